@@ -1,0 +1,1 @@
+"""The straight line: collect, parse, validate, score, store, detect, publish."""

@@ -1,0 +1,1 @@
+"""COLLECT: bytes (or rows) from a provider, through the resilience chain."""

@@ -1,0 +1,163 @@
+"""The values that travel down the line. All frozen; what a stage learns, it adds with `replace`."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+Origin = Literal["provider", "cache", "last_good", "snapshot", "none"]
+Status = Literal["succeeded", "degraded", "failed", "skipped"]
+
+UNPARSED = "__unparsed__"
+"""Hidden text column: a JSON object of {column: text as sent} for cells that do not parse as their declared type.
+
+It exists only in batches where at least one cell failed; `type` rules read it, storage never keeps it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One answer or file as sent. `open()` gives a fresh binary stream of it, transfer encoding already undone."""
+
+    open: Callable[[], Any]
+    size: int
+    sha256: str
+    name: str = ""
+    media_type: str = ""
+    charset: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a batch came from and when.
+
+    Attributes:
+        collected_at: When the provider answered (for a 304: when it confirmed our copy). Aware UTC.
+        content_sha256: Hash of what was sent; equal hashes are the same news.
+        data_time: The moment the data itself speaks of, if it says one (`data_time` in the configuration).
+        last_modified: What the provider said about its own copy; used for `data_time: last_modified`.
+        latency_s: Seconds from the first request to the last byte.
+        validators: ETag and Last-Modified to ask with next time.
+    """
+
+    provider: str
+    collected_at: datetime
+    content_sha256: str = ""
+    data_time: datetime | None = None
+    last_modified: datetime | None = None
+    attempts: int = 1
+    latency_s: float = 0.0
+    size: int = 0
+    partial: bool = False
+    unchanged: bool = False
+    source: str = ""
+    validators: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a collector brings: payloads to be parsed, or rows that need no parsing, or neither (`not_modified`).
+
+    `rows()` gives a fresh iterator of `pyarrow.RecordBatch` each time it is called.
+    """
+
+    provenance: Provenance
+    payloads: tuple[Payload, ...] = ()
+    rows: Callable[[], Iterator[Any]] | None = None
+    not_modified: bool = False
+    close: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """The bound that a broken rule puts on a score: at most `at` points, because of `by`."""
+
+    at: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How good a batch is, 0 to 100 points. `None` means not measured, never perfect."""
+
+    score: float | None
+    uncapped: float | None
+    cap: Cap | None = None
+    dimensions: dict[str, float | None] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "score": self.score,
+            "uncapped": self.uncapped,
+            "cap": {"at": self.cap.at, "by": self.cap.by} if self.cap else None,
+            "dimensions": self.dimensions,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRule:
+    """A rule that rows or the batch broke: `failed` of the `of` rows it judged."""
+
+    rule: str
+    severity: str
+    failed: int
+    of: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {"rule": self.rule, "severity": self.severity, "failed": self.failed, "of": self.of}
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRun:
+    """One dataset's part of a run: what was delivered, from where, how old, how good. Ages in seconds."""
+
+    dataset: str
+    provider: str
+    status: Status
+    origin: Origin
+    accepted: bool = False
+    partial: bool = False
+    unchanged: bool = False
+    rows: int = 0
+    quarantined: int = 0
+    collected_at: str | None = None
+    age_s: float | None = None
+    data_time: str | None = None
+    data_age_s: float | None = None
+    content_sha256: str | None = None
+    version: str | None = None
+    attempts: int = 0
+    duration_s: float = 0.0
+    quality: Quality | None = None
+    failed_rules: tuple[FailedRule, ...] = ()
+    anomalies: int = 0
+    reason: str | None = None
+    error: dict[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The body of `run --json`, one dataset. `reason` says in words why it is not a plain success."""
+        return {
+            "dataset": self.dataset,
+            "provider": self.provider,
+            "status": self.status,
+            "origin": self.origin,
+            "accepted": self.accepted,
+            "partial": self.partial,
+            "unchanged": self.unchanged,
+            "rows": self.rows,
+            "quarantined": self.quarantined,
+            "collected_at": self.collected_at,
+            "age_s": self.age_s,
+            "data_time": self.data_time,
+            "data_age_s": self.data_age_s,
+            "content_sha256": self.content_sha256,
+            "version": self.version,
+            "attempts": self.attempts,
+            "duration_s": self.duration_s,
+            "quality": self.quality.to_json() if self.quality else None,
+            "failed_rules": [rule.to_json() for rule in self.failed_rules],
+            "anomalies": self.anomalies,
+            "reason": self.reason,
+            "error": self.error,
+        }

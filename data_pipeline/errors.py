@@ -1,0 +1,76 @@
+"""One exception family for the line. The first question is always "does it make sense to try again?".
+
+PipelineError                      .hint: what to do next   .transient: worth another try
+├── CollectError                   nothing (usable) came from the provider   .provider
+│   ├── ProviderUnavailable        may pass: time-out, reset, DNS, 408, 425, 429, 5xx   .retry_after .status
+│   ├── ProviderRefused            will not pass by itself: other 4xx, forbidden address   .status
+│   └── PayloadUnreadable          it answered, but not what was promised: HTML, cut off, too large, wrong encoding
+├── BatchNotDelivered              collected, but held or rejected, and there is nothing older to serve
+├── MemoryLimitExceeded            a whole table was asked for that does not fit into `app.memory_limit`
+└── StoreError                     a version could not be written or read
+"""
+
+
+class PipelineError(Exception):
+    """Base of the family. `str(error)` says what was wrong and where; `hint` says what to do."""
+
+    transient = False
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class CollectError(PipelineError):
+    """A dataset could not be collected."""
+
+    def __init__(self, message: str, *, hint: str = "", provider: str = "", attempts: int = 1) -> None:
+        super().__init__(message, hint=hint)
+        self.provider = provider
+        self.attempts = attempts
+
+
+class ProviderUnavailable(CollectError):
+    """The provider failed in a way that may pass. `retry_after`: seconds it asked us to wait, if it did."""
+
+    transient = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        provider: str = "",
+        attempts: int = 1,
+        status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, provider=provider, attempts=attempts)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class ProviderRefused(CollectError):
+    """The provider (or our own policy) said no; asking again would get the same answer."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", provider: str = "", attempts: int = 1, status: int | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, provider=provider, attempts=attempts)
+        self.status = status
+
+
+class PayloadUnreadable(CollectError):
+    """The provider answered, but not with the promised format. A retry would not help."""
+
+
+class BatchNotDelivered(PipelineError):
+    """A batch came, was held or rejected by the gate, and there is no older copy to serve."""
+
+
+class MemoryLimitExceeded(PipelineError):
+    """The whole table was asked for and is larger than `app.memory_limit`."""
+
+
+class StoreError(PipelineError):
+    """A version could not be written or read."""

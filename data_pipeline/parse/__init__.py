@@ -1,0 +1,1 @@
+"""PARSE: bytes as sent to typed rows; one file a format."""
