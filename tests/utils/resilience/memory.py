@@ -1,0 +1,32 @@
+"""A shared state in memory: what two breakers of the same test see of each other."""
+
+from utils.resilience.shared_state import Verdict
+
+
+class MemoryState:
+    """Counts its uses; raises while `broken`."""
+
+    def __init__(self) -> None:
+        self.verdicts: dict[str, Verdict] = {}
+        self.saved: list[Verdict] = []
+        self.looks = self.loads = 0
+        self.broken = False
+
+    def load(self, name: str) -> Verdict | None:
+        self.loads += 1
+        self._check()
+        return self.verdicts.get(name)
+
+    def save(self, name: str, verdict: Verdict) -> None:
+        self._check()
+        self.saved.append(verdict)
+        self.verdicts[name] = verdict
+
+    def version(self) -> int:
+        self.looks += 1
+        self._check()
+        return len(self.saved)
+
+    def _check(self) -> None:
+        if self.broken:
+            raise OSError("the disk is away")

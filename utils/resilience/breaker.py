@@ -1,0 +1,256 @@
+"""Stop calling a provider that keeps failing, and try again after a rest."""
+
+import functools
+import inspect
+import random
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from types import CoroutineType, TracebackType
+from typing import Any, ParamSpec, Self, TypeVar, cast
+
+from utils.clock import SYSTEM_CLOCK, Clock
+from utils.resilience.circuit import BreakerFigures, Circuit, Ticket
+from utils.resilience.errors import CircuitOpenError
+from utils.resilience.exchange import Transition
+from utils.resilience.shared_state import SharedState
+from utils.resilience.window import OK
+
+__all__ = ["BreakerFigures", "CircuitBreaker", "CircuitOpenError", "Transition"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# The with blocks that are open around us, innermost last: (breaker, ticket, started).
+_entered: ContextVar[tuple[tuple["CircuitBreaker", Ticket, float], ...]] = ContextVar("entered_breakers", default=())
+
+
+class CircuitBreaker(Circuit):
+    """Stop calling a provider that keeps failing, and try again after a rest.
+
+    Closed: calls pass. Open: calls are refused until the rest has gone by. Half-open: a few trial
+    calls decide which of the two comes next, judged by the same rates after each of them.
+
+    One object serves as decorator, as `with` and `async with` block and through `call`, for functions
+    and coroutine functions. In a block a fallback cannot replace the body, so an open circuit raises there.
+
+    Args:
+        name: The provider's name, in every error and event.
+        failure_rate: Share of failed calls in the window that opens the circuit.
+        window: How many of the last calls are judged.
+        minimum_calls: No rate is judged below this many calls.
+        failure_threshold: Failures in a row that open the circuit; `None`: only the rates decide.
+        slow_call: Seconds from which a call counts as slow; `inf`: never.
+        slow_rate: Share of slow calls that opens the circuit.
+        open_for: Seconds to rest after the first opening; doubled, with jitter, each time a trial fails.
+        max_open_for: The longest rest in seconds.
+        half_open_calls: Trial calls that may run at the same time, and that close the circuit when they are well.
+            A permit whose call never came back is lent again after `open_for` (or twice `slow_call`) seconds.
+        fallback: Called with the function's arguments instead of it while the circuit refuses calls.
+        is_failure: Which exceptions tell against the provider; default: all. Rejections and cancellations never do.
+        listener: Told every transition that this process decides, in order, without a lock held.
+        shared: Where processes share the verdict; looked at when the breaker is made and every 100 ms at most.
+        clock: Where the time comes from; tests pass a `ManualClock`.
+        rng: Where the jitter comes from.
+
+    >>> breaker = CircuitBreaker("ecb", failure_threshold=1, fallback=lambda: "yesterday's rates")
+    >>> breaker.record_failure()
+    >>> breaker.call(lambda: "today's rates")
+    "yesterday's rates"
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        failure_rate: float = 0.5,
+        window: int = 20,
+        minimum_calls: int = 5,
+        failure_threshold: int | None = None,
+        slow_call: float = 10.0,
+        slow_rate: float = 0.8,
+        open_for: float = 60.0,
+        max_open_for: float = 3600.0,
+        half_open_calls: int = 3,
+        fallback: Callable[..., Any] | None = None,
+        is_failure: Callable[[Exception], bool] | None = None,
+        listener: Callable[[Transition], None] | None = None,
+        shared: SharedState | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        rng: random.Random | None = None,
+    ) -> None:
+        super().__init__(
+            name,
+            failure_rate=failure_rate,
+            window=window,
+            minimum_calls=minimum_calls,
+            failure_threshold=failure_threshold,
+            slow_call=slow_call,
+            slow_rate=slow_rate,
+            open_for=open_for,
+            max_open_for=max_open_for,
+            half_open_calls=half_open_calls,
+            is_failure=is_failure,
+            listener=listener,
+            shared=shared,
+            clock=clock,
+            rng=rng,
+        )
+        self._fallback = fallback
+
+    def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call `function`; of a coroutine function the result is to be awaited, and only then the call is judged.
+
+        Raises:
+            CircuitOpenError: The circuit refuses the call and there is no fallback.
+        """
+        monotonic = self._monotonic
+        started = monotonic()
+        ticket: Ticket | None = self._window
+        if ticket is None or started >= self._look_at:
+            try:
+                ticket = self.enter()
+            except CircuitOpenError:
+                if self._fallback is None:
+                    raise
+                return cast("R", self._fallback(*args, **kwargs))
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            self.ended_with(ticket, error, monotonic() - started)
+            raise
+        seconds = monotonic() - started
+        if ticket is self._window and seconds < self._quick and type(result) is not CoroutineType:
+            ticket.append(OK)  # the whole price of a success; a failure takes the lock
+            return result
+        return self._finish(ticket, result, seconds)
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Decorate a function or a coroutine function.
+
+        Raises:
+            TypeError: A generator's body runs after the call came back, so its failures would not be seen.
+        """
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(
+                f"breaker {self.name}: {function.__name__} is a generator, whose body runs after the call; "
+                "put the breaker around what fetches inside it"
+            )
+        if inspect.iscoroutinefunction(function):
+            return cast("Callable[P, R]", self._decorated_async(function))
+
+        monotonic = self._monotonic
+
+        @functools.wraps(function)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            # The quick half of `call` written out: passing the arguments on once more costs as much as the rest.
+            started = monotonic()
+            ticket = self._window
+            if ticket is None or started >= self._look_at:
+                return self.call(function, *args, **kwargs)
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                self.ended_with(ticket, error, monotonic() - started)
+                raise
+            if ticket is self._window and monotonic() - started < self._quick and type(result) is not CoroutineType:
+                ticket.append(OK)
+                return result
+            return self._finish(ticket, result, monotonic() - started)
+
+        return guarded
+
+    def __enter__(self) -> Self:
+        ticket = self.enter()
+        _entered.set((*_entered.get(), (self, ticket, self._monotonic())))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        ticket, started = self._leave()
+        if error is None:
+            self.succeeded(ticket, self._monotonic() - started)
+        else:
+            self.ended_with(ticket, error, self._monotonic() - started)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, at)
+
+    # --- for code that cannot be wrapped ------------------------------------------------------
+
+    def allows(self) -> bool:
+        """Whether a call may be made now. In half-open this takes a permit: record what came of the call."""
+        try:
+            self.enter()
+        except CircuitOpenError:
+            return False
+        return True
+
+    def record_success(self, seconds: float = 0.0) -> None:
+        """A call came back well after `seconds`."""
+        ticket = self._now()
+        if ticket is not None:
+            self.succeeded(ticket, seconds)
+
+    def record_failure(self, seconds: float = 0.0) -> None:
+        """A call failed after `seconds`."""
+        ticket = self._now()
+        if ticket is not None:
+            self.failed(ticket, seconds)
+
+    def record_nothing(self) -> None:
+        """A call that was allowed told nothing about the provider (cancelled, refused elsewhere)."""
+        ticket = self._now()
+        if ticket is not None:
+            self.give_back(ticket)
+
+    # --- details ------------------------------------------------------------------------------
+
+    def _finish(self, ticket: Ticket, result: R, seconds: float) -> R:
+        if type(result) is CoroutineType:
+            return cast("R", self._awaited(ticket, cast("Awaitable[Any]", result)))
+        self.succeeded(ticket, seconds)
+        return result
+
+    def _now(self) -> Ticket | None:
+        window = self._window
+        return self._trial if window is None else window
+
+    def _leave(self) -> tuple[Ticket, float]:
+        entered = _entered.get()
+        # From the end, but not blindly the last: a generator may leave its block after ours was entered.
+        for index in range(len(entered) - 1, -1, -1):
+            breaker, ticket, started = entered[index]
+            if breaker is self:
+                _entered.set(entered[:index] + entered[index + 1 :])
+                return ticket, started
+        raise RuntimeError(f"breaker {self.name}: the block was left in another thread or task than it was entered in")
+
+    def _decorated_async(self, function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+        @functools.wraps(function)
+        async def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            # Entered when awaited, not when called: a coroutine that nobody awaits takes no permit.
+            try:
+                ticket = self.enter()
+            except CircuitOpenError:
+                if self._fallback is None:
+                    raise
+                instead = self._fallback(*args, **kwargs)
+                return cast("R", await instead if inspect.isawaitable(instead) else instead)
+            return await self._awaited(ticket, function(*args, **kwargs))
+
+        return guarded
+
+    async def _awaited(self, ticket: Ticket, pending: Awaitable[R]) -> R:
+        monotonic = self._monotonic
+        started = monotonic()
+        try:
+            result = await pending
+        except BaseException as error:
+            self.ended_with(ticket, error, monotonic() - started)
+            raise
+        self.succeeded(ticket, monotonic() - started)
+        return result

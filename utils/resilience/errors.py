@@ -1,0 +1,50 @@
+"""The rejections: our own parts refused a call before it reached the provider.
+
+    RejectedError
+    ├── CircuitOpenError         the breaker: the provider failed too often
+    ├── RateLimitedError         the limiter: no room before the deadline
+    ├── BulkheadFullError        the bulkhead: too many calls at the same time
+    └── DeadlineExceededError    the time given to the whole task is over
+
+A rejection says nothing about the provider, so it never counts in a breaker and is never retried.
+"""
+
+
+class RejectedError(Exception):
+    """A call was refused on this side. Base of the four below.
+
+    Args:
+        name: Who refused: the provider's (breaker's, limiter's, bulkhead's) name.
+        message: What was refused and why.
+        retry_after: Seconds until a new try makes sense; 0.0: at once.
+        hint: What the reader can do about it.
+    """
+
+    transient = True
+
+    def __init__(self, name: str, message: str, retry_after: float = 0.0, hint: str = "") -> None:
+        # All four go to `args`, so that the error survives the way back from a worker process.
+        super().__init__(name, message, retry_after, hint)
+        self.name = name
+        self.message = message
+        self.retry_after = retry_after
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class CircuitOpenError(RejectedError):
+    """The circuit is open, or half-open with every trial call taken."""
+
+
+class RateLimitedError(RejectedError):
+    """The rate limit leaves no room now, or not before the deadline."""
+
+
+class BulkheadFullError(RejectedError):
+    """Every slot stayed taken for as long as the caller could wait."""
+
+
+class DeadlineExceededError(RejectedError):
+    """The time given to the task was over before the call could start."""

@@ -1,0 +1,202 @@
+"""All protection for one provider, in one fixed order around each request.
+
+    retry( breaker( limiter( bulkhead( timeout( request )))))
+
+So a retry asks the breaker anew, a refused call takes no turn of the rate, and neither waiting for
+our own limits nor a rejection counts against the provider.
+"""
+
+import functools
+import random
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TypeVar
+
+from utils.clock import SYSTEM_CLOCK, Clock
+from utils.resilience.breaker import BreakerFigures, CircuitBreaker, Transition
+from utils.resilience.bulkhead import Bulkhead, BulkheadFigures
+from utils.resilience.deadline import check, deadline
+from utils.resilience.errors import RejectedError
+from utils.resilience.first_byte import Stopwatch
+from utils.resilience.limiter import LimiterFigures, RateLimiter
+from utils.resilience.retry import OnRetry, Retry, RetryFigures, RetryTally, is_transient, retry_after
+from utils.resilience.retry_budget import RetryBudget
+from utils.resilience.settings import (
+    BreakerSettings,
+    BulkheadSettings,
+    ProviderResilience,
+    RateLimitSettings,
+    RetrySettings,
+)
+from utils.resilience.shared_state import SharedState
+
+__all__ = [
+    "BreakerSettings",
+    "BulkheadSettings",
+    "PolicyFigures",
+    "ProviderResilience",
+    "RateLimitSettings",
+    "ResiliencePolicy",
+    "RetrySettings",
+]
+
+T = TypeVar("T")
+
+Predicate = Callable[[Exception], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFigures:
+    """One provider in numbers, pattern by pattern; `None`: lifted."""
+
+    name: str
+    breaker: BreakerFigures
+    limiter: LimiterFigures | None
+    bulkhead: BulkheadFigures | None
+    retry: RetryFigures
+
+
+class ResiliencePolicy:
+    """Protects one provider, and us from it. Thread-safe; one object a provider.
+
+    Args:
+        name: The provider's name.
+        settings: What belongs to the provider.
+        is_transient: Which failures may pass and are tried again.
+        counts_in_breaker: Which failures tell against the provider; default: the transient ones.
+        shared: Where processes share the breaker's verdict.
+        listener: Told the breaker's transitions.
+        clock: Where time and sleep come from; tests pass a `ManualClock`.
+        rng: Where the jitter comes from.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: ProviderResilience | None = None,
+        *,
+        is_transient: Predicate = is_transient,
+        counts_in_breaker: Predicate | None = None,
+        shared: SharedState | None = None,
+        listener: Callable[[Transition], None] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        rng: random.Random | None = None,
+    ) -> None:
+        settings = settings or ProviderResilience()
+        self.name = name
+        self.settings = settings
+        self.breaker = CircuitBreaker(
+            name,
+            **asdict(settings.breaker),
+            is_failure=counts_in_breaker or is_transient,
+            listener=listener,
+            shared=shared,
+            clock=clock,
+            rng=rng,
+        )
+        limit, bulkhead = settings.rate_limit, settings.bulkhead
+        self.limiter = (
+            None if limit is None else RateLimiter(name, rate=limit.rate, per=limit.per, burst=limit.burst, clock=clock)
+        )
+        self.bulkhead = None if bulkhead is None else Bulkhead(name, concurrency=bulkhead.concurrency, clock=clock)
+        self.budget = RetryBudget(settings.retry_budget, clock=clock)
+        self._is_transient = is_transient
+        self._clock, self._monotonic = clock, clock.monotonic
+        self._rng = rng
+        self._tally = RetryTally(name)
+        self._retries: dict[RetrySettings, Retry] = {}
+
+    def call(
+        self,
+        request: Callable[[], T],
+        *,
+        retry: RetrySettings | None = None,
+        timeout: float | None = None,
+        on_retry: OnRetry | None = None,
+    ) -> T:
+        """The request's result, after as many attempts as `retry` allows (`None`: one).
+
+        `timeout` bounds one attempt in seconds: the request asks `remaining()` and hands it to its client.
+        A request that streams reports `first_byte_arrived()`. Its error's `retry_after` (seconds) holds
+        back all requests to this provider, not only this one.
+
+        Raises:
+            RejectedError: Refused on this side: circuit open, no turn before the deadline, deadline over.
+            Exception: The request's last error.
+        """
+        self.budget.request()
+        attempt = request if timeout is None else functools.partial(self._timed, request, timeout)
+        try:
+            return self._attempt(attempt)
+        except Exception as error:
+            if retry is None or isinstance(error, RejectedError):
+                raise
+            failure = error
+        return self._retry(retry).resume(lambda: self._attempt(attempt), failure, on_retry)
+
+    def figures(self) -> PolicyFigures:
+        """The counts of every pattern."""
+        return PolicyFigures(
+            self.name,
+            self.breaker.figures(),
+            self.limiter.figures() if self.limiter else None,
+            self.bulkhead.figures() if self.bulkhead else None,
+            self._tally.figures(),
+        )
+
+    def _attempt(self, request: Callable[[], T]) -> T:
+        breaker, bulkhead = self.breaker, self.bulkhead
+        ticket = breaker.enter()
+        taken, seconds = None, 0.0
+        try:
+            if self.limiter is not None:
+                self.limiter.acquire(wait=True)
+            if bulkhead is not None:
+                taken = bulkhead.take()
+            check(self.name)
+            if not breaker.still_admits(ticket):
+                ticket = breaker.enter()  # it changed while we stood in line
+            watch = Stopwatch(self._monotonic)
+            try:
+                result = request()
+            finally:
+                seconds = watch.stop()
+            breaker.succeeded(ticket, seconds)
+            return result
+        except BaseException as error:
+            breaker.ended_with(ticket, error, seconds)
+            self._heed(error)
+            raise
+        finally:
+            # After the breaker has heard of it: the next in line must not run into a provider that has just died.
+            if bulkhead is not None and taken is not None:
+                bulkhead.give_back(taken)
+
+    def _timed(self, request: Callable[[], T], timeout: float) -> T:
+        with deadline(timeout, self._clock):
+            return request()
+
+    def _heed(self, error: BaseException) -> None:
+        """Hold back the whole provider for as long as it asked; no longer than a circuit would rest at most."""
+        if self.limiter is not None and not isinstance(error, RejectedError):
+            hint = retry_after(error)
+            if hint > 0.0:
+                self.limiter.pause(min(hint, self.breaker.max_open_for))
+
+    def _retry(self, settings: RetrySettings) -> Retry:
+        retry = self._retries.get(settings)
+        if retry is None:
+            retry = self._retries[settings] = Retry(
+                self.name,
+                **asdict(settings),
+                is_transient=self._worth_retrying,
+                budget=self.budget,
+                tally=self._tally,
+                clock=self._clock,
+                rng=self._rng,
+            )
+        return retry
+
+    def _worth_retrying(self, error: Exception) -> bool:
+        # When this failure opened the circuit, the next attempt would only be refused: tell the real error now.
+        return self._is_transient(error) and self.breaker.state != "open"
