@@ -97,7 +97,6 @@ class Leases:
         self._database = database
         self._clock = clock
         self._held: dict[str, Lease] = {}
-        self._lost: set[str] = set()
         self._guard = threading.Lock()
         self._stop = threading.Event()
         self._heart: threading.Thread | None = None
@@ -124,7 +123,6 @@ class Leases:
             )
         with self._guard:
             self._held |= granted
-            self._lost -= granted.keys()
         if granted:
             self._beat()
         return granted
@@ -140,9 +138,12 @@ class Leases:
                     [(lease.name, lease.fence) for lease in leases],
                 )
 
-    def is_lost(self, name: str) -> bool:
-        """Whether another process took this name from us: what we still do under it must not be kept."""
-        return name in self._lost
+    def heartbeat(self, owner: str) -> float:
+        """When an owner was last heard of, in epoch seconds; 0.0 when it holds nothing."""
+        ((newest,),) = self._database.query(
+            "SELECT coalesce(max(heartbeat), 0.0) FROM leases WHERE owner = ?", (owner,)
+        )
+        return float(newest)
 
     def free_dead(self) -> list[str]:
         """Free the leases of dead owners; gives their names."""
@@ -159,16 +160,10 @@ class Leases:
         return dead
 
     def renew(self) -> None:
-        """One heartbeat for all that is held; what another process took meanwhile is marked lost."""
+        """One heartbeat for all that is held."""
         me, now = str(this_process()), self._clock.time()
         with self._database.transaction() as connection:
             connection.execute("UPDATE leases SET heartbeat = ? WHERE owner = ?", (now, me))
-            mine = dict(connection.execute("SELECT name, fence FROM leases WHERE owner = ?", (me,)).fetchall())
-        with self._guard:
-            for name, lease in list(self._held.items()):
-                if mine.get(name) != lease.fence:
-                    self._lost.add(name)
-                    del self._held[name]
 
     def close(self) -> None:
         """Free everything and stop the heartbeat."""

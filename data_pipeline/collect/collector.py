@@ -30,6 +30,7 @@ class CollectRequest:
         number: How many runs this dataset had before; the simulated collector draws failures from it.
         now: The run's moment, aware UTC; placeholders such as `{now:%Y%m%d}` use it.
         folder: Where temporary files may be written.
+        base: Where relative paths of the options start: the folder of the configuration file that names them.
     """
 
     dataset: str
@@ -38,6 +39,7 @@ class CollectRequest:
     call: Call
     now: datetime
     folder: Path
+    base: Path = Path()
     settings: Any = None
     validators: Mapping[str, str] = field(default_factory=dict)
     number: int = 0

@@ -1,0 +1,1 @@
+"""STORE: accept or hold; versions, quarantine, and the read models of what happened."""

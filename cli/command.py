@@ -1,0 +1,132 @@
+"""What every command shares: the four options, the system, and errors without tracebacks.
+
+A command is a function whose first parameter is a `Context`; `@command(app)` gives it `--config --state-dir --json
+--debug`, runs it, and turns what it raises into a message and an exit code.
+"""
+
+import inspect
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from integrated_system import IntegratedSystem
+
+OK, FAILED, USAGE = 0, 1, 2
+
+_OPTIONS: Mapping[str, tuple[Any, Any]] = {
+    "config": (Annotated[Path | None, typer.Option("--config", help="Configuration file.", metavar="FILE")], None),
+    "state_dir": (
+        Annotated[Path | None, typer.Option("--state-dir", help="Where the state lives.", metavar="DIR")],
+        None,
+    ),
+    "json": (Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")], False),
+    "debug": (Annotated[bool, typer.Option("--debug", help="Show tracebacks and debug logs.")], False),
+}
+
+
+@dataclass(slots=True)
+class Context:
+    """What a command is given."""
+
+    config: Path | None
+    state_dir: Path | None
+    json: bool
+    debug: bool
+    _system: "IntegratedSystem | None" = None
+
+    @property
+    def system(self) -> "IntegratedSystem":
+        """The system, built at the first use, with logging as configured."""
+        if self._system is None:
+            from integrated_system import IntegratedSystem
+
+            self._system = IntegratedSystem(self.config, state_dir=self.state_dir)
+            self._system.start_logging(level="DEBUG" if self.debug else None)
+        return self._system
+
+    def close(self) -> None:
+        if self._system is not None:
+            self._system.close()
+            self._system = None
+
+
+def command(app: typer.Typer, name: str | None = None) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
+    """Register a function as a command; what it returns is the exit code (None: 0)."""
+
+    def register(function: Callable[..., int | None]) -> Callable[..., None]:
+        wrapped = with_options(function)
+        app.command(name or function.__name__.replace("_", "-"))(wrapped)
+        return wrapped
+
+    return register
+
+
+def with_options(function: Callable[..., int | None]) -> Callable[..., None]:
+    """Add the shared options to a function of a `Context`, and run it under the shared error handling."""
+
+    @wraps(function)
+    def run(**given: Any) -> None:
+        context = Context(**{name: given.pop(name) for name in _OPTIONS})
+        with told(context):
+            code = function(context, **given)
+        if code:
+            raise typer.Exit(code)
+
+    own = [p for p in inspect.signature(function).parameters.values() if p.name != "context"]
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in _OPTIONS.items()
+    ]
+    signature = inspect.Signature([p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + shared)
+    run.__signature__ = signature  # type: ignore[attr-defined]  # a function takes any attribute
+    run.__annotations__ = {p.name: p.annotation for p in (*own, *shared)}
+    return run
+
+
+@contextmanager
+def told(context: Context) -> Iterator[None]:
+    """Whatever goes wrong is told in words (or as JSON), with the exit code of the contract."""
+    try:
+        yield
+    except typer.Exit:
+        raise
+    except (KeyboardInterrupt, BrokenPipeError) as stop:
+        raise typer.Exit(128 + signal.SIGINT if isinstance(stop, KeyboardInterrupt) else OK) from stop
+    except Exception as error:
+        if context.debug:
+            raise
+        _tell(context, error)
+        raise typer.Exit(exit_code(error)) from error
+    finally:
+        context.close()
+
+
+def exit_code(error: Exception) -> int:
+    """2 for wrong usage or configuration, else 1."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return USAGE if names & {"ConfigError", "BadParameter"} else FAILED
+
+
+def _tell(context: Context, error: Exception) -> None:
+    known = hasattr(error, "hint")
+    message = str(error) if known else f"internal error: {type(error).__name__}: {error}"
+    hint = getattr(error, "hint", "") or ("" if known else "run again with --debug and report what it shows")
+    if context.json:
+        from cli.output import print_json
+
+        told = {"type": type(error).__name__, "message": message, "hint": hint}
+        print_json({"error": {**told, "transient": bool(getattr(error, "transient", False))}})
+        return
+    red, plain = ("\033[31m", "\033[0m") if sys.stderr.isatty() and "NO_COLOR" not in os.environ else ("", "")
+    print(f"{red}error:{plain} {message}", file=sys.stderr)
+    if hint and hint not in message:
+        print(f"  {hint}", file=sys.stderr)

@@ -1,0 +1,269 @@
+"""Commands that look: `status show health detect events metrics`, and the groups `quarantine` and `breakers`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from cli.command import FAILED, OK, Context, command, with_options
+from cli.output import marked, print_json, print_json_line, say, table
+
+if TYPE_CHECKING:
+    from utils.events import Event
+
+
+def register(app: typer.Typer) -> None:
+    for function in (status, health, show, detect, metrics):
+        command(app)(function)
+    events_app = typer.Typer(help="The log: what happened, provably.", rich_markup_mode=None)
+    events_app.callback(invoke_without_command=True)(with_options(events))
+    command(events_app)(verify)
+    app.add_typer(events_app, name="events")
+    quarantine = typer.Typer(help="Rows that broke a rule, with their reasons.", rich_markup_mode=None)
+    command(quarantine, "list")(quarantine_list)
+    command(quarantine, "show")(quarantine_show)
+    app.add_typer(quarantine, name="quarantine")
+    breakers = typer.Typer(help="The providers' circuits.", rich_markup_mode=None)
+    command(breakers, "list")(breakers_list)
+    command(breakers, "reset")(breakers_reset)
+    app.add_typer(breakers, name="breakers")
+
+
+def status(context: Context) -> int:
+    """Is everything all right? One sentence, then every dataset, worst first."""
+    return show_status(context)
+
+
+MOST_LINES = 25
+"""A status must fit on a screen, also with sixty datasets."""
+
+
+def show_status(context: Context) -> int:
+    from operations.status import status as ask
+    from operations.words import duration
+
+    found = ask(context.system)
+    if context.json:
+        print_json(found.to_json())
+        return OK
+    say(found.sentence)
+    say()
+    shown = found.datasets[: MOST_LINES - 8]
+    table(
+        ("dataset", "status", "origin", "rows", "score", "copy age", "data age"),
+        [
+            (
+                d.dataset,
+                marked(d.status),
+                d.origin,
+                f"{d.rows:,}",
+                "-" if d.score is None else f"{d.score:g}",
+                "-" if d.age_s is None else duration(d.age_s),
+                "-" if d.data_age_s is None else duration(d.data_age_s),
+            )
+            for d in shown
+        ],
+        right=("rows", "score", "copy age", "data age"),
+    )
+    if len(found.datasets) > len(shown):
+        say(f"… and {len(found.datasets) - len(shown)} more, all {found.datasets[-1].status} or better (see --json)")
+    for provider, breaker in list(found.breakers.items())[:3]:
+        say(f"circuit of {provider} is {breaker['state'].replace('_', ' ')}: {breaker['reason']}")
+    if found.last_run:
+        say(f"last run {found.last_run['run_id']}: {found.last_run['status']}")
+    return OK
+
+
+def health(context: Context) -> int:
+    """Is the system itself well? Exits 1 when it is not; degraded data is still healthy."""
+    from operations.health import health as ask
+
+    found = ask(context.system)
+    if context.json:
+        print_json(found.to_json())
+    else:
+        table(("check", "healthy", "detail"), [(c.name, "yes" if c else "NO", c.detail) for c in found.checks])
+    return OK if found.healthy else FAILED
+
+
+def show(
+    context: Context,
+    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    batch: Annotated[bool, typer.Option("--batch", help="The batch collected last, held or accepted.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Rows to print; default: 20 on a terminal, else all.")
+    ] = None,
+    format: Annotated[
+        Literal["table", "csv", "json", "parquet", "arrow"], typer.Option(help="How to write the rows.")
+    ] = "table",
+    output: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+) -> int:
+    """The rows that readers of a dataset get."""
+    from cli.rows import write
+    from operations.show import delivered
+
+    rows = delivered(context.system, dataset, last_batch=batch)
+    write(rows, format="json" if context.json and format == "table" else format, output=output, limit=limit)
+    return OK
+
+
+def detect(
+    context: Context,
+    metric: Annotated[list[str] | None, typer.Argument(help="DATASET or DATASET.METRIC; default: all.")] = None,
+) -> int:
+    """What the detectors find unlikely in the metric history."""
+    from operations.detect import detect as ask
+
+    found = ask(context.system, metric or [])
+    if context.json:
+        print_json(found.to_json())
+        return OK
+    if found.anomalies:
+        table(
+            ("dataset", "metric", "severity", "why"),
+            [(a["dataset"], a["metric"], a["severity"], a["reason"]) for a in found.anomalies],
+        )
+    else:
+        say(f"Nothing unlikely in {found.judged} series.")
+    if found.learning:
+        say(f"{len(found.learning)} series are still learning, e.g. {next(iter(found.learning.items()))}")
+    return OK
+
+
+def events(
+    context: Context,
+    group: typer.Context,
+    type: Annotated[str | None, typer.Option(help="Only this type; `batch.*` for several.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only from this source.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Only of this dataset, run or provider.")] = None,
+    since: Annotated[str | None, typer.Option(help="RFC 3339 time, e.g. 2026-11-20T08:00:00Z.")] = None,
+    until: Annotated[str | None, typer.Option(help="RFC 3339 time, exclusive.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with new events until stopped.")] = False,
+) -> int:
+    """The newest events, oldest of them first."""
+    if group.invoked_subcommand is not None:
+        return OK
+    from operations import events as log
+
+    found = log.recent(context.system, type=type, source=source, subject=subject, since=since, until=until, limit=limit)
+    if context.json and not follow:
+        print_json({"events": [event.to_json() for event in found]})
+        return OK
+    for event in found:
+        _print_event(context, event)
+    if follow:
+        for event in log.follow(context.system, type=type, source=source):
+            _print_event(context, event)
+    return OK
+
+
+def verify(
+    context: Context,
+    head: Annotated[str | None, typer.Option(metavar="SEQ:HASH", help="A head that was kept elsewhere.")] = None,
+) -> int:
+    """Recompute the hash chain; exits 1 when an event was changed, removed or inserted."""
+    from operations.events import verify as ask
+
+    found = ask(context.system, head=head)
+    if context.json:
+        print_json({"events": found.events, "head": found.head, "fault": found.fault, "whole": found.fault is None})
+    elif found.fault:
+        print(f"tampered or damaged: {found.fault}", file=sys.stderr)
+    else:
+        say(f"{found.events:,} events, the chain is whole; head {found.head}")
+    return FAILED if found.fault else OK
+
+
+def metrics(
+    context: Context,
+    format: Annotated[Literal["json", "prometheus"], typer.Option(help="How to write them.")] = "prometheus",
+) -> int:
+    """The state as numbers for programs."""
+    from operations import metrics as ask
+
+    if format == "json" or context.json:
+        print_json(ask.as_json(context.system))
+    else:
+        sys.stdout.write(ask.as_prometheus(context.system))
+    return OK
+
+
+def quarantine_list(
+    context: Context, dataset: Annotated[str | None, typer.Argument(help="Only of this dataset.")] = None
+) -> int:
+    """What waits in quarantine, newest first."""
+    from operations.quarantine import listed
+
+    found = listed(context.system, dataset)
+    if context.json:
+        print_json({"quarantine": found})
+    elif not found:
+        say("Nothing is in quarantine.")
+    else:
+        reasons = [", ".join(f"{rule}: {count:,}" for rule, count in entry["reasons"].items()) for entry in found]
+        table(
+            ("dataset", "run", "rows", "reasons"),
+            [(e["dataset"], e["run_id"], f"{e['rows']:,}", why) for e, why in zip(found, reasons, strict=True)],
+            right=("rows",),
+        )
+    return OK
+
+
+def quarantine_show(
+    context: Context,
+    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    run_id: Annotated[str | None, typer.Option("--run", help="Of this run; default: the newest.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Rows to print.")] = None,
+    format: Annotated[Literal["table", "csv", "json", "parquet", "arrow"], typer.Option(help="How.")] = "table",
+    output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
+) -> int:
+    """The quarantined rows, each with the rules it broke and its place in the batch."""
+    from cli.rows import write_table
+    from operations.quarantine import rows
+
+    found = rows(context.system, dataset, run_id)
+    write_table(found, format="json" if context.json and format == "table" else format, output=output, limit=limit)
+    return OK
+
+
+def breakers_list(context: Context) -> int:
+    """How every provider's circuit stands."""
+    from operations.breakers import listed
+
+    found = listed(context.system)
+    if context.json:
+        print_json({"breakers": [breaker.to_json() for breaker in found]})
+    else:
+        table(
+            ("provider", "state", "next try in", "why"),
+            [
+                (b.provider, b.state, "-" if b.retry_after_s is None else f"{b.retry_after_s:g} s", b.reason)
+                for b in found
+            ],
+        )
+    return OK
+
+
+def breakers_reset(
+    context: Context, provider: Annotated[str | None, typer.Argument(help="Default: all providers.")] = None
+) -> int:
+    """Close a provider's circuit and forget its failures."""
+    from operations.actor import local_user
+    from operations.breakers import reset
+
+    moved = reset(context.system, local_user(), provider)
+    if context.json:
+        print_json({"reset": [breaker.provider for breaker in moved]})
+    else:
+        say(f"closed: {', '.join(b.provider for b in moved)}" if moved else "Every circuit was closed already.")
+    return OK
+
+
+def _print_event(context: Context, event: "Event") -> None:
+    if context.json:
+        print_json_line(event.to_json())
+    else:
+        reason = event.data.get("reason") or event.data.get("status") or ""
+        say(f"{event.seq:>7}  {event.time[:19]}Z  {event.type:<20} {event.subject:<24} {reason}"[:200].rstrip())

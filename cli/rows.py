@@ -1,0 +1,133 @@
+"""Rows on standard output or in a file: table, CSV, JSON, Parquet, Arrow.
+
+Decimals and integers beyond 2^53 are written digit for digit: decimals as JSON strings, never with an exponent.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+from cli.output import say, table
+
+if TYPE_CHECKING:
+    from data_pipeline.batch import Batch
+    from utils.arrow import pa
+
+Format = Literal["table", "csv", "json", "parquet", "arrow"]
+ROWS_ON_A_SCREEN = 20
+
+
+def write(rows: "Batch", *, format: Format, output: Path | None, limit: int | None) -> None:
+    """Write a batch, part by part, so that its size does not matter."""
+    if format == "table" and output is None and limit is None:
+        limit = ROWS_ON_A_SCREEN
+    _write(rows.schema, _limited(rows.batches(), limit), format, output)
+    if format == "table" and limit is not None and rows.rows > limit:
+        say(f"{limit} of {rows.rows:,} rows; more with --limit, all with --format csv")
+
+
+def write_table(rows: "pa.Table", *, format: Format, output: Path | None, limit: int | None) -> None:
+    """Write a whole table."""
+    _write(rows.schema, _limited(rows.to_batches(), limit), format, output)
+
+
+def _limited(batches: "Iterable[pa.RecordBatch]", limit: int | None) -> "Iterator[pa.RecordBatch]":
+    for batch in batches:
+        if limit is None:
+            yield batch
+        elif limit > 0:
+            part = batch.slice(0, limit)
+            limit -= part.num_rows
+            yield part
+        else:
+            return
+
+
+def _write(schema: "pa.Schema", batches: "Iterator[pa.RecordBatch]", kind: Format, output: Path | None) -> None:
+    if kind == "table":
+        rows = (row for batch in batches for row in batch.to_pylist())
+        table(schema.names, [[_cell(value) for value in row.values()] for row in rows])
+        return
+    with _target(output) as target:
+        if kind == "json":
+            _json(batches, target)
+        elif kind == "csv":
+            _csv(schema, batches, target)
+        elif kind == "parquet":
+            import pyarrow.parquet as pq
+
+            with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+                for batch in batches:
+                    writer.write_batch(batch)
+        else:
+            from utils.arrow import pa
+
+            with pa.ipc.new_stream(target, schema) as stream:
+                for batch in batches:
+                    stream.write_batch(batch)
+
+
+@contextmanager
+def _target(output: Path | None) -> Iterator[IO[bytes]]:
+    """Standard output, or a file that appears only when it is whole."""
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    part = output.with_name(output.name + ".part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _json(batches: "Iterator[pa.RecordBatch]", target: IO[bytes]) -> None:
+    import orjson
+
+    separator = b"[\n"
+    for batch in batches:
+        for row in batch.to_pylist():
+            target.write(separator + orjson.dumps(row, default=_plain))
+            separator = b",\n"
+    target.write(b"[]\n" if separator == b"[\n" else b"\n]\n")
+
+
+def _csv(schema: "pa.Schema", batches: "Iterator[pa.RecordBatch]", target: IO[bytes]) -> None:
+    import csv
+    import io
+
+    text = io.TextIOWrapper(target, encoding="utf-8", newline="", write_through=True)
+    writer = csv.writer(text)
+    writer.writerow(schema.names)
+    for batch in batches:
+        columns = [[_cell(value) for value in column.to_pylist()] for column in batch.columns]
+        writer.writerows(zip(*columns, strict=True))
+    text.detach()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | dict):
+        import orjson
+
+        return orjson.dumps(value, default=_plain).decode()
+    return str(_plain(value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime | date):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, bytes):
+        return value.hex()
+    return value

@@ -1,0 +1,191 @@
+"""Commands that run datasets: `run`, and what happens without a command."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.command import FAILED, OK, Context, command
+from cli.output import marked, print_json, say, table
+
+if TYPE_CHECKING:
+    from data_pipeline.dataset import DatasetRun
+    from data_pipeline.runner import PipelineRun
+
+MAINTENANCE_SECONDS = 5.0
+
+
+def register(app: typer.Typer) -> None:
+    command(app)(run)
+
+
+def run(
+    context: Context,
+    datasets: Annotated[list[str] | None, typer.Argument(help="Datasets to run; default: all.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ask the providers even within the TTL.")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, max=1024, help="Datasets at the same time.")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN_ID", help="Go on with a queued or broken-off run.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 also when a dataset is degraded.")] = False,
+) -> int:
+    """Run the pipeline: collect, validate, score, store, detect."""
+    if dry_run:
+        return _dry_run(context, datasets or [], fresh)
+    return run_all(context, datasets or [], fresh=fresh, workers=workers, resume=resume, strict=strict)
+
+
+def run_all(
+    context: Context,
+    datasets: list[str] | None = None,
+    *,
+    fresh: bool = False,
+    workers: int | None = None,
+    resume: str | None = None,
+    strict: bool = False,
+) -> int:
+    """Run, print what came of it, do overdue maintenance; gives the exit code."""
+    from operations import run as operations
+    from operations.actor import local_user
+
+    system = context.system
+    with _interruptible(system.runner.cancel.cancel) as stopped, _progress(context, system) as progress:
+        if resume is not None:
+            result = operations.resume(system, local_user(), resume, workers=workers, progress=progress)
+        else:
+            result = operations.run(
+                system, local_user(), datasets or [], fresh=fresh, workers=workers, progress=progress
+            )
+    _log(result)
+    if context.json:
+        print_json(result.to_json())
+    else:
+        _print(result)
+    if stopped:
+        _leave(context, 128 + stopped[0])
+    _maintain_if_overdue(context)
+    if strict and result.status == "degraded":
+        return FAILED
+    return FAILED if result.status == "failed" else OK
+
+
+def _dry_run(context: Context, datasets: list[str], fresh: bool) -> int:
+    from operations.run import plan
+
+    planned = plan(context.system, datasets, fresh=fresh)
+    if context.json:
+        print_json({"dry_run": True, "datasets": [dataset.to_json() for dataset in planned]})
+    else:
+        table(("dataset", "provider", "would"), [(p.dataset, p.provider, p.action) for p in planned])
+    return OK
+
+
+def _print(result: "PipelineRun") -> None:
+    from operations.words import duration
+
+    rows = []
+    for run in result.datasets:
+        score = "-" if run.quality is None or run.quality.score is None else f"{run.quality.score:g}"
+        rows.append(
+            (
+                run.dataset,
+                marked(run.status),
+                run.origin,
+                f"{run.rows:,}",
+                score,
+                duration(run.age_s) if run.age_s is not None else "-",
+                duration(run.data_age_s) if run.data_age_s is not None else "-",
+            )
+        )
+    table(
+        ("dataset", "status", "origin", "rows", "score", "copy age", "data age"),
+        rows,
+        right=("rows", "score", "copy age", "data age"),
+    )
+    for run in result.datasets:
+        if run.reason and run.status != "skipped":
+            say(f"{run.dataset}: {run.reason}")
+    for run in result.datasets:
+        if run.quarantined:
+            say(f"{run.dataset}: {run.quarantined:,} rows quarantined, see `quarantine show {run.dataset}`")
+        if run.anomalies:
+            say(f"{run.dataset}: {run.anomalies} anomalies, see `detect {run.dataset}`")
+    counts = ", ".join(
+        f"{number} {name}"
+        for name in ("succeeded", "degraded", "failed", "skipped")
+        if (number := sum(run.status == name for run in result.datasets))
+    )
+    say(f"run {result.run_id} {result.status} in {result.duration_s:.2f} s: {counts or 'nothing to do'}")
+
+
+def _log(result: "PipelineRun") -> None:
+    from utils.logger import get_logger
+
+    bad = [run.dataset for run in result.datasets if run.status in {"degraded", "failed"}]
+    get_logger("runner").info(
+        "run.finished",
+        run_id=result.run_id,
+        status=result.status,
+        datasets=len(result.datasets),
+        not_succeeded=bad[:20],
+        seconds=result.duration_s,
+    )
+
+
+def _maintain_if_overdue(context: Context) -> None:
+    from operations.maintain import maintain, overdue
+
+    if overdue(context.system):
+        from operations.actor import local_user
+
+        done = maintain(context.system, local_user(), seconds=MAINTENANCE_SECONDS)
+        if not context.json:
+            from operations.words import size
+
+            say(f"maintenance was due: {size(done.freed)} freed")
+
+
+@contextmanager
+def _interruptible(cancel: Callable[[str], None]) -> Iterator[list[int]]:
+    """Turn Ctrl-C and SIGTERM into an orderly stop; yields the list of signals that came."""
+    came: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+        if len(came) > 1:
+            os._exit(128 + number)  # asked twice: at once
+        cancel(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _leave(context: Context, code: int) -> None:
+    """End now: a request in flight would keep its thread, and with it the process, until its time-out."""
+    context.close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+@contextmanager
+def _progress(context: Context, system: Any) -> Iterator["Callable[[DatasetRun], None]"]:
+    """A live bar on a terminal; nothing in pipes and logs, where the table at the end says it all."""
+    if context.json or not sys.stderr.isatty() or "NO_COLOR" in os.environ:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("collecting", total=len(system.settings.datasets))
+        yield lambda run: bar.update(task, advance=1, description=run.dataset[:30])

@@ -1,0 +1,15 @@
+"""Which release this is."""
+
+from pathlib import Path
+
+
+def version() -> str:
+    """The version that `pyproject.toml` names.
+
+    >>> version().count(".")
+    2
+    """
+    import tomllib
+
+    project = Path(__file__).resolve().parent.parent / "pyproject.toml"
+    return str(tomllib.loads(project.read_text())["project"]["version"])

@@ -1,0 +1,136 @@
+"""COLLECT as the line calls it: the dataset's collector, each of its requests through the provider's resilience chain."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from data_pipeline.collect.collector import Collector, CollectRequest
+from data_pipeline.dataset import Collected
+from data_pipeline.errors import CollectError, ProviderRefused
+from utils.clock import Clock
+from utils.resilience.errors import RejectedError
+from utils.resilience.settings import RetrySettings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from utils.resilience.registry import ResilienceRegistry
+
+T = TypeVar("T")
+
+
+class ResilientCollector:
+    """Builds collectors by kind, once, and runs them with retries, breaker, limits and bulkhead of the provider.
+
+    Args:
+        build: Gives the collector class of a kind (`config.kinds`).
+        provider_settings: Gives a provider's own settings (auth, headers, tls, ...) by its name and the kind of source.
+    """
+
+    def __init__(
+        self,
+        *,
+        build: Callable[[str], type[Collector]],
+        registry: "ResilienceRegistry",
+        provider_settings: Callable[[str, str], Any],
+        folder: Path,
+        clock: Clock,
+    ) -> None:
+        self._build = build
+        self._registry = registry
+        self._settings = provider_settings
+        self._folder = folder
+        self._clock = clock
+        self._collectors: dict[str, Collector] = {}
+        self._kinds: dict[str, str] = {}
+        self._retries: dict[str, RetrySettings] = {}
+
+    def kind_of(self, provider: str) -> str:
+        """The kind of source a provider is; a host that was only ever redirected to is HTTP."""
+        return self._kinds.get(provider, "http")
+
+    def provider_of(self, dataset: Any) -> str:
+        return str(dataset.provider or self._collector(dataset.collect.kind).provider_of(dataset.collect, dataset.name))
+
+    def collect(
+        self, dataset: Any, *, provider: str, now: "datetime", number: int, validators: dict[str, str]
+    ) -> Collected:
+        """What the provider sends, with the number of attempts it took.
+
+        Raises:
+            CollectError: nothing usable came; `attempts` says how often it was asked.
+        """
+        resilience, kind = dataset.resilience, dataset.collect.kind
+        self._kinds.setdefault(provider, kind)
+        retry = self._retry_of(dataset)
+        tries = _Tries()
+
+        def call(name: str, request: Callable[[], T]) -> T:
+            return self._registry.policy(name).call(tries.counted(request), retry=retry)
+
+        request = CollectRequest(
+            dataset=dataset.name,
+            options=dataset.collect,
+            provider=provider,
+            call=call,
+            now=now,
+            folder=self._folder,
+            base=dataset.base,
+            settings=self._settings(provider, kind),
+            validators=validators,
+            number=number,
+            connect_timeout=resilience.timeout.connect,
+            read_timeout=resilience.timeout.read,
+            clock=self._clock,
+        )
+        try:
+            collected = self._collector(kind).collect(request)
+        except CollectError as error:
+            error.attempts, error.provider = tries.most, error.provider or provider
+            raise
+        except RejectedError as error:
+            # The breaker, limiter, bulkhead or deadline said no; to the line it is one more way of "nothing came".
+            refused = ProviderRefused(str(error), hint=error.hint, provider=provider, attempts=tries.most)
+            refused.transient = True
+            raise refused from error
+        if collected.provenance.attempts == tries.most:
+            return collected
+        return replace(collected, provenance=replace(collected.provenance, attempts=tries.most))
+
+    def close(self) -> None:
+        for collector in self._collectors.values():
+            collector.close()
+        self._collectors.clear()
+
+    def _retry_of(self, dataset: Any) -> RetrySettings:
+        found = self._retries.get(dataset.name)
+        if found is None:
+            written = dataset.resilience.retry
+            found = RetrySettings(written.attempts, written.initial, written.max, jitter=written.jitter)
+            self._retries[dataset.name] = found
+        return found
+
+    def _collector(self, kind: str) -> Collector:
+        found = self._collectors.get(kind)
+        if found is None:
+            found = self._collectors.setdefault(kind, self._build(kind)())
+        return found
+
+
+class _Tries:
+    """Counts how often the most stubborn request of a collection was made."""
+
+    def __init__(self) -> None:
+        self.most = 0
+
+    def counted(self, request: Callable[[], T]) -> Callable[[], T]:
+        made = 0
+
+        def once() -> T:
+            nonlocal made
+            made += 1
+            self.most = max(self.most, made)
+            return request()
+
+        return once

@@ -1,0 +1,344 @@
+"""What came of one dataset's turn, in the words and events of the contract: one method for each way it can end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from data_pipeline.batch import Batch
+from data_pipeline.dataset import Collected, DatasetRun, Origin, Provenance, Quality, Status
+from data_pipeline.errors import BatchNotDelivered, PipelineError
+from data_pipeline.fallback import Served, from_version
+from data_pipeline.score import score
+from data_pipeline.store.gate import Verdict
+from data_pipeline.store.results import Written
+from data_pipeline.store.views import Version
+from data_pipeline.validate.report import Report
+from utils.clock import Clock
+from utils.database import Statement
+from utils.events import NewEvent, rfc3339
+from utils.history import point
+
+CacheEntry = tuple[str, Any]
+
+METRICS = (
+    "rows",
+    "nulls",
+    "quarantined",
+    "quality",
+    "quality_uncapped",
+    "data_age_s",
+    "latency_s",
+    "bytes",
+    "attempts",
+)
+"""What is kept of every turn that asked the provider, in this order; a value that was not measured is NaN there."""
+
+EVENT_OF: Mapping[Status, str] = {
+    "succeeded": "dataset.collected",
+    "degraded": "dataset.degraded",
+    "failed": "dataset.failed",
+    "skipped": "dataset.skipped",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A dataset run and what is to be written with it: events and metric points together, then the cache."""
+
+    result: DatasetRun
+    events: tuple[NewEvent, ...]
+    statements: tuple[Statement, ...] = ()
+    cache: tuple[CacheEntry, ...] = ()
+
+
+class Delivery:
+    """Writes down one dataset's turn. Ages are judged, and the promise held against them, at the moment of the call."""
+
+    def __init__(self, dataset: Any, provider: str, run_id: str, fence: int, clock: Clock) -> None:
+        self.dataset = dataset
+        self._provider = provider
+        self._run_id = run_id
+        self._fence = fence
+        self._clock = clock
+        self._started = clock.monotonic()
+
+    def accepted(
+        self,
+        batch: Batch,
+        report: Report,
+        quality: Quality,
+        measured: Mapping[str, float | None],
+        verdict: Verdict,
+        written: Written,
+        *,
+        unchanged: bool,
+    ) -> Outcome:
+        """The batch became what readers see."""
+        result = self._from_provider(
+            batch, report, quality, status="degraded" if verdict.degraded else "succeeded", version=self._run_id
+        )
+        result = replace(result, rows=written.rows, unchanged=unchanged, reason=verdict.reason or None)
+        full = self._measured(batch, quality, measured, report)
+        events = self._batch_events("batch.accepted", batch, report, quality, full, verdict, written)
+        return self._outcome(result, events, full, cacheable=True, table=written.table)
+
+    def unchanged(
+        self,
+        last_good: Version,
+        batch: Batch,
+        report: Report,
+        quality: Quality,
+        measured: Mapping[str, float | None],
+        verdict: Verdict,
+    ) -> Outcome:
+        """The provider sent the bytes we have: confirmed, but no news and no new version."""
+        result = self._from_provider(
+            batch, report, quality, status="degraded" if verdict.degraded else "succeeded", version=last_good.version
+        )
+        result = replace(result, rows=last_good.rows, unchanged=True, reason=verdict.reason or None)
+        return self._outcome(result, [], self._measured(batch, quality, measured, report), cacheable=True)
+
+    def confirmed(self, last_good: Version, collected: Collected) -> Outcome:
+        """The provider answered "not modified": the stored report is judged again, for time has passed."""
+        provenance, body = collected.provenance, last_good.body
+        report = Report.from_json(body["report"]).rejudged(self._clock.now())
+        quality = score(report)
+        result = DatasetRun(
+            dataset=self.dataset.name,
+            provider=self._provider,
+            status="succeeded",
+            origin="provider",
+            accepted=True,
+            unchanged=True,
+            rows=last_good.rows,
+            quarantined=report.quarantined,
+            collected_at=rfc3339(provenance.collected_at),
+            data_time=body["data_time"],
+            content_sha256=body["content_sha256"],
+            version=last_good.version,
+            attempts=provenance.attempts,
+            quality=quality,
+            failed_rules=report.failed_rules(),
+        )
+        measured = {**body["measured"], "latency_s": provenance.latency_s, "attempts": float(provenance.attempts)}
+        return self._outcome(result, [], {**measured, "quality": quality.score}, cacheable=True)
+
+    def held(
+        self,
+        batch: Batch,
+        report: Report,
+        quality: Quality,
+        measured: Mapping[str, float | None],
+        verdict: Verdict,
+        written: Written,
+        served: Served | None,
+    ) -> Outcome:
+        """The batch waits as a candidate; readers keep what they had, if there was anything."""
+        full = self._measured(batch, quality, measured, report)
+        events = self._batch_events("batch.held", batch, report, quality, full, verdict, written)
+        error = BatchNotDelivered(
+            f"{self.dataset.name}: the new batch is held: {verdict.reason}",
+            hint=f"look at it with `show {self.dataset.name} --batch`; mend the source or the rule, then run again",
+        )
+        result = self._from_copy(served, error, attempts=batch.provenance.attempts)
+        if verdict.critical:
+            result = replace(result, status="failed")
+        result = replace(
+            result,
+            failed_rules=report.failed_rules(),
+            quarantined=written.quarantined,
+            partial=batch.provenance.partial,
+        )
+        return self._outcome(result, events, full)
+
+    def fallen_back(self, served: Served | None, error: PipelineError) -> Outcome:
+        """The provider did not deliver."""
+        attempts = getattr(error, "attempts", 0)
+        result = self._from_copy(served, error, attempts=attempts)
+        return self._outcome(result, [], {"attempts": float(attempts)})
+
+    def from_cache(self, hit: Mapping[str, Any]) -> Outcome:
+        """A copy within its TTL: nobody was asked."""
+        from data_pipeline.fallback import quality_from
+
+        result = DatasetRun(
+            dataset=self.dataset.name,
+            provider=self._provider,
+            status="succeeded",
+            origin="cache",
+            accepted=True,
+            rows=hit["rows"],
+            quarantined=hit["quarantined"],
+            collected_at=hit["collected_at"],
+            data_time=hit["data_time"],
+            content_sha256=hit["content_sha256"],
+            version=hit["version"],
+            quality=quality_from(hit["quality"]),
+        )
+        return self._outcome(result, [], None)
+
+    def _from_provider(
+        self, batch: Batch, report: Report, quality: Quality, *, status: Status, version: str
+    ) -> DatasetRun:
+        provenance = batch.provenance
+        return DatasetRun(
+            dataset=self.dataset.name,
+            provider=self._provider,
+            status=status,
+            origin="provider",
+            accepted=True,
+            partial=provenance.partial,
+            quarantined=report.quarantined,
+            collected_at=rfc3339(provenance.collected_at),
+            data_time=_text(provenance.data_time),
+            content_sha256=provenance.content_sha256,
+            version=version,
+            attempts=provenance.attempts,
+            quality=quality,
+            failed_rules=report.failed_rules(),
+        )
+
+    def _from_copy(self, served: Served | None, error: PipelineError, *, attempts: int) -> DatasetRun:
+        told = {"type": type(error).__name__, "message": str(error), "hint": error.hint, "transient": error.transient}
+        common = {"dataset": self.dataset.name, "provider": self._provider, "attempts": attempts, "error": told}
+        if served is None:
+            return DatasetRun(status="failed", origin="none", reason=str(error), **common)
+        return DatasetRun(
+            status="degraded",
+            origin=served.origin,
+            rows=served.rows,
+            version=served.version,
+            collected_at=served.collected_at,
+            data_time=served.data_time,
+            content_sha256=served.content_sha256,
+            quality=served.quality,
+            reason=f"{error}; serving {served.words}",
+            **common,
+        )
+
+    def _outcome(
+        self,
+        result: DatasetRun,
+        events: list[NewEvent],
+        measured: Mapping[str, float | None] | None,
+        *,
+        cacheable: bool = False,
+        table: Any = None,
+    ) -> Outcome:
+        """Ages, promise, the closing event, the metric point, the cache entry."""
+        now = self._clock.now()
+        age, data_age = _age(result.collected_at, now), _age(result.data_time, now)
+        result = replace(
+            result, age_s=age, data_age_s=data_age, duration_s=round(self._clock.monotonic() - self._started, 6)
+        )
+        promised = self.dataset.promise.max_age if self.dataset.promise else None
+        oldest = data_age if data_age is not None else age
+        if promised is not None and result.origin != "none" and (oldest is None or oldest > promised):
+            words = f"promise broken: the data is {_words(oldest)} old, promised is {_words(promised)}"
+            result = replace(result, status="failed", reason=f"{result.reason}; {words}" if result.reason else words)
+            events.append(self._event("promise.broken", {"age_s": oldest, "max_age_s": promised}))
+        body = result.to_json()
+        kind = "dataset.served" if (result.status, result.origin) == ("succeeded", "cache") else EVENT_OF[result.status]
+        events.append(self._event(kind, {**body, "fence": self._fence}))
+        statements: tuple[Statement, ...] = ()
+        if measured is not None:
+            full = {**measured, "data_age_s": data_age}
+            statements = (point(result.dataset, now.timestamp(), {name: full.get(name) for name in METRICS}),)
+        entries: tuple[CacheEntry, ...] = ()
+        if cacheable and result.status == "succeeded":
+            entries = ((f"result:{result.dataset}", {**body, "fingerprint": self.dataset.fingerprint}),)
+            if table is not None:
+                entries += ((f"table:{result.dataset}", table),)
+        return Outcome(result, tuple(events), statements, entries)
+
+    def _batch_events(
+        self,
+        kind: str,
+        batch: Batch,
+        report: Report,
+        quality: Quality,
+        measured: Mapping[str, float | None],
+        verdict: Verdict,
+        written: Written,
+    ) -> list[NewEvent]:
+        provenance = batch.provenance
+        scored = quality.to_json()
+        events = [self._event("quality.scored", {**scored, "rows": report.rows, "quarantined": report.quarantined})]
+        if written.bad is not None:
+            reasons = {rule.rule: rule.failed for rule in report.failed_rules() if rule.severity != "warning"}
+            quarantined = {"rows": written.quarantined, "path": written.bad.path, "reasons": reasons}
+            events.append(self._event("rows.quarantined", quarantined))
+        version = {
+            "version": self._run_id,
+            "rows": written.rows,
+            "size": written.good.size,
+            "path": written.good.path,
+            "sha256": written.good.sha256,
+            "reason": verdict.reason,
+            "provider": self._provider,
+            "source": provenance.source,
+            "fingerprint": self.dataset.fingerprint,
+            "content_sha256": provenance.content_sha256,
+            "collected_at": rfc3339(provenance.collected_at),
+            "data_time": _text(provenance.data_time),
+            "validators": dict(provenance.validators),
+            "notes": list(provenance.notes),
+            "quality": scored,
+            "report": report.to_json(),
+            "measured": dict(measured),
+        }
+        events.append(self._event(kind, version))
+        return events
+
+    def _measured(
+        self, batch: Batch, quality: Quality, measured: Mapping[str, float | None], report: Report
+    ) -> dict[str, float | None]:
+        provenance: Provenance = batch.provenance
+        return {
+            **measured,
+            "quarantined": float(report.quarantined),
+            "quality": quality.score,
+            "quality_uncapped": quality.uncapped,
+            "latency_s": provenance.latency_s,
+            "bytes": float(provenance.size),
+            "attempts": float(provenance.attempts),
+        }
+
+    def _event(self, kind: str, data: dict[str, Any]) -> NewEvent:
+        return NewEvent(kind, self.dataset.name, {"run_id": self._run_id, **data}, source="pipeline")
+
+
+def skipped(dataset: str, provider: str, run_id: str, reason: str) -> Outcome:
+    """A dataset whose turn did not come: already running elsewhere, or the run was interrupted before it."""
+    result = DatasetRun(dataset=dataset, provider=provider, status="skipped", origin="none", reason=reason)
+    event = NewEvent("dataset.skipped", dataset, {"run_id": run_id, **result.to_json()}, source="pipeline")
+    return Outcome(result, (event,))
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)
+
+
+def _age(moment: str | None, now: datetime) -> float | None:
+    """Seconds since a moment; never negative, for a provider's clock may run ahead of ours."""
+    if moment is None:
+        return None
+    return max(0.0, round((now - datetime.fromisoformat(moment)).total_seconds(), 3))
+
+
+def _words(seconds: float | None) -> str:
+    """A duration as people say it.
+
+    >>> _words(93_600.0)
+    '26 h'
+    """
+    if seconds is None:
+        return "of unknown age"
+    for size, unit in ((86_400 * 3, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / (86_400 if unit == 'd' else size):.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+__all__ = ["Delivery", "Origin", "Outcome", "from_version", "skipped"]

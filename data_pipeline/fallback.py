@@ -1,0 +1,131 @@
+"""What is served when the provider does not deliver: the last good version, else the shipped snapshot."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from data_pipeline.batch import Batch
+from data_pipeline.dataset import Collected, Origin, Payload, Provenance, Quality
+from data_pipeline.errors import PipelineError, StoreError
+from data_pipeline.score import score
+from data_pipeline.store.views import Version
+from data_pipeline.validate.engine import validate
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A copy that is served in place of a delivery. Times are RFC 3339; a snapshot has no `collected_at`."""
+
+    origin: Origin
+    rows: int
+    version: str | None
+    collected_at: str | None
+    data_time: str | None
+    content_sha256: str | None
+    quality: Quality | None
+    words: str
+
+
+def snapshot_batch(dataset: Any, rules: Any, *, now: datetime) -> tuple[Batch, Any]:
+    """The shipped snapshot, parsed as its dataset is, and its validation.
+
+    Raises:
+        PipelineError: the file is missing or cannot be read.
+    """
+    from data_pipeline.parse.options import ParseOptions
+    from data_pipeline.parse.parse import parse
+
+    path = Path(dataset.snapshot)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"{dataset.name}: snapshot {path}: {error.strerror}", hint="check `snapshot`") from error
+    import hashlib
+    import io
+
+    digest = hashlib.sha256(content).hexdigest()
+    payload = Payload(open=lambda: io.BytesIO(content), size=len(content), sha256=digest, name=path.name)
+    provenance = Provenance(provider="snapshot", collected_at=now.astimezone(UTC), content_sha256=digest)
+    asked = dataset.parse if dataset.collect.kind in {"http", "file"} else ParseOptions()
+    batch = parse(
+        Collected(provenance=provenance, payloads=(payload,)),
+        dataset=dataset.name,
+        options=asked,
+        columns=dataset.columns,
+        zone=dataset.zone,
+        ambiguous=dataset.ambiguous,
+        nonexistent=dataset.nonexistent,
+        # The file's own date is the day somebody checked it out, not the age of what it says.
+        data_time=None if dataset.data_time == "last_modified" else dataset.data_time,
+    )
+    return batch, validate(batch, rules, now=now)
+
+
+class Fallback:
+    """Tries the alternatives a dataset names, in order; remembers what a snapshot holds, for it does not change."""
+
+    def __init__(self) -> None:
+        self._snapshots: dict[tuple[str, str], Served] = {}
+
+    def serve(
+        self, dataset: Any, rules: Any, last_good: Version | None, *, confirmed_at: str | None, now: datetime
+    ) -> Served | None:
+        """The first alternative there is, or None.
+
+        Args:
+            confirmed_at: When the provider last confirmed the last good copy (RFC 3339).
+        """
+        for alternative in dataset.resilience.fallback:
+            if alternative == "last_good" and last_good is not None:
+                return from_version(last_good, confirmed_at=confirmed_at)
+            if alternative == "snapshot" and dataset.snapshot is not None:
+                try:
+                    return self._snapshot(dataset, rules, now)
+                except PipelineError:
+                    continue  # a broken snapshot is no delivery; the provider's own error is what the user must see
+        return None
+
+    def _snapshot(self, dataset: Any, rules: Any, now: datetime) -> Served:
+        key = (dataset.name, dataset.fingerprint)
+        if key not in self._snapshots:
+            batch, validation = snapshot_batch(dataset, rules, now=now)
+            report = validation.report
+            data_time = batch.provenance.data_time
+            self._snapshots[key] = Served(
+                origin="snapshot",
+                rows=report.rows - report.quarantined,
+                version=None,
+                collected_at=None,
+                data_time=data_time.isoformat().replace("+00:00", "Z") if data_time else None,
+                content_sha256=batch.provenance.content_sha256,
+                quality=score(report),
+                words="the shipped snapshot",
+            )
+        return self._snapshots[key]
+
+
+def from_version(version: Version, *, confirmed_at: str | None, origin: Origin = "last_good") -> Served:
+    """A stored version as what is served."""
+    body = version.body
+    collected_at = confirmed_at or body["collected_at"]
+    return Served(
+        origin=origin,
+        rows=version.rows,
+        version=version.version,
+        collected_at=collected_at,
+        data_time=body["data_time"],
+        content_sha256=body["content_sha256"],
+        quality=quality_from(body["quality"]),
+        words=f"the last good copy, collected {collected_at[:16].replace('T', ' ')} UTC",
+    )
+
+
+def quality_from(stored: dict[str, Any] | None) -> Quality | None:
+    """A stored quality as a value again."""
+    from data_pipeline.dataset import Cap
+
+    if stored is None:
+        return None
+    cap = Cap(**stored["cap"]) if stored["cap"] else None
+    return Quality(stored["score"], stored["uncapped"], cap, stored["dimensions"])

@@ -1,0 +1,310 @@
+"""MANY datasets: who runs, in what order, on which workers; recorded as one run, detected over once at its end."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from data_pipeline.dataset import DatasetRun, Status
+from data_pipeline.delivery import Outcome, skipped
+from data_pipeline.pipeline import Pipeline, RunContext
+from data_pipeline.store.views import Views
+from utils.cache.cache import Cache, Entry
+from utils.clock import Clock
+from utils.database import StateError
+from utils.events import EventStore, NewEvent, rfc3339, uuid7
+from utils.history import Block, History
+from utils.leases import Leases, Owner, this_process
+from utils.resilience.cancellation import Cancelled, CancelToken, cancellable
+
+RANK: dict[Status, int] = {"skipped": 0, "succeeded": 0, "degraded": 1, "failed": 2}
+"""How bad a dataset's status is; a run is as bad as its worst dataset."""
+
+Detect = Callable[[Sequence[Block], float], Sequence[Any]]
+Progress = Callable[[DatasetRun], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRun:
+    """One pass over some datasets. Times RFC 3339; `duration_s` in seconds."""
+
+    run_id: str
+    status: str
+    started_at: str
+    finished_at: str
+    duration_s: float
+    datasets: tuple[DatasetRun, ...]
+    learning: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "run_id": self.run_id,
+            "status": self.status,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+            "duration_s": self.duration_s,
+            "datasets": [dataset.to_json() for dataset in self.datasets],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What is asked for. `claim`: the run stands in the log already (queued, crashed, interrupted) and goes on."""
+
+    run_id: str = ""
+    actor: str = "local"
+    fresh: bool = False
+    workers: int = 8
+    claim: bool = False
+
+
+class Runner:
+    """Runs datasets on an executor and records what came of each before it is called done."""
+
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        provider_of: Callable[[Any], str],
+        events: EventStore,
+        views: Views,
+        history: History,
+        leases: Leases,
+        cache: Cache,
+        cache_ttl: float,
+        detect: Callable[[Sequence[Block]], Any],
+        clock: Clock,
+        executor: Executor | None = None,
+    ) -> None:
+        self._pipeline = pipeline
+        self._provider_of = provider_of
+        self._events = events
+        self._views = views
+        self._history = history
+        self._leases = leases
+        self._cache = cache
+        self._cache_ttl = cache_ttl
+        self._detect = detect
+        self._clock = clock
+        self._executor = executor
+        self.cancel = CancelToken()
+
+    def recover(self) -> list[str]:
+        """Mark the runs of dead owners as crashed and free what they held; gives their ids."""
+        crashed = []
+        for run in self._views.runs(limit=1000, status="running"):
+            if run.owner is None or Owner.parse(run.owner).is_dead(
+                heartbeat=self._heartbeat(run.owner), now=self._now()
+            ):
+                event = NewEvent("run.crashed", run.run_id, {"owner": run.owner}, source="runner")
+                self._events.append([event]).result()
+                crashed.append(run.run_id)
+        if crashed:
+            self._leases.free_dead()
+        return crashed
+
+    def run(self, datasets: Sequence[Any], request: RunRequest, *, progress: Progress = lambda _: None) -> PipelineRun:
+        """Run the datasets; returns when each is recorded, anomalies are looked for, and the run is closed."""
+        started, began = self._clock.now(), self._clock.monotonic()
+        run_id = request.run_id or uuid7()
+        leases = self._leases.acquire([f"dataset:{dataset.name}" for dataset in datasets], run=run_id)
+        try:
+            self._start(run_id, request, datasets)
+            context = RunContext(
+                run_id=run_id,
+                now=started,
+                fresh=request.fresh,
+                current=self._views.current(),
+                fences={name.removeprefix("dataset:"): lease.fence for name, lease in leases.items()},
+            )
+            results = self._run_all(datasets, context, request.workers, progress)
+            results, learning = self._look_for_anomalies(results, run_id, started)
+            return self._finish(run_id, started, began, results, learning)
+        finally:
+            self._leases.release(leases)
+
+    def _start(self, run_id: str, request: RunRequest, datasets: Sequence[Any]) -> None:
+        data = {
+            "actor": request.actor,
+            "owner": str(this_process()),
+            "fresh": request.fresh,
+            "datasets": [dataset.name for dataset in datasets],
+        }
+        guard = _claimable(run_id) if request.claim else None
+        self._events.append([NewEvent("run.started", run_id, data, source="runner")], guard=guard).result()
+
+    def _run_all(
+        self, datasets: Sequence[Any], context: RunContext, workers: int, progress: Progress
+    ) -> list[DatasetRun]:
+        recorder = _Recorder(self._events, self._cache, self._cache_ttl, progress)
+        ordered = sorted(datasets, key=lambda dataset: -dataset.priority)
+        executor = self._executor or ThreadPoolExecutor(workers, thread_name_prefix="worker")
+        try:
+            running = [executor.submit(self._one, dataset, context, recorder) for dataset in ordered]
+            self._wait(running)
+        finally:
+            if executor is not self._executor:
+                executor.shutdown(wait=not self.cancel.cancelled, cancel_futures=True)
+        for dataset, future in zip(ordered, running, strict=True):
+            if future.cancelled() or not future.done():
+                recorder.record(skipped(dataset.name, self._provider_of(dataset), context.run_id, "interrupted"))
+        by_name = {result.dataset: result for result in recorder.finish()}
+        return [by_name[dataset.name] for dataset in datasets if dataset.name in by_name]
+
+    def _wait(self, running: "Sequence[Future[None]]") -> None:
+        """Until all are done; or, once told to stop, until what is in flight had a moment to finish."""
+        left = set(running)
+        while left and not self.cancel.cancelled:
+            done, left = wait(left, timeout=0.2)
+            for future in done:
+                future.result()
+        if left:
+            for future in left:
+                future.cancel()
+            wait([future for future in left if not future.cancelled()], timeout=1.0)
+
+    def _one(self, dataset: Any, context: RunContext, recorder: "_Recorder") -> None:
+        if self.cancel.cancelled:
+            reason = "interrupted"
+        elif dataset.name not in context.fences:
+            reason = "already running in another process"
+        else:
+            try:
+                with cancellable(self.cancel):
+                    outcome = self._pipeline.run(dataset, context)
+            except Cancelled:
+                reason = "interrupted"
+            else:
+                recorder.record(outcome)
+                return
+        recorder.record(skipped(dataset.name, self._provider_of(dataset), context.run_id, reason))
+
+    def _look_for_anomalies(
+        self, results: list[DatasetRun], run_id: str, started: datetime
+    ) -> tuple[list[DatasetRun], dict[str, str]]:
+        asked = [result.dataset for result in results if result.status != "skipped" and result.origin != "cache"]
+        if not asked:
+            return results, {}
+        detection = self._detect(self._history.blocks(asked))
+        found: dict[str, int] = {}
+        events = []
+        for anomaly in detection.anomalies:
+            if anomaly.time >= started.timestamp():
+                found[anomaly.subject] = found.get(anomaly.subject, 0) + 1
+                data = {"run_id": run_id, **anomaly.to_json()}
+                events.append(NewEvent("anomaly.detected", anomaly.subject, data, source="detect"))
+        if events:
+            self._events.append(events).result()
+        counted = [replace(r, anomalies=found[r.dataset]) if r.dataset in found else r for r in results]
+        return counted, {f"{subject}.{metric}": words for (subject, metric), words in detection.learning.items()}
+
+    def _finish(
+        self, run_id: str, started: datetime, began: float, results: list[DatasetRun], learning: dict[str, str]
+    ) -> PipelineRun:
+        finished = self._clock.now()
+        worst = max((RANK[result.status] for result in results), default=0)
+        status = "interrupted" if self.cancel.cancelled else ("succeeded", "degraded", "failed")[worst]
+        duration = round(self._clock.monotonic() - began, 6)
+        counts = {name: sum(result.status == name for result in results) for name in RANK}
+        anomalies = {result.dataset: result.anomalies for result in results if result.anomalies}
+        summary = {"status": status, "duration_s": duration, "counts": counts, "anomalies": anomalies}
+        self._events.append([NewEvent("run.finished", run_id, summary, source="runner")]).result()
+        return PipelineRun(
+            run_id, status, rfc3339(started), rfc3339(finished), duration, tuple(results), learning=learning
+        )
+
+    def _now(self) -> float:
+        return self._clock.time()
+
+    def _heartbeat(self, owner: str) -> float:
+        return self._leases.heartbeat(owner)
+
+
+def _claimable(run_id: str) -> Callable[[sqlite3.Connection], None]:
+    """Of several processes that take up the same run, one gets it."""
+
+    def check(connection: sqlite3.Connection) -> None:
+        row = connection.execute("SELECT status FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        if row is None or row[0] not in {"queued", "crashed", "interrupted"}:
+            raise StateError(f"run {run_id} is {row[0] if row else 'unknown'}: another process took it up")
+
+    return check
+
+
+class LeaseLostError(StateError):
+    """Another process was given this dataset meanwhile; what it brings is newer than what we bring."""
+
+
+def _fenced(dataset: str, fence: int) -> Callable[[sqlite3.Connection], None]:
+    """Refuses, inside the transaction, what comes under an older fencing number than the dataset has seen."""
+
+    def check(connection: sqlite3.Connection) -> None:
+        row = connection.execute("SELECT fence FROM datasets WHERE dataset = ?", (dataset,)).fetchone()
+        if row is not None and row[0] > fence:
+            raise LeaseLostError(f"{dataset}: lease {fence} was taken over by {row[0]}")
+
+    return check
+
+
+class _Recorder:
+    """Writes outcomes as they come, many in one commit; keeps what was acknowledged.
+
+    Workers do not wait for their commit: they go on with the next dataset, and the writer's thread reports back.
+    """
+
+    CACHED_AT_ONCE = 200
+
+    def __init__(self, events: EventStore, cache: Cache, ttl: float, progress: Progress) -> None:
+        self._events = events
+        self._cache = cache
+        self._ttl = ttl
+        self._progress = progress
+        self._finished = False
+        self._pending: list[Future[Any]] = []
+        self._results: list[DatasetRun] = []
+        self._cached: list[tuple[str, Any]] = []
+        self._guard = threading.Lock()
+
+    def record(self, outcome: Outcome) -> None:
+        if self._finished:
+            return  # the run was interrupted and is closed; nobody was told that this one is done
+        data = outcome.events[-1].data
+        fence = data.get("fence", 0)
+        future = self._events.append(
+            outcome.events,
+            statements=outcome.statements,
+            guard=_fenced(outcome.result.dataset, fence) if fence else None,
+        )
+        future.add_done_callback(lambda done: self._acknowledged(done, outcome, data["run_id"]))
+        self._pending.append(future)
+
+    def finish(self) -> list[DatasetRun]:
+        """Wait until all is committed; raises what kept an outcome from being written."""
+        for future in self._pending:  # grows while we wait when a lost lease is recorded as skipped
+            if not isinstance(error := future.exception(), LeaseLostError) and error is not None:
+                raise error
+        self._finished = True
+        self._flush(self._cached)
+        return self._results
+
+    def _acknowledged(self, done: "Future[Any]", outcome: Outcome, run_id: str) -> None:
+        error = done.exception()
+        if isinstance(error, LeaseLostError):
+            self.record(skipped(outcome.result.dataset, outcome.result.provider, run_id, str(error)))
+        if error is not None:
+            return  # told by finish(); what is not in the log did not happen
+        with self._guard:
+            self._results.append(outcome.result)
+            self._cached += outcome.cache
+            full = self._cached if len(self._cached) >= self.CACHED_AT_ONCE else None
+            if full is not None:
+                self._cached = []
+        if full is not None:
+            self._flush(full)
+        self._progress(outcome.result)
+
+    def _flush(self, entries: Iterable[tuple[str, Any]]) -> None:
+        self._cache.set_many([Entry(key, value, self._ttl) for key, value in entries])

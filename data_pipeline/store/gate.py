@@ -1,0 +1,49 @@
+"""Write, audit, publish: does this batch become what readers see, or does it wait as held?"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from data_pipeline.dataset import Provenance, Quality
+from data_pipeline.validate.report import Report
+
+MOST_QUARANTINED = 0.2
+"""Share of a batch's rows that may be quarantined before the batch itself is doubted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Accepted or held. `reason` is empty for a plain acceptance; `critical`: a critical rule was broken."""
+
+    accepted: bool
+    degraded: bool = False
+    critical: bool = False
+    reason: str = ""
+
+
+def judge(report: Report, quality: Quality, provenance: Provenance, dataset: Any, *, has_last_good: bool) -> Verdict:
+    """Decide about a batch (DESIGN §2, accepted / held).
+
+    A partial batch with rows is delivered only when there is nothing whole to serve, and is degraded then too.
+    `on_fail: publish` accepts what the gate would hold, as degraded.
+    """
+    critical = report.broken_critical
+    if not report.rows and not dataset.allow_empty:
+        # An empty answer is no answer: not even `publish` puts nothing in the place of something.
+        return Verdict(accepted=False, critical=bool(critical), reason="the batch has no rows (see `allow_empty`)")
+    doubt = _doubt(report, quality, dataset, critical)
+    if doubt and dataset.on_fail == "hold":
+        return Verdict(accepted=False, critical=bool(critical), reason=doubt)
+    if provenance.partial:
+        reason = "only a part arrived" + "".join(f": {note}" for note in provenance.notes[-1:])
+        return Verdict(accepted=not has_last_good, degraded=True, critical=False, reason=reason)
+    return Verdict(accepted=True, degraded=bool(doubt), critical=False, reason=doubt)
+
+
+def _doubt(report: Report, quality: Quality, dataset: Any, critical: Any) -> str:
+    if critical:
+        return "broke critical " + ", ".join(f"{o.rule} ({o.failed:,} of {o.of:,})" for o in critical)
+    if quality.score is not None and quality.score < dataset.quality.minimum:
+        return f"scores {quality.score}, below the minimum of {dataset.quality.minimum:g}"
+    if report.rows and report.quarantined > MOST_QUARANTINED * report.rows:
+        return f"{report.quarantined:,} of {report.rows:,} rows are quarantined, more than {MOST_QUARANTINED:.0%}"
+    return ""

@@ -1,0 +1,264 @@
+"""Read models of runs, datasets, versions and providers, projected from the event log.
+
+Nothing here is written but by `apply`, in the transaction of the event itself; emptying the tables and replaying the
+log gives the same rows.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from utils.database import Database, Statement
+from utils.events import Event
+
+SCHEMA = """
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY, status TEXT NOT NULL, queued_at TEXT, started_at TEXT, finished_at TEXT, actor TEXT,
+    owner TEXT, request TEXT NOT NULL, summary TEXT) WITHOUT ROWID;
+CREATE INDEX runs_by_status ON runs (status);
+CREATE TABLE dataset_runs (
+    run_id TEXT NOT NULL, dataset TEXT NOT NULL, status TEXT NOT NULL, time TEXT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (run_id, dataset)) WITHOUT ROWID;
+CREATE INDEX dataset_runs_by_dataset ON dataset_runs (dataset, time);
+CREATE TABLE datasets (
+    dataset TEXT PRIMARY KEY, provider TEXT NOT NULL, run_id TEXT NOT NULL, status TEXT NOT NULL, time TEXT NOT NULL,
+    runs INTEGER NOT NULL, failures INTEGER NOT NULL, fence INTEGER NOT NULL, version TEXT, collected_at TEXT,
+    data_time TEXT) WITHOUT ROWID;
+CREATE TABLE versions (
+    dataset TEXT NOT NULL, version TEXT NOT NULL, state TEXT NOT NULL, time TEXT NOT NULL, rows INTEGER NOT NULL,
+    size INTEGER NOT NULL, path TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (dataset, version)) WITHOUT ROWID;
+CREATE TABLE quarantine (
+    dataset TEXT NOT NULL, run_id TEXT NOT NULL, time TEXT NOT NULL, rows INTEGER NOT NULL, path TEXT NOT NULL,
+    state TEXT NOT NULL, reasons TEXT NOT NULL, PRIMARY KEY (dataset, run_id)) WITHOUT ROWID;
+CREATE TABLE breakers (
+    provider TEXT PRIMARY KEY, state TEXT NOT NULL, time TEXT NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE anomalies (
+    seq INTEGER PRIMARY KEY, dataset TEXT NOT NULL, run_id TEXT NOT NULL, metric TEXT NOT NULL, time TEXT NOT NULL,
+    body TEXT NOT NULL);
+CREATE INDEX anomalies_by_dataset ON anomalies (dataset, seq)
+"""
+
+OUTCOMES = {
+    "dataset.collected": "succeeded",
+    "dataset.served": "succeeded",
+    "dataset.degraded": "degraded",
+    "dataset.failed": "failed",
+    "dataset.skipped": "skipped",
+}
+"""Event types that end a dataset's part of a run; their data is the dataset run itself."""
+
+_DATASET_RUN = "INSERT OR REPLACE INTO dataset_runs VALUES (?, ?, ?, ?, ?)"
+_DATASET = """
+INSERT INTO datasets VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10)
+ON CONFLICT (dataset) DO UPDATE SET
+    provider = ?2, run_id = ?3, status = ?4, time = ?5, runs = runs + 1,
+    failures = CASE WHEN ?6 THEN failures + 1 ELSE 0 END, fence = max(fence, ?7),
+    version = coalesce(?8, version), collected_at = coalesce(?9, collected_at),
+    data_time = CASE WHEN ?8 IS NULL THEN data_time ELSE ?10 END
+"""
+
+_QUARANTINED = "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, 'waiting', ?)"
+_BREAKER = "INSERT OR REPLACE INTO breakers VALUES (?, ?, ?, ?)"
+_ANOMALY = "INSERT OR REPLACE INTO anomalies VALUES (?, ?, ?, ?, ?, ?)"
+_RUN_QUEUED = "INSERT OR IGNORE INTO runs VALUES (?, 'queued', ?, NULL, NULL, ?, NULL, ?, NULL)"
+_RUN_STARTED = """
+INSERT INTO runs VALUES (?1, 'running', NULL, ?2, NULL, ?3, ?4, ?5, NULL)
+ON CONFLICT (run_id) DO UPDATE SET
+    status = 'running', started_at = coalesce(started_at, ?2), finished_at = NULL, owner = ?4, request = ?5
+"""
+_RUN_FINISHED = "UPDATE runs SET status = ?, finished_at = ?, summary = ? WHERE run_id = ?"
+_RUN_ENDED = "UPDATE runs SET status = ?, finished_at = ? WHERE run_id = ?"
+
+
+class PipelineViews:
+    """The projection: one event in, the statements that bring the views up to date out."""
+
+    name = "pipeline"
+    tables = ("runs", "dataset_runs", "datasets", "versions", "quarantine", "breakers", "anomalies")
+
+    def apply(self, event: Event) -> Iterable[Statement]:
+        kind, data = event.type, event.data
+        if kind in OUTCOMES:
+            return self._outcome(event)
+        if kind == "batch.accepted":
+            return self._version(event, "accepted")
+        if kind == "batch.held":
+            return self._version(event, "held")
+        if kind == "rows.quarantined":
+            what = (data["rows"], data["path"], _text(data["reasons"]))
+            return [(_QUARANTINED, (event.subject, data["run_id"], event.time, *what))]
+        if kind.startswith("run."):
+            return self._run(event)
+        if kind.startswith("breaker."):
+            return [(_BREAKER, (event.subject, kind.removeprefix("breaker."), event.time, _text(data)))]
+        if kind == "anomaly.detected":
+            where = (event.subject, data.get("run_id", ""), data["metric"])
+            return [(_ANOMALY, (event.seq, *where, event.time, _text(data)))]
+        if kind == "maintenance.finished":
+            gone = [(event_path,) for event_path in data.get("versions", [])]
+            return [("DELETE FROM versions WHERE path = ?", row) for row in gone]
+        return ()
+
+    def _outcome(self, event: Event) -> Iterable[Statement]:
+        data = event.data
+        run_id, status = data["run_id"], data["status"]
+        yield _DATASET_RUN, (run_id, event.subject, status, event.time, _text(data))
+        if status == "skipped":
+            return
+        # Only what the provider itself delivered (or confirmed) moves the current version and its times.
+        current = data["version"] if data["accepted"] else None
+        row = (event.subject, data["provider"], run_id, status, event.time, int(status == "failed"))
+        fence = data.get("fence", 0)
+        if current is None:
+            yield _DATASET, (*row, fence, None, None, None)
+        else:
+            yield _DATASET, (*row, fence, current, data["collected_at"], data["data_time"])
+
+    def _version(self, event: Event, state: str) -> Iterable[Statement]:
+        data = event.data
+        row = (event.subject, data["version"], state, event.time, data["rows"], data["size"], data["path"], _text(data))
+        yield "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row
+
+    def _run(self, event: Event) -> Iterable[Statement]:
+        run_id, data = event.subject, event.data
+        match event.type:
+            case "run.queued":
+                yield _RUN_QUEUED, (run_id, event.time, data["actor"], _text(data))
+            case "run.started":
+                yield _RUN_STARTED, (run_id, event.time, data["actor"], data["owner"], _text(data))
+            case "run.finished":
+                yield _RUN_FINISHED, (data["status"], event.time, _text(data), run_id)
+            case "run.crashed" | "run.cancelled":
+                yield _RUN_ENDED, (event.type.removeprefix("run."), event.time, run_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stored run. `status`: queued running succeeded degraded failed crashed cancelled interrupted."""
+
+    run_id: str
+    status: str
+    queued_at: str | None
+    started_at: str | None
+    finished_at: str | None
+    actor: str
+    owner: str | None
+    request: dict[str, Any]
+    summary: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A stored batch of a dataset. `state`: accepted or held. `body`: provenance, quality and report."""
+
+    dataset: str
+    version: str
+    state: str
+    time: str
+    rows: int
+    size: int
+    path: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """Where a dataset stands: its last run, and the accepted version that readers see."""
+
+    dataset: str
+    provider: str
+    run_id: str
+    status: str
+    time: str
+    runs: int
+    failures: int
+    fence: int
+    version: str | None
+    collected_at: str | None
+    data_time: str | None
+
+
+class Views:
+    """Queries over the read models."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def current(self) -> dict[str, Current]:
+        return {row[0]: Current(*row) for row in self._database.query("SELECT * FROM datasets")}
+
+    def current_of(self, dataset: str) -> Current | None:
+        rows = self._database.query("SELECT * FROM datasets WHERE dataset = ?", (dataset,))
+        return Current(*rows[0]) if rows else None
+
+    def run(self, run_id: str) -> Run | None:
+        rows = self._runs("WHERE run_id = ?", (run_id,))
+        return rows[0] if rows else None
+
+    def runs(self, *, limit: int = 20, status: str | None = None) -> list[Run]:
+        """Newest first."""
+        if status is None:
+            return self._runs("ORDER BY run_id DESC LIMIT ?", (limit,))
+        return self._runs("WHERE status = ? ORDER BY run_id DESC LIMIT ?", (status, limit))
+
+    def dataset_runs(self, run_id: str) -> list[dict[str, Any]]:
+        """The dataset runs of a run, as their events told them."""
+        sql = "SELECT body FROM dataset_runs WHERE run_id = ? ORDER BY dataset"
+        return [orjson.loads(body) for (body,) in self._database.query(sql, (run_id,))]
+
+    def latest(self) -> dict[str, dict[str, Any]]:
+        """Each dataset's last dataset run that was not skipped."""
+        sql = "SELECT d.dataset, r.body, r.time FROM datasets d JOIN dataset_runs r USING (run_id, dataset)"
+        return {name: {**orjson.loads(body), "time": time} for name, body, time in self._database.query(sql)}
+
+    def recent(self, dataset: str, *, limit: int = 20) -> list[dict[str, Any]]:
+        """A dataset's last runs, newest first."""
+        sql = "SELECT body, time FROM dataset_runs WHERE dataset = ? ORDER BY time DESC LIMIT ?"
+        return [{**orjson.loads(body), "time": time} for body, time in self._database.query(sql, (dataset, limit))]
+
+    def version(self, dataset: str, version: str) -> Version | None:
+        rows = self._versions("WHERE dataset = ? AND version = ?", (dataset, version))
+        return rows[0] if rows else None
+
+    def versions(self, dataset: str | None = None) -> list[Version]:
+        """Newest first, of one dataset or of all."""
+        if dataset is None:
+            return self._versions("ORDER BY dataset, version DESC", ())
+        return self._versions("WHERE dataset = ? ORDER BY version DESC", (dataset,))
+
+    def quarantined(self, dataset: str | None = None) -> list[dict[str, Any]]:
+        """Quarantined batches of rows, newest first."""
+        where = "" if dataset is None else "WHERE dataset = ?"
+        sql = f"SELECT dataset, run_id, time, rows, path, state, reasons FROM quarantine {where} ORDER BY run_id DESC"  # noqa: S608
+        names = ("dataset", "run_id", "time", "rows", "path", "state", "reasons")
+        found = self._database.query(sql, () if dataset is None else (dataset,))
+        return [dict(zip(names, (*row[:6], orjson.loads(row[6])), strict=True)) for row in found]
+
+    def breakers(self) -> dict[str, dict[str, Any]]:
+        """Each provider whose breaker ever moved: its state, since when, and why."""
+        found = self._database.query("SELECT provider, state, time, body FROM breakers")
+        return {name: {"state": state, "since": time, **orjson.loads(body)} for name, state, time, body in found}
+
+    def anomalies(self, *, dataset: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+        """Newest first."""
+        where = "" if dataset is None else "WHERE dataset = ?"
+        sql = f"SELECT dataset, time, body FROM anomalies {where} ORDER BY seq DESC LIMIT ?"  # noqa: S608
+        values: Sequence[Any] = (limit,) if dataset is None else (dataset, limit)
+        return [
+            {"dataset": name, "detected_at": time, **orjson.loads(body)}
+            for name, time, body in self._database.query(sql, values)
+        ]
+
+    def _runs(self, where: str, values: Sequence[Any]) -> list[Run]:
+        found = self._database.query(f"SELECT * FROM runs {where}", values)  # noqa: S608
+        return [Run(*(*row[:7], orjson.loads(row[7]), orjson.loads(row[8]) if row[8] else None)) for row in found]
+
+    def _versions(self, where: str, values: Sequence[Any]) -> list[Version]:
+        found = self._database.query(f"SELECT * FROM versions {where}", values)  # noqa: S608
+        return [Version(*(*row[:7], orjson.loads(row[7]))) for row in found]
+
+
+def _text(value: Any) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,321 @@
+"""Builds the parts of the system from the configuration, each when it is first asked for. No verbs here.
+
+As a program: `python integrated_system.py COMMAND` (see `--help`); without a command it runs the pipeline, does overdue
+maintenance and shows the state. As a library:
+
+    with IntegratedSystem() as system:
+        frame = system.load("earthquakes")
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from utils.clock import SYSTEM_CLOCK, Clock
+
+if TYPE_CHECKING:
+    from utils.bus import Bus
+
+    from config.loading import Loaded
+    from config.providers import ProviderSettings
+    from config.settings import Settings
+    from data_pipeline.collect.resilient import ResilientCollector
+    from data_pipeline.pipeline import Pipeline
+    from data_pipeline.runner import Runner
+    from data_pipeline.store.results import Results
+    from data_pipeline.store.views import Views
+    from utils.cache.disk import DiskCache
+    from utils.coordination import SharedVerdicts
+    from utils.database import Database
+    from utils.events import EventStore
+    from utils.history import History
+    from utils.host import MetricsCollector
+    from utils.leases import Leases
+    from utils.metrics import Metrics
+    from utils.resilience.exchange import Transition
+    from utils.resilience.registry import ResilienceRegistry
+    from utils.resilience.settings import ProviderResilience
+    from utils.storage import Storage
+
+ROOT = Path(__file__).resolve().parent
+
+
+class IntegratedSystem:
+    """The parts of one installation: a configuration and a state directory.
+
+    Args:
+        config: The configuration file; default: found as the configuration contract says.
+        state_dir: Where the state lives; default: `app.state_dir`.
+        clock: Where the time comes from.
+
+    Raises (when a part is first asked for):
+        ConfigError: the configuration has faults; all of them at once.
+        StateError: the state directory cannot be used.
+    """
+
+    def __init__(
+        self,
+        config: Path | None = None,
+        *,
+        state_dir: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.config = config
+        self._state_dir = state_dir
+        self._environ = os.environ if environ is None else environ
+        self.clock = clock
+
+    @cached_property
+    def loaded(self) -> "Loaded":
+        from config.loading import load
+
+        return load(self.config, environ=self._environ, cwd=Path.cwd())
+
+    @cached_property
+    def settings(self) -> "Settings":
+        settings = self.loaded.settings
+        for folder in settings.code:
+            if str(folder) not in sys.path:
+                sys.path.append(str(folder))
+        return settings
+
+    @cached_property
+    def state_dir(self) -> Path:
+        from utils.database import prepare_directory
+
+        path = (self._state_dir or Path(self.settings.app.state_dir)).absolute()
+        prepare_directory(path)
+        return path
+
+    @cached_property
+    def database(self) -> "Database":
+        from data_pipeline.store import views
+        from utils import events, history
+        from utils.database import Database
+
+        schema = ";".join((events.SCHEMA, history.SCHEMA, views.SCHEMA))
+        path = self.state_dir / "orchestrator.db"
+        return Database(path, migrations=[schema], durability=self.settings.app.durability)
+
+    @cached_property
+    def coordination(self) -> "Database":
+        """A small database of its own: a permit or a lease must not wait behind the log."""
+        from utils import coordination, leases
+        from utils.database import Database
+
+        return Database(self.state_dir / "coordination.db", migrations=[";".join((leases.SCHEMA, coordination.SCHEMA))])
+
+    @cached_property
+    def bus(self) -> "Bus":
+        from utils.bus import Bus
+
+        return Bus()
+
+    @cached_property
+    def events(self) -> "EventStore":
+        from data_pipeline.store.views import PipelineViews
+        from utils.events import EventStore
+
+        return EventStore(self.database, projections=[PipelineViews()], announce=self._announce, clock=self.clock)
+
+    @cached_property
+    def views(self) -> "Views":
+        from data_pipeline.store.views import Views
+
+        return Views(self.database)
+
+    @cached_property
+    def history(self) -> "History":
+        from utils.history import History
+
+        return History(self.database)
+
+    @cached_property
+    def leases(self) -> "Leases":
+        from utils.leases import Leases
+
+        return Leases(self.coordination, clock=self.clock)
+
+    @cached_property
+    def verdicts(self) -> "SharedVerdicts":
+        from utils.coordination import SharedVerdicts
+
+        return SharedVerdicts(self.coordination)
+
+    @cached_property
+    def storage(self) -> "Storage":
+        from utils.storage import Storage
+
+        url = str(self.settings.storage.url).removeprefix("file://")
+        return Storage(Path(url) if url else self.state_dir / "storage")
+
+    @cached_property
+    def results(self) -> "Results":
+        from data_pipeline.store.results import Results
+
+        return Results(self.storage, self.views)
+
+    @cached_property
+    def cache(self) -> "DiskCache":
+        from utils.cache.disk import DiskCache
+
+        return DiskCache(
+            self.state_dir / "cache",
+            size_limit=self.settings.cache.size_limit,
+            clock=self.clock,
+            listener=self._cache_event,
+        )
+
+    @cached_property
+    def metrics(self) -> "Metrics":
+        from utils.metrics import Metrics
+
+        return Metrics()
+
+    @cached_property
+    def host(self) -> "MetricsCollector":
+        from utils.host import MetricsCollector
+
+        return MetricsCollector(clock=self.clock)
+
+    @cached_property
+    def resilience(self) -> "ResilienceRegistry":
+        from utils.resilience.registry import ResilienceRegistry
+
+        return ResilienceRegistry(
+            self._provider_resilience, shared=self.verdicts, listener=self._breaker_moved, clock=self.clock
+        )
+
+    @cached_property
+    def collector(self) -> "ResilientCollector":
+        from config.kinds import collector_class
+        from data_pipeline.collect.resilient import ResilientCollector
+
+        folder = self.state_dir / "tmp"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return ResilientCollector(
+            build=collector_class,
+            registry=self.resilience,
+            provider_settings=self._provider_settings,
+            folder=folder,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def pipeline(self) -> "Pipeline":
+        from data_pipeline.pipeline import Pipeline
+
+        return Pipeline(
+            collector=self.collector,
+            results=self.results,
+            cache=self.cache,
+            clock=self.clock,
+            memory_limit=self.settings.app.memory_limit,
+        )
+
+    @cached_property
+    def runner(self) -> "Runner":
+        from data_pipeline.detect.detect import detect
+
+        from data_pipeline.runner import Runner
+
+        return Runner(
+            pipeline=self.pipeline,
+            provider_of=self.collector.provider_of,
+            events=self.events,
+            views=self.views,
+            history=self.history,
+            leases=self.leases,
+            cache=self.cache,
+            cache_ttl=self.settings.cache.ttl,
+            detect=detect,
+            clock=self.clock,
+        )
+
+    def start_logging(self, *, level: str | None = None) -> None:
+        """Send log records where the configuration says; before this, they go nowhere."""
+        from utils.logger import configure
+
+        written, kept = self.settings.logging, self.settings.retention.logs
+        configure(
+            level or written.level,
+            console={"auto": "auto", True: "on", False: "off"}[written.console],
+            directory=self.state_dir / "logs" if written.files else None,
+            size=kept.size,
+            files=kept.files,
+            redact=written.redact,
+            secrets=lambda: self.loaded.secrets,
+            clock=self.clock,
+        )
+
+    def load(self, dataset: str) -> Any:
+        """The delivered table of a dataset as a pandas frame with Arrow-backed columns."""
+        from operations.show import delivered
+
+        return delivered(self, dataset).frame
+
+    def close(self) -> None:
+        """Commit what waits, free what is held. Parts that were never built stay unbuilt."""
+        built = self.__dict__
+        for name in ("collector", "leases", "events", "bus", "cache", "database", "coordination"):
+            if name in built:
+                built.pop(name).close()
+
+    def __enter__(self) -> "IntegratedSystem":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _provider_settings(self, name: str, kind: str) -> "ProviderSettings":
+        return self.settings.provider(name, kind=kind)
+
+    def _provider_resilience(self, name: str) -> "ProviderResilience":
+        """A provider's settings as the resilience patterns take them; they know nothing of our configuration."""
+        from utils.resilience.settings import (
+            BreakerSettings,
+            BulkheadSettings,
+            ProviderResilience,
+            RateLimitSettings,
+        )
+
+        written = self.settings.provider(name, kind=self.collector.kind_of(name)).resilience
+        limit, bulkhead = written.rate_limit, written.bulkhead
+        return ProviderResilience(
+            breaker=BreakerSettings(**written.breaker.model_dump()),
+            rate_limit=limit and RateLimitSettings(limit.rate, limit.per, limit.burst),
+            bulkhead=bulkhead and BulkheadSettings(bulkhead.concurrency),
+            retry_budget=written.retry_budget,
+        )
+
+    def _breaker_moved(self, transition: "Transition") -> None:
+        from utils.events import NewEvent
+
+        kind = {"open": "breaker.opened", "half_open": "breaker.half_opened", "closed": "breaker.closed"}
+        until = transition.open_until if transition.open_until < float("inf") else None
+        data = {"before": transition.before, "reason": transition.reason, "open_until": until}
+        self.events.append([NewEvent(kind[transition.after], transition.name, data, source="resilience")])
+
+    def _cache_event(self, kind: str, data: dict[str, Any]) -> None:
+        from utils.events import NewEvent
+
+        self.events.append([NewEvent(kind, "cache", data, source="cache")])
+
+    def _announce(self, events: Sequence[Any]) -> None:
+        bus = self.__dict__.get("bus")  # nobody can have subscribed to a bus that was never asked for
+        if bus is not None:
+            for event in events:
+                bus.publish(event)
+
+
+if __name__ == "__main__":
+    from importlib import import_module
+
+    sys.exit(import_module("cli.main").main())

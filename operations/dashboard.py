@@ -1,0 +1,28 @@
+"""Start the dashboard: a child process, by name, for no face is ever imported by what it shows."""
+
+import os
+import subprocess
+import sys
+
+from integrated_system import ROOT, IntegratedSystem
+
+
+def start(system: IntegratedSystem, *, port: int | None = None, browser: bool = False) -> int:
+    """Run Streamlit on the dashboard until it ends; gives its exit code.
+
+    The child finds the same configuration and state through its environment.
+    """
+    settings = system.settings.dashboard
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
+    command += ["--server.address", settings.host, "--server.port", str(port or settings.port)]
+    command += ["--server.headless", "false" if browser else "true", "--browser.gatherUsageStats", "false"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "ORCHESTRATOR_CONFIG": str(system.loaded.files[0]),
+        "ORCHESTRATOR_APP__STATE_DIR": str(system.state_dir),
+    }
+    try:
+        return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - our own page
+    except KeyboardInterrupt:
+        return 0

@@ -1,0 +1,75 @@
+"""Is the system itself well? Unhealthy is what a person must look at; degraded data is still healthy."""
+
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+from integrated_system import IntegratedSystem
+from operations.status import status
+from operations.words import listed, size
+
+LEAST_FREE = 200 * 2**20
+"""Bytes that must be free on the state's disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. Truthy when it is well."""
+
+    name: str
+    healthy: bool
+    detail: str
+
+    def __bool__(self) -> bool:
+        return self.healthy
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "healthy": self.healthy, "detail": self.detail}
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """All checks; `healthy` when every one is."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def healthy(self) -> bool:
+        return all(self.checks)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"healthy": self.healthy, "checks": [check.to_json() for check in self.checks]}
+
+
+def health(system: IntegratedSystem) -> Health:
+    """Look at the log, the disk, the datasets and the runs."""
+    return Health((_log(system), _disk(system), _datasets(system), _runs(system)))
+
+
+def _log(system: IntegratedSystem) -> Check:
+    seq, _ = system.events.head()
+    (damage,) = system.database.query("PRAGMA quick_check(1)")[0]
+    return Check("log", damage == "ok", f"{seq:,} events" if damage == "ok" else f"damaged: {damage}")
+
+
+def _disk(system: IntegratedSystem) -> Check:
+    free = shutil.disk_usage(system.state_dir).free
+    return Check("disk", free >= LEAST_FREE, f"{size(free)} free at {system.state_dir}")
+
+
+def _datasets(system: IntegratedSystem) -> Check:
+    found = status(system)
+    failed = [dataset.dataset for dataset in found.datasets if dataset.status == "failed"]
+    return Check("datasets", not failed, f"failed: {listed(failed)}" if failed else found.sentence)
+
+
+def _runs(system: IntegratedSystem) -> Check:
+    from utils.leases import Owner
+
+    now = system.clock.time()
+    stuck = [
+        run.run_id
+        for run in system.views.runs(limit=100, status="running")
+        if run.owner and Owner.parse(run.owner).is_dead(heartbeat=system.leases.heartbeat(run.owner), now=now)
+    ]
+    return Check("runs", not stuck, f"crashed and not yet marked: {listed(stuck)}" if stuck else "none is stuck")

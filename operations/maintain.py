@@ -1,0 +1,214 @@
+"""Keep the house in order: purge, prune, sweep, compact, verify, check; says what it freed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from integrated_system import IntegratedSystem
+from operations.actor import Actor, operation
+from operations.health import health
+from utils.events import NewEvent, rfc3339
+
+TEMPORARY_AGE = 24 * 3600.0
+"""Seconds after which a temporary file belongs to nobody who is still writing it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was done (or, in a dry run, would be): how many things went, and how many bytes."""
+
+    name: str
+    count: int = 0
+    freed: int = 0
+    detail: str = ""
+    well: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "count": self.count,
+            "freed_bytes": self.freed,
+            "detail": self.detail,
+            "well": self.well,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """What a maintenance did. `left`: steps for which the time was over; they come first next time by hand."""
+
+    dry_run: bool
+    steps: tuple[Step, ...]
+    left: tuple[str, ...] = field(default=())
+
+    @property
+    def freed(self) -> int:
+        return sum(step.freed for step in self.steps)
+
+    @property
+    def well(self) -> bool:
+        """Whether the checks among the steps found nothing wrong."""
+        return all(step.well for step in self.steps)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "dry_run": self.dry_run,
+            "freed_bytes": self.freed,
+            "steps": [step.to_json() for step in self.steps],
+            "left": list(self.left),
+        }
+
+
+def overdue(system: IntegratedSystem) -> bool:
+    """Whether the last maintenance (or, on a fresh state, the first event) is longer ago than `maintenance.every`."""
+    done = system.events.read(type="maintenance.finished", limit=1, newest_first=True)
+    since = done or system.events.read(limit=1)
+    if not since:
+        return False
+    age = system.clock.now() - datetime.fromisoformat(since[0].time)
+    return age.total_seconds() > system.settings.maintenance.every
+
+
+@operation("operator")
+def maintain(
+    system: IntegratedSystem,
+    actor: Actor,
+    *,
+    dry_run: bool = False,
+    rebuild: bool = False,
+    seconds: float | None = None,
+) -> Maintenance:
+    """Do all that is due.
+
+    Args:
+        dry_run: Only say what would go.
+        rebuild: Also empty the views and replay the log into them.
+        seconds: Start no further step after this long (a `run` spends at most 5 s on it).
+    """
+    gone: list[str] = []
+    steps: list[tuple[str, Callable[[], Step]]] = [
+        ("runs", lambda: _runs(system, dry_run)),
+        ("leases", lambda: _leases(system, dry_run)),
+        ("temporary", lambda: _temporary(system, dry_run)),
+        ("cache", lambda: _cache(system, dry_run)),
+        ("versions", lambda: _versions(system, dry_run, gone)),
+        ("quarantine", lambda: _quarantine(system, dry_run)),
+        ("history", lambda: _history(system, dry_run)),
+        ("database", lambda: _database(system, dry_run)),
+        ("health", lambda: _health(system)),
+    ]
+    if rebuild and not dry_run:
+        steps.insert(0, ("views", lambda: Step("views", system.events.rebuild(), detail="events replayed")))
+    if seconds is None:
+        steps.append(("log", lambda: _log(system)))
+    started = system.clock.monotonic()
+    done: list[Step] = []
+    left: list[str] = []
+    for name, step in steps:
+        if seconds is not None and system.clock.monotonic() - started > seconds:
+            left.append(name)
+        else:
+            done.append(step())
+    result = Maintenance(dry_run, tuple(done), tuple(left))
+    if not dry_run:
+        data = {"actor": actor.name, "versions": gone, **result.to_json()}
+        system.events.append([NewEvent("maintenance.finished", "maintenance", data, source="operations")]).result()
+    return result
+
+
+def _runs(system: IntegratedSystem, dry_run: bool) -> Step:
+    crashed = [] if dry_run else system.runner.recover()
+    return Step("runs", len(crashed), detail="crashed runs marked")
+
+
+def _leases(system: IntegratedSystem, dry_run: bool) -> Step:
+    freed = [] if dry_run else system.leases.free_dead()
+    return Step("leases", len(freed), detail="leases of dead processes freed")
+
+
+def _temporary(system: IntegratedSystem, dry_run: bool) -> Step:
+    count = freed = 0
+    before = system.clock.time() - TEMPORARY_AGE
+    for path in (system.state_dir / "tmp").glob("*"):
+        stat = path.stat()
+        if path.is_file() and stat.st_mtime < before:
+            count, freed = count + 1, freed + stat.st_size
+            if not dry_run:
+                path.unlink(missing_ok=True)
+    if not dry_run:
+        count += system.storage.sweep(TEMPORARY_AGE)
+    return Step("temporary", count, freed, "temporary files removed")
+
+
+def _cache(system: IntegratedSystem, dry_run: bool) -> Step:
+    if dry_run:
+        return Step("cache", detail="expired results would be purged")
+    purged = system.cache.purge()
+    return Step("cache", purged.entries, purged.bytes, "expired results purged")
+
+
+def _versions(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Step:
+    """Drop accepted and held versions beyond the retention; never the one that readers see."""
+    keep = system.settings.retention.versions
+    oldest = _before(system, keep.age)
+    current = {name: entry.version for name, entry in system.views.current().items()}
+    count = freed = 0
+    rank: dict[tuple[str, str], int] = {}
+    for version in system.views.versions():  # newest first within a dataset
+        key = (version.dataset, version.state)
+        rank[key] = rank.get(key, 0) + 1
+        if version.version == current.get(version.dataset):
+            continue
+        if rank[key] > keep.count or version.time < oldest:
+            count, freed = count + 1, freed + version.size
+            gone.append(version.path)
+            if not dry_run:
+                system.storage.delete(version.path)
+    return Step("versions", count, freed, "old versions removed")
+
+
+def _quarantine(system: IntegratedSystem, dry_run: bool) -> Step:
+    keep = system.settings.retention.quarantine
+    oldest = _before(system, keep.age)
+    count = freed = 0
+    for entry in system.views.quarantined():
+        if entry["time"] < oldest and system.storage.exists(entry["path"]):
+            count, freed = count + 1, freed + system.storage.size(entry["path"])
+            if not dry_run:
+                system.storage.delete(entry["path"])
+    return Step("quarantine", count, freed, "quarantined rows past their retention removed")
+
+
+def _history(system: IntegratedSystem, dry_run: bool) -> Step:
+    before = system.clock.time() - system.settings.retention.history.hour
+    points = 0 if dry_run else system.history.prune(before)
+    return Step("history", points, detail="metric points past their retention removed")
+
+
+def _database(system: IntegratedSystem, dry_run: bool) -> Step:
+    if dry_run:
+        return Step("database", detail="would be compacted")
+    path = system.database.path
+    wal = path.with_name(path.name + "-wal")
+    before = wal.stat().st_size if wal.exists() else 0
+    system.database.query("PRAGMA optimize")
+    system.database.query("PRAGMA wal_checkpoint(TRUNCATE)")
+    after = wal.stat().st_size if wal.exists() else 0
+    return Step("database", freed=max(0, before - after), detail="write-ahead log folded in")
+
+
+def _health(system: IntegratedSystem) -> Step:
+    sick = [f"{check.name}: {check.detail}" for check in health(system).checks if not check]
+    return Step("health", len(sick), detail="; ".join(sick) or "healthy", well=not sick)
+
+
+def _log(system: IntegratedSystem) -> Step:
+    found = system.events.verify()
+    return Step(
+        "log", found.events, detail=found.fault or f"the chain is whole, head {found.head}", well=found.fault is None
+    )
+
+
+def _before(system: IntegratedSystem, seconds: float) -> str:
+    return rfc3339(system.clock.now() - timedelta(seconds=seconds))

@@ -1,0 +1,134 @@
+"""Run datasets: now in this process, or as a row in the run queue that a detached process executes."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from data_pipeline.dataset import DatasetRun
+from data_pipeline.errors import PipelineError
+from data_pipeline.runner import PipelineRun, RunRequest
+from integrated_system import ROOT, IntegratedSystem
+from operations.actor import Actor, operation
+from utils.events import NewEvent, uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a run would do with a dataset: serve the copy within its TTL, or ask the provider."""
+
+    dataset: str
+    provider: str
+    action: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"dataset": self.dataset, "provider": self.provider, "action": self.action}
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A run that waits in the queue; the process that will execute it was started."""
+
+    run_id: str
+    datasets: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"run_id": self.run_id, "status": "queued", "datasets": list(self.datasets)}
+
+
+def chosen(system: IntegratedSystem, names: Sequence[str]) -> list[Any]:
+    """The named datasets, or all.
+
+    Raises:
+        ConfigError: a name that is not declared, with the nearest that is.
+    """
+    settings = system.settings
+    return [settings.dataset(name) for name in dict.fromkeys(names)] if names else list(settings.datasets)
+
+
+def plan(system: IntegratedSystem, names: Sequence[str] = (), *, fresh: bool = False) -> list[Planned]:
+    """What `run` would do, without doing it."""
+    current = system.views.current()
+    planned = []
+    for dataset in chosen(system, names):
+        hit = None if fresh else system.pipeline.cached(dataset, current.get(dataset.name))
+        action = f"serve the copy of {hit['collected_at']}, within its TTL" if hit else "ask the provider"
+        planned.append(Planned(dataset.name, system.collector.provider_of(dataset), action))
+    return planned
+
+
+@operation("operator")
+def run(
+    system: IntegratedSystem,
+    actor: Actor,
+    names: Sequence[str] = (),
+    *,
+    fresh: bool = False,
+    workers: int | None = None,
+    progress: Callable[[DatasetRun], None] = lambda _: None,
+) -> PipelineRun:
+    """Collect, validate, score, store; look for anomalies; return what came of every dataset.
+
+    Raises:
+        ConfigError: the configuration has faults, or a name is unknown.
+        StateError: the state cannot be written; no run starts without its log.
+    """
+    datasets = chosen(system, names)
+    system.runner.recover()
+    request = RunRequest(actor=actor.name, fresh=fresh, workers=workers or system.settings.executor.workers)
+    return system.runner.run(datasets, request, progress=progress)
+
+
+@operation("operator")
+def resume(
+    system: IntegratedSystem,
+    actor: Actor,
+    run_id: str,
+    *,
+    workers: int | None = None,
+    progress: Callable[[DatasetRun], None] = lambda _: None,
+) -> PipelineRun:
+    """Execute a queued run, or go on with one that crashed or was interrupted, from where it stopped.
+
+    Raises:
+        PipelineError: there is no such run, or it is finished or executed by another process.
+    """
+    system.runner.recover()
+    stored = system.views.run(run_id)
+    if stored is None:
+        raise PipelineError(f"there is no run {run_id}", hint="see the run ids in `events --type 'run.*'`")
+    if stored.status not in {"queued", "crashed", "interrupted"}:
+        raise PipelineError(f"run {run_id} is {stored.status}; only a queued, crashed or interrupted run can go on")
+    finished = {
+        body["dataset"] for body in system.views.dataset_runs(run_id) if body["status"] in {"succeeded", "degraded"}
+    }
+    names = [name for name in stored.request["datasets"] if name not in finished]
+    datasets = [system.settings.dataset(name) for name in names]
+    request = RunRequest(
+        run_id=run_id,
+        actor=actor.name,
+        fresh=stored.request["fresh"],
+        workers=workers or system.settings.executor.workers,
+        claim=True,
+    )
+    return system.runner.run(datasets, request, progress=progress)
+
+
+@operation("operator")
+def queue(system: IntegratedSystem, actor: Actor, names: Sequence[str] = (), *, fresh: bool = False) -> Queued:
+    """Put a run into the queue and start a detached process that executes it; returns at once."""
+    datasets = [dataset.name for dataset in chosen(system, names)]
+    run_id = uuid7(system.clock.time())
+    data = {"actor": actor.name, "fresh": fresh, "datasets": datasets}
+    system.events.append([NewEvent("run.queued", run_id, data, source="runner")]).result()
+    command = [sys.executable, str(ROOT / "integrated_system.py"), "run", "--resume", run_id]
+    command += ["--state-dir", str(system.state_dir)]
+    command += ["--config", str(system.loaded.files[0])]
+    folder = system.state_dir / "logs"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with (folder / "detached.log").open("ab") as log:
+        subprocess.Popen(  # noqa: S603 - our own program with our own arguments
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    return Queued(run_id, tuple(datasets))

@@ -1,0 +1,67 @@
+"""The rows: what readers of a dataset get, or the batch that came last."""
+
+from typing import Any
+
+from data_pipeline.batch import Batch
+from data_pipeline.dataset import Provenance
+from data_pipeline.errors import PipelineError
+from data_pipeline.fallback import snapshot_batch
+from data_pipeline.store.views import Version
+from integrated_system import IntegratedSystem
+
+
+def delivered(system: IntegratedSystem, name: str, *, last_batch: bool = False) -> Batch:
+    """The table that readers see now; with `last_batch` the batch collected last, held or accepted.
+
+    Raises:
+        ConfigError: no such dataset.
+        PipelineError: nothing was ever delivered.
+    """
+    dataset = system.settings.dataset(name)
+    limit = system.settings.app.memory_limit
+    if last_batch:
+        versions = system.views.versions(name)
+        if not versions:
+            raise PipelineError(f"{name}: no batch was ever collected", hint=f"run it: `run {name}`")
+        return _stored(system, versions[0], limit)
+    current = system.views.current_of(name)
+    version = system.results.last_good(current)
+    if version is not None:
+        hit = system.cache.get(f"table:{name}")
+        result = system.cache.get(f"result:{name}") if hit is not None else None
+        if hit is not None and result is not None and result.value["version"] == version.version:
+            return Batch.from_table(hit.value, provenance=_provenance(version), memory_limit=limit)
+        return _stored(system, version, limit)
+    body = system.views.latest().get(name)
+    if body is not None and body["origin"] == "snapshot":
+        rules = system.pipeline.rules_of(dataset)
+        batch, validation = snapshot_batch(dataset, rules, now=system.clock.now())
+        good = [part for part, _ in validation.split(batch)]
+        return Batch.from_batches(good, schema=good[0].schema, provenance=batch.provenance, memory_limit=limit)
+    raise PipelineError(f"{name}: nothing was delivered yet", hint=f"run it: `run {name}`")
+
+
+def _stored(system: IntegratedSystem, version: Version, limit: int) -> Batch:
+    schema = system.results.schema(version.path)
+    return Batch(
+        schema,
+        lambda: system.results.batches(version.path),
+        rows=version.rows,
+        nbytes=system.results.nbytes(version.path),
+        provenance=_provenance(version),
+        memory_limit=limit,
+    )
+
+
+def _provenance(version: Version) -> Provenance:
+    from datetime import datetime
+
+    body: dict[str, Any] = version.body
+    return Provenance(
+        provider=body["provider"],
+        collected_at=datetime.fromisoformat(body["collected_at"]),
+        content_sha256=body["content_sha256"],
+        data_time=datetime.fromisoformat(body["data_time"]) if body["data_time"] else None,
+        source=body["source"],
+        notes=tuple(body["notes"]),
+    )

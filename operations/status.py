@@ -1,0 +1,155 @@
+"""Is everything all right? One sentence in words, then every dataset, worst first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from integrated_system import IntegratedSystem
+from operations.words import age, duration, listed, moment
+
+ORDER = {"failed": 0, "degraded": 1, "never ran": 2, "skipped": 3, "succeeded": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetStatus:
+    """Where a dataset stands at this moment; ages in seconds, judged now."""
+
+    dataset: str
+    provider: str
+    status: str
+    origin: str
+    rows: int
+    quarantined: int
+    collected_at: str | None
+    age_s: float | None
+    data_time: str | None
+    data_age_s: float | None
+    score: float | None
+    ran_at: str | None
+    failures: int
+    reason: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of the whole system."""
+
+    sentence: str
+    datasets: tuple[DatasetStatus, ...]
+    last_run: dict[str, Any] | None
+    breakers: dict[str, dict[str, Any]]
+    queued: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "sentence": self.sentence,
+            "datasets": [dataset.to_json() for dataset in self.datasets],
+            "last_run": self.last_run,
+            "breakers": self.breakers,
+            "queued": self.queued,
+        }
+
+
+def status(system: IntegratedSystem) -> Status:
+    """How every declared dataset stands, worst first."""
+    now = system.clock.now()
+    latest, current = system.views.latest(), system.views.current()
+    datasets = [
+        _dataset(system, dataset, latest.get(dataset.name), current.get(dataset.name), now)
+        for dataset in system.settings.datasets
+    ]
+    datasets.sort(key=lambda dataset: (ORDER[dataset.status], dataset.dataset))
+    runs = system.views.runs(limit=1)
+    last = runs[0] if runs else None
+    told = last and {
+        "run_id": last.run_id,
+        "status": last.status,
+        "started_at": last.started_at,
+        "finished_at": last.finished_at,
+        "duration_s": (last.summary or {}).get("duration_s"),
+    }
+    breakers = {name: body for name, body in system.views.breakers().items() if body["state"] != "closed"}
+    queued = len(system.views.runs(limit=1000, status="queued"))
+    return Status(sentence(datasets), tuple(datasets), told, breakers, queued)
+
+
+def sentence(datasets: Sequence[DatasetStatus]) -> str:
+    """Everything in one sentence, what matters most first."""
+    if not datasets:
+        return "No dataset is declared yet: `config init` writes a first configuration."
+    never = [dataset.dataset for dataset in datasets if dataset.status == "never ran"]
+    if len(never) == len(datasets):
+        return f"Nothing has run yet: {len(datasets)} datasets wait for their first `run`."
+    failed = [dataset for dataset in datasets if dataset.status == "failed"]
+    degraded = [dataset for dataset in datasets if dataset.status == "degraded"]
+    good = len(datasets) - len(failed) - len(degraded) - len(never)
+    parts = []
+    if failed:
+        parts.append(f"{_count(failed)} failed ({listed([d.dataset for d in failed])})")
+    if degraded:
+        parts.append(f"{_count(degraded)} on older copies ({'; '.join(_copies(degraded))})")
+    if never:
+        parts.append(f"{len(never)} never ran ({listed(never)})")
+    whole = f"{good} of {len(datasets)} datasets delivered as they should"
+    if not parts:
+        return f"All {len(datasets)} datasets delivered as they should."
+    return f"{whole}; {', '.join(parts)}."
+
+
+def _count(datasets: Sequence[DatasetStatus]) -> str:
+    return "1 dataset" if len(datasets) == 1 else f"{len(datasets)} datasets"
+
+
+def _copies(degraded: Sequence[DatasetStatus]) -> list[str]:
+    by_origin: dict[str, list[DatasetStatus]] = {}
+    for dataset in degraded:
+        by_origin.setdefault(dataset.origin, []).append(dataset)
+    words = []
+    for origin, those in sorted(by_origin.items()):
+        names = listed([dataset.dataset for dataset in those])
+        if origin == "last_good":
+            oldest = min(dataset.collected_at or "" for dataset in those)
+            words.append(f"{names}: last good of {moment(oldest or None)}")
+        elif origin == "snapshot":
+            words.append(f"{names}: shipped snapshot")
+        else:
+            words.append(f"{names}: delivered with doubts")
+    return words
+
+
+def _dataset(
+    system: IntegratedSystem, dataset: Any, body: dict[str, Any] | None, current: Any, now: datetime
+) -> DatasetStatus:
+    provider = body["provider"] if body else system.collector.provider_of(dataset)
+    if body is None:
+        return DatasetStatus(
+            dataset.name, provider, "never ran", "none", 0, 0, None, None, None, None, None, None, 0, None
+        )
+    state, reason = body["status"], body["reason"]
+    copy_age, data_age = age(body["collected_at"], now), age(body["data_time"], now)
+    promised = dataset.promise.max_age
+    oldest = data_age if data_age is not None else copy_age
+    if promised is not None and state != "failed" and oldest is not None and oldest > promised:
+        # Nothing has to run for a promise to break: time alone does it.
+        state, reason = "failed", f"promise broken: {duration(oldest)} old, promised is {duration(promised)}"
+    quality = body["quality"] or {}
+    return DatasetStatus(
+        dataset=dataset.name,
+        provider=provider,
+        status=state,
+        origin=body["origin"],
+        rows=body["rows"],
+        quarantined=body["quarantined"],
+        collected_at=body["collected_at"],
+        age_s=copy_age,
+        data_time=body["data_time"],
+        data_age_s=data_age,
+        score=quality.get("score"),
+        ran_at=body["time"],
+        failures=current.failures if current else 0,
+        reason=reason,
+    )
