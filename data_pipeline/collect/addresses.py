@@ -1,0 +1,68 @@
+"""Which provider an address belongs to, how it is shown to people, and whether it is public."""
+
+import ipaddress
+from urllib.parse import SplitResult, urlsplit
+
+__all__ = ["DEFAULT_PORTS", "file_name", "is_public", "provider_name", "same_origin", "shown"]
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def provider_name(url: str) -> str:
+    """Host, with the port when it is not the scheme's own.
+
+    >>> provider_name("https://user:secret@API.example.org:8443/x")
+    'api.example.org:8443'
+
+    Raises:
+        ValueError: the address has no host, or a port that is no number.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    if not host:
+        raise ValueError(f"`{shown(url)}` names no host")
+    if ":" in host:
+        host = f"[{host}]"
+    port = parts.port
+    return host if port is None or port == DEFAULT_PORTS.get(parts.scheme.lower()) else f"{host}:{port}"
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Whether credentials meant for `one` may be shown to `other`: same scheme, host and port (RFC 6454).
+
+    The step from http to https on the same host, both on their own ports, loses nothing and counts as the same.
+    """
+    a, b = urlsplit(one), urlsplit(other)
+    if (a.hostname or "").lower() != (b.hostname or "").lower():
+        return False
+    upgraded = (a.scheme, b.scheme) == ("http", "https") and a.port in (None, 80) and b.port in (None, 443)
+    return upgraded or (a.scheme == b.scheme and _port(a) == _port(b))
+
+
+def shown(url: str) -> str:
+    """The address for people and logs: without user, password, query and fragment, where secrets like to stand."""
+    parts = urlsplit(url)
+    address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else parts.path
+    return address + ("?…" if parts.query else "")
+
+
+def file_name(url: str) -> str:
+    """The last piece of the address's path."""
+    return urlsplit(url).path.rpartition("/")[2]
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is on the public internet; the IPv4 address inside an IPv6 one is looked at as well."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inside = ip.ipv4_mapped or ip.sixtofour
+        if inside is None and ip in _NAT64:
+            inside = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inside is not None:
+            ip = inside
+    return ip.is_global and not ip.is_multicast
+
+
+def _port(parts: SplitResult) -> int | None:
+    return parts.port or DEFAULT_PORTS.get(parts.scheme)

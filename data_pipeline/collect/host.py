@@ -1,0 +1,84 @@
+"""Collect one sample of this machine and process as a row."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from data_pipeline.collect.collector import CollectRequest
+from data_pipeline.dataset import Collected, Provenance
+from utils.clock import Clock
+
+if TYPE_CHECKING:
+    from utils.host import MetricsCollector
+
+__all__ = ["HostCollector", "Options"]
+
+PROVIDER = "host"
+
+
+class Options(BaseModel):
+    """`collect: {kind: host}` takes no further keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["host"] = "host"
+
+
+class HostCollector:
+    """Brings one row; its columns are those of `utils.host.HostSample`."""
+
+    Options: ClassVar[type] = Options
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._metrics: MetricsCollector | None = None
+
+    def provider_of(self, options: Any, dataset: str) -> str:
+        return PROVIDER
+
+    def collect(self, request: CollectRequest) -> Collected:
+        """See `Collector.collect`."""
+        import orjson
+
+        from utils.arrow import pa
+
+        started = request.clock.monotonic()
+        calls = 0
+
+        def sample() -> dict[str, Any]:
+            nonlocal calls
+            calls += 1
+            # Rates (CPU, network) are differences between two samples, which must not overlap.
+            with self._lock:
+                return self._collector(request.clock).collect().as_dict()
+
+        row = request.call(request.provider, sample)
+        batch = pa.RecordBatch.from_pylist([row])
+        content = orjson.dumps(row, default=str, option=orjson.OPT_SORT_KEYS)
+        provenance = Provenance(
+            provider=request.provider,
+            collected_at=request.clock.now(),
+            content_sha256=hashlib.sha256(content).hexdigest(),
+            attempts=max(1, calls),
+            latency_s=max(0.0, request.clock.monotonic() - started),
+            size=len(content),
+            source=PROVIDER,
+        )
+
+        def rows() -> Iterator[Any]:
+            yield batch
+
+        return Collected(provenance, rows=rows)
+
+    def close(self) -> None:
+        self._metrics = None
+
+    def _collector(self, clock: Clock) -> "MetricsCollector":
+        if self._metrics is None:
+            from utils.host import MetricsCollector
+
+            self._metrics = MetricsCollector(clock)
+        return self._metrics

@@ -1,0 +1,34 @@
+"""This machine as a provider."""
+
+import math
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from data_pipeline.collect.host import HostCollector, Options
+from tests.data_pipeline.collect.requests import Calls, make_request
+from utils.clock import ManualClock
+
+
+def test_one_sample_is_one_row() -> None:
+    """Its columns are the sample's fields, its source is the host, and it was asked once."""
+    collector, calls, clock = HostCollector(), Calls(), ManualClock()
+    provider = collector.provider_of(Options(), "this_host")
+    collected = collector.collect(make_request(Options(), Path(), provider=provider, call=calls, clock=clock))
+    collector.close()
+
+    assert collected.rows is not None
+    (batch,) = collected.rows()
+    (row,) = batch.to_pylist()
+    assert row["time"] == clock.now()
+    assert 0 <= row["memory_percent"] <= 100
+    assert math.isfinite(row["process_threads"])
+    assert (calls.providers, collected.provenance.attempts) == (["host"], 1)
+    assert len(collected.provenance.content_sha256) == 64
+
+
+def test_host_takes_no_options() -> None:
+    """Nothing to configure, so nothing to get wrong silently."""
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        Options.model_validate({"every": "1s"})
