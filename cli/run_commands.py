@@ -60,7 +60,6 @@ def run_all(
             result = operations.run(
                 system, local_user(), datasets or [], fresh=fresh, workers=workers, progress=progress
             )
-    _log(result)
     if context.json:
         print_json(result.to_json())
     else:
@@ -120,20 +119,6 @@ def _print(result: "PipelineRun") -> None:
         if (number := sum(run.status == name for run in result.datasets))
     )
     say(f"run {result.run_id} {result.status} in {result.duration_s:.2f} s: {counts or 'nothing to do'}")
-
-
-def _log(result: "PipelineRun") -> None:
-    from utils.logger import get_logger
-
-    bad = [run.dataset for run in result.datasets if run.status in {"degraded", "failed"}]
-    get_logger("runner").info(
-        "run.finished",
-        run_id=result.run_id,
-        status=result.status,
-        datasets=len(result.datasets),
-        not_succeeded=bad[:20],
-        seconds=result.duration_s,
-    )
 
 
 def _maintain_if_overdue(context: Context) -> None:

@@ -12,6 +12,7 @@ from data_pipeline.runner import PipelineRun, RunRequest
 from integrated_system import ROOT, IntegratedSystem
 from operations.actor import Actor, operation
 from utils.events import NewEvent, uuid7
+from utils.logger import get_logger
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def run(
     datasets = chosen(system, names)
     system.runner.recover()
     request = RunRequest(actor=actor.name, fresh=fresh, workers=workers or system.settings.executor.workers)
-    return system.runner.run(datasets, request, progress=progress)
+    return _logged(system.runner.run(datasets, request, progress=progress))
 
 
 @operation("operator")
@@ -112,7 +113,7 @@ def resume(
         workers=workers or system.settings.executor.workers,
         claim=True,
     )
-    return system.runner.run(datasets, request, progress=progress)
+    return _logged(system.runner.run(datasets, request, progress=progress))
 
 
 @operation("operator")
@@ -132,3 +133,17 @@ def queue(system: IntegratedSystem, actor: Actor, names: Sequence[str] = (), *, 
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
     return Queued(run_id, tuple(datasets))
+
+
+def _logged(result: PipelineRun) -> PipelineRun:
+    """One line a run, at INFO."""
+    bad = [run.dataset for run in result.datasets if run.status in {"degraded", "failed"}]
+    get_logger("runner").info(
+        "run.finished",
+        run_id=result.run_id,
+        status=result.status,
+        datasets=len(result.datasets),
+        not_succeeded=bad[:20],
+        seconds=result.duration_s,
+    )
+    return result

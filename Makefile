@@ -1,0 +1,63 @@
+# The few commands everyone uses. `make` alone lists them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+JOBS ?= 2
+CODE := config utils data_pipeline operations cli dashboard integrated_system.py
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test prove lint dashboard bench lock
+
+help:  ## List the commands
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+install: .venv/run  ## Make the environment and install what the program needs
+
+run: install  ## Run the pipeline, do overdue maintenance, show the state
+	@$(BIN)/python integrated_system.py
+
+test: .venv/dev lint  ## Check the code and run the tests (short forms of every acceptance test)
+	@$(BIN)/python -m tests.browser.chromium
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not prove"
+
+prove: .venv/dev  ## Run the full counts of the acceptance tests (long)
+	$(BIN)/python -m pytest -m prove --timeout 3600 -s
+
+lint: .venv/dev  ## Style, types, and the arrows between the packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+dashboard: install  ## Show the state on a web page
+	$(BIN)/python integrated_system.py dashboard
+
+bench: .venv/dev .peers/ready  ## Measure, side by side with the peers
+	$(BIN)/python -m benchmarks overhead
+	$(BIN)/python -m benchmarks coldstart
+
+lock: .venv/dev  ## Pin the newest versions that the ranges allow
+	$(BIN)/pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --strip-extras --no-header --no-annotate --output-file requirements.txt requirements.in
+	$(BIN)/pip-compile --quiet --strip-extras --no-header --no-annotate --output-file requirements-dev.txt requirements-dev.in
+
+.venv/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; $(PYTHON) is older. Try: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/run: .venv/made requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/dev: .venv/run requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.peers/ready: benchmarks/peers/luigi.txt benchmarks/peers/dagster.txt
+	@for peer in luigi dagster; do \
+		$(PYTHON) -m venv .peers/$$peer && \
+		.peers/$$peer/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/$$peer.txt || exit 1; \
+	done
+	@touch $@
