@@ -147,6 +147,51 @@ def test_an_older_verdict_in_a_store_that_came_back_changes_nothing() -> None:
     assert breaker.state == "open"
 
 
+def test_a_decision_on_its_way_to_the_store_is_not_undone_by_what_is_there() -> None:
+    """Somebody else's older verdict is read just before ours is saved."""
+
+    class SlowState(MemoryState):
+        """While a verdict is being saved, time goes by and the breaker looks."""
+
+        def save(self, name: str, verdict: Verdict) -> None:
+            if breakers:
+                clock.advance(0.1)
+                seen.append(breakers.pop().state)
+            super().save(name, verdict)
+
+    clock, shared, seen, breakers = ManualClock(), SlowState(), list[str](), list[CircuitBreaker]()
+    breaker = make(clock, shared)
+    make(clock, shared).close("closed elsewhere")  # which this breaker has not seen yet
+    breakers.append(breaker)
+
+    breaker.record_failure()
+    clock.advance(0.1)
+
+    assert (seen, breaker.state, shared.verdicts["ecb"].state) == (["open"], "open", "open")
+
+
+def test_a_decision_made_while_the_store_is_read_stands() -> None:
+    """What was read is older than what we decided meanwhile."""
+
+    class SlowState(MemoryState):
+        """While a verdict is being loaded, another thread sees the provider fail."""
+
+        def load(self, name: str) -> Verdict | None:
+            verdict = super().load(name)
+            if breakers:
+                breakers.pop().record_failure()
+            return verdict
+
+    clock, shared, breakers = ManualClock(), SlowState(), list[CircuitBreaker]()
+    breaker = make(clock, shared)
+    make(clock, shared).close("closed elsewhere")
+    breakers.append(breaker)
+
+    clock.advance(0.1)
+
+    assert breaker.state == "open"
+
+
 def test_a_wall_clock_set_back_does_not_keep_it_open_for_a_day() -> None:
     """The rest that is left is never longer than the longest."""
     clock, shared = ManualClock(), MemoryState()
