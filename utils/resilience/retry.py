@@ -113,7 +113,7 @@ class Retry:
         *,
         attempts: int = 4,
         initial: float = 0.2,
-        max: float = 10.0,  # noqa: A002 - the key's name in the configuration
+        max: float = 10.0,
         multiplier: float = 2.0,
         jitter: bool = True,
         is_transient: Callable[[Exception], bool] = is_transient,
