@@ -1,0 +1,383 @@
+"""Blobs under names, on disk: atomic, checksummed, private.
+
+    StorageError            what happened, where, what to do; `transient`: may it pass by itself?
+    ├── BlobNotFound        there is no blob of this name (also a FileNotFoundError)
+    └── BlobNameInvalid     the name is absolute, climbs out with `..`, or is no name (also a ValueError)
+
+A blob is written under a temporary name in its own folder and renamed when it is whole, so a reader sees the old one
+or the new one, never half of one. What a killed process left behind is found by `sweep`.
+"""
+
+import errno
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BufferedIOBase, BufferedReader, BufferedWriter, FileIO
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from utils.clock import SYSTEM_CLOCK, Clock
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+_TEMPORARY = ".tmp-"
+_BAD_PART = re.compile(r"(?:^|/)(?:\.{0,2}|\.tmp-[^/]*)(?:/|$)|[\x00-\x1f\x7f\\]")
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_TRIES = 100  # a folder may be tidied away by another process between its making and its use
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was written."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """What is there."""
+
+    path: str
+    size: int
+    modified: datetime
+
+
+class StorageError(Exception):
+    """A blob could not be read or written. `str()` holds the message and the hint."""
+
+    def __init__(self, message: str, *, path: str, hint: str, transient: bool) -> None:
+        super().__init__(f"{message}. {hint}")
+        self.message = message
+        self.path = path
+        self.hint = hint
+        self.transient = transient
+
+
+class BlobNotFound(StorageError, FileNotFoundError):
+    """There is no blob of this name."""
+
+
+class BlobNameInvalid(StorageError, ValueError):
+    """Not a relative posix path that stays inside the storage."""
+
+
+class BlobWriter(BufferedIOBase):
+    """A binary file to write into, in order; counts and hashes what passes. After the `with` block: `stored`."""
+
+    def __init__(self, file: BufferedWriter, durable: bool, explain: Callable[[OSError], StorageError]) -> None:
+        self._file = file
+        self._durable = durable
+        self._explain = explain
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self.stored: Stored | None = None
+
+    def writable(self) -> bool:
+        return not self.closed
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        view = memoryview(data)
+        try:
+            self._file.write(view)
+        except OSError as error:
+            raise self._explain(error) from error
+        self._hash.update(view)
+        self._size += view.nbytes
+        return view.nbytes
+
+    def tell(self) -> int:
+        return self._size
+
+    def flush(self) -> None:
+        try:
+            if not self._file.closed:
+                self._file.flush()
+        except OSError as error:
+            raise self._explain(error) from error
+
+    def close(self) -> None:
+        try:
+            if not self._file.closed:
+                self._file.flush()
+                if self._durable:
+                    os.fsync(self._file.fileno())
+                self._file.close()
+        except OSError as error:
+            raise self._explain(error) from error
+        super().close()
+
+    def _finish(self, path: str) -> None:
+        self.stored = Stored(path, self._size, self._hash.hexdigest())
+
+    def _abandon(self) -> None:
+        with suppress(OSError):  # flushing what does not fit fails again
+            self._file.close()
+        with suppress(OSError, ValueError):
+            super().close()
+
+
+class Storage:
+    """Blobs in a folder; names are relative posix paths such as `versions/eq/1.parquet`. Safe for threads, processes.
+
+    Folders are made when needed (0700), files are 0600, empty folders go with their last blob. Names starting with
+    `.tmp-` belong to the storage itself.
+
+    Args:
+        root: The folder; nothing is made before the first write.
+        clock: Tells the age of leftovers.
+
+    Raises (all methods):
+        StorageError: Disk full or read-only, no permission, input/output error.
+        BlobNameInvalid: The name is absolute, has `..`, `.`, empty or temporary parts, a backslash or control signs.
+    """
+
+    def __init__(self, root: Path, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._root = os.path.abspath(root)  # noqa: PTH100 - a string, and links stay links
+        self._clock = clock
+
+    def put_bytes(self, path: str, data: bytes | memoryview, *, durable: bool = False) -> Stored:
+        """Write a blob, replacing what was there.
+
+        Args:
+            durable: Also survive a power cut (flushes file and folder: milliseconds instead of microseconds).
+        """
+        target = self._full(path)
+        try:
+            temporary, fd = self._create(target)
+            try:
+                try:
+                    rest = memoryview(data).cast("B")
+                    while rest:
+                        rest = rest[os.write(fd, rest) :]
+                    if durable:
+                        os.fsync(fd)
+                finally:
+                    os.close(fd)
+                self._publish(temporary, target, durable)
+            except BaseException:
+                _remove(temporary)
+                raise
+        except OSError as error:
+            raise _explain(error, path, target) from error
+        return Stored(path, len(memoryview(data).cast("B")), hashlib.sha256(data).hexdigest())
+
+    @contextmanager
+    def writer(self, path: str, *, durable: bool = False) -> Iterator[BlobWriter]:
+        """A file to write a blob into; it appears when the block ends, and after an exception nothing does.
+
+        >>> import tempfile
+        >>> with Storage(Path(tempfile.mkdtemp())).writer("greeting") as file:
+        ...     _ = file.write(b"hello")
+        >>> file.stored.size
+        5
+        """
+        target = self._full(path)
+
+        def explain(error: OSError) -> StorageError:
+            return _explain(error, path, target)
+
+        try:
+            temporary, fd = self._create(target)
+        except OSError as error:
+            raise explain(error) from error
+        file = BlobWriter(BufferedWriter(FileIO(fd, "wb"), 1 << 18), durable, explain)
+        try:
+            yield file
+            file.close()
+            try:
+                self._publish(temporary, target, durable)
+            except OSError as error:
+                raise explain(error) from error
+            file._finish(path)
+        finally:
+            if file.stored is None:
+                file._abandon()
+                _remove(temporary)
+
+    def open(self, path: str) -> BinaryIO:
+        """The blob as a seekable binary file; a blob that is replaced or deleted meanwhile reads on as it was."""
+        target = self._full(path)
+        try:
+            return open(target, "rb")
+        except OSError as error:
+            raise _explain(error, path, target) from error
+
+    def read_bytes(self, path: str) -> bytes:
+        """The whole blob."""
+        target = self._full(path)
+        try:
+            with open(target, "rb", buffering=0) as file:
+                return file.readall()
+        except OSError as error:
+            raise _explain(error, path, target) from error
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a blob of this name."""
+        return os.path.isfile(self._full(path))  # noqa: PTH113 - names are strings here
+
+    def size(self, path: str) -> int:
+        """Bytes of the blob."""
+        target = self._full(path)
+        try:
+            return os.stat(target).st_size
+        except OSError as error:
+            raise _explain(error, path, target) from error
+
+    def verify(self, path: str, sha256: str) -> bool:
+        """Whether the blob's content has this SHA-256 (hexadecimal), read in pieces."""
+        with self.open(path) as file:
+            assert isinstance(file, BufferedReader)
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256.lower()
+
+    def local_path(self, path: str) -> Path:
+        """Where the blob is, or would be, on this machine's disk: for readers that map files."""
+        return Path(self._full(path))
+
+    def delete(self, path: str) -> bool:
+        """Remove the blob and the folders it leaves empty; `False` when there was none."""
+        target = self._full(path)
+        try:
+            os.remove(target)  # noqa: PTH107 - names are strings here
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise _explain(error, path, target) from error
+        self._tidy(target)
+        return True
+
+    def list(self, prefix: str = "") -> Iterator[Blob]:
+        """The blobs whose names start with `prefix`, by name, as an object store would list them."""
+        if prefix:
+            self._full(prefix.rstrip("/"))
+        base = prefix.rpartition("/")[0]
+        return self._walk(base, prefix)
+
+    def sweep(self, older_than: float) -> int:
+        """Remove temporary files that no writer has touched for `older_than` seconds; how many."""
+        limit = self._clock.time() - older_than
+        count = 0
+        for folder, _, names in os.walk(self._root):
+            for name in names:
+                if name.startswith(_TEMPORARY):
+                    leftover = f"{folder}/{name}"
+                    with suppress(OSError):  # its writer may have finished just now
+                        if os.lstat(leftover).st_mtime <= limit:
+                            os.remove(leftover)  # noqa: PTH107 - names are strings here
+                            self._tidy(leftover)
+                            count += 1
+        return count
+
+    def _full(self, path: str) -> str:
+        if _BAD_PART.search(path) is not None:
+            raise BlobNameInvalid(
+                f"storage: {path!r} is not a name for a blob",
+                path=path,
+                hint="Use a relative path with / between its parts, without . or .. and not starting with .tmp-",
+                transient=False,
+            )
+        return f"{self._root}/{path}"
+
+    def _create(self, target: str) -> tuple[str, int]:
+        folder = target.rpartition("/")[0]
+        temporary = f"{folder}/{_TEMPORARY}{os.urandom(8).hex()}"
+        for _ in range(_TRIES):
+            try:
+                return temporary, os.open(temporary, _CREATE, 0o600)
+            except FileNotFoundError:
+                self._make_folder(folder)
+        raise StorageError(
+            f"storage: the folder {folder} cannot be made",
+            path=folder,
+            hint="Check whether a broken link is in its place, or another program keeps deleting it",
+            transient=True,
+        )
+
+    def _make_folder(self, folder: str) -> None:
+        missing = []
+        while not os.path.isdir(folder):  # noqa: PTH112 - names are strings here
+            missing.append(folder)
+            folder = os.path.dirname(folder)  # noqa: PTH120
+        for each in reversed(missing):  # not makedirs: it would give the folders between them the default mode
+            with suppress(FileExistsError, FileNotFoundError):
+                os.mkdir(each, 0o700)  # noqa: PTH102
+
+    def _publish(self, temporary: str, target: str, durable: bool) -> None:
+        os.replace(temporary, target)
+        if durable:
+            folder = target.rpartition("/")[0]
+            while len(folder) >= len(self._root):  # the names of new folders have to survive as well
+                fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    os.fsync(fd)
+                finally:
+                    os.close(fd)
+                folder = folder.rpartition("/")[0]
+
+    def _tidy(self, target: str) -> None:
+        folder = target.rpartition("/")[0]
+        with suppress(OSError):  # the first one that is not empty ends it
+            while len(folder) > len(self._root):
+                os.rmdir(folder)  # noqa: PTH106
+                folder = folder.rpartition("/")[0]
+
+    def _walk(self, base: str, prefix: str) -> Iterator[Blob]:
+        try:
+            with os.scandir(f"{self._root}/{base}" if base else self._root) as entries:
+                # A folder sorts with its slash, so that the whole listing is in the order of the names.
+                found = sorted((entry.name + "/" if entry.is_dir() else entry.name, entry) for entry in entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise _explain(error, prefix, f"{self._root}/{base}") from error
+        for name, entry in found:
+            path = f"{base}/{name}" if base else name
+            if name.endswith("/"):
+                if path.startswith(prefix) or prefix.startswith(path):
+                    yield from self._walk(path[:-1], prefix)
+            elif path.startswith(prefix) and not name.startswith(_TEMPORARY):
+                with suppress(FileNotFoundError):  # deleted while we look
+                    about = entry.stat()
+                    yield Blob(path, about.st_size, datetime.fromtimestamp(about.st_mtime, UTC))
+
+
+_HINTS = {
+    errno.ENOSPC: (
+        "the disk is full",
+        "Free some space (`maintain` sheds what can be had again), then run again",
+        True,
+    ),
+    errno.EDQUOT: ("the disk quota is used up", "Free some space or raise the quota, then run again", True),
+    errno.EFBIG: ("the file is larger than allowed here", "Raise the file size limit (ulimit -f) or store less", False),
+    errno.EROFS: ("the file system is read-only", "Mount it writable or choose another state directory", False),
+    errno.EACCES: ("no permission", "Give this user access to the folder or choose another state directory", False),
+    errno.EPERM: ("not permitted", "Give this user access to the folder or choose another state directory", False),
+    errno.ENOTDIR: ("a part of the path is a file", "Remove that file or choose another name", False),
+    errno.EISDIR: ("it is a folder", "Choose another name, or remove the folder", False),
+    errno.ENAMETOOLONG: ("the name is too long", "Use at most 255 bytes between two slashes", False),
+    errno.EIO: ("the device reports an input/output error", "Check the disk's health and the system log", True),
+    errno.EMFILE: ("too many open files", "Raise the limit (ulimit -n) or run fewer workers", True),
+    errno.ENFILE: ("too many open files on this machine", "Close some programs", True),
+}
+
+
+def _explain(error: OSError, path: str, target: str) -> StorageError:
+    if isinstance(error, FileNotFoundError):
+        return BlobNotFound(
+            f"storage: there is no {path!r}", path=path, hint="It was deleted, or never written", transient=False
+        )
+    reason, hint, transient = _HINTS.get(
+        error.errno or 0, (error.strerror or str(error), "Check the folder and its file system", False)
+    )
+    return StorageError(f"storage: {target}: {reason}", path=path, hint=hint, transient=transient)
+
+
+def _remove(temporary: str) -> None:
+    with suppress(OSError):
+        os.remove(temporary)  # noqa: PTH107 - names are strings here
