@@ -1,0 +1,162 @@
+"""The blocks of a dataset that other code knows better: `collect`, `parse`, `columns`, `rules`.
+
+Each validator hands the block to its kind's own model, found by `config.kinds`. While a file is loaded, equal blocks
+share one result: the validation context is then a `Shared`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ValidationError, ValidationInfo
+
+from config import kinds
+from config.errors import Fault, Faults, KeyPath, shown
+
+Found = list[tuple[KeyPath, ValueError, type | None]]
+
+
+class Shared(dict[tuple[str, bytes], Any]):
+    """Blocks already validated in this load, by what they are and how they were written."""
+
+
+def collect(value: Any, info: ValidationInfo) -> Any:
+    """The `Options` instance of the block's kind."""
+    if isinstance(value, BaseModel):
+        return value
+    if not isinstance(value, dict):
+        raise Fault(
+            f"expected a map such as `{{kind: file, path: data.csv}}`, got {shown(value)}",
+            hint="`collect` says where the rows come from.",
+        )
+    return _shared("collect", value, _collect, info)
+
+
+def parse(value: Any, info: ValidationInfo) -> Any:
+    """A `ParseOptions`; nothing written gives its defaults."""
+    if isinstance(value, BaseModel):
+        return value
+    if value is None:
+        return default_parse()
+    if not isinstance(value, dict):
+        raise Fault(f"expected a map such as `{{format: csv}}`, got {shown(value)}")
+    return _shared("parse", value, _parse, info)
+
+
+def default_parse() -> Any:
+    """The `ParseOptions` of a dataset that has no `parse` block. One object for all: it is frozen."""
+    model = kinds.parse_options()
+    if _default_parse.get("model") is not model:
+        _default_parse.update(model=model, options=model())
+    return _default_parse["options"]
+
+
+_default_parse: dict[str, Any] = {}
+
+
+def columns(value: Any, info: ValidationInfo) -> Any:
+    """New name -> `ColumnOptions`; `name: float` is short for `name: {type: float}`."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Fault(
+            f"expected a map such as `{{price: float}}`, got {shown(value)}", hint="Keys are the columns' new names."
+        )
+    if any(isinstance(column, BaseModel) for column in value.values()):
+        return value
+    return _shared("columns", value, _columns, info)
+
+
+def rules(value: Any, info: ValidationInfo) -> Any:
+    """The rules of all entries, in order."""
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple):
+        raise Fault(
+            f"expected a list of rules, got {shown(value)}", hint="Begin every rule with a dash: `- not_null: [id]`."
+        )
+    if any(not isinstance(rule, Mapping | str | int | float | list | None) for rule in value):
+        return tuple(value)  # rules that were made in Python
+    return _shared("rules", value, _rules, info)
+
+
+def _shared(block: str, value: Any, build: Callable[[Any], Any], info: ValidationInfo) -> Any:
+    cache = info.context
+    if not isinstance(cache, Shared):
+        return build(value)
+    try:
+        key = (block, orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))
+    except TypeError:  # integers beyond 64 bit, very deep nesting: no sharing
+        return build(value)
+    made = cache.get(key)
+    if made is None:
+        made = cache[key] = build(value)
+    return made
+
+
+def _collect(value: dict[str, Any]) -> Any:
+    if "kind" not in value:
+        raise Faults([(("kind",), Fault("is missing", hint=f"Known kinds are {', '.join(kinds.COLLECTORS)}."), None)])
+    kind = value["kind"]
+    try:
+        if not isinstance(kind, str):
+            raise Fault(f"expected a kind such as `http`, got {shown(kind)}")
+        model = kinds.collect_options(kind)
+    except ValueError as error:
+        raise Faults([(("kind",), error, None)]) from error
+    if "kind" not in model.model_fields:
+        value = {key: item for key, item in value.items() if key != "kind"}
+    return _validated(model, value, ())
+
+
+def _parse(value: dict[str, Any]) -> Any:
+    return _validated(kinds.parse_options(), value, ())
+
+
+def _columns(value: dict[str, Any]) -> dict[str, Any]:
+    model = kinds.column_options()
+    made: dict[str, Any] = {}
+    found: Found = []
+    for name, column in value.items():
+        try:
+            if not isinstance(column, str | dict):
+                hint = "Write a type, or a map such as `{from: Old name, type: float}`."
+                raise Faults(
+                    [((name,), Fault(f"expected a type such as `float`, got {shown(column)}", hint=hint), None)]
+                )
+            made[name] = _validated(model, {"type": column} if isinstance(column, str) else column, (name,))
+        except Faults as faults:
+            found += faults.found
+    if found:
+        raise Faults(found)
+    return made
+
+
+def _rules(value: list[Any]) -> tuple[Any, ...]:
+    parse_rule = kinds.rule_parser()
+    made: list[Any] = []
+    ids: set[Any] = set()
+    found: Found = []
+    for position, entry in enumerate(value):
+        try:
+            if not isinstance(entry, dict):
+                raise Fault(f"expected a rule such as `not_null: [id]`, got {shown(entry)}")
+            for rule in parse_rule(entry):
+                identity = getattr(rule, "id", None)
+                if identity is not None and identity in ids:
+                    raise Fault(f"there is a rule {shown(identity)} already", hint="Give one of the two an `id`.")
+                ids.add(identity)
+                made.append(rule)
+        except ValueError as error:
+            model = None if not isinstance(error, ValidationError) else BaseModel
+            found.append(((position,), error, model))
+    if found:
+        raise Faults(found)
+    return tuple(made)
+
+
+def _validated(model: type[BaseModel], value: Any, place: KeyPath) -> Any:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise Faults([(place, error, model)]) from error

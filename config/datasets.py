@@ -1,0 +1,170 @@
+"""One named table: where it comes from, how it is read, what must hold, what happens when it does not."""
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, PlainValidator, PrivateAttr, model_validator
+
+from config import blocks
+from config.durations import Duration
+from config.errors import Fault, shown
+from config.model import Section, laid_over
+from config.resilience import DatasetResilience
+from config.sections import Zone
+
+NAME = r"^[a-z0-9_-]{1,64}$"
+
+
+def _data_time(value: object) -> object:
+    """`filename` needs the pattern of the file's name behind it."""
+    if isinstance(value, str) and value.split(" ")[0] == "filename":
+        pattern = value[len("filename") :].strip()
+        if len(pattern) < 3 or pattern[0] not in "\"'" or pattern[-1] != pattern[0] or "%" not in pattern:
+            raise Fault(
+                f"expected `filename` with a quoted pattern, got {shown(value)}",
+                hint='Write it like: filename "rates_%Y%m%d.csv".',
+            )
+    return value
+
+
+class PromiseSettings(Section):
+    """How fresh a dataset must be for its readers: its copy at most `max_age` seconds old; None: no promise."""
+
+    max_age: Duration | None = None
+
+
+class QualitySettings(Section):
+    """A batch that scores below `minimum` points (0 to 100) is held."""
+
+    minimum: Annotated[float, Field(ge=0, le=100)] = 0.0
+
+
+class SchemaSettings(Section):
+    """What happens to new, missing and changed columns."""
+
+    new: Literal["evolve"] = "evolve"
+    missing: Literal["hold"] = "hold"
+    changed: Literal["hold"] = "hold"
+
+
+class DetectSettings(Section):
+    """Anomalies over the dataset's metrics. `rate`: expected false episodes per 1,000 points."""
+
+    enabled: bool = True
+    rate: Annotated[float, Field(gt=0, le=1000)] = 0.5
+    direction: Literal["both", "up", "down"] = "both"
+    ignore_below: Annotated[float, Field(ge=0)] = 0.0
+    exclude: tuple[str, ...] = ()
+
+
+class DatasetSettings(Section):
+    """One dataset.
+
+    Attributes:
+        collect: The `Options` instance of the collector's kind.
+        parse: A `ParseOptions`; `columns`: new name -> `ColumnOptions`; `rules`: the parsed rules, in order.
+        zone: Of naive times; inside `Settings` never None, because `defaults.dataset.zone` fills it.
+        resilience: Inside `Settings` laid over `defaults.dataset`, so it is what counts.
+        snapshot: Absolute once loaded.
+    """
+
+    name: Annotated[str, Field(pattern=NAME)]
+    description: str = ""
+    owner: str = ""
+    runbook: str = ""
+    tags: tuple[str, ...] = ()
+    priority: int = 0
+    provider: Annotated[str, Field(min_length=1)] | None = None
+    collect: Annotated[Any, PlainValidator(blocks.collect)]
+    parse: Annotated[Any, PlainValidator(blocks.parse)] = Field(default_factory=blocks.default_parse)
+    columns: Annotated[dict[str, Any], PlainValidator(blocks.columns)] = Field(default_factory=dict)
+    key: tuple[str, ...] = ()
+    zone: Zone | None = None
+    ambiguous: Literal["infer", "first", "second", "reject"] = "infer"
+    nonexistent: Literal["shift", "reject"] = "shift"
+    data_time: Annotated[str, BeforeValidator(_data_time), Field(min_length=1)] | None = None
+    write: Literal["replace"] = "replace"
+    promise: PromiseSettings = PromiseSettings()
+    rules: Annotated[tuple[Any, ...], PlainValidator(blocks.rules)] = ()
+    quality: QualitySettings = QualitySettings()
+    on_fail: Literal["hold", "publish"] = "hold"
+    allow_empty: bool = False
+    schema_: SchemaSettings = Field(SchemaSettings(), alias="schema")
+    snapshot: Path | None = None
+    keep_raw: Annotated[Duration, Field(le=0)] = 0.0
+    detect: DetectSettings = DetectSettings()
+    resilience: DatasetResilience = DatasetResilience()
+
+    _written: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _base: Path | None = PrivateAttr(default=None)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_what_was_written(cls, value: Any, handler: ModelWrapValidatorHandler["DatasetSettings"]) -> Any:
+        made = handler(value)
+        if isinstance(value, dict):
+            made._written = value
+        return made
+
+    @property
+    def base(self) -> Path:
+        """The folder at which relative paths of `collect` start: that of the file which names them."""
+        return self._base or Path()
+
+    @property
+    def kind(self) -> str:
+        """The kind of `collect`, as written."""
+        return str(getattr(self.collect, "kind", None) or self._written.get("collect", {}).get("kind", ""))
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """The block as written, variables filled in, defaults absent. Not to be changed."""
+        return self._written
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits that change with whatever decides what the rows are and how they are judged.
+
+        A rotated credential under `collect.auth` is no change.
+        """
+        written = self._written
+        parts: dict[str, Any] = {
+            key: written[key]
+            for key in ("collect", "parse", "columns", "data_time", "rules", "ambiguous", "nonexistent")
+            if key in written
+        }
+        if isinstance(parts.get("collect"), dict):
+            parts["collect"] = {key: value for key, value in parts["collect"].items() if key != "auth"}
+        parts["zone"] = self.zone or "UTC"
+        return hashlib.sha256(_canonical(parts)).hexdigest()[:16]
+
+    def complete(self, defaults: "DatasetDefaults") -> None:
+        """Put the defaults under what this dataset says itself. Called once, while `Settings` is made."""
+        own = self.resilience
+        if own.model_fields_set:
+            complete: DatasetResilience = laid_over(defaults, own)
+        else:
+            complete = defaults
+        # Frozen for everybody else; a copy of each of 10,000 datasets would double the time to load them.
+        self.__dict__["resilience"] = complete
+        self.__dict__["zone"] = self.zone or defaults.zone
+
+    def place(self, base: Path) -> None:
+        """Remember where relative paths start. Called once, by the loader."""
+        self._base = base
+
+
+class DatasetDefaults(DatasetResilience):
+    """What every dataset has unless it says otherwise."""
+
+    zone: Zone = "UTC"
+
+
+def _canonical(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # integers beyond 64 bit, very deep nesting
+        return repr(value).encode()

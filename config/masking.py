@@ -1,0 +1,51 @@
+"""The configuration as it may be shown: complete with defaults, every secret masked."""
+
+from typing import TYPE_CHECKING, Any
+
+from config.errors import KeyPath
+from config.providers import AUTH_SECRETS
+from config.variables import MASK, is_secret_key, without_user_part
+
+if TYPE_CHECKING:
+    from config.loading import Loaded
+
+_BLOCKS = ("collect", "parse", "columns", "rules")
+
+
+def masked(loaded: "Loaded") -> dict[str, Any]:
+    """All sections as plain JSON data with durations and sizes as people write them.
+
+    The blocks of a dataset that other code validates (`collect`, `parse`, `columns`, `rules`) are as written.
+    """
+    settings = loaded.settings
+    shown: dict[str, Any] = settings.model_dump(mode="json", by_alias=True, exclude={"datasets"})
+    shown["providers"] = {
+        name: settings.provider(name).model_dump(mode="json", by_alias=True) for name in settings.providers
+    }
+    shown["datasets"] = []
+    for dataset in settings.datasets:
+        item = dataset.model_dump(mode="json", by_alias=True, exclude=set(_BLOCKS))
+        empty: dict[str, Any] = {"parse": {}, "columns": {}, "rules": []}
+        blocks = {key: dataset.written.get(key, empty.get(key)) for key in _BLOCKS}
+        shown["datasets"].append({"name": item.pop("name"), **blocks, **item})
+    result: dict[str, Any] = _masked(shown, (), loaded)
+    return result
+
+
+def _masked(node: Any, path: KeyPath, loaded: "Loaded") -> Any:
+    if isinstance(node, dict):
+        return {key: _masked(value, (*path, str(key)), loaded) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [
+            _masked(item, (*path, item["name"] if isinstance(item, dict) and "name" in item else place), loaded)
+            for place, item in enumerate(node)
+        ]
+    if path in loaded.known.masked:
+        return loaded.known.masked[path]
+    if node is None or isinstance(node, bool) or not path:
+        return node
+    key = str(path[-1])
+    secret = is_secret_key(key) or ("auth" in path[:-1] and key in AUTH_SECRETS)
+    if secret and node != "":
+        return MASK
+    return loaded.known.redacted(without_user_part(node)) if isinstance(node, str) else node

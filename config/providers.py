@@ -1,0 +1,74 @@
+"""Who serves data, and how to talk to them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from config.model import Section
+from config.resilience import ProviderResilience
+
+
+class NoAuth(Section):
+    """No proof of who asks."""
+
+    kind: Literal["none"] = "none"
+
+
+class BasicAuth(Section):
+    """User and password in the `Authorization` header."""
+
+    kind: Literal["basic"]
+    user: str
+    password: str
+
+
+class BearerAuth(Section):
+    """A token in the `Authorization` header."""
+
+    kind: Literal["bearer"]
+    token: str
+
+
+class HeaderAuth(Section):
+    """A header of any name."""
+
+    kind: Literal["header"]
+    name: str
+    value: str
+
+
+class QueryAuth(Section):
+    """A parameter of the query string."""
+
+    kind: Literal["query"]
+    name: str
+    value: str
+
+
+Auth = Annotated[NoAuth | BasicAuth | BearerAuth | HeaderAuth | QueryAuth, Field(discriminator="kind")]
+
+AUTH_SECRETS = ("password", "token", "value")
+"""Keys of `auth` that are secret even when they stand in the file as they are."""
+
+
+class TlsSettings(Section):
+    """Certificates. Paths are absolute once loaded; "": the system's authorities, no client certificate."""
+
+    verify: bool = True
+    ca: str = ""
+    client_cert: str = ""
+    client_key: str = ""
+
+
+class ProviderSettings(Section):
+    """One provider. `Settings.provider(name)` gives it with the defaults' resilience laid under its own."""
+
+    base_url: str = ""
+    auth: Auth = NoAuth()
+    headers: dict[str, str] = Field(default_factory=dict)
+    proxy: str = ""
+    tls: TlsSettings = TlsSettings()
+    allow_private: bool = True
+    owner: str = ""
+    runbook: str = ""
+    resilience: ProviderResilience = ProviderResilience()

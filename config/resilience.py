@@ -1,0 +1,82 @@
+"""How patiently a provider is treated, and how long a dataset may take."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from config.durations import Duration
+from config.errors import Fault
+from config.model import Section
+from config.sections import Count, Share
+
+
+class BreakerSettings(Section):
+    """When to stop calling, and when to try again. Seconds; rates are shares of the window's calls.
+
+    `failure_threshold`: failures in a row that open the circuit; null: only the rate decides.
+    """
+
+    window: Count = 20
+    minimum_calls: Count = 5
+    failure_rate: Annotated[float, Field(gt=0, le=1)] = 0.5
+    failure_threshold: Count | None = None
+    slow_call: Duration = 10.0
+    slow_rate: Annotated[float, Field(gt=0, le=1)] = 0.8
+    open_for: Duration = 60.0
+    max_open_for: Duration = 3600.0
+    half_open_calls: Count = 3
+
+
+class RateLimitSettings(Section):
+    """`rate` requests `per` seconds on average, at most `burst` at once."""
+
+    rate: Annotated[float, Field(gt=0)] = 10.0
+    per: Duration = 1.0
+    burst: Count = 20
+    quota: None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "RateLimitSettings":
+        if self.per <= 0:
+            raise Fault("`per` must be longer than 0s")
+        return self
+
+
+class BulkheadSettings(Section):
+    """Requests that may be under way at once."""
+
+    concurrency: Count = 8
+
+
+class ProviderResilience(Section):
+    """What protects a provider. `rate_limit` and `bulkhead` are None when there is none."""
+
+    breaker: BreakerSettings = BreakerSettings()
+    rate_limit: RateLimitSettings | None = RateLimitSettings()
+    bulkhead: BulkheadSettings | None = BulkheadSettings()
+    retry_budget: Share = 0.2
+
+
+class TimeoutSettings(Section):
+    """Of one request, in seconds: until connected, and between two pieces of the answer."""
+
+    connect: Duration = 5.0
+    read: Duration = 30.0
+
+
+class RetrySettings(Section):
+    """Attempts in all, and the waits between them: `initial` seconds, doubling up to `max`."""
+
+    attempts: Annotated[int, Field(ge=1, le=100)] = 4
+    initial: Duration = 0.2
+    max: Duration = 10.0
+    jitter: bool = True
+
+
+class DatasetResilience(Section):
+    """How long one collection may take (seconds), how often requests are tried, what is served when it fails."""
+
+    timeout: TimeoutSettings = TimeoutSettings()
+    deadline: Duration = 120.0
+    retry: RetrySettings = RetrySettings()
+    fallback: tuple[Literal["last_good", "snapshot"], ...] = ("last_good", "snapshot")

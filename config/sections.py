@@ -1,0 +1,170 @@
+"""The house: one model a section for everything but providers and datasets."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from config.durations import Duration, Size
+from config.errors import Fault, shown
+from config.model import Section
+
+
+def _zone(value: str) -> str:
+    if value == "UTC":
+        return value
+    import zoneinfo
+
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        from difflib import get_close_matches
+
+        near = get_close_matches(value, zoneinfo.available_timezones(), n=1)
+        suggestion = f"; did you mean `{near[0]}`?" if near else ""
+        raise Fault(
+            f"unknown time zone {shown(value)}{suggestion}", hint="Use an IANA name such as `Europe/Berlin`."
+        ) from error
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+"""An IANA time zone's name."""
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _host_port(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+        raise Fault(f"expected `host:port`, got {shown(value)}")
+    return value
+
+
+def _local_url(value: str) -> str:
+    if "://" in value and not value.startswith("file://"):
+        raise Fault(f"expected a folder or a `file://` URL, got {shown(value)}")
+    return value
+
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class AppSettings(Section):
+    """Who we are and where our state lives. `state_dir` is absolute once loaded; `memory_limit` in bytes."""
+
+    name: str = Field("my-data", min_length=1)
+    state_dir: Path = Path("state")
+    zone: Zone = "UTC"
+    memory_limit: Size = 1_000_000_000
+    durability: Literal["process", "power"] = "process"
+
+
+class DatabaseSettings(Section):
+    """ "" is SQLite in the state directory."""
+
+    url: Literal[""] = ""
+
+
+class StorageSettings(Section):
+    """Where versions are kept: "" is `storage` in the state directory, else a folder or `file://` URL."""
+
+    url: Annotated[str, AfterValidator(_local_url)] = ""
+
+
+class CacheSettings(Section):
+    """The latest results. `ttl` in seconds, `size_limit` in bytes; "" is diskcache in the state directory."""
+
+    url: Literal[""] = ""
+    ttl: Duration = 900.0
+    size_limit: Size = 2_000_000_000
+
+
+class ExecutorSettings(Section):
+    """What runs datasets side by side."""
+
+    kind: Literal["local"] = "local"
+    workers: Annotated[int, Field(ge=1, le=1024)] = 8
+
+
+class HistoryRetention(Section):
+    """How long metric points are kept, by their grain. Seconds."""
+
+    raw: Duration = 86_400.0
+    minute: Duration = 14 * 86_400.0
+    hour: Duration = 400 * 86_400.0
+
+
+class VersionRetention(Section):
+    """Accepted versions of a dataset: the newest `count`, none older than `age` seconds."""
+
+    count: Count = 10
+    age: Duration = 30 * 86_400.0
+
+
+class RawRetention(Section):
+    """What was sent, kept for replay: seconds and bytes."""
+
+    age: Duration = 7 * 86_400.0
+    size: Size = 1_000_000_000
+
+
+class QuarantineRetention(Section):
+    """Quarantined rows: seconds and bytes."""
+
+    age: Duration = 90 * 86_400.0
+    size: Size = 1_000_000_000
+
+
+class LogRetention(Section):
+    """Bytes a log file may have before it is rotated, and how many are kept."""
+
+    size: Size = 50_000_000
+    files: Count = 10
+
+
+class RetentionSettings(Section):
+    """How long everything is kept. Seconds."""
+
+    events: Duration = 90 * 86_400.0
+    runs: Duration = 90 * 86_400.0
+    history: HistoryRetention = HistoryRetention()
+    versions: VersionRetention = VersionRetention()
+    last_good: Duration = 30 * 86_400.0
+    raw: RawRetention = RawRetention()
+    quarantine: QuarantineRetention = QuarantineRetention()
+    logs: LogRetention = LogRetention()
+
+
+class MaintenanceSettings(Section):
+    """Seconds between two maintenances."""
+
+    every: Duration = 6 * 3600.0
+
+
+class LoggingSettings(Section):
+    """`console`: `auto` (a terminal gets colours), true or false; `redact`: more texts to mask."""
+
+    level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = "INFO"
+    console: bool | Literal["auto"] = "auto"
+    files: bool = True
+    redact: tuple[str, ...] = ()
+
+
+class NetworkSettings(Section):
+    """`host:port` pairs that tell whether our own network is there."""
+
+    canaries: tuple[Annotated[str, AfterValidator(_host_port)], ...] = ()
+
+
+class DashboardSettings(Section):
+    """Where the page is served."""
+
+    host: str = Field("127.0.0.1", min_length=1)
+    port: Port = 8501
+    language: str = Field("auto", min_length=1)

@@ -1,0 +1,149 @@
+"""The frame of the configuration: all sections in one frozen model. Every key and default stands in CONFIG."""
+
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from config.datasets import (
+    DatasetDefaults,
+    DatasetSettings,
+    DetectSettings,
+    PromiseSettings,
+    QualitySettings,
+    SchemaSettings,
+)
+from config.errors import ConfigError, Fault, Faults, Problem, shown
+from config.kinds import LIMITED_KINDS
+from config.model import Section, laid_over
+from config.providers import ProviderSettings, TlsSettings
+from config.resilience import (
+    BreakerSettings,
+    BulkheadSettings,
+    DatasetResilience,
+    ProviderResilience,
+    RateLimitSettings,
+    RetrySettings,
+    TimeoutSettings,
+)
+from config.sections import (
+    AppSettings,
+    CacheSettings,
+    DashboardSettings,
+    DatabaseSettings,
+    ExecutorSettings,
+    LoggingSettings,
+    MaintenanceSettings,
+    NetworkSettings,
+    RetentionSettings,
+    StorageSettings,
+)
+
+__all__ = [
+    "AppSettings",
+    "BreakerSettings",
+    "BulkheadSettings",
+    "CacheSettings",
+    "DashboardSettings",
+    "DatabaseSettings",
+    "DatasetDefaults",
+    "DatasetResilience",
+    "DatasetSettings",
+    "DefaultSettings",
+    "DetectSettings",
+    "ExecutorSettings",
+    "LoggingSettings",
+    "MaintenanceSettings",
+    "NetworkSettings",
+    "PromiseSettings",
+    "ProviderResilience",
+    "ProviderSettings",
+    "QualitySettings",
+    "RateLimitSettings",
+    "RetentionSettings",
+    "RetrySettings",
+    "SchemaSettings",
+    "Settings",
+    "StorageSettings",
+    "TimeoutSettings",
+    "TlsSettings",
+]
+
+
+class DefaultSettings(Section):
+    """What every provider and every dataset has unless it says otherwise."""
+
+    resilience: ProviderResilience = ProviderResilience()
+    dataset: DatasetDefaults = DatasetDefaults()
+
+
+class Settings(Section):
+    """The whole configuration. Seconds are float, sizes int bytes; paths are absolute once loaded from a file."""
+
+    app: AppSettings = AppSettings()
+    code: tuple[Path, ...] = ()
+    database: DatabaseSettings = DatabaseSettings()
+    storage: StorageSettings = StorageSettings()
+    cache: CacheSettings = CacheSettings()
+    executor: ExecutorSettings = ExecutorSettings()
+    retention: RetentionSettings = RetentionSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
+    logging: LoggingSettings = LoggingSettings()
+    network: NetworkSettings = NetworkSettings()
+    providers: dict[str, ProviderSettings] = Field(default_factory=dict)
+    defaults: DefaultSettings = DefaultSettings()
+    datasets: tuple[DatasetSettings, ...] = ()
+    dashboard: DashboardSettings = DashboardSettings()
+
+    _providers: dict[tuple[str, bool], ProviderSettings] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _complete_datasets(self) -> Self:
+        """Names are unique; each dataset carries its effective zone and resilience."""
+        defaults = self.defaults.dataset
+        seen: set[str] = set()
+        for position, dataset in enumerate(self.datasets):
+            if dataset.name in seen:
+                twice = Fault(f"{shown(dataset.name)} is declared twice", hint="Rename one of the two.")
+                raise Faults([(("datasets", position, "name"), twice, None)])
+            seen.add(dataset.name)
+            dataset.complete(defaults)
+        return self
+
+    def provider(self, name: str, *, kind: str = "http") -> ProviderSettings:
+        """Any provider, declared or derived, its resilience laid over `defaults.resilience`.
+
+        The defaults' rate limit and bulkhead are only for the kinds http, sql and object_store; other kinds have none
+        unless the provider's own block names one.
+        """
+        limited = kind in LIMITED_KINDS
+        found = self._providers.get((name, limited))
+        if found is None:
+            base = self.defaults.resilience
+            if not limited:
+                base = base.model_copy(update={"rate_limit": None, "bulkhead": None})
+            declared = self.providers.get(name, ProviderSettings())
+            own = laid_over(base, declared.resilience)
+            found = self._providers[name, limited] = declared.model_copy(update={"resilience": own})
+        return found
+
+    def dataset(self, name: str) -> DatasetSettings:
+        """The dataset of that name.
+
+        Raises:
+            ConfigError: there is none; it names the nearest.
+        """
+        found = self._by_name.get(name)
+        if found is None:
+            near = get_close_matches(name, self._by_name, n=1)
+            suggestion = f"; did you mean `{near[0]}`?" if near else ""
+            listed = ", ".join(list(self._by_name)[:20]) or "none"
+            problem = Problem("", None, "", f"unknown dataset {shown(name)}{suggestion}", f"Declared are: {listed}.")
+            raise ConfigError([problem])
+        return found
+
+    @cached_property
+    def _by_name(self) -> dict[str, DatasetSettings]:
+        return {dataset.name: dataset for dataset in self.datasets}

@@ -1,0 +1,45 @@
+"""The configuration that `config init` writes: short, commented, and it loads as it is."""
+
+_TEXT = """\
+# Cloud Data Orchestrator: what you declare here is collected, validated, scored, stored and watched.
+# Every key, type and default stands in docs/configuration.md. `config check` tells all that is wrong at once.
+
+app:
+  name: my-data
+  state_dir: state          # where everything is kept; starts at the folder you run in
+
+# Values may come from the environment: ${NAME}, ${NAME:-default}, ${file:/run/secrets/x}. They are never shown.
+# providers:
+#   partner:
+#     base_url: https://api.example.org
+#     auth: {kind: bearer, token: "${PARTNER_TOKEN}"}
+
+datasets:
+  # A file beside this one.
+  - name: prices
+    collect: {kind: file, path: data/prices.csv}
+    parse: {format: csv}
+    rules:
+      - not_null: [product]
+      - range: {column: price, min: 0}
+
+  # A public HTTP API, no key needed.
+  - name: earthquakes
+    collect: {kind: http, url: "https://earthquake.usgs.gov/earthquakes/feed/v1.0/summary/all_day.geojson"}
+    parse: {format: json, records: features}
+    promise: {max_age: 26h}   # the oldest copy that your readers can live with
+    rules:
+      - unique: id
+      - row_count: {min: 1}
+
+  # Made up, without any network: fails now and then, so you can see what happens.
+  - name: practice
+    collect: {kind: simulated, rows: 100, failure_rate: 0.2}
+    rules:
+      - not_null: [id, value]
+"""
+
+
+def init_text() -> str:
+    """YAML text to start from."""
+    return _TEXT

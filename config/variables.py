@@ -1,0 +1,126 @@
+"""`${NAME}`, `${NAME:-default}` and `${file:/path}` inside values; what they bring in is secret by origin."""
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from config.errors import Fault, KeyPath
+
+MASK = "***"
+SHORTEST_SECRET = 4
+"""Shorter values are masked where they stand, but not wherever else the same letters appear."""
+
+_PLACE = re.compile(r"\$(\$?)\{([^{}]*)\}")
+_CONTENT = re.compile(r"(?:file:(?P<file>.+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?)", re.DOTALL)
+_USER_PART = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^/?#\s@]*(?:@[^/?#\s@]*)*)@(?=[^/?#\s]|$)")
+_SECRET_KEY = re.compile(r"(?i)(?:.*[-_])?(?:password|passwd|secret|token|api[-_]?key|authorization|cookie)")
+
+
+@dataclass(slots=True)
+class Secrets:
+    """What was learned while values were filled in.
+
+    Attributes:
+        values: Texts to redact wherever they appear.
+        masked: Key path -> the value as it may be shown.
+        names: Key path -> which variables or files it came from, as written.
+    """
+
+    values: set[str] = field(default_factory=set)
+    masked: dict[KeyPath, str] = field(default_factory=dict)
+    names: dict[KeyPath, str] = field(default_factory=dict)
+
+    def learn(self, secret: str) -> None:
+        """Remember a secret, also as it looks inside a URL."""
+        for form in (secret, secret.strip(), quote(secret, safe=""), quote(secret)):
+            if len(form) >= SHORTEST_SECRET:
+                self.values.add(form)
+
+    def redacted(self, text: str) -> str:
+        """`text` with every known secret masked."""
+        for secret in sorted(self.values, key=len, reverse=True):
+            text = text.replace(secret, MASK)
+        return text
+
+
+def fill(text: str, path: KeyPath, *, environ: Mapping[str, str], folder: Path, secrets: Secrets) -> str:
+    """The text with its `${…}` filled in and user parts of URLs noted as secret. `$${` is a literal `${`.
+
+    Raises:
+        ValueError: a variable is not set, a file cannot be read, or the braces hold something else.
+    """
+    if "${" in text:
+        brought: list[str] = []
+        names: list[str] = []
+
+        def put(match: re.Match[str]) -> str:
+            if match[1]:
+                return match[0][1:]
+            value, secret = _lookup(match[2], environ, folder)
+            if secret:
+                secrets.learn(value)
+                names.append(match[0])
+                brought.append(value)
+                return f"\0{len(brought) - 1}\0"
+            return value
+
+        template = _PLACE.sub(put, text.replace("\0", ""))
+        text = masked = template
+        for number, value in enumerate(brought):
+            text = text.replace(f"\0{number}\0", value)
+            masked = masked.replace(f"\0{number}\0", MASK)
+        if brought:
+            secrets.names[path] = ", ".join(names)
+            secrets.masked[path] = without_user_part(masked)
+    for match in _USER_PART.finditer(text) if "://" in text and "@" in text else ():
+        user, separator, password = match["user"].partition(":")
+        for part in (password or ("" if separator else user), match["user"] if separator else ""):
+            secrets.learn(part)
+            secrets.learn(unquote(part))
+        secrets.masked.setdefault(path, without_user_part(text))
+    return text
+
+
+def without_user_part(text: str) -> str:
+    """`scheme://user:password@host` with the part before the @ masked."""
+    return _USER_PART.sub(rf"\g<scheme>{MASK}@", text)
+
+
+def is_secret_key(name: str) -> bool:
+    """Whether a key's name says that its value is nobody's business, `X-Api-Key` and `client_secret` for example."""
+    return _SECRET_KEY.fullmatch(name) is not None
+
+
+def plain(value: Any) -> Any:
+    """TOML's own dates and times as text, like in the other formats."""
+    return value.isoformat() if isinstance(value, dt.date | dt.time) else value
+
+
+def _lookup(content: str, environ: Mapping[str, str], folder: Path) -> tuple[str, bool]:
+    found = _CONTENT.fullmatch(content)
+    if found is None:
+        raise Fault(
+            f"`${{{content}}}` is not understood",
+            hint="Write ${NAME}, ${NAME:-default} or ${file:/path}; a literal ${ is written $${.",
+        )
+    if found["file"] is not None:
+        return _file(folder / Path(found["file"].strip()).expanduser()), True
+    value = environ.get(found["name"])
+    if found["default"] is not None and not value:
+        return found["default"], False
+    if value is None:
+        name = found["name"]
+        raise Fault(f"variable `{name}` is not set", hint=f"Set {name}, or give a default: ${{{name}:-value}}.")
+    return value, True
+
+
+def _file(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").rstrip("\r\n")
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise Fault(f"`{path}` cannot be read ({reason})", hint="Does it exist, and may this user read it?") from error
