@@ -13,12 +13,14 @@ import gzip
 import json
 import os
 import socket
+import ssl
 import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import parse_qs, urlsplit
@@ -188,13 +190,22 @@ def pages_by_link(bodies: Sequence[bytes]) -> Callable[[Request], Answer]:
 class FaultyServer:
     """Serves `answer` until the block ends; `requests` holds what was asked."""
 
-    def __init__(self, answer: Answering = Answer(404)) -> None:
+    def __init__(self, answer: Answering = Answer(404), *, tls: Path | None = None) -> None:
+        """`tls`: a folder with `localhost.pem` and `localhost.key`; then it speaks HTTPS."""
         self.answer: Answering = answer
+        self.scheme = "https" if tls else "http"
         self.requests: list[Request] = []
         self.over = threading.Event()
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
         self._server = _Server(("127.0.0.1", 0), _handler_of(self))
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls / "localhost.pem", tls / "localhost.key")
+            # The handshake belongs to the handler's thread: a client that breaks it off must not stop the others.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="faulty-server")
 
     @property
@@ -204,7 +215,7 @@ class FaultyServer:
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}/data.csv"
+        return f"{self.scheme}://{self.host}/data.csv"
 
     @property
     def count(self) -> int:
