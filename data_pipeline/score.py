@@ -70,7 +70,7 @@ def advice(report: "Report") -> list[str]:
 
 _LOOK = {
     "not_null": "have no value in {columns}; look at what the provider sends there, and at `na_values`",
-    "unique": "share their {columns} with another row; look whether the provider sent them twice, or a column is missing from the key",
+    "unique": "share their {columns} with another row; were they sent twice, or is a column of the key missing?",
     "range": "lie outside the bounds in {columns}; look for another unit or a wrong sign",
     "one_of": "hold a value of {columns} that is not in the list; if it is a new one, add it to `values`",
     "matches": "do not match the pattern in {columns}",

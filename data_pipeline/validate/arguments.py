@@ -1,0 +1,184 @@
+"""The argument of each kind of rule: which keys it takes, checked and turned into values."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from data_pipeline.validate.expression import columns_of, moment_of, parse_expression
+from data_pipeline.validate.pattern import check_pattern
+
+__all__ = ["KEYS", "SHORT_FORM", "TYPES", "number", "parse", "seconds"]
+
+TYPES = ("string", "integer", "float", "decimal", "boolean", "date", "timestamp")
+
+_COLUMN = ("column", "columns")
+KEYS: dict[str, tuple[str, ...]] = {
+    "not_null": _COLUMN,
+    "unique": _COLUMN,
+    "range": (*_COLUMN, "min", "max", "exclusive"),
+    "one_of": (*_COLUMN, "values"),
+    "matches": (*_COLUMN, "pattern"),
+    "length": (*_COLUMN, "min", "max"),
+    "type": (*_COLUMN, "is"),
+    "not_in_future": _COLUMN,
+    "fresh": (*_COLUMN, "within"),
+    "row_count": ("min", "max"),
+    "compare": ("expr",),
+}
+"""Kind -> the keys of its mapping form."""
+
+SHORT_FORM = {"compare": "expr", "row_count": "min"} | {
+    kind: "columns" for kind, keys in KEYS.items() if "column" in keys
+}
+"""Kind -> the key that a bare argument (`not_null: [a]`) stands for."""
+
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+Params = dict[str, Any]
+
+
+def parse(kind: str, settings: Mapping[str, Any]) -> tuple[tuple[str, ...], Params]:
+    """Columns and checked parameters of one rule.
+
+    Raises:
+        ValueError: which key is missing or wrong, and what it should be.
+    """
+    columns = _columns(settings) if "columns" in KEYS[kind] else ()
+    if kind == "compare":
+        return _compare(settings)
+    reader = _PARAMS.get(kind)
+    return columns, reader(settings) if reader else {}
+
+
+def number(value: Any, key: str) -> int | float:
+    """A finite number.
+
+    Raises:
+        ValueError: it is something else (`true` and quoted numbers included).
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"`{key}` must be a number, not {value!r}")
+    return value
+
+
+def seconds(value: Any, key: str) -> float:
+    """A duration: seconds as a number, or text such as `200ms`, `30s`, `15m`, `2h`, `7d`."""
+    if isinstance(value, str) and (found := _DURATION.fullmatch(value)):
+        return float(found[1]) * _SECONDS[found[2]]
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
+        return float(value)
+    raise ValueError(f"`{key}` must be a duration such as 200ms, 30s, 15m, 2h or 7d, not {value!r}")
+
+
+def _columns(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    if "column" in settings and "columns" in settings:
+        raise ValueError("give `column` or `columns`, not both")
+    found = settings.get("columns", settings.get("column"))
+    names = [found] if isinstance(found, str) else found
+    if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) and name for name in names):
+        raise ValueError(f"needs a column or a list of columns, not {found!r}")
+    if len(set(names)) != len(names):
+        raise ValueError(f"names a column twice: {', '.join(names)}")
+    return tuple(names)
+
+
+def _range(settings: Mapping[str, Any]) -> Params:
+    low, high = _bound(settings, "min"), _bound(settings, "max")
+    if low is None and high is None:
+        raise ValueError("needs `min`, `max` or both")
+    if low is not None and high is not None:
+        if isinstance(low, datetime) != isinstance(high, datetime):
+            raise ValueError("`min` and `max` must both be numbers or both be times")
+        if low > high:
+            raise ValueError(f"`min` ({settings['min']}) is above `max` ({settings['max']})")
+    return {"min": low, "max": high, "exclusive": _flag(settings, "exclusive")}
+
+
+def _bound(settings: Mapping[str, Any], key: str) -> Any:
+    """None, a number, or an aware UTC moment."""
+    value = settings.get(key)
+    if value is None or (isinstance(value, Decimal) and value.is_finite()):
+        return value
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if isinstance(value, str) and (found := moment_of(value)):
+        return found
+    if isinstance(value, str):
+        raise ValueError(f"`{key}` must be a number, a date or a time, not {value!r}")
+    return number(value, key)
+
+
+def _one_of(settings: Mapping[str, Any]) -> Params:
+    values = settings.get("values")
+    if not isinstance(values, list | tuple) or not values:
+        raise ValueError(f"needs `values`, a list of what is allowed, not {values!r}")
+    for value in values:
+        if not isinstance(value, str | int | float | Decimal | date):
+            raise ValueError(f"`values` may hold text, numbers, true, false and dates, not {value!r}")
+    return {"values": tuple(values)}
+
+
+def _matches(settings: Mapping[str, Any]) -> Params:
+    pattern = settings.get("pattern")
+    if not isinstance(pattern, str):
+        raise ValueError(f"needs `pattern`, a regular expression (RE2), not {pattern!r}")
+    check_pattern(pattern)
+    return {"pattern": pattern}
+
+
+def _counts(settings: Mapping[str, Any]) -> Params:
+    found: Params = {}
+    for key in ("min", "max"):
+        value = settings.get(key)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+            raise ValueError(f"`{key}` must be a whole number, 0 or more, not {value!r}")
+        found[key] = value
+    if found["min"] is None and found["max"] is None:
+        raise ValueError("needs `min`, `max` or both")
+    if found["min"] is not None and found["max"] is not None and found["min"] > found["max"]:
+        raise ValueError(f"`min` ({found['min']}) is above `max` ({found['max']})")
+    return found
+
+
+def _type(settings: Mapping[str, Any]) -> Params:
+    wanted = settings.get("is")
+    if wanted not in TYPES:
+        raise ValueError(f"`is` must be one of {', '.join(TYPES)}, not {wanted!r}")
+    return {"is": wanted}
+
+
+def _fresh(settings: Mapping[str, Any]) -> Params:
+    if "within" not in settings:
+        raise ValueError("needs `within`, how old the newest value may be, such as 3h")
+    return {"within": seconds(settings["within"], "within")}
+
+
+def _compare(settings: Mapping[str, Any]) -> tuple[tuple[str, ...], Params]:
+    text = settings.get("expr")
+    if not isinstance(text, str):
+        raise ValueError(f'needs an expression such as "created <= updated", not {text!r}')
+    return columns_of(parse_expression(text)), {"expr": text}
+
+
+def _flag(settings: Mapping[str, Any], key: str) -> bool:
+    value = settings.get(key, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"`{key}` must be true or false, not {value!r}")
+    return value
+
+
+_PARAMS: dict[str, Callable[[Mapping[str, Any]], Params]] = {
+    "range": _range,
+    "one_of": _one_of,
+    "matches": _matches,
+    "length": _counts,
+    "type": _type,
+    "fresh": _fresh,
+    "row_count": _counts,
+}

@@ -1,0 +1,120 @@
+"""What a validation found: one outcome a rule, in words and figures that survive JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from data_pipeline.dataset import FailedRule
+
+__all__ = ["Report", "RuleOutcome", "fresh_verdict"]
+
+
+class RuleOutcome(NamedTuple):
+    """How one rule fared.
+
+    Attributes:
+        failed: Rows that broke it; a rule on the whole batch: 0 or 1.
+        of: Rows that it judged, without nulls; a rule on the whole batch: 1; 0 means that there was nothing to judge.
+        passed: Whether `failed` stays within the tolerance.
+        detail: Why, in words, where the figures do not say it.
+        observed: `fresh`: the newest time seen, RFC 3339.
+        limit_s: `fresh`: how old it may be, in seconds.
+    """
+
+    rule: str
+    kind: str
+    columns: tuple[str, ...]
+    severity: str
+    dimension: str
+    weight: float
+    tolerance: float
+    failed: int
+    of: int
+    passed: bool
+    detail: str = ""
+    observed: str | None = None
+    limit_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of all rules on one batch.
+
+    Attributes:
+        rows: Rows of the batch, quarantined ones included.
+        quarantined: Rows that broke at least one `error` or `critical` row rule, each counted once.
+        now: The moment that time rules were judged against, aware UTC.
+        notes: What a reader should know besides.
+    """
+
+    rows: int
+    quarantined: int
+    now: datetime
+    outcomes: tuple[RuleOutcome, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def failed_rules(self) -> tuple[FailedRule, ...]:
+        """Every rule that something broke, also within its tolerance."""
+        return tuple(FailedRule(o.rule, o.severity, o.failed, o.of) for o in self.outcomes if o.failed)
+
+    @property
+    def broken_critical(self) -> tuple[RuleOutcome, ...]:
+        """The critical rules that failed beyond their tolerance: such a batch is not accepted."""
+        return tuple(o for o in self.outcomes if not o.passed and o.severity == "critical")
+
+    def rejudged(self, now: datetime) -> "Report":
+        """The same rows at a later moment: what was fresh may be stale, though the provider sent nothing new."""
+        return replace(self, now=now, outcomes=tuple(_rejudged(outcome, now) for outcome in self.outcomes))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "rows": self.rows,
+            "quarantined": self.quarantined,
+            "now": rfc3339(self.now),
+            "outcomes": [{**o._asdict(), "columns": list(o.columns)} for o in self.outcomes],
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> "Report":
+        """The report that `to_json` wrote."""
+        return cls(
+            rows=found["rows"],
+            quarantined=found["quarantined"],
+            now=datetime.fromisoformat(found["now"]),
+            outcomes=tuple(RuleOutcome(**{**o, "columns": tuple(o["columns"])}) for o in found["outcomes"]),
+            notes=tuple(found["notes"]),
+        )
+
+
+def rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def fresh_verdict(column: str, newest: datetime | None, limit_s: float, now: datetime) -> tuple[int, str]:
+    """Whether a newest time is too old (1) or not (0), and why. No time at all is not fresh."""
+    if newest is None:
+        return 1, f"no value of `{column}` says how old the data is"
+    age = now - newest
+    if age <= timedelta(seconds=limit_s):
+        return 0, ""
+    return (
+        1,
+        f"the newest `{column}` is {rfc3339(newest)}, {_words(age.total_seconds())} old; {_words(limit_s)} allowed",
+    )
+
+
+def _rejudged(outcome: RuleOutcome, now: datetime) -> RuleOutcome:
+    if outcome.observed is None or outcome.limit_s is None:
+        return outcome
+    newest = datetime.fromisoformat(outcome.observed)
+    failed, detail = fresh_verdict(outcome.columns[0], newest, outcome.limit_s, now)
+    return outcome._replace(failed=failed, passed=failed <= outcome.tolerance * outcome.of, detail=detail)
+
+
+def _words(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{seconds:.1f}".removesuffix(".0") + " s"

@@ -1,0 +1,216 @@
+"""What must hold for a dataset: rules as they are declared, checked and filled in. Needs no Arrow.
+
+A rule is one mapping of the configuration: its kind with the kind's argument, beside it (or inside it) what every rule
+takes. A list of columns means one rule a column, but for `unique`.
+
+>>> [rule.id for rule in parse_rule({"not_null": ["id", "mag"], "severity": "critical"})]
+['not_null(id)', 'not_null(mag)']
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from data_pipeline.validate import arguments
+
+__all__ = ["DIMENSIONS", "KINDS", "SEVERITIES", "Rule", "implied_type_rules", "parse_rule", "parse_rules"]
+
+SEVERITIES = {"warning": 1.0, "error": 3.0, "critical": 5.0}
+"""Severity -> default weight of a rule in the score."""
+
+KINDS = {
+    "not_null": "completeness",
+    "unique": "uniqueness",
+    "range": "validity",
+    "one_of": "validity",
+    "matches": "validity",
+    "length": "validity",
+    "type": "validity",
+    "not_in_future": "timeliness",
+    "fresh": "timeliness",
+    "row_count": "volume",
+    "compare": "consistency",
+}
+"""Kind of rule -> the dimension it is evidence for, unless it says otherwise."""
+
+DIMENSIONS = ("completeness", "validity", "uniqueness", "consistency", "timeliness", "volume", "accuracy")
+
+BATCH_KINDS = frozenset({"fresh", "row_count"})
+"""Kinds that judge the batch as one; all others judge rows."""
+
+_NOT_YET_KINDS = ("format", "changed", "aggregate", "change", "references", "monotonic", "drift", "python")
+_COMMON = ("severity", "tolerance", "dimension", "weight", "id")
+_NOT_YET_KEYS = ("where", "by", "scope", "calendar")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """One thing that must hold. Equal when everything that was declared is equal (`1`, `1.0` and `true` differ).
+
+    Attributes:
+        columns: What it looks at; `compare`: the columns its expression names; `row_count`: none.
+        tolerance: Share of the judged rows that may fail, 0..1.
+        dimension: What it is evidence for; empty: the default of its kind.
+        weight: In the score; negative: the default of its severity.
+        params: The kind's own settings, checked; not to be changed.
+        fingerprint: Text that differs when anything of the rule differs.
+    """
+
+    id: str
+    kind: str
+    columns: tuple[str, ...] = ()
+    severity: str = "error"
+    tolerance: float = 0.0
+    dimension: str = ""
+    weight: float = -1.0
+    params: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str = field(init=False, default="", repr=False)
+
+    def __post_init__(self) -> None:
+        set_ = object.__setattr__
+        set_(self, "dimension", self.dimension or KINDS[self.kind])
+        set_(self, "weight", self.weight if self.weight >= 0 else SEVERITIES[self.severity])
+        parts = (self.id, self.kind, self.columns, self.severity, self.tolerance, self.dimension, self.weight)
+        set_(self, "fingerprint", repr((*parts, sorted(self.params.items()))))
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Rule) and self.fingerprint == other.fingerprint)
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    @property
+    def judges_rows(self) -> bool:
+        return self.kind not in BATCH_KINDS
+
+    @property
+    def quarantines(self) -> bool:
+        """Whether a row that breaks it is set aside: also within its tolerance."""
+        return self.severity != "warning" and self.kind not in BATCH_KINDS
+
+
+def parse_rule(raw: Mapping[str, Any]) -> list[Rule]:
+    """The rules that one entry of `rules:` declares.
+
+    Raises:
+        ValueError: what is wrong with the entry, the nearest known name, or what is not supported yet.
+    """
+    if not isinstance(raw, Mapping):
+        raise ValueError(f"a rule is a mapping such as `not_null: [id]`, not {raw!r}")
+    kind, argument, common = _kind_of(raw)
+    settings = dict(argument) if isinstance(argument, Mapping) else {arguments.SHORT_FORM[kind]: argument}
+    for key in [key for key in settings if key in _COMMON]:
+        if key in common:
+            raise ValueError(f"rule `{kind}`: `{key}` is given twice, inside and beside `{kind}:`")
+        common[key] = settings.pop(key)
+    _refuse_unknown(settings, arguments.KEYS[kind], f"rule `{kind}`")
+    try:
+        columns, params = arguments.parse(kind, settings)
+        declared = _common_of(common)
+    except ValueError as error:
+        raise ValueError(f"rule `{kind}`: {error}") from error
+    groups = [columns] if kind in {"unique", "compare", "row_count"} else [(column,) for column in columns]
+    return [_named(kind, group, params, declared, alone=len(groups) == 1) for group in groups]
+
+
+def parse_rules(raw: Iterable[Mapping[str, Any]]) -> tuple[Rule, ...]:
+    """All rules of a dataset, in the order declared.
+
+    Raises:
+        ValueError: an entry is wrong (its number, from 1, comes first), or two rules have the same id.
+    """
+    rules: dict[str, Rule] = {}
+    for number, entry in enumerate(raw, start=1):
+        try:
+            parsed = parse_rule(entry)
+        except ValueError as error:
+            raise ValueError(f"rules, entry {number}: {error}") from error
+        for rule in parsed:
+            if rule.id in rules:
+                raise ValueError(f"rules, entry {number}: there is a rule `{rule.id}` already; give this one an `id`")
+            rules[rule.id] = rule
+    return tuple(rules.values())
+
+
+def implied_type_rules(columns: Mapping[str, Any]) -> list[Rule]:
+    """The `type` rules that a dataset's `columns:` block implies: one for each column that declares a type.
+
+    A value is a type's name, a mapping with `type`, or an object with an attribute `type`.
+    """
+    rules = []
+    for name, declared in columns.items():
+        kind = declared.get("type") if isinstance(declared, Mapping) else getattr(declared, "type", declared)
+        if kind:
+            rules += parse_rule({"type": {"column": name, "is": kind}})
+    return rules
+
+
+def _kind_of(raw: Mapping[str, Any]) -> tuple[str, Any, dict[str, Any]]:
+    for key in raw:
+        if key in _NOT_YET_KINDS:
+            raise ValueError(f"rule `{key}` is not supported yet (there are: {', '.join(KINDS)})")
+        if key in _NOT_YET_KEYS:
+            raise ValueError(f"`{key}` of a rule is not supported yet")
+    kinds = [key for key in raw if key in KINDS]
+    strangers = [str(key) for key in raw if key not in KINDS and key not in _COMMON]
+    if strangers:
+        what = "key" if kinds else "rule"
+        raise ValueError(_unknown(what, strangers[0], _COMMON if kinds else KINDS, "in the rule" if kinds else ""))
+    if len(kinds) != 1:
+        found = "no kind" if not kinds else " and ".join(f"`{kind}`" for kind in kinds)
+        raise ValueError(f"one rule has one kind, here is {found} (there are: {', '.join(KINDS)})")
+    return kinds[0], raw[kinds[0]], {key: raw[key] for key in raw if key in _COMMON}
+
+
+def _refuse_unknown(settings: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+    for key in settings:
+        if key in _NOT_YET_KEYS:
+            raise ValueError(f"{where}: `{key}` is not supported yet")
+        if key not in known:
+            raise ValueError(_unknown("key", str(key), [*known, *_COMMON], f"in {where}"))
+
+
+def _unknown(what: str, name: str, known: Iterable[str], where: str) -> str:
+    known = list(known)
+    near = get_close_matches(name, known, n=1)
+    fix = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
+    return f"unknown {what} `{name}`{' ' if where else ''}{where}; {fix}"
+
+
+def _common_of(common: Mapping[str, Any]) -> dict[str, Any]:
+    severity = common.get("severity", "error")
+    if severity not in SEVERITIES:
+        raise ValueError(_unknown("severity", str(severity), SEVERITIES, ""))
+    tolerance = arguments.number(common.get("tolerance", 0), "tolerance")
+    if not 0 <= tolerance <= 1:
+        raise ValueError(f"`tolerance` is a share of rows between 0 and 1 (5 % is 0.05), not {tolerance}")
+    weight = arguments.number(common["weight"], "weight") if "weight" in common else -1.0
+    if "weight" in common and weight < 0:
+        raise ValueError(f"`weight` must be 0 or more, not {weight}")
+    dimension = common.get("dimension", "")
+    if dimension and dimension not in DIMENSIONS:
+        raise ValueError(_unknown("dimension", str(dimension), DIMENSIONS[:-1], ""))
+    if dimension == "accuracy":
+        raise ValueError("accuracy is not measured without a reference to compare with; choose another `dimension`")
+    name = common.get("id", "")
+    if not isinstance(name, str):
+        raise ValueError(f"`id` must be text, not {name!r}")
+    return {
+        "severity": severity,
+        "tolerance": float(tolerance),
+        "dimension": dimension,
+        "weight": float(weight),
+        "id": name,
+    }
+
+
+def _named(
+    kind: str, columns: tuple[str, ...], params: Mapping[str, Any], declared: Mapping[str, Any], *, alone: bool
+) -> Rule:
+    about = " ".join(params["expr"].split()) if kind == "compare" else ", ".join(columns)
+    default = f"{kind}({about})" if about else kind
+    name = declared["id"] or default
+    if declared["id"] and not alone:
+        name = f"{name}({about})"  # one id for several columns: each rule needs its own
+    return Rule(**{**declared, "id": name}, kind=kind, columns=columns, params=params)
