@@ -222,7 +222,8 @@ def _as_console(record: logging.LogRecord, *, colour: bool) -> str:
         trace = None
     if colour:
         shown = "".join(f" {_DIM}{_line(key)}={_RESET}{_shown(value)}" for key, value in fields.items())
-        line = f"{_DIM}{moment}{_RESET} {_COLOURS[record.levelno]}{level:<7}{_RESET} {component} {_BOLD}{_line(event)}{_RESET}"
+        level = f"{_COLOURS.get(record.levelno, '')}{level:<7}{_RESET}"
+        line = f"{_DIM}{moment}{_RESET} {level} {component} {_BOLD}{_line(event)}{_RESET}"
     else:
         shown = _pairs(fields)
         line = f"{moment} {level:<7} {component} {_line(event)}"
