@@ -69,6 +69,7 @@ class IntegratedSystem:
         self._state_dir = state_dir
         self._environ = os.environ if environ is None else environ
         self.clock = clock
+        self._resilience: dict[int, ProviderResilience] = {}
 
     @cached_property
     def loaded(self) -> "Loaded":
@@ -193,13 +194,13 @@ class IntegratedSystem:
 
     @cached_property
     def collector(self) -> "ResilientCollector":
-        from config.kinds import collector_class
+        from config.kinds import collector
         from data_pipeline.collect.resilient import ResilientCollector
 
         folder = self.state_dir / "tmp"
         folder.mkdir(mode=0o700, exist_ok=True)
         return ResilientCollector(
-            build=collector_class,
+            build=collector,
             registry=self.resilience,
             provider_settings=self._provider_settings,
             folder=folder,
@@ -244,7 +245,7 @@ class IntegratedSystem:
         written, kept = self.settings.logging, self.settings.retention.logs
         configure(
             level or written.level,
-            console={"auto": "auto", True: "on", False: "off"}[written.console],
+            console="auto" if written.console == "auto" else "on" if written.console else "off",
             directory=self.state_dir / "logs" if written.files else None,
             size=kept.size,
             files=kept.files,
@@ -287,13 +288,16 @@ class IntegratedSystem:
         )
 
         written = self.settings.provider(name, kind=self.collector.kind_of(name)).resilience
+        if (found := self._resilience.get(id(written))) is not None:
+            return found
         limit, bulkhead = written.rate_limit, written.bulkhead
-        return ProviderResilience(
+        found = self._resilience[id(written)] = ProviderResilience(
             breaker=BreakerSettings(**written.breaker.model_dump()),
-            rate_limit=limit and RateLimitSettings(limit.rate, limit.per, limit.burst),
-            bulkhead=bulkhead and BulkheadSettings(bulkhead.concurrency),
+            rate_limit=RateLimitSettings(limit.rate, limit.per, limit.burst) if limit else None,
+            bulkhead=BulkheadSettings(bulkhead.concurrency) if bulkhead else None,
             retry_budget=written.retry_budget,
         )
+        return found
 
     def _breaker_moved(self, transition: "Transition") -> None:
         from utils.events import NewEvent

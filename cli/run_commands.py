@@ -107,7 +107,7 @@ def _print(result: "PipelineRun") -> None:
     )
     for run in result.datasets:
         if run.reason and run.status != "skipped":
-            say(f"{run.dataset}: {run.reason}")
+            say(run.reason if run.reason.startswith(f"{run.dataset}: ") else f"{run.dataset}: {run.reason}")
     for run in result.datasets:
         if run.quarantined:
             say(f"{run.dataset}: {run.quarantined:,} rows quarantined, see `quarantine show {run.dataset}`")

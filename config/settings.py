@@ -119,6 +119,8 @@ class Settings(Section):
         unless the provider's own block names one.
         """
         limited = kind in LIMITED_KINDS
+        if name not in self.providers:
+            name = ""  # all that are only derived share one
         found = self._providers.get((name, limited))
         if found is None:
             base = self.defaults.resilience

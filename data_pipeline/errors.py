@@ -7,7 +7,8 @@ PipelineError                      .hint: what to do next   .transient: worth an
 │   └── PayloadUnreadable          it answered, but not what was promised: HTML, cut off, too large, wrong encoding
 ├── BatchNotDelivered              collected, but held or rejected, and there is nothing older to serve
 ├── MemoryLimitExceeded            a whole table was asked for that does not fit into `app.memory_limit`
-└── StoreError                     a version could not be written or read
+├── StoreError                     a version could not be written or read
+└── UnexpectedError                a fault of ours (or of a plug-in): one dataset pays, the others do not notice
 """
 
 
@@ -74,3 +75,7 @@ class MemoryLimitExceeded(PipelineError):
 
 class StoreError(PipelineError):
     """A version could not be written or read."""
+
+
+class UnexpectedError(PipelineError):
+    """Something broke that nobody foresaw. It costs this dataset its turn, and never the whole run."""

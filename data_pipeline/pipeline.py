@@ -13,8 +13,8 @@ from data_pipeline.batch import Batch
 from data_pipeline.collect.resilient import ResilientCollector
 from data_pipeline.dataset import Collected, Quality
 from data_pipeline.delivery import Delivery, Outcome
-from data_pipeline.errors import PipelineError
-from data_pipeline.fallback import Fallback
+from data_pipeline.errors import PipelineError, UnexpectedError
+from data_pipeline.fallback import Fallback, Served
 from data_pipeline.parse.parse import parse
 from data_pipeline.profile import profile
 from data_pipeline.score import score
@@ -25,6 +25,7 @@ from data_pipeline.validate.engine import Validation, validate
 from data_pipeline.validate.rules import Rule, implied_type_rules
 from utils.cache.cache import Cache
 from utils.clock import Clock
+from utils.logger import get_logger
 from utils.resilience.deadline import deadline
 
 
@@ -70,11 +71,20 @@ class Pipeline:
             validation = validate(batch, self.rules_of(dataset), now=run.now)
             return self._store(delivery, batch, validation, score(validation.report), last_good, current, run)
         except PipelineError as error:
-            confirmed_at = current.collected_at if current else None
-            served = self._fallback.serve(
-                dataset, self.rules_of(dataset), last_good, confirmed_at=confirmed_at, now=run.now
+            return delivery.fallen_back(self._serve(dataset, last_good, current, run), error)
+        except Exception as error:  # noqa: BLE001 - told with its type and logged whole; the other datasets go on
+            get_logger("pipeline").error("dataset.unexpected", dataset=dataset.name, exc=error)
+            told = UnexpectedError(
+                f"{dataset.name}: internal error: {type(error).__name__}: {error}",
+                hint="logs/pipeline.log has the details; please report them",
             )
-            return delivery.fallen_back(served, error)
+            return delivery.fallen_back(self._serve(dataset, last_good, current, run), told)
+
+    def _serve(
+        self, dataset: Any, last_good: Version | None, current: Current | None, run: RunContext
+    ) -> Served | None:
+        confirmed_at = current.collected_at if current else None
+        return self._fallback.serve(dataset, self.rules_of(dataset), last_good, confirmed_at=confirmed_at, now=run.now)
 
     def rules_of(self, dataset: Any) -> Sequence[Rule]:
         """The declared rules and those that declared column types imply, compiled once a configuration."""
@@ -143,11 +153,5 @@ class Pipeline:
         )
         if verdict.accepted:
             return delivery.accepted(batch, report, quality, measured, verdict, written, unchanged=unchanged)
-        served = self._fallback.serve(
-            dataset,
-            self.rules_of(dataset),
-            last_good,
-            confirmed_at=current.collected_at if current else None,
-            now=run.now,
-        )
+        served = self._serve(dataset, last_good, current, run)
         return delivery.held(batch, report, quality, measured, verdict, written, served)

@@ -1,5 +1,6 @@
 """MANY datasets: who runs, in what order, on which workers; recorded as one run, detected over once at its end."""
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -123,6 +124,9 @@ class Runner:
             results = self._run_all(datasets, context, request.workers, progress)
             results, learning = self._look_for_anomalies(results, run_id, started)
             return self._finish(run_id, started, began, results, learning)
+        except Exception as error:
+            self._break_off(run_id, began, error)
+            raise
         finally:
             self._leases.release(leases)
 
@@ -215,6 +219,13 @@ class Runner:
         return PipelineRun(
             run_id, status, rfc3339(started), rfc3339(finished), duration, tuple(results), learning=learning
         )
+
+    def _break_off(self, run_id: str, began: float, error: Exception) -> None:
+        """The run itself failed: say so in the log, unless the log is what failed (then the next process does)."""
+        duration = round(self._clock.monotonic() - began, 6)
+        summary = {"status": "failed", "duration_s": duration, "error": f"{type(error).__name__}: {error}"}
+        with contextlib.suppress(StateError):
+            self._events.append([NewEvent("run.finished", run_id, summary, source="runner")]).result()
 
     def _now(self) -> float:
         return self._clock.time()

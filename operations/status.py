@@ -65,13 +65,17 @@ def status(system: IntegratedSystem) -> Status:
     datasets.sort(key=lambda dataset: (ORDER[dataset.status], dataset.dataset))
     runs = system.views.runs(limit=1)
     last = runs[0] if runs else None
-    told = last and {
-        "run_id": last.run_id,
-        "status": last.status,
-        "started_at": last.started_at,
-        "finished_at": last.finished_at,
-        "duration_s": (last.summary or {}).get("duration_s"),
-    }
+    told = (
+        None
+        if last is None
+        else {
+            "run_id": last.run_id,
+            "status": last.status,
+            "started_at": last.started_at,
+            "finished_at": last.finished_at,
+            "duration_s": (last.summary or {}).get("duration_s"),
+        }
+    )
     breakers = {name: body for name, body in system.views.breakers().items() if body["state"] != "closed"}
     queued = len(system.views.runs(limit=1000, status="queued"))
     return Status(sentence(datasets), tuple(datasets), told, breakers, queued)
@@ -96,7 +100,11 @@ def sentence(datasets: Sequence[DatasetStatus]) -> str:
         parts.append(f"{len(never)} never ran ({listed(never)})")
     whole = f"{good} of {len(datasets)} datasets delivered as they should"
     if not parts:
-        return f"All {len(datasets)} datasets delivered as they should."
+        return (
+            "The one dataset delivered as it should."
+            if len(datasets) == 1
+            else f"All {len(datasets)} datasets delivered as they should."
+        )
     return f"{whole}; {', '.join(parts)}."
 
 

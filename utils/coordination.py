@@ -20,11 +20,14 @@ class SharedVerdicts:
         # `data_version` counts what OTHER connections changed, so all looks must go through the same one.
         self._look = database.connect()
         self._guard = threading.Lock()
+        self._known: tuple[int, dict[str, Verdict]] = (-1, {})
 
     def load(self, name: str) -> Verdict | None:
-        sql = "SELECT state, opened_at, open_until, times_opened, reason FROM verdicts WHERE name = ?"
-        rows = self._database.query(sql, (name,))
-        return Verdict(*rows[0]) if rows else None
+        # Few circuits ever moved, while a run may meet a thousand providers: one query serves them all.
+        version = self.version()
+        if self._known[0] != version:
+            self._known = (version, self.all())
+        return self._known[1].get(name)
 
     def all(self) -> dict[str, Verdict]:
         rows = self._database.query(

@@ -85,9 +85,18 @@ class ResiliencePolicy:
         settings = settings or ProviderResilience()
         self.name = name
         self.settings = settings
+        breaker = settings.breaker
         self.breaker = CircuitBreaker(
             name,
-            **asdict(settings.breaker),
+            window=breaker.window,
+            minimum_calls=breaker.minimum_calls,
+            failure_rate=breaker.failure_rate,
+            failure_threshold=breaker.failure_threshold,
+            slow_call=breaker.slow_call,
+            slow_rate=breaker.slow_rate,
+            open_for=breaker.open_for,
+            max_open_for=breaker.max_open_for,
+            half_open_calls=breaker.half_open_calls,
             is_failure=counts_in_breaker or is_transient,
             listener=listener,
             shared=shared,
