@@ -1,7 +1,6 @@
 """The disk cache: lazy, private, shared by processes, and careless about losing everything."""
 
 import errno
-import math
 import multiprocessing
 import os
 import resource
@@ -234,16 +233,24 @@ def test_a_path_that_diskcache_would_expand_is_refused(tmp_path: Path) -> None:
         DiskCache(tmp_path / "$HOME", size_limit=LIMIT)
 
 
-def test_set_many_is_quick(cache: DiskCache) -> None:
-    """A thousand small values take some 15 us of processor time each (budget 25; the rest is for busy machines)."""
-    best = math.inf
-    for turn in range(4):
-        items = [Entry(f"{turn}-{i}", {"dataset": "fx", "rows": i}, 60) for i in range(1000)]
-        started = time.process_time()
-        cache.set_many(items)
-        best = min(best, (time.process_time() - started) / 1000)
+def test_set_many_costs_little_more_than_diskcache(cache: DiskCache, tmp_path: Path) -> None:
+    """A thousand small values: at most 2.5 times the processor time of diskcache's own bytes (some 15 us against 11)."""
+    import diskcache
 
-    assert best < 50e-6
+    bare = diskcache.Cache(str(tmp_path / "bare"), cull_limit=0)
+    value = {"dataset": "fx", "rows": 31}
+    ratios = []
+    for turn in range(6):
+        started = time.process_time()
+        with bare.transact():
+            for i in range(1000):
+                bare.set(f"{turn}-{i}", b"x" * 80)
+        middle = time.process_time()
+        cache.set_many([Entry(f"{turn}-{i}", value, 60) for i in range(1000)])
+        ratios.append((time.process_time() - middle) / (middle - started))
+    bare.close()
+
+    assert min(ratios) < 2.5
 
 
 def _work(path: str, number: int, rounds: int) -> None:
