@@ -234,7 +234,7 @@ def test_a_path_that_diskcache_would_expand_is_refused(tmp_path: Path) -> None:
 
 
 def test_set_many_costs_little_more_than_diskcache(cache: DiskCache, tmp_path: Path) -> None:
-    """A thousand small values: at most 2.5 times the processor time of diskcache's own bytes (some 15 us against 11)."""
+    """A thousand small values: at most 2.5 times what diskcache takes for bytes (some 15 us against 11)."""
     import diskcache
 
     bare = diskcache.Cache(str(tmp_path / "bare"), cull_limit=0)
