@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from utils.resilience.settings import ProviderResilience
     from utils.storage import Storage
 
+PACK_BELOW = 16_384
+"""Bytes below which a version is a row in one file instead of a file of its own."""
+
 ROOT = Path(__file__).resolve().parent
 
 
@@ -153,7 +156,7 @@ class IntegratedSystem:
         from utils.storage import Storage
 
         url = str(self.settings.storage.url).removeprefix("file://")
-        return Storage(Path(url) if url else self.state_dir / "storage")
+        return Storage(Path(url) if url else self.state_dir / "storage", clock=self.clock, pack_below=PACK_BELOW)
 
     @cached_property
     def results(self) -> "Results":
@@ -263,7 +266,7 @@ class IntegratedSystem:
     def close(self) -> None:
         """Commit what waits, free what is held. Parts that were never built stay unbuilt."""
         built = self.__dict__
-        for name in ("collector", "leases", "events", "bus", "cache", "database", "coordination"):
+        for name in ("collector", "leases", "events", "bus", "cache", "storage", "database", "coordination"):
             if name in built:
                 built.pop(name).close()
 

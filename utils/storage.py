@@ -4,8 +4,9 @@
     ├── BlobNotFound        there is no blob of this name (also a FileNotFoundError)
     └── BlobNameInvalid     the name is absolute, climbs out with `..`, or is no name (also a ValueError)
 
-A blob is written under a temporary name in its own folder and renamed when it is whole, so a reader sees the old one
-or the new one, never half of one. What a killed process left behind is found by `sweep`.
+A blob is a file under its own name; with `pack_below`, smaller ones share one SQLite file. A file is written under a
+temporary name in its own folder and renamed when it is whole, so a reader sees the old one or the new one, never half
+of one. What a killed process left behind is found by `sweep`.
 """
 
 import errno
@@ -16,17 +17,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import BufferedIOBase, BufferedReader, BufferedWriter, FileIO
+from heapq import merge
+from io import BufferedIOBase, BufferedReader, BufferedWriter, BytesIO, FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from utils.clock import SYSTEM_CLOCK, Clock
+from utils.database import StateError
+from utils.small_blobs import SmallBlobs
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _TEMPORARY = ".tmp-"
-_BAD_PART = re.compile(r"(?:^|/)(?:\.{0,2}|\.tmp-[^/]*)(?:/|$)|[\x00-\x1f\x7f\\]")
+_SMALL = ".small.db"
+_BAD_PART = re.compile(r"(?:^|/)(?:\.{0,2}|\.tmp-[^/]*|\.small\.[^/]*)(?:/|$)|[\x00-\x1f\x7f\\]")
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _TRIES = 100  # a folder may be tidied away by another process between its making and its use
 
@@ -132,15 +137,18 @@ class Storage:
     Args:
         root: The folder; nothing is made before the first write.
         clock: Tells the age of leftovers.
+        pack_below: Bytes; a smaller blob put at once goes into `.small.db` in the root. 0: every blob is a file.
 
     Raises (all methods):
         StorageError: Disk full or read-only, no permission, input/output error.
         BlobNameInvalid: The name is absolute, has `..`, `.`, empty or temporary parts, a backslash or control signs.
     """
 
-    def __init__(self, root: Path, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, root: Path, *, clock: Clock = SYSTEM_CLOCK, pack_below: int = 0) -> None:
         self._root = os.path.abspath(root)  # noqa: PTH100 - a string, and links stay links
         self._clock = clock
+        self._pack_below = pack_below
+        self._small = SmallBlobs(Path(self._root, _SMALL))
 
     def put_bytes(self, path: str, data: bytes | memoryview, *, durable: bool = False) -> Stored:
         """Write a blob, replacing what was there.
@@ -149,6 +157,8 @@ class Storage:
             durable: Also survive a power cut (flushes file and folder: milliseconds instead of microseconds).
         """
         target = self._full(path)
+        if len(data) < self._pack_below and not durable:
+            return self._pack(path, target, data)
         try:
             temporary, fd = self._create(target)
             try:
@@ -166,6 +176,7 @@ class Storage:
                 raise
         except OSError as error:
             raise _explain(error, path, target) from error
+        self._unpack(path)
         return Stored(path, len(memoryview(data).cast("B")), hashlib.sha256(data).hexdigest())
 
     @contextmanager
@@ -195,6 +206,7 @@ class Storage:
                 self._publish(temporary, target, durable)
             except OSError as error:
                 raise explain(error) from error
+            self._unpack(path)
             file._finish(path)
         finally:
             if file.stored is None:
@@ -207,6 +219,8 @@ class Storage:
         try:
             return open(target, "rb")
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and (small := self._packed(path)) is not None:
+                return BytesIO(small)
             raise _explain(error, path, target) from error
 
     def read_bytes(self, path: str) -> bytes:
@@ -216,11 +230,14 @@ class Storage:
             with open(target, "rb", buffering=0) as file:
                 return file.readall()
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and (small := self._packed(path)) is not None:
+                return small
             raise _explain(error, path, target) from error
 
     def exists(self, path: str) -> bool:
         """Whether there is a blob of this name."""
-        return os.path.isfile(self._full(path))  # noqa: PTH113 - names are strings here
+        full = self._full(path)
+        return os.path.isfile(full) or self._small.size(path) is not None  # noqa: PTH113 - names are strings here
 
     def size(self, path: str) -> int:
         """Bytes of the blob."""
@@ -228,16 +245,18 @@ class Storage:
         try:
             return os.stat(target).st_size
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and (small := self._small.size(path)) is not None:
+                return small
             raise _explain(error, path, target) from error
 
     def verify(self, path: str, sha256: str) -> bool:
         """Whether the blob's content has this SHA-256 (hexadecimal), read in pieces."""
         with self.open(path) as file:
-            assert isinstance(file, BufferedReader)
+            assert isinstance(file, BufferedReader | BytesIO)
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256.lower()
 
     def local_path(self, path: str) -> Path:
-        """Where the blob is, or would be, on this machine's disk: for readers that map files."""
+        """Where the blob is, or would be, on this machine's disk, if it is a file: for readers that map files."""
         return Path(self._full(path))
 
     def delete(self, path: str) -> bool:
@@ -246,7 +265,7 @@ class Storage:
         try:
             os.remove(target)  # noqa: PTH107 - names are strings here
         except (FileNotFoundError, NotADirectoryError):
-            return False
+            return self._unpack(path)
         except OSError as error:
             raise _explain(error, path, target) from error
         self._tidy(target)
@@ -257,7 +276,8 @@ class Storage:
         if prefix:
             self._full(prefix.rstrip("/"))
         base = prefix.rpartition("/")[0]
-        return self._walk(base, prefix)
+        small = (Blob(name, size, datetime.fromtimestamp(at, UTC)) for name, size, at in self._small.list(prefix))
+        return merge(self._walk(base, prefix), small, key=lambda blob: blob.path)
 
     def sweep(self, older_than: float) -> int:
         """Remove temporary files that no writer has touched for `older_than` seconds; how many."""
@@ -273,6 +293,26 @@ class Storage:
                             self._tidy(leftover)
                             count += 1
         return count
+
+    def close(self) -> None:
+        """Close what small blobs are kept in."""
+        self._small.close()
+
+    def _pack(self, path: str, target: str, data: bytes | memoryview) -> Stored:
+        with _told(path):
+            self._small.put(path, data, self._clock.time())
+        with suppress(OSError):
+            os.remove(target)  # noqa: PTH107 - one name, one blob: the larger one it replaces, if any
+        return Stored(path, len(data), hashlib.sha256(data).hexdigest())
+
+    def _packed(self, path: str) -> bytes | None:
+        with _told(path):
+            return self._small.get(path)
+
+    def _unpack(self, path: str) -> bool:
+        """Forget the small blob of this name; whether there was one."""
+        with _told(path):
+            return self._small.size(path) is not None and self._small.delete(path)
 
     def _full(self, path: str) -> str:
         if _BAD_PART.search(path) is not None:
@@ -341,7 +381,7 @@ class Storage:
             if name.endswith("/"):
                 if path.startswith(prefix) or prefix.startswith(path):
                     yield from self._walk(path[:-1], prefix)
-            elif path.startswith(prefix) and not name.startswith(_TEMPORARY):
+            elif path.startswith(prefix) and not name.startswith((_TEMPORARY, ".small.")):
                 with suppress(FileNotFoundError):  # deleted while we look
                     about = entry.stat()
                     yield Blob(path, about.st_size, datetime.fromtimestamp(about.st_mtime, UTC))
@@ -365,6 +405,16 @@ _HINTS = {
     errno.EMFILE: ("too many open files", "Raise the limit (ulimit -n) or run fewer workers", True),
     errno.ENFILE: ("too many open files on this machine", "Close some programs", True),
 }
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """What goes wrong with the file of small blobs, as an error of the storage."""
+    try:
+        yield
+    except StateError as error:
+        message = f"storage: {path}: {error}"
+        raise StorageError(message, path=path, hint=error.hint, transient=error.transient) from error
 
 
 def _explain(error: OSError, path: str, target: str) -> StorageError:
