@@ -14,7 +14,7 @@ from data_pipeline.detect.explain import reason
 from data_pipeline.detect.median import MedianDetector, MedianModel
 from data_pipeline.detect.robust import MINIMUM_POINTS, Floats, Ints, baseline, core_limit
 from data_pipeline.detect.season import choose
-from data_pipeline.detect.traits import LOG_SCALE, direction_of, floors, from_scale, to_scale
+from data_pipeline.detect.traits import LARGEST, LOG_SCALE, direction_of, floors, from_scale, to_scale
 from utils.history import Block
 
 _LANES = 512  # series looked at together: their windows stay in the processor's cache
@@ -142,15 +142,14 @@ def _gate(
     if windows.shape[1] == 0:
         nothing = np.zeros(len(point), bool)
         return np.zeros(len(point), np.intp), nothing, nothing
-    with np.errstate(over="ignore", invalid="ignore"):  # values near the end of float64
-        base = baseline(windows, floor=known.floor, relative_floor=known.relative)
-        away = point - base.centre
-        reach = core_limit(base.points, rate) * base.spread
-        strange = ((away > reach) & known.up) | ((away < -reach) & known.down)
-        # A strong season makes the plain spread so wide that a drop to zero is inside; it is outside what was seen.
-        margin = _BEYOND * base.spread
-        extreme = ((point > base.highest + margin) & known.up) | ((point < base.lowest - margin) & known.down)
-        return base.points, strange, extreme & (base.points >= _SEASON_POINTS)
+    base = baseline(windows, floor=known.floor, relative_floor=known.relative)
+    away = point - base.centre
+    reach = core_limit(base.points, rate) * base.spread
+    strange = ((away > reach) & known.up) | ((away < -reach) & known.down)
+    # A strong season makes the plain spread so wide that a drop to zero is inside; it is outside what was seen.
+    margin = _BEYOND * base.spread
+    extreme = ((point > base.highest + margin) & known.up) | ((point < base.lowest - margin) & known.down)
+    return base.points, strange, extreme & (base.points >= _SEASON_POINTS)
 
 
 def _look_closely(
@@ -209,7 +208,9 @@ def _matrix(chunk: Sequence[_Lanes], lanes: int, width: int) -> Floats:
         values = block.values[-width:].T
         matrix[row : row + len(values), width - values.shape[1] :] = values
         row += len(values)
-    matrix[np.isinf(matrix)] = np.nan
+    huge = np.abs(matrix) > LARGEST
+    if huge.any():
+        matrix[huge] = np.where(np.isinf(matrix[huge]), np.nan, np.copysign(LARGEST, matrix[huge]))
     return matrix
 
 

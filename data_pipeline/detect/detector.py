@@ -64,6 +64,9 @@ class Anomaly:
     reason: str
     since: float
 
+    def to_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 class Model(Protocol):
     """What a detector learned from one history."""

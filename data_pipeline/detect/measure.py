@@ -10,6 +10,7 @@ from data_pipeline.detect.detector import ALARM, Series, in_order
 from data_pipeline.detect.median import MedianDetector
 from data_pipeline.detect.robust import MINIMUM_POINTS, Floats, baseline, median
 from data_pipeline.detect.season import choose
+from data_pipeline.detect.traits import to_scale
 
 _WINDOW = 3000  # a whole series is at hand here, and a longer memory ranks long incidents better
 _JOINT_WINDOW = 1000  # of each of several metrics, which speak for each other: a third of the time
@@ -75,6 +76,7 @@ def _deviation(values: Floats, times: Floats) -> Floats:
     out = np.zeros(len(values))
     if len(ordered) < 3:
         return out
+    ordered = to_scale("", ordered)
     season = choose(ordered_times, ordered)
     rest = ordered - float(np.median(ordered)) - (season.expected(ordered_times) if season else 0.0)
     width = min(_NEIGHBOURHOOD, len(rest) // 2 * 2 - 1)

@@ -97,14 +97,13 @@ class MedianModel:
 
     def _judge(self, windows: Floats, points: Floats, shape: Floats) -> Judgement:
         absolute, relative = floors(self.metric)
-        with np.errstate(over="ignore", invalid="ignore"):  # values near the end of float64
-            base = baseline(windows, floor=np.maximum(absolute, relative * np.abs(shape)), relative_floor=relative)
-            reach = limit(base, self.detector.rate)
-            away = np.abs(points - base.centre) / reach
-            # A lasting step is learned once the newest points agree with it, long before the median of the window
-            # does. It stays stranger than most, so that scores still rank it: below 1, but not by much.
-            learned = (away >= 1.0) & (np.abs(points - median(windows[:, -RECENT:])) < reach)
-            away[learned] = 1.0 - 0.5 / away[learned]
+        base = baseline(windows, floor=np.maximum(absolute, relative * np.abs(shape)), relative_floor=relative)
+        reach = limit(base, self.detector.rate)
+        away = np.abs(points - base.centre) / reach
+        # A lasting step is learned once the newest points agree with it, long before the median of the window
+        # does. It stays stranger than most, so that scores still rank it: below 1, but not by much.
+        learned = (away >= 1.0) & (np.abs(points - median(windows[:, -RECENT:])) < reach)
+        away[learned] = 1.0 - 0.5 / away[learned]
         away[base.points < MINIMUM_POINTS - 1] = np.nan
         return Judgement(away, base.centre + shape, reach)
 

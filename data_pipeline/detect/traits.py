@@ -51,6 +51,8 @@ _FLOORS = {
 }
 _LOG_FLOOR = 0.05
 
+LARGEST = 1e290  # numbers are cut here, so that sums and differences of a few thousand of them stay finite
+
 
 def floors(metric: str) -> tuple[float, float]:
     """(absolute, share of the level): the least spread of `metric`, on the scale it is judged on."""
@@ -61,7 +63,7 @@ def floors(metric: str) -> tuple[float, float]:
 
 def to_scale(metric: str, values: Floats) -> Floats:
     """`values` on the scale `metric` is judged on; negative times (a provider's clock ahead) count as none."""
-    return np.log1p(np.maximum(values, 0.0)) if metric in LOG_SCALE else values
+    return np.log1p(np.maximum(values, 0.0)) if metric in LOG_SCALE else np.clip(values, -LARGEST, LARGEST)
 
 
 def from_scale(metric: str, value: float) -> float:

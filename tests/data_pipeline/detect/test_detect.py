@@ -1,5 +1,6 @@
 """A whole run's new points at once: what is flagged, what is not, and in which words."""
 
+import json
 import time
 import warnings
 
@@ -35,6 +36,13 @@ def test_a_drop_is_explained_in_words():
     assert found.time == found.since == START + 89 * DAY
     low, high = f"{found.expected_low:,.0f}", f"{found.expected_high:,.0f}"
     assert found.reason == f"rows 300, expected {low} to {high}; lowest of 90 points"
+
+
+def test_an_anomaly_is_json():
+    """Events carry it: plain numbers and words, none of them infinite."""
+    (found,) = detect([block(np.append(noise(40), 0.0))]).anomalies
+
+    assert json.loads(json.dumps(found.to_json(), allow_nan=False)) == found.to_json()
 
 
 def test_the_weekday_is_named_where_it_counts():

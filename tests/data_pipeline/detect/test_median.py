@@ -183,6 +183,13 @@ def test_a_series_whose_arrays_differ_in_length_is_refused():
         Series("rows", "orders", np.zeros(3), np.zeros(2))
 
 
+def test_numbers_at_the_end_of_float64_are_survived():
+    """Values whose differences overflow give a verdict, not a warning."""
+    history = np.where(np.arange(40) % 2, 1e308, -1e308)
+
+    assert score_of(history, 0.0, 1.7e308, 5e-324)[0] < ALARM
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     values=arrays(np.float64, st.integers(0, 60), elements=st.floats(width=64)),
