@@ -1,0 +1,43 @@
+"""The words of `PayloadUnreadable`: what was expected, what came instead, where to look."""
+
+from data_pipeline.errors import PayloadUnreadable
+from data_pipeline.parse.parser import ParseRequest
+
+_NOUNS = {
+    "html": "HTML", "xml": "XML", "excel": "a workbook or zip archive", "parquet": "Parquet", "arrow": "Arrow IPC",
+    "json": "JSON", "jsonl": "JSON lines", "csv": "delimited text", "prometheus": "Prometheus text",
+    "binary": "binary data",
+}  # fmt: skip
+
+
+def unreadable(request: ParseRequest, what: str, hint: str = "") -> PayloadUnreadable:
+    """The error for one payload, ready to raise; names dataset and payload."""
+    name = request.payload.name
+    where = f"{request.dataset} ({name})" if name else request.dataset
+    return PayloadUnreadable(f"{where}: {what}", hint=hint)
+
+
+def not_as_promised(request: ParseRequest, expected: str, got: str, head: bytes) -> PayloadUnreadable:
+    """The payload is of another kind than promised.
+
+    >>> str(not_as_promised(request, "`;`-separated text", "html", b"<html><body>"))  # doctest: +SKIP
+    'fx_daily: expected `;`-separated text, got HTML (first bytes: `<html><body>`). Check `parse.format`, ...'
+    """
+    advice = "Check `parse.format`"
+    if got == "html":
+        advice += ", or the provider's login page"
+    came = "nothing" if not head.strip() else _NOUNS.get(got, got)
+    return unreadable(
+        request, f"expected {expected}, got {came} (first bytes: {first_bytes(head)}). {advice}.", hint=advice
+    )
+
+
+def first_bytes(head: bytes, count: int = 60) -> str:
+    """The start of a payload, safe to print in one line."""
+    text = head[:count].decode("utf-8", "replace")
+    return "`" + "".join(sign if sign.isprintable() else "·" for sign in text) + "`"
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says, in one line."""
+    return str(error).partition("\n")[0] or type(error).__name__
