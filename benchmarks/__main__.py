@@ -1,0 +1,36 @@
+"""`python -m benchmarks NAME`: measure, and print a table, or JSON with `--json`. Progress goes to stderr."""
+
+import argparse
+import json
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.measure import BenchmarkError
+
+NAMES = ("overhead", "coldstart")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, side by side with the peers.")
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON, and nothing else")
+    parser.add_argument("--runs", type=int, default=5, help="rounds whose median is taken (default: 5)")
+    parser.add_argument("--short", action="store_true", help="a tenth of the work, to see that it runs")
+    parser.add_argument("--folder", type=Path, help="where the states are made (default: the temporary folder)")
+    given = parser.parse_args()
+    if given.runs < 1:
+        parser.error("--runs must be at least 1")
+    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=given.folder) as folder:
+        try:
+            result = import_module(f"benchmarks.{given.name}").measure(Path(folder), runs=given.runs, short=given.short)
+        except BenchmarkError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+    print(json.dumps(result.to_json(), indent=2) if given.json else result.to_markdown())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,15 @@
+"""Peers that are measured beside us, each in an environment of its own under `.peers/` (`make .peers/ready`).
+
+The scripts here run in those environments and import nothing of ours.
+"""
+
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+_ENVIRONMENTS = _HERE.parent.parent / ".peers"
+
+
+def command(peer: str, *arguments: str) -> tuple[str, ...] | None:
+    """The command that runs a peer's no-op script; None when its environment is not made."""
+    python = _ENVIRONMENTS / peer / "bin" / "python"
+    return (str(python), str(_HERE / f"{peer}_noop.py"), *arguments) if python.exists() else None
