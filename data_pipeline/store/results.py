@@ -21,7 +21,7 @@ SMALL = 4 * 2**20
 """Bytes up to which a version is built in memory and written at once."""
 
 TINY = 16_384
-"""Bytes up to which setting up zstd, dictionaries and statistics costs more than the rows (74 against 28 microseconds)."""
+"""Bytes up to which setting up zstd, dictionaries and statistics costs more than the rows (74 against 28 µs)."""
 
 _FILE: dict[str, Any] = {"compression": "zstd"}
 _TINY_FILE: dict[str, Any] = {"compression": "snappy", "use_dictionary": False, "write_statistics": False}
