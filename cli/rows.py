@@ -64,7 +64,7 @@ def _write(schema: "pa.Schema", batches: "Iterator[pa.RecordBatch]", kind: Forma
                 for batch in batches:
                     writer.write_batch(batch)
         else:
-            from utils.arrow import pa
+            import pyarrow as pa
 
             with pa.ipc.new_stream(target, schema) as stream:
                 for batch in batches:
