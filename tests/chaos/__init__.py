@@ -1,0 +1,1 @@
+"""Kills, interruptions, crowds and full disks: real processes, real signals."""
