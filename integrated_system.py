@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING, Any
 from utils.clock import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
-    from utils.bus import Bus
-
     from config.loading import Loaded
     from config.providers import ProviderSettings
     from config.settings import Settings
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from data_pipeline.runner import Runner
     from data_pipeline.store.results import Results
     from data_pipeline.store.views import Views
+    from utils.bus import Bus
     from utils.cache.disk import DiskCache
     from utils.coordination import SharedVerdicts
     from utils.database import Database
@@ -118,7 +117,8 @@ class IntegratedSystem:
     def bus(self) -> "Bus":
         from utils.bus import Bus
 
-        return Bus()
+        # The writer's thread announces: it must never wait for a handler, who may be waiting for a commit.
+        return Bus(policy="drop_oldest")
 
     @cached_property
     def events(self) -> "EventStore":
@@ -224,7 +224,6 @@ class IntegratedSystem:
 
     @cached_property
     def runner(self) -> "Runner":
-        from data_pipeline.detect.detect import detect
 
         from data_pipeline.runner import Runner
 
@@ -237,7 +236,6 @@ class IntegratedSystem:
             leases=self.leases,
             cache=self.cache,
             cache_ttl=self.settings.cache.ttl,
-            detect=detect,
             clock=self.clock,
         )
 

@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -11,20 +12,20 @@ from typing import Any
 
 from data_pipeline.dataset import DatasetRun, Status
 from data_pipeline.delivery import Outcome, skipped
+from data_pipeline.detect.datasets import detect_datasets
 from data_pipeline.pipeline import Pipeline, RunContext
 from data_pipeline.store.views import Views
 from utils.cache.cache import Cache, Entry
 from utils.clock import Clock
 from utils.database import StateError
 from utils.events import EventStore, NewEvent, rfc3339, uuid7
-from utils.history import Block, History
+from utils.history import History
 from utils.leases import Leases, Owner, this_process
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable
 
 RANK: dict[Status, int] = {"skipped": 0, "succeeded": 0, "degraded": 1, "failed": 2}
 """How bad a dataset's status is; a run is as bad as its worst dataset."""
 
-Detect = Callable[[Sequence[Block], float], Sequence[Any]]
 Progress = Callable[[DatasetRun], None]
 
 
@@ -76,7 +77,6 @@ class Runner:
         leases: Leases,
         cache: Cache,
         cache_ttl: float,
-        detect: Callable[[Sequence[Block]], Any],
         clock: Clock,
         executor: Executor | None = None,
     ) -> None:
@@ -88,7 +88,6 @@ class Runner:
         self._leases = leases
         self._cache = cache
         self._cache_ttl = cache_ttl
-        self._detect = detect
         self._clock = clock
         self._executor = executor
         self.cancel = CancelToken()
@@ -122,7 +121,7 @@ class Runner:
                 fences={name.removeprefix("dataset:"): lease.fence for name, lease in leases.items()},
             )
             results = self._run_all(datasets, context, request.workers, progress)
-            results, learning = self._look_for_anomalies(results, run_id, started)
+            results, learning = self._look_for_anomalies(datasets, results, run_id, started)
             return self._finish(run_id, started, began, results, learning)
         except Exception as error:
             self._break_off(run_id, began, error)
@@ -187,19 +186,18 @@ class Runner:
         recorder.record(skipped(dataset.name, self._provider_of(dataset), context.run_id, reason))
 
     def _look_for_anomalies(
-        self, results: list[DatasetRun], run_id: str, started: datetime
+        self, datasets: Sequence[Any], results: list[DatasetRun], run_id: str, started: datetime
     ) -> tuple[list[DatasetRun], dict[str, str]]:
-        asked = [result.dataset for result in results if result.status != "skipped" and result.origin != "cache"]
-        if not asked:
+        measured = {r.dataset for r in results if r.status != "skipped" and r.origin != "cache"}
+        if not measured:
             return results, {}
-        detection = self._detect(self._history.blocks(asked))
-        found: dict[str, int] = {}
-        events = []
-        for anomaly in detection.anomalies:
-            if anomaly.time >= started.timestamp():
-                found[anomaly.subject] = found.get(anomaly.subject, 0) + 1
-                data = {"run_id": run_id, **anomaly.to_json()}
-                events.append(NewEvent("anomaly.detected", anomaly.subject, data, source="detect"))
+        asked = [dataset for dataset in datasets if dataset.name in measured]
+        detection = detect_datasets(self._history, asked, new_since=started.timestamp())
+        found = Counter(anomaly.subject for anomaly in detection.anomalies)
+        events = [
+            NewEvent("anomaly.detected", anomaly.subject, {"run_id": run_id, **anomaly.to_json()}, source="detect")
+            for anomaly in detection.anomalies
+        ]
         if events:
             self._events.append(events).result()
         counted = [replace(r, anomalies=found[r.dataset]) if r.dataset in found else r for r in results]

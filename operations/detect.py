@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from data_pipeline.detect.detect import detect as judge
-
+from data_pipeline.detect.datasets import detect_datasets
 from data_pipeline.errors import PipelineError
 from integrated_system import IntegratedSystem
 
@@ -33,7 +32,8 @@ def detect(system: IntegratedSystem, names: Sequence[str] = ()) -> Detected:
     for name, subject in wanted.items():
         if subject not in subjects:
             raise PipelineError(f"{name}: no history", hint=f"there is history of: {', '.join(subjects) or 'nothing'}")
-    found = judge(system.history.blocks(sorted(set(wanted.values())) or subjects))
+    subjects = sorted(set(wanted.values())) or subjects
+    found = detect_datasets(system.history, [d for d in system.settings.datasets if d.name in subjects])
 
     def asked(subject: str, metric: str) -> bool:
         return not wanted or subject in wanted or f"{subject}.{metric}" in wanted
