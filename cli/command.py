@@ -1,7 +1,8 @@
 """What every command shares: the four options, the system, and errors without tracebacks.
 
 A command is a function whose first parameter is a `Context`; `@command(app)` gives it `--config --state-dir --json
---debug`, runs it, and turns what it raises into a message and an exit code.
+--debug` (they may also stand before the command's name), runs it, and turns what it raises into a message and an exit
+code.
 """
 
 import inspect
@@ -33,6 +34,14 @@ _OPTIONS: Mapping[str, tuple[Any, Any]] = {
 }
 
 
+class UsageError(Exception):
+    """A command line that cannot be understood."""
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
 @dataclass(slots=True)
 class Context:
     """What a command is given."""
@@ -41,6 +50,7 @@ class Context:
     state_dir: Path | None
     json: bool
     debug: bool
+    invoked_subcommand: str | None = None
     _system: "IntegratedSystem | None" = None
 
     @property
@@ -74,8 +84,9 @@ def with_options(function: Callable[..., int | None]) -> Callable[..., None]:
     """Add the shared options to a function of a `Context`, and run it under the shared error handling."""
 
     @wraps(function)
-    def run(**given: Any) -> None:
-        context = Context(**{name: given.pop(name) for name in _OPTIONS})
+    def run(typer_context: typer.Context, **given: Any) -> None:
+        chosen = {name: given.pop(name) or _given_before(typer_context, name) for name in _OPTIONS}
+        context = Context(**chosen, invoked_subcommand=typer_context.invoked_subcommand)
         with told(context):
             code = function(context, **given)
         if code:
@@ -86,10 +97,21 @@ def with_options(function: Callable[..., int | None]) -> Callable[..., None]:
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
         for name, (kind, default) in _OPTIONS.items()
     ]
-    signature = inspect.Signature([p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + shared)
-    run.__signature__ = signature  # type: ignore[attr-defined]  # a function takes any attribute
-    run.__annotations__ = {p.name: p.annotation for p in (*own, *shared)}
+    asked = inspect.Parameter("typer_context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    parameters = [asked, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own), *shared]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # a function takes any attribute
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run
+
+
+def _given_before(inner: typer.Context, name: str) -> Any:
+    """What a shared option was set to before the command's name; else its default."""
+    context = inner.parent
+    while context is not None:
+        if value := context.params.get(name):
+            return Path(value) if _OPTIONS[name][1] is None else value
+        context = context.parent
+    return _OPTIONS[name][1]
 
 
 @contextmanager
@@ -99,12 +121,18 @@ def told(context: Context) -> Iterator[None]:
         yield
     except typer.Exit:
         raise
-    except (KeyboardInterrupt, BrokenPipeError) as stop:
-        raise typer.Exit(128 + signal.SIGINT if isinstance(stop, KeyboardInterrupt) else OK) from stop
+    except KeyboardInterrupt as stop:
+        raise typer.Exit(128 + signal.SIGINT) from stop
+    except BrokenPipeError as stop:
+        # Who read us has enough (`| head`). What is still in the buffer must go somewhere when Python flushes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(OK) from stop
     except Exception as error:
         if context.debug:
-            raise
-        _tell(context, error)
+            import traceback
+
+            traceback.print_exception(error)
+        tell(error, json=context.json)
         raise typer.Exit(exit_code(error)) from error
     finally:
         context.close()
@@ -116,11 +144,12 @@ def exit_code(error: Exception) -> int:
     return USAGE if names & {"ConfigError", "BadParameter"} else FAILED
 
 
-def _tell(context: Context, error: Exception) -> None:
+def tell(error: Exception, *, json: bool) -> None:
+    """Say what went wrong, and what to do: to people on standard error, to programs as JSON on standard output."""
     known = hasattr(error, "hint")
     message = str(error) if known else f"internal error: {type(error).__name__}: {error}"
     hint = getattr(error, "hint", "") or ("" if known else "run again with --debug and report what it shows")
-    if context.json:
+    if json:
         from cli.output import print_json
 
         told = {"type": type(error).__name__, "message": message, "hint": hint}

@@ -127,13 +127,13 @@ def detect(
     else:
         say(f"Nothing unlikely in {found.judged} series.")
     if found.learning:
-        say(f"{len(found.learning)} series are still learning, e.g. {next(iter(found.learning.items()))}")
+        series, words = next(iter(found.learning.items()))
+        say(f"{len(found.learning)} series are not judged yet, e.g. {series} ({words})")
     return OK
 
 
 def events(
     context: Context,
-    group: typer.Context,
     type: Annotated[str | None, typer.Option(help="Only this type; `batch.*` for several.")] = None,
     source: Annotated[str | None, typer.Option(help="Only from this source.")] = None,
     subject: Annotated[str | None, typer.Option(help="Only of this dataset, run or provider.")] = None,
@@ -143,19 +143,20 @@ def events(
     follow: Annotated[bool, typer.Option("--follow", help="Go on with new events until stopped.")] = False,
 ) -> int:
     """The newest events, oldest of them first."""
-    if group.invoked_subcommand is not None:
+    if context.invoked_subcommand is not None:
         return OK
     from operations import events as log
 
+    if follow:
+        for event in log.follow(context.system, type=type, source=source, subject=subject, since=since, limit=limit):
+            _print_event(context, event)
+            sys.stdout.flush()
     found = log.recent(context.system, type=type, source=source, subject=subject, since=since, until=until, limit=limit)
-    if context.json and not follow:
+    if context.json:
         print_json({"events": [event.to_json() for event in found]})
         return OK
     for event in found:
         _print_event(context, event)
-    if follow:
-        for event in log.follow(context.system, type=type, source=source):
-            _print_event(context, event)
     return OK
 
 

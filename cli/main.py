@@ -1,12 +1,14 @@
 """The command line's root: which commands there are, and what happens without one."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.exceptions import TyperException
 
 from cli import inspect_commands, maintain_commands, run_commands, serve_commands
-from cli.command import Context, with_options
+from cli.command import OK, USAGE, Context, UsageError, tell, with_options
+from cli.output import print_json, say
 
 app = typer.Typer(
     name="orchestrator",
@@ -28,28 +30,43 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
 def root(
-    context: typer.Context,
+    context: Context,
     version: Annotated[  # noqa: ARG001 - the callback does it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
-) -> None:
+) -> int:
     """Without a command: run the pipeline, do overdue maintenance, show the state."""
-    if context.invoked_subcommand is None:
-        with_options(_everything)(config=None, state_dir=None, json=False, debug=False)
+    return OK if context.invoked_subcommand else _everything(context)
+
+
+app.callback(invoke_without_command=True)(with_options(root))
 
 
 def _everything(context: Context) -> int:
     from cli.inspect_commands import show_status
     from cli.run_commands import run_all
 
-    code = run_all(context)
-    print()
-    show_status(context)
+    if not context.json:
+        code = run_all(context)
+        say()
+        show_status(context)
+        return code
+    from operations.status import status
+
+    ran: dict[str, Any] = {}
+    code = run_all(context, told=lambda result: ran.update(result.to_json()))
+    print_json({"run": ran, "status": status(context.system).to_json()})
     return code
 
 
 def main() -> None:
     """Run the command line; exits with the code of the contract."""
-    app(args=sys.argv[1:])
+    arguments = sys.argv[1:]
+    if "--json" not in arguments:
+        app(args=arguments)
+    try:
+        sys.exit(app(args=arguments, standalone_mode=False))
+    except TyperException as error:
+        tell(UsageError(error.format_message(), hint="`--help` after a command lists its options"), json=True)
+        sys.exit(USAGE)

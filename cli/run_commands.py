@@ -47,20 +47,23 @@ def run_all(
     workers: int | None = None,
     resume: str | None = None,
     strict: bool = False,
+    told: "Callable[[PipelineRun], None] | None" = None,
 ) -> int:
-    """Run, print what came of it, do overdue maintenance; gives the exit code."""
+    """Run, tell what came of it (default: print it), do overdue maintenance; gives the exit code."""
     from operations import run as operations
     from operations.actor import local_user
 
     system = context.system
-    with _interruptible(system.runner.cancel.cancel) as stopped, _progress(context, system) as progress:
+    with _interruptible(system.runner.cancel.cancel) as stopped, _progress(context, system, datasets) as progress:
         if resume is not None:
             result = operations.resume(system, local_user(), resume, workers=workers, progress=progress)
         else:
             result = operations.run(
                 system, local_user(), datasets or [], fresh=fresh, workers=workers, progress=progress
             )
-    if context.json:
+    if told is not None:
+        told(result)
+    elif context.json:
         print_json(result.to_json())
     else:
         _print(result)
@@ -162,7 +165,7 @@ def _leave(context: Context, code: int) -> None:
 
 
 @contextmanager
-def _progress(context: Context, system: Any) -> Iterator["Callable[[DatasetRun], None]"]:
+def _progress(context: Context, system: Any, datasets: list[str] | None) -> Iterator["Callable[[DatasetRun], None]"]:
     """A live bar on a terminal; nothing in pipes and logs, where the table at the end says it all."""
     if context.json or not sys.stderr.isatty() or "NO_COLOR" in os.environ:
         yield lambda _: None
@@ -172,5 +175,5 @@ def _progress(context: Context, system: Any) -> Iterator["Callable[[DatasetRun],
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("collecting", total=len(system.settings.datasets))
+        task = bar.add_task("collecting", total=len(set(datasets or ()) or system.settings.datasets))
         yield lambda run: bar.update(task, advance=1, description=run.dataset[:30])

@@ -101,7 +101,8 @@ class Pipeline:
             return None
         result: dict[str, Any] = hit.value
         same = result["fingerprint"] == dataset.fingerprint and result["version"] == current.version
-        return result if same else None
+        # A cache may outlive what it stands for: without the version's file there is nothing to show to readers.
+        return result if same and self._results.last_good(current) is not None else None
 
     def _collect(
         self, dataset: Any, provider: str, run: RunContext, current: Current | None, last_good: Version | None

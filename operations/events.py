@@ -28,9 +28,16 @@ def follow(
     *,
     type: str | None = None,
     source: str | None = None,
+    subject: str | None = None,
+    since: str | None = None,
+    limit: int = 50,
 ) -> Iterator[Event]:
-    """Events as they are committed, by any process, from now on."""
-    return system.events.follow(after=system.events.head()[0], type=type, source=source)
+    """The newest matching events, then new ones as they are committed, by any process, for ever; none is left out."""
+    head = system.events.head()[0]
+    found = recent(system, type=type, source=source, subject=subject, since=since, limit=limit)
+    yield from found
+    after = max(head, found[-1].seq) if found else head
+    yield from system.events.follow(after=after, type=type, source=source, subject=subject)
 
 
 def verify(system: IntegratedSystem, *, head: str | None = None) -> Verification:

@@ -37,7 +37,8 @@ def delivered(system: IntegratedSystem, name: str, *, last_batch: bool = False) 
         rules = system.pipeline.rules_of(dataset)
         batch, validation = snapshot_batch(dataset, rules, now=system.clock.now())
         good = [part for part, _ in validation.split(batch)]
-        return Batch.from_batches(good, schema=good[0].schema, provenance=batch.provenance, memory_limit=limit)
+        schema = good[0].schema if good else batch.schema
+        return Batch.from_batches(good, schema=schema, provenance=batch.provenance, memory_limit=limit)
     raise PipelineError(f"{name}: nothing was delivered yet", hint=f"run it: `run {name}`")
 
 

@@ -95,7 +95,7 @@ def sentence(datasets: Sequence[DatasetStatus]) -> str:
     if failed:
         parts.append(f"{_count(failed)} failed ({listed([d.dataset for d in failed])})")
     if degraded:
-        parts.append(f"{_count(degraded)} on older copies ({'; '.join(_copies(degraded))})")
+        parts.append(f"{_count(degraded)} degraded ({'; '.join(_copies(degraded))})")
     if never:
         parts.append(f"{len(never)} never ran ({listed(never)})")
     whole = f"{good} of {len(datasets)} datasets delivered as they should"

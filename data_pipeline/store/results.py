@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from data_pipeline.batch import Batch
+from data_pipeline.dataset import UNPARSED
 from data_pipeline.errors import StoreError
 from data_pipeline.store.views import Current, Version, Views
 from utils.storage import BlobWriter, Storage, StorageError, Stored
@@ -54,7 +55,7 @@ class Results:
         path = f"{'datasets' if accepted else 'held'}/{dataset}/{run_id}.parquet"
         try:
             if not validation.report.quarantined:
-                return self._write(path, (good for good, _ in validation.split(batch)), batch.nbytes)
+                return self._write(path, (good for good, _ in validation.split(batch)), batch)
             return self._write_both(path, f"quarantine/{dataset}/{run_id}.parquet", batch, validation)
         except StorageError as error:
             raise StoreError(f"{dataset}: {error}", hint=error.hint) from error
@@ -110,13 +111,15 @@ class Results:
         with self._storage.open(path) as file:
             return pq.read_table(file)
 
-    def _write(self, path: str, batches: "Iterator[pa.RecordBatch]", size: int) -> Written:
+    def _write(self, path: str, batches: "Iterator[pa.RecordBatch]", batch: Batch) -> Written:
         import pyarrow.parquet as pq
 
         from utils.arrow import pa
 
+        size = batch.nbytes
         if size <= SMALL:
-            table = pa.Table.from_batches(list(batches))
+            parts = list(batches)
+            table = pa.Table.from_batches(parts, schema=parts[0].schema if parts else _visible(batch.schema))
             sink = pa.BufferOutputStream()
             pq.write_table(table, sink, **(_TINY_FILE if size <= TINY else _FILE))
             return Written(self._storage.put_bytes(path, sink.getvalue()), table.num_rows, table)
@@ -142,6 +145,13 @@ class Results:
                 if writer is not None:
                     writer.close()
         return Written(_stored(good_file), rows, bad=_stored(bad_file), quarantined=quarantined)
+
+
+def _visible(schema: "pa.Schema") -> "pa.Schema":
+    """The columns that are stored, of a batch without rows to take them from."""
+    from utils.arrow import pa
+
+    return pa.schema([field for field in schema if field.name != UNPARSED])
 
 
 def _stored(file: BlobWriter) -> Stored:
