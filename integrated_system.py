@@ -323,4 +323,7 @@ class IntegratedSystem:
 if __name__ == "__main__":
     from importlib import import_module
 
-    sys.exit(import_module("cli.main").main())
+    try:
+        sys.exit(import_module("cli.main").main())
+    except KeyboardInterrupt:  # while it still imports; later on the command line sees to it
+        sys.exit(130)

@@ -23,8 +23,7 @@ def say(word: str) -> None:
 
 
 def acknowledged(done: DatasetRun) -> None:
-    if done.status != "skipped":
-        say(f"done {done.dataset}")
+    say(f"{'done' if done.status == 'succeeded' else done.status} {done.dataset}")
 
 
 def main(config: str, state: str, what: str, *names: str) -> None:
