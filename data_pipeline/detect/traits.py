@@ -43,7 +43,7 @@ _FLOORS = {
     "volume": 0.1,
     "attempts": 0.5,
     "rows": 0.25,
-    "nulls": 0.25,
+    "nulls": 0.001,  # a share of the cells
     "null_share": 0.001,
     "quarantined": 0.25,
     "failed": 0.25,
