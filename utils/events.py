@@ -1,12 +1,8 @@
 """What happened: an append-only log with a gapless order and a hash chain, and the views projected from it.
 
-The envelope follows CloudEvents 1.0. Each event's hash covers its own canonical form and the hash before it, so a
-changed, removed or inserted event breaks the chain from there on; a cut tail shows when the head (`SEQ:HASH`) is kept
-elsewhere. Without a key the chain proves order and integrity against accidents and careless hands, not against
-somebody who recomputes all hashes.
+The envelope follows CloudEvents 1.0; `utils/event_chain.py` says what the hashes cover and what they prove.
 """
 
-import hashlib
 import os
 import sqlite3
 import time as _time
@@ -14,14 +10,28 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
+from utils import event_chain
 from utils.clock import SYSTEM_CLOCK, Clock
-from utils.database import Database, StateError, Statement, Writer
+from utils.database import Database, StateError, Statement
+from utils.event_chain import GENESIS, Verification, chained
+from utils.writer import Writer
 
-GENESIS = "0" * 64
+__all__ = [
+    "GENESIS",
+    "SCHEMA",
+    "ConcurrencyError",
+    "Event",
+    "EventStore",
+    "NewEvent",
+    "Projection",
+    "Verification",
+    "rfc3339",
+    "uuid7",
+]
 
 SCHEMA = """
 CREATE TABLE events (
@@ -30,22 +40,29 @@ CREATE TABLE events (
 CREATE UNIQUE INDEX events_by_subject ON events (subject, version);
 CREATE INDEX events_by_source ON events (source, seq);
 CREATE INDEX events_by_type ON events (type, seq);
-CREATE TABLE checkpoints (name TEXT PRIMARY KEY, seq INTEGER NOT NULL)
+CREATE TABLE checkpoints (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID
 """
 
 _SUBJECTS_REMEMBERED = 100_000
 _INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_COLUMNS = "seq, id, time, source, type, subject, data, version, prev_hash, hash"
+_SELECT = "SELECT seq, id, time, source, type, subject, data, version, prev_hash, hash FROM events"
+_HEAD = "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"
+_CHECKPOINT = "INSERT OR REPLACE INTO checkpoints VALUES (?, ?)"
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
 def uuid7(now: float | None = None) -> str:
-    """A time-ordered UUID (RFC 9562, version 7): ids that sort as they were made."""
-    milliseconds = int((_time.time() if now is None else now) * 1000)
-    value = (milliseconds << 80) | int.from_bytes(os.urandom(10))
-    value = (value & ~(0xF << 76)) | (0x7 << 76)
-    value = (value & ~(0x3 << 62)) | (0x2 << 62)
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    """A time-ordered UUID (RFC 9562, version 7): ids that sort as they were made. `now` in epoch seconds."""
+    return next(uuid7s(1, _time.time() if now is None else now))
+
+
+def uuid7s(count: int, now: float) -> Iterator[str]:
+    """Many ids of one moment, with one call for random bytes."""
+    stamp = f"{int(now * 1000):012x}"
+    front = f"{stamp[:8]}-{stamp[8:]}-7"
+    noise = os.urandom(10 * count).hex()
+    for at in range(0, 20 * count, 20):
+        yield f"{front}{noise[at : at + 3]}-{_VARIANT[noise[at + 3]]}{noise[at + 4 : at + 7]}-{noise[at + 7 : at + 19]}"
 
 
 def rfc3339(moment: datetime) -> str:
@@ -72,9 +89,11 @@ class NewEvent:
     expected: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A fact as it stands in the log. `version` counts the events of its subject from 1."""
+class Event(NamedTuple):
+    """A fact as it stands in the log. `version` counts the events of its subject from 1.
+
+    A tuple, because an append makes three a dataset and a frozen dataclass takes four times as long to make.
+    """
 
     seq: int
     id: str
@@ -88,7 +107,7 @@ class Event:
     hash: str
 
     def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return self._asdict()
 
 
 class Projection(Protocol):
@@ -107,25 +126,24 @@ class _Append:
     guard: Callable[[sqlite3.Connection], None] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What `verify` found: `fault` names the first event that does not fit, `None` when the chain is whole."""
+@dataclass(slots=True)
+class _Tail:
+    """The end of the log as the commit under way moves it; thrown away when that fails."""
 
-    events: int
-    head: str
-    fault: str | None
-
-
-def canonical(head: Sequence[Any]) -> bytes:
-    """The bytes an event's hash covers: its first eight columns, `seq` to `version`, as one JSON array."""
-    return orjson.dumps(list(head))
+    seq: int
+    hash: str
+    time: str = ""
+    ids: Iterator[str] = field(default_factory=lambda: iter(()))
+    versions: dict[str, int] = field(default_factory=dict)
+    fresh: list[Event] = field(default_factory=list)
 
 
 class EventStore:
     """Append, read, follow, verify; and project.
 
     Args:
-        projections: Views that are updated with each event, in the same transaction.
+        projections: Views that are updated with each event, in the same transaction. One that is new, or was not
+            kept up by another process, replays what it missed before the next event.
         announce: Called after each commit with the committed events (the bus).
     """
 
@@ -141,9 +159,10 @@ class EventStore:
         self._projections = projections
         self._announce = announce
         self._clock = clock
-        self._head: tuple[int, str] = (0, GENESIS)
+        # The log as our last commit left it, and the versions of its subjects as far as we know them.
+        self._head: tuple[int, str] | None = None
         self._versions: dict[str, int] = {}
-        self._fresh: list[Event] = []
+        self._tail = _Tail(0, GENESIS)
         self._writer = Writer(database, self._commit, committed=self._committed)
 
     def append(
@@ -155,7 +174,13 @@ class EventStore:
     ) -> "Future[list[Event]]":
         """Append events, and run `statements` with them, as one; the future resolves after the commit.
 
-        `guard` is called in the transaction before anything is written; what it raises refuses this append only.
+        An event whose id stands in the log is not written again: an append whose named events are all there already
+        writes nothing and gives those. `guard` is called in the transaction, after all that was appended before and
+        before anything of this is written; what it raises refuses this append only. It may be called twice.
+
+        The future raises:
+            ConcurrencyError: a subject is not at the version that an event expects.
+            StateError: the log cannot be written; nothing of this append is in it.
         """
         return self._writer.submit(_Append(events, statements, guard))
 
@@ -164,7 +189,7 @@ class EventStore:
         *,
         after: int = 0,
         limit: int = 1000,
-        type: str | None = None,  # noqa: A002 - the envelope's own word
+        type: str | None = None,
         source: str | None = None,
         subject: str | None = None,
         since: str | None = None,
@@ -186,7 +211,7 @@ class EventStore:
                 where.append(f"time {operator} ?")
                 values.append(moment)
         order = "DESC" if newest_first else "ASC"
-        sql = f"SELECT {_COLUMNS} FROM events WHERE {' AND '.join(where)} ORDER BY seq {order} LIMIT ?"  # noqa: S608 - columns are ours, values are bound
+        sql = f"{_SELECT} WHERE {' AND '.join(where)} ORDER BY seq {order} LIMIT ?"
         return [_event(row) for row in self.database.query(sql, [*values, limit])]
 
     def follow(self, *, after: int = 0, poll: float = 0.2, **filters: Any) -> Iterator[Event]:
@@ -201,39 +226,20 @@ class EventStore:
 
     def head(self) -> tuple[int, str]:
         """Position and hash of the newest event; (0, zeros) for an empty log."""
-        rows = self.database.query("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1")
+        rows = self.database.query(_HEAD)
         return (rows[0][0], rows[0][1]) if rows else (0, GENESIS)
 
     def verify(self, expected_head: str | None = None) -> Verification:
         """Recompute the whole chain. `expected_head` is a `SEQ:HASH` kept elsewhere: finds a cut or rewritten tail."""
-        before, count, fault = GENESIS, 0, None
-        expected_seq, _, expected_hash = (expected_head or "").partition(":")
-        for row in self.database.read().execute(f"SELECT {_COLUMNS} FROM events ORDER BY seq"):  # noqa: S608
-            seq, *_, prev_hash, found = row
-            count += 1
-            if seq != count:
-                fault = f"event {count} is missing (found {seq})"
-            elif prev_hash != before or found != _hash(before, canonical(row[:8])):
-                fault = f"event {seq} ({row[4]}, {row[2]}) does not match its hash"
-            elif expected_seq == str(seq) and expected_hash != found:
-                fault = f"event {seq} is not the one whose hash was kept"
-            if fault:
-                break
-            before = found
-        if fault is None and expected_seq and int(expected_seq) > count:
-            fault = f"the log ends at {count}, the kept head is {expected_seq}: its tail was cut"
-        return Verification(count, f"{count}:{before}", fault)
+        with self.database.read() as connection:
+            return event_chain.verify(connection.execute(f"{_SELECT} ORDER BY seq"), expected_head=expected_head)
 
     def rebuild(self) -> int:
         """Empty every view and replay the log into them; gives the number of events replayed."""
         count = 0
         with self.database.transaction() as connection:
             for projection in self._projections:
-                for table in projection.tables:
-                    connection.execute(f"DELETE FROM {table}")  # noqa: S608 - table names are ours
-            for row in connection.execute(f"SELECT {_COLUMNS} FROM events ORDER BY seq").fetchall():  # noqa: S608
-                self._project(connection, _event(row))
-                count += 1
+                count = _replay(connection, projection, after=None)
         return count
 
     def close(self) -> None:
@@ -241,94 +247,99 @@ class EventStore:
         self._writer.close()
 
     def _commit(self, connection: sqlite3.Connection, work: list[_Append]) -> list[Any]:
-        self._catch_up(connection)
-        seq, before = self._head
-        versions = (
-            dict(self._versions) if any(e.expected is not None for w in work for e in w.events) else self._versions
-        )
-        time = rfc3339(self._clock.now())
-        results: list[Any] = []
-        rows: list[tuple[Any, ...]] = []
-        fresh: list[Event] = []
-        statements: list[Statement] = []
-        for item in work:
-            try:
-                if item.guard is not None:
-                    item.guard(connection)
-                known = self._already(connection, item.events, fresh)
-                self._check_expected(connection, item.events, versions)
-            except StateError as refused:
-                results.append(refused)
-                continue
-            if known:
-                results.append(known)
-                continue
-            appended: list[Event] = []
-            for event in item.events:
-                subject = event.subject
-                version = versions.get(subject) or self._version(connection, subject)
-                versions[subject] = version = version + 1
-                seq += 1
-                data = orjson.dumps(event.data).decode()
-                identity = event.id or uuid7()
-                head = (seq, identity, time, event.source, event.type, subject, data, version)
-                after = _hash(before, canonical(head))
-                rows.append((*head, before, after))
-                stored = Event(
-                    seq, identity, time, event.source, event.type, subject, event.data, version, before, after
-                )
-                appended.append(stored)
-                before = after
-            fresh += appended
-            statements += item.statements
-            results.append(appended)
-        connection.executemany(_INSERT, rows)
-        for stored in fresh:
-            self._project(connection, stored)
-        for sql, parameters in statements:
-            connection.execute(sql, parameters)
-        self._head, self._versions = (seq, before), versions
-        self._fresh = fresh
+        """Write each append after the one before it, so that a guard sees all that came earlier."""
+        tail = self._tail = _Tail(*self._catch_up(connection))
+        now = self._clock.now()
+        tail.time = rfc3339(now)
+        tail.ids = uuid7s(sum(len(item.events) for item in work), now.timestamp())
+        results = [self._append_one(connection, item) for item in work]
+        if tail.fresh:
+            connection.executemany(_CHECKPOINT, [(projection.name, tail.seq) for projection in self._projections])
         return results
 
-    def _committed(self) -> None:
-        if self._announce is not None and self._fresh:
-            self._announce(self._fresh)
+    def _append_one(self, connection: sqlite3.Connection, item: _Append) -> list[Event] | StateError:
+        try:
+            known = self._known(connection, item.events)
+            if known and all(event.id in known for event in item.events if event.id):
+                return [known[event.id] for event in item.events if event.id]
+            if item.guard is not None:
+                item.guard(connection)
+            self._check_expected(connection, item.events)
+        except StateError as refused:
+            return refused
+        execute = connection.cursor().execute
+        result: list[Event] = []
+        for event in item.events:
+            stored = known.get(event.id)
+            if stored is None:
+                stored = self._write(execute, event)
+                if event.id:
+                    known[event.id] = stored
+            result.append(stored)
+        for sql, parameters in item.statements:
+            execute(sql, parameters)
+        return result
 
-    def _project(self, connection: sqlite3.Connection, event: Event) -> None:
+    def _write(self, execute: Callable[..., Any], event: NewEvent) -> Event:
+        """Put an event at the end of the log and into the views."""
+        tail, subject, data = self._tail, event.subject, _encoded(event)
+        seq, before = tail.seq + 1, tail.hash
+        version = self._version(execute, subject) + 1
+        identity = event.id or next(tail.ids)
+        after = chained(before, (seq, identity, tail.time, event.source, event.type, subject, version), data)
+        start, end = (seq, identity, tail.time, event.source, event.type, subject), (version, before, after)
+        execute(_INSERT, (*start, data.decode(), *end))
+        stored = Event._make((*start, event.data, *end))
         for projection in self._projections:
-            for sql, parameters in projection.apply(event):
-                connection.execute(sql, parameters)
+            for sql, parameters in projection.apply(stored):
+                execute(sql, parameters)
+        tail.seq, tail.hash = seq, after
+        tail.versions[subject] = version
+        tail.fresh.append(stored)
+        return stored
 
-    def _catch_up(self, connection: sqlite3.Connection) -> None:
-        """Notice what other processes appended since our last commit."""
-        row = connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
-        head = row or (0, GENESIS)
-        if head != self._head or len(self._versions) > _SUBJECTS_REMEMBERED:
-            self._head = head
-            self._versions = {}
+    def _committed(self) -> None:
+        tail = self._tail
+        if not tail.fresh:
+            return
+        self._head = (tail.seq, tail.hash)
+        self._versions.update(tail.versions)
+        if len(self._versions) > _SUBJECTS_REMEMBERED:
+            self._versions.clear()
+        if self._announce is not None:
+            self._announce(tail.fresh)
 
-    def _version(self, connection: sqlite3.Connection, subject: str) -> int:
-        row = connection.execute("SELECT max(version) FROM events WHERE subject = ?", (subject,)).fetchone()
-        return row[0] or 0
+    def _catch_up(self, connection: sqlite3.Connection) -> tuple[int, str]:
+        """The head of the log. When others moved it, what we knew is forgotten and late projections replay."""
+        head: tuple[int, str] = connection.execute(_HEAD).fetchone() or (0, GENESIS)
+        if head != self._head:
+            self._head = None  # until we have committed: a rollback would take the replay back too
+            self._versions.clear()
+            reached = dict(connection.execute("SELECT name, seq FROM checkpoints").fetchall())
+            for projection in self._projections:
+                if reached.get(projection.name) != head[0]:
+                    _replay(connection, projection, after=reached.get(projection.name))
+        return head
 
-    def _already(
-        self, connection: sqlite3.Connection, events: Sequence[NewEvent], fresh: Sequence[Event]
-    ) -> list[Event]:
-        """The events of an append that stand in the log already, or wait in this very commit."""
-        named = {event.id for event in events if event.id}
-        known = [event for event in fresh if event.id in named] if named else []
-        for identity in named:
-            row = connection.execute(f"SELECT {_COLUMNS} FROM events WHERE id = ?", (identity,)).fetchone()  # noqa: S608
-            known += [_event(row)] if row else []
-        return known
+    def _version(self, execute: Callable[..., Any], subject: str) -> int:
+        version = self._tail.versions.get(subject) or self._versions.get(subject)
+        if version is None:
+            (version,) = execute("SELECT max(version) FROM events WHERE subject = ?", (subject,)).fetchone()
+        return version or 0
 
-    def _check_expected(
-        self, connection: sqlite3.Connection, events: Sequence[NewEvent], versions: dict[str, int]
-    ) -> None:
+    def _known(self, connection: sqlite3.Connection, events: Sequence[NewEvent]) -> dict[str, Event]:
+        """Those of the named events that stand in the log already, by id."""
+        found = {}
+        for event in events:
+            if event.id:
+                for row in connection.execute(f"{_SELECT} WHERE id = ?", (event.id,)):
+                    found[event.id] = _event(row)
+        return found
+
+    def _check_expected(self, connection: sqlite3.Connection, events: Sequence[NewEvent]) -> None:
         for event in events:
             if event.expected is not None:
-                version = versions.get(event.subject) or self._version(connection, event.subject)
+                version = self._version(connection.execute, event.subject)
                 if version != event.expected:
                     raise ConcurrencyError(
                         f"{event.subject} is at version {version}, not {event.expected}",
@@ -337,10 +348,33 @@ class EventStore:
                     )
 
 
-def _hash(before: str, body: bytes) -> str:
-    return hashlib.sha256(before.encode() + body).hexdigest()
+def _replay(connection: sqlite3.Connection, projection: Projection, *, after: int | None) -> int:
+    """Apply the events after a checkpoint (without one: all of them, to empty tables); gives how many."""
+    if after is None:
+        for table in projection.tables:
+            connection.execute(f"DELETE FROM {table}")  # noqa: S608 - table names are ours
+    reached, count = after or 0, 0
+    for row in connection.execute(f"{_SELECT} WHERE seq > ? ORDER BY seq", (reached,)):
+        event = _event(row)
+        for sql, parameters in projection.apply(event):
+            connection.execute(sql, parameters)
+        reached, count = event.seq, count + 1
+    connection.execute(_CHECKPOINT, (projection.name, reached))
+    return count
+
+
+def _encoded(event: NewEvent) -> bytes:
+    try:
+        return orjson.dumps(event.data)
+    except TypeError as error:
+        raise TypeError(f"{event.type} of {event.subject}: its data cannot be written as JSON: {error}") from error
 
 
 def _event(row: Sequence[Any]) -> Event:
-    seq, identity, time, source, type_, subject, data, version, before, after = row
-    return Event(seq, identity, time, source, type_, subject, orjson.loads(data), version, before, after)
+    try:
+        data = orjson.loads(row[6])
+    except orjson.JSONDecodeError as error:
+        raise StateError(
+            f"event {row[0]}: its data is not JSON", hint="it was changed after it was written: see `events verify`"
+        ) from error
+    return Event._make((*row[:6], data, *row[7:]))

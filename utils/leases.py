@@ -5,16 +5,20 @@ seen at once; an owner elsewhere is taken for dead after 15 s without a heartbea
 larger fencing number than the one before, so that a process that slept through the loss of its lease can be refused.
 """
 
+import logging
 import os
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import orjson
+
 from utils.clock import SYSTEM_CLOCK, Clock
-from utils.database import Database
+from utils.database import Database, StateError
 
 HEARTBEAT_EVERY = 5.0
 TAKEN_FOR_DEAD_AFTER = 15.0
@@ -23,6 +27,9 @@ SCHEMA = """
 CREATE TABLE leases (
     name TEXT PRIMARY KEY, fence INTEGER NOT NULL, owner TEXT, run TEXT, heartbeat REAL NOT NULL) WITHOUT ROWID
 """
+
+_HELD = "SELECT name, fence, owner, heartbeat FROM leases WHERE name IN (SELECT value FROM json_each(?))"
+_FREE = "UPDATE leases SET owner = NULL, run = NULL WHERE name = ? AND fence = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ class Owner:
         me = this_process()
         if self.host == me.host and self.boot != me.boot:
             return True
-        if (self.host, self.namespace) == (me.host, me.namespace):
+        if (self.host, self.namespace) == (me.host, me.namespace) and self.started:
             return _started(self.pid) != self.started
         return now - heartbeat > TAKEN_FOR_DEAD_AFTER
 
@@ -64,10 +71,10 @@ class Lease:
 def _started(pid: int) -> str:
     """When a process started, in clock ticks since boot; "" when there is none (or it is a zombie)."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
         return ""
-    return "" if fields[0] in {"Z", "X"} else fields[19]
+    return "" if fields[0] in {b"Z", b"X"} else fields[19].decode()
 
 
 def _read(path: str) -> str:
@@ -103,28 +110,26 @@ class Leases:
 
     def acquire(self, names: Iterable[str], *, run: str = "") -> dict[str, Lease]:
         """Take every name that is free (or whose owner is dead); names held by a living owner are left out."""
-        me, now = str(this_process()), self._clock.time()
-        granted: dict[str, Lease] = {}
+        me, now, wanted = str(this_process()), self._clock.time(), list(dict.fromkeys(names))
         with self._database.transaction() as connection:
             known = {
                 name: (fence, owner, heartbeat)
-                for name, fence, owner, heartbeat in connection.execute(
-                    "SELECT name, fence, owner, heartbeat FROM leases"
-                )
+                for name, fence, owner, heartbeat in connection.execute(_HELD, (orjson.dumps(wanted).decode(),))
             }
-            for name in names:
+            gone = _dead([(owner, heartbeat) for _, owner, heartbeat in known.values()], now=now)
+            granted = {}
+            for name in wanted:
                 fence, owner, heartbeat = known.get(name, (0, None, 0.0))
-                if owner and not Owner.parse(owner).is_dead(heartbeat=heartbeat, now=now):
-                    continue
-                granted[name] = Lease(name, fence + 1)
+                if owner is None or (owner, heartbeat) in gone:
+                    granted[name] = Lease(name, fence + 1)
             connection.executemany(
                 "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)",
                 [(lease.name, lease.fence, me, run, now) for lease in granted.values()],
             )
-        with self._guard:
-            self._held |= granted
         if granted:
-            self._beat()
+            with self._guard:
+                self._held |= granted
+                self._beat()
         return granted
 
     def release(self, names: Iterable[str]) -> None:
@@ -133,10 +138,7 @@ class Leases:
             leases = [lease for name in names if (lease := self._held.pop(name, None))]
         if leases:
             with self._database.transaction() as connection:
-                connection.executemany(
-                    "UPDATE leases SET owner = NULL, run = NULL WHERE name = ? AND fence = ?",
-                    [(lease.name, lease.fence) for lease in leases],
-                )
+                connection.executemany(_FREE, [(lease.name, lease.fence) for lease in leases])
 
     def heartbeat(self, owner: str) -> float:
         """When an owner was last heard of, in epoch seconds; 0.0 when it holds nothing."""
@@ -149,15 +151,13 @@ class Leases:
         """Free the leases of dead owners; gives their names."""
         now = self._clock.time()
         with self._database.transaction() as connection:
-            dead = [
-                name
-                for name, owner, heartbeat in connection.execute(
-                    "SELECT name, owner, heartbeat FROM leases WHERE owner IS NOT NULL"
-                ).fetchall()
-                if Owner.parse(owner).is_dead(heartbeat=heartbeat, now=now)
-            ]
-            connection.executemany("UPDATE leases SET owner = NULL, run = NULL WHERE name = ?", [(n,) for n in dead])
-        return dead
+            held = connection.execute(
+                "SELECT name, fence, owner, heartbeat FROM leases WHERE owner IS NOT NULL"
+            ).fetchall()
+            gone = _dead([(owner, heartbeat) for *_, owner, heartbeat in held], now=now)
+            dead = [(name, fence) for name, fence, owner, heartbeat in held if (owner, heartbeat) in gone]
+            connection.executemany(_FREE, dead)
+        return [name for name, _ in dead]
 
     def renew(self) -> None:
         """One heartbeat for all that is held."""
@@ -168,6 +168,8 @@ class Leases:
     def close(self) -> None:
         """Free everything and stop the heartbeat."""
         self._stop.set()
+        if self._heart is not None:
+            self._heart.join()
         self.release(list(self._held))
 
     def _beat(self) -> None:
@@ -178,4 +180,17 @@ class Leases:
     def _beat_for_ever(self) -> None:
         while not self._stop.wait(HEARTBEAT_EVERY):
             if self._held:
-                self.renew()
+                try:
+                    self.renew()
+                except (StateError, sqlite3.Error) as error:
+                    # The next beat may get through; until 15 s are over nobody takes what is ours.
+                    logging.getLogger(__name__).warning("a heartbeat was not written: %s", error)
+
+
+def _dead(owners: Iterable[tuple[str | None, float]], *, now: float) -> set[tuple[str | None, float]]:
+    """Which of these (owner, last heartbeat) are dead; each is looked at once, however many names it holds."""
+    return {
+        (owner, heartbeat)
+        for owner, heartbeat in set(owners)
+        if owner and Owner.parse(owner).is_dead(heartbeat=heartbeat, now=now)
+    }

@@ -1,0 +1,281 @@
+"""The read models: what they say after each kind of event, and that replaying the log gives them again."""
+
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_pipeline.store import views as module
+from data_pipeline.store.views import PipelineViews, Views
+from utils import events
+from utils.clock import ManualClock
+from utils.database import Database
+from utils.events import EventStore, NewEvent
+
+SCHEMA = ";".join((events.SCHEMA, module.SCHEMA))
+
+
+class Log:
+    """A log with the pipeline's views, and short words for what happens in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = ManualClock()
+        self.database = Database(folder / "orchestrator.db", migrations=[SCHEMA])
+        self.store = EventStore(self.database, projections=[PipelineViews()], clock=self.clock)
+        self.views = Views(self.database)
+
+    def add(self, type: str, subject: str, **data: Any) -> None:
+        self.store.append([NewEvent(type, subject, data)]).result()
+        self.clock.advance(1.0)
+
+    def dataset_run(self, dataset: str, run_id: str, status: str = "succeeded", **data: Any) -> None:
+        kind = {"succeeded": "dataset.collected"}.get(status, f"dataset.{status}")
+        self.add(kind, dataset, **_dataset_run(dataset, run_id, status, **data))
+
+    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
+        return {name: sorted(self.database.query(f"SELECT * FROM {name}"), key=repr) for name in PipelineViews.tables}
+
+
+def _dataset_run(dataset: str, run_id: str, status: str, **data: Any) -> dict[str, Any]:
+    accepted = status == "succeeded"
+    return {
+        "run_id": run_id,
+        "dataset": dataset,
+        "provider": "example.org",
+        "status": status,
+        "accepted": accepted,
+        "version": run_id if accepted else None,
+        "collected_at": "2026-01-01T00:00:00.000000Z" if accepted else None,
+        "data_time": None,
+        "fence": 1,
+        **data,
+    }
+
+
+def _version(version: str, **data: Any) -> dict[str, Any]:
+    return {"version": version, "rows": 3, "size": 10, "path": f"datasets/{version}.parquet", **data}
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Log:
+    return Log(tmp_path)
+
+
+def test_a_run_goes_from_queued_to_its_end(log: Log) -> None:
+    """Each step is seen, with its moment and what was asked for."""
+    seen = []
+    for kind, data in (
+        ("run.queued", {"actor": "ann", "datasets": ["fx"]}),
+        ("run.started", {"actor": "worker", "owner": "host|boot|ns|1|2", "datasets": ["fx"]}),
+        ("run.finished", {"status": "degraded", "counts": {"degraded": 1}}),
+    ):
+        log.add(kind, "r1", **data)
+        run = log.views.run("r1")
+        assert run is not None
+        seen.append(run)
+
+    assert [run.status for run in seen] == ["queued", "running", "degraded"]
+    last = seen[-1]
+    assert (last.actor, last.owner) == ("ann", "host|boot|ns|1|2")
+    assert (last.queued_at, last.started_at, last.finished_at) == tuple(
+        f"2026-01-01T00:00:0{second}.000000Z" for second in range(3)
+    )
+    assert last.request["datasets"] == ["fx"]
+    assert last.summary is not None
+    assert last.summary["counts"] == {"degraded": 1}
+
+
+def test_a_crashed_run_can_be_taken_up_again(log: Log) -> None:
+    """It keeps when it first began, and loses the end it never had."""
+    log.add("run.started", "r1", actor="a", owner="one")
+    log.add("run.crashed", "r1", owner="one")
+    crashed = log.views.runs(status="crashed")
+
+    log.add("run.started", "r1", actor="a", owner="two")
+
+    (running,) = log.views.runs(status="running")
+    assert [run.run_id for run in crashed] == ["r1"]
+    assert (running.owner, running.started_at, running.finished_at) == ("two", "2026-01-01T00:00:00.000000Z", None)
+
+
+def test_a_run_that_finished_is_not_crashed_afterwards(log: Log) -> None:
+    """Somebody may take it for dead while its last event is on its way."""
+    log.add("run.started", "r1", actor="a", owner="one")
+    log.add("run.finished", "r1", status="succeeded")
+    log.add("run.crashed", "r1", owner="one")
+
+    assert [run.status for run in log.views.runs()] == ["succeeded"]
+
+
+def test_the_current_version_is_moved_only_by_what_was_accepted(log: Log) -> None:
+    """Last good stays through failures; these are counted in a row."""
+    log.dataset_run("fx", "r1", fence=3)
+    log.dataset_run("fx", "r2", "failed", fence=4)
+    log.dataset_run("fx", "r3", "failed", fence=2)
+    failed = log.views.current_of("fx")
+    log.dataset_run("fx", "r4", "degraded")
+    current = log.views.current()["fx"]
+
+    assert failed is not None
+    assert (failed.version, failed.status, failed.failures, failed.runs, failed.fence) == ("r1", "failed", 2, 3, 4)
+    assert (current.version, current.run_id, current.failures, current.runs) == ("r1", "r4", 0, 4)
+    assert current.collected_at == "2026-01-01T00:00:00.000000Z"
+    assert log.views.current_of("unknown") is None
+
+
+def test_a_newer_version_without_a_data_time_forgets_the_older_ones(log: Log) -> None:
+    """The data's own age belongs to the data that is there."""
+    log.dataset_run("fx", "r1", data_time="2025-12-31T00:00:00.000000Z")
+    before = log.views.current()["fx"].data_time
+    log.dataset_run("fx", "r2", "failed")
+    meanwhile = log.views.current()["fx"].data_time
+    log.dataset_run("fx", "r3")
+
+    assert (before, meanwhile) == ("2025-12-31T00:00:00.000000Z",) * 2
+    assert log.views.current()["fx"].data_time is None
+
+
+def test_a_skipped_turn_does_not_hide_the_last_real_one(log: Log) -> None:
+    """It is listed in its run, and nowhere else."""
+    log.dataset_run("fx", "r1")
+    log.dataset_run("fx", "r2", "skipped")
+
+    assert log.views.current()["fx"].run_id == "r1"
+    assert log.views.latest()["fx"]["run_id"] == "r1"
+    assert [body["status"] for body in log.views.dataset_runs("r2")] == ["skipped"]
+    assert [body["run_id"] for body in log.views.recent("fx")] == ["r2", "r1"]
+    assert log.views.recent("fx", limit=1)[0]["time"] == "2026-01-01T00:00:01.000000Z"
+
+
+def test_versions_are_listed_newest_first_and_go_when_maintenance_removed_them(log: Log) -> None:
+    """A held one that is accepted later is one version, not two."""
+    log.add("batch.accepted", "fx", **_version("r1"))
+    log.add("batch.held", "fx", **_version("r2", reason="too few rows"))
+    log.add("batch.accepted", "air", **_version("r3"))
+    held = log.views.version("fx", "r2")
+    log.add("batch.accepted", "fx", **_version("r2"))
+    log.add("maintenance.finished", "maintenance", versions=["datasets/r1.parquet"])
+
+    assert held is not None
+    assert (held.state, held.body["reason"]) == ("held", "too few rows")
+    assert [(v.dataset, v.version, v.state) for v in log.views.versions()] == [
+        ("air", "r3", "accepted"),
+        ("fx", "r2", "accepted"),
+    ]
+    assert [v.version for v in log.views.versions("fx")] == ["r2"]
+    assert log.views.version("fx", "r1") is None
+
+
+def test_quarantine_breakers_and_anomalies_are_seen(log: Log) -> None:
+    """Each with what its event said, of one dataset or of all."""
+    log.add("rows.quarantined", "fx", run_id="r1", rows=2, path="quarantine/r1", reasons={"not_null(mag)": 2})
+    log.add("breaker.opened", "example.org", reason="6 of 10 failed", open_until=None)
+    log.add("breaker.half_opened", "example.org", reason="trial")
+    log.add("anomaly.detected", "fx", run_id="r1", metric="rows", score=0.9)
+    log.add("anomaly.detected", "air", metric="nulls", score=0.8)
+
+    (quarantined,) = log.views.quarantined("fx")
+    assert (quarantined["rows"], quarantined["state"]) == (2, "waiting")
+    assert quarantined["reasons"] == {"not_null(mag)": 2}
+    assert log.views.quarantined("air") == []
+    assert log.views.breakers() == {
+        "example.org": {"state": "half_opened", "since": "2026-01-01T00:00:02.000000Z", "reason": "trial"}
+    }
+    assert [anomaly["dataset"] for anomaly in log.views.anomalies()] == ["air", "fx"]
+    assert [anomaly["metric"] for anomaly in log.views.anomalies(dataset="fx", limit=1)] == ["rows"]
+
+
+def test_events_that_no_view_shows_change_none(log: Log) -> None:
+    """A plug-in's own types too."""
+    before = log.tables()
+    log.add("quality.scored", "fx", score=90.0)
+    log.add("my.own", "fx")
+    log.add("breaker.polished", "fx")
+
+    assert log.tables() == before
+
+
+NAMES = st.sampled_from(["fx", "air", "ü"])
+RUNS = st.sampled_from(["r1", "r2", "r3", "r4"])
+MOMENTS = st.one_of(st.none(), st.sampled_from(["2026-01-01T00:00:00.000000Z", "2026-02-01T00:00:00.000000Z"]))
+NUMBERS = st.integers(0, 2**40)
+
+
+def _data(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(fields)
+
+
+def _event(
+    types: st.SearchStrategy[str], subjects: st.SearchStrategy[str], data: st.SearchStrategy[dict[str, Any]]
+) -> st.SearchStrategy[NewEvent]:
+    return st.builds(NewEvent, type=types, subject=subjects, data=data)
+
+
+OUTCOME = _data(
+    run_id=RUNS,
+    provider=NAMES,
+    status=st.sampled_from(["succeeded", "degraded", "failed", "skipped"]),
+    accepted=st.booleans(),
+    version=st.one_of(st.none(), RUNS),
+    collected_at=MOMENTS,
+    data_time=MOMENTS,
+    fence=NUMBERS,
+    quality=st.one_of(st.none(), st.floats(0, 100), st.just(float("nan"))),
+)
+BATCH = _data(version=RUNS, rows=NUMBERS, size=NUMBERS, path=RUNS.map("datasets/{}".format), reason=st.text())
+HISTORY = st.lists(
+    st.one_of(
+        _event(st.sampled_from(sorted(module.OUTCOMES)), NAMES, OUTCOME),
+        _event(st.sampled_from(["batch.accepted", "batch.held"]), NAMES, BATCH),
+        _event(
+            st.just("rows.quarantined"),
+            NAMES,
+            _data(run_id=RUNS, rows=NUMBERS, path=st.text(), reasons=st.dictionaries(st.text(), NUMBERS, max_size=2)),
+        ),
+        _event(
+            st.sampled_from(["breaker.opened", "breaker.half_opened", "breaker.closed"]),
+            NAMES,
+            _data(reason=st.text(), open_until=st.one_of(st.none(), st.floats())),
+        ),
+        _event(st.just("anomaly.detected"), NAMES, _data(run_id=RUNS, metric=NAMES, score=st.floats(0, 1))),
+        _event(
+            st.just("maintenance.finished"),
+            st.just("maintenance"),
+            _data(versions=st.lists(RUNS.map("datasets/{}".format))),
+        ),
+        _event(st.just("run.queued"), RUNS, _data(actor=NAMES, datasets=st.lists(NAMES))),
+        _event(st.just("run.started"), RUNS, _data(actor=NAMES, owner=NAMES, fresh=st.booleans())),
+        _event(st.just("run.finished"), RUNS, _data(status=st.sampled_from(["succeeded", "failed", "interrupted"]))),
+        _event(st.sampled_from(["run.crashed", "run.cancelled"]), RUNS, _data(owner=NAMES)),
+        _event(st.just("quality.scored"), NAMES, _data(score=st.floats(0, 100))),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(history=HISTORY, cuts=st.lists(st.integers(1, 7), max_size=20))
+def test_rebuilt_views_are_the_live_ones(
+    tmp_path_factory: pytest.TempPathFactory, history: list[NewEvent], cuts: list[int]
+) -> None:
+    """For any history, however it was cut into commits, and by however many stores it was written."""
+    log = Log(tmp_path_factory.mktemp("views"))
+    other = EventStore(log.database, projections=[PipelineViews()], clock=log.clock)
+    rest, sizes = list(history), iter(cuts)
+    for turn in count():
+        part, rest = rest[: (size := next(sizes, 5))], rest[size:]
+        (log.store, other)[turn % 2].append(part).result()
+        log.clock.advance(1.0)
+        if not rest:
+            break
+    live = log.tables()
+
+    assert log.store.rebuild() == len(history)
+
+    assert log.tables() == live
+    for store in (log.store, other):
+        store.close()
+    log.database.close()

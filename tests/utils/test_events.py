@@ -1,0 +1,391 @@
+"""The event log: gapless, idempotent, refused when somebody was quicker, whole after any kill."""
+
+import random
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.utils import children
+from utils.clock import ManualClock
+from utils.database import Database, StateError, Statement
+from utils.events import GENESIS, SCHEMA, ConcurrencyError, Event, EventStore, NewEvent, rfc3339, uuid7
+
+COUNTS = "CREATE TABLE counts (type TEXT PRIMARY KEY, count INTEGER NOT NULL, last INTEGER NOT NULL)"
+
+
+class Counts:
+    """How many events of each type there were."""
+
+    name = "counts"
+    tables: Sequence[str] = ("counts",)
+
+    def apply(self, event: Event) -> Iterable[Statement]:
+        if event.type == "odd":
+            raise KeyError("what an odd event lacks")
+        sql = "INSERT INTO counts VALUES (?1, 1, ?2) ON CONFLICT (type) DO UPDATE SET count = count + 1, last = ?2"
+        return [(sql, (event.type, event.seq))]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return Database(tmp_path / "log.db", migrations=[";".join((SCHEMA, COUNTS))])
+
+
+@pytest.fixture
+def store(database: Database) -> EventStore:
+    return EventStore(database, projections=[Counts()], clock=ManualClock())
+
+
+def _refuse(connection: sqlite3.Connection) -> None:
+    raise StateError("not now")
+
+
+def _together(store: EventStore, *appends: Callable[[], "Future[list[Event]]"]) -> "list[Future[list[Event]]]":
+    """Submit appends so that they share one commit."""
+    import threading
+
+    entered, go = threading.Event(), threading.Event()
+
+    def wait(_: sqlite3.Connection) -> None:
+        entered.set()
+        assert go.wait(10)
+
+    store.append([], guard=wait)
+    assert entered.wait(10)
+    futures = [append() for append in appends]
+    go.set()
+    return futures
+
+
+def test_an_event_is_stored_as_the_envelope_says(store: EventStore) -> None:
+    """The first event of a log, field by field; what is read back is what was told."""
+    (event,) = store.append([NewEvent("dataset.collected", "fx", {"rows": 3}, source="pipeline")]).result()
+
+    assert (event.seq, event.version, event.prev_hash) == (1, 1, GENESIS)
+    assert (event.type, event.subject, event.source) == ("dataset.collected", "fx", "pipeline")
+    assert event.time == "2026-01-01T00:00:00.000000Z"
+    assert store.read() == [event]
+    assert store.head() == (1, event.hash)
+    assert event.to_json()["data"] == {"rows": 3}
+
+
+def test_ids_are_uuids_of_version_7_and_tell_the_time() -> None:
+    """RFC 9562: 48 bits of milliseconds, version 7, variant 10; text order is time order."""
+    import uuid
+
+    ids = [uuid7(moment) for moment in (1.0, 1.5, 1_700_000_000.25, 1_700_000_000.5)]
+
+    parsed = [uuid.UUID(text) for text in ids]
+    assert {(u.version, u.variant) for u in parsed} == {(7, uuid.RFC_4122)}
+    assert [u.int >> 80 for u in parsed] == [1000, 1500, 1_700_000_000_250, 1_700_000_000_500]
+    assert ids == sorted(ids)
+    assert len({uuid7(1.0) for _ in range(1000)}) == 1000
+
+
+def test_versions_count_the_events_of_a_subject(store: EventStore) -> None:
+    """From 1, without a gap, also across commits."""
+    for _ in range(2):
+        store.append([NewEvent("t", "a"), NewEvent("t", "b"), NewEvent("t", "a")]).result()
+
+    assert [(e.subject, e.version) for e in store.read()] == [
+        *(("a", 1), ("b", 1), ("a", 2)),
+        *(("a", 3), ("b", 2), ("a", 4)),
+    ]
+
+
+def test_the_same_id_is_one_event(store: EventStore) -> None:
+    """A repeat writes nothing, its statements neither, and is told the event that stands in the log."""
+    statement = ("INSERT INTO counts VALUES ('by hand', 1, 0)", ())
+    event = NewEvent("t", "a", {"n": 1}, id="once", expected=0)
+
+    first = store.append([event], statements=[statement]).result()
+    second = store.append([event], statements=[statement], guard=_refuse).result()
+
+    assert first == second == store.read()
+
+
+def test_the_same_id_is_one_event_within_a_commit_and_within_an_append(store: EventStore) -> None:
+    """However they come together."""
+    twice = _together(
+        store,
+        lambda: store.append([NewEvent("t", "a", id="x")]),
+        lambda: store.append([NewEvent("t", "a", id="x")]),
+        lambda: store.append([NewEvent("t", "b", id="y"), NewEvent("t", "b", id="y")]),
+    )
+
+    ids = [[event.id for event in future.result()] for future in twice]
+
+    assert ids == [["x"], ["x"], ["y", "y"]]
+    assert [event.id for event in store.read()] == ["x", "y"]
+
+
+def test_an_append_of_which_a_part_is_known_adds_the_rest(store: EventStore) -> None:
+    """Nothing that was acknowledged is missing."""
+    store.append([NewEvent("t", "a", id="known")]).result()
+
+    told = store.append([NewEvent("t", "a", id="known"), NewEvent("t", "b", id="new")]).result()
+
+    assert [event.id for event in told] == ["known", "new"] == [event.id for event in store.read()]
+
+
+def test_an_unexpected_version_refuses_the_append(store: EventStore) -> None:
+    """Nothing of it is written, nor are its statements run; with the right version it goes through."""
+    store.append([NewEvent("t", "a")]).result()
+    late = [NewEvent("t", "b"), NewEvent("t", "a", expected=0)]
+
+    with pytest.raises(ConcurrencyError, match="a is at version 1, not 0") as told:
+        store.append(late, statements=[("DELETE FROM counts", ())]).result()
+    store.append([NewEvent("t", "a", expected=1)]).result()
+
+    assert told.value.transient
+    assert [(event.subject, event.version) for event in store.read()] == [("a", 1), ("a", 2)]
+    assert store.database.query("SELECT * FROM counts") == [("t", 2, 2)]
+
+
+def test_of_two_who_expect_the_same_version_in_one_commit_one_gets_it(store: EventStore) -> None:
+    """Sharing a commit does not blind them to each other."""
+    first, second = _together(
+        store,
+        lambda: store.append([NewEvent("t", "a", {"who": 1}, expected=0)]),
+        lambda: store.append([NewEvent("t", "a", {"who": 2}, expected=0)]),
+    )
+
+    assert first.result()[0].version == 1
+    assert isinstance(second.exception(), ConcurrencyError)
+
+
+def test_a_guard_refuses_only_its_own_append(store: EventStore) -> None:
+    """Its neighbours in the same commit are written."""
+    before, refused, after = _together(
+        store,
+        lambda: store.append([NewEvent("t", "before")]),
+        lambda: store.append([NewEvent("t", "refused")], guard=_refuse),
+        lambda: store.append([NewEvent("t", "after")]),
+    )
+
+    assert before.result()[0].seq == 1
+    assert after.result()[0].seq == 2
+    with pytest.raises(StateError, match="not now"):
+        refused.result()
+    assert store.verify().fault is None
+
+
+def test_a_guard_sees_what_came_before_it_in_the_same_commit(store: EventStore) -> None:
+    """So of two who claim the same thing at once, one gets it."""
+
+    def unclaimed(connection: sqlite3.Connection) -> None:
+        if connection.execute("SELECT 1 FROM counts WHERE type = 'claimed'").fetchone():
+            raise StateError("somebody has it")
+
+    first, second = _together(
+        store,
+        lambda: store.append([NewEvent("claimed", "a")], guard=unclaimed),
+        lambda: store.append([NewEvent("claimed", "a")], guard=unclaimed),
+    )
+
+    assert len(first.result()) == 1
+    assert isinstance(second.exception(), StateError)
+
+
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [
+        (NewEvent("t", "a", {"moment": object()}), TypeError),
+        (NewEvent("odd", "a"), KeyError),
+    ],
+    ids=["data that is not JSON", "a projection that fails"],
+)
+def test_a_bad_event_fails_alone(store: EventStore, bad: NewEvent, error: type[Exception]) -> None:
+    """Its neighbours are written, the log stays gapless, and the subject's version is not used up."""
+    before, failed, after = _together(
+        store,
+        lambda: store.append([NewEvent("t", "a")]),
+        lambda: store.append([NewEvent("t", "a"), bad]),
+        lambda: store.append([NewEvent("t", "a", expected=1)]),
+    )
+
+    assert isinstance(failed.exception(10), error)
+    assert [future.result()[0].version for future in (before, after)] == [1, 2]
+    assert store.append([NewEvent("t", "a")]).result()[0].version == 3
+    assert store.verify().fault is None
+
+
+def test_statements_are_written_with_their_events_or_not_at_all(store: EventStore) -> None:
+    """A statement that fails takes its events with it."""
+    with pytest.raises(StateError, match="UNIQUE"):
+        store.append([NewEvent("t", "a")], statements=[("INSERT INTO counts VALUES ('t', 0, 0)", ())]).result()
+
+    assert store.read() == []
+    assert store.database.query("SELECT * FROM counts") == []
+
+
+def test_listeners_hear_of_events_after_their_commit(database: Database) -> None:
+    """What is announced can be read by anybody."""
+    heard: list[tuple[list[str], int]] = []
+
+    def announce(events: Any) -> None:
+        heard.append(([event.type for event in events], database.query("SELECT count(*) FROM events")[0][0]))
+
+    store = EventStore(database, announce=announce)
+    store.append([NewEvent("a", "s"), NewEvent("b", "s")]).result()
+    with pytest.raises(StateError):
+        store.append([NewEvent("c", "s")], guard=_refuse).result()
+
+    assert heard == [(["a", "b"], 2)]
+
+
+def test_events_are_found_by_what_the_envelope_says(store: EventStore) -> None:
+    """By type, family of types, source, subject, time and position; newest first when asked."""
+    clock = store._clock
+    assert isinstance(clock, ManualClock)
+    for kind, subject, source in (("run.started", "r", "x"), ("run.finished", "r", "x"), ("runner", "a", "y")):
+        store.append([NewEvent(kind, subject, source=source)]).result()
+        clock.advance(60)
+
+    def found(**filters: Any) -> list[int]:
+        return [event.seq for event in store.read(**filters)]
+
+    assert found(type="run.started") == [1]
+    assert found(type="run.*") == [1, 2]
+    assert found(source="y") == [3]
+    assert found(subject="r", newest_first=True) == [2, 1]
+    assert found(after=1, limit=1) == [2]
+    assert found(since="2026-01-01T00:01:00.000000Z", until="2026-01-01T00:02:00.000000Z") == [2]
+
+
+def test_a_follower_gets_what_another_store_appends(database: Database, store: EventStore) -> None:
+    """It starts after its position, waits on its clock, and misses nothing."""
+    other = EventStore(database)
+    store.append([NewEvent("t", "old")]).result()
+
+    class Busy(ManualClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            other.append([NewEvent("t", f"new {len(self.slept)}")]).result()
+
+    follower = EventStore(database, clock=Busy()).follow(after=1, poll=0.5)
+
+    assert [next(follower).subject for _ in range(3)] == ["new 1", "new 2", "new 3"]
+
+
+def test_two_stores_on_one_log_see_each_other(database: Database, store: EventStore) -> None:
+    """Each goes on from where the other stopped: positions, versions, hashes, views."""
+    other = EventStore(database, projections=[Counts()])
+
+    for number in range(6):
+        (store, other)[number % 2].append([NewEvent("t", "a")]).result()
+
+    assert [event.version for event in store.read()] == [1, 2, 3, 4, 5, 6]
+    assert store.verify().fault is None
+    assert database.query("SELECT * FROM counts") == [("t", 6, 6)]
+
+
+def test_a_projection_that_missed_events_replays_them_first(database: Database, store: EventStore) -> None:
+    """A new one from the beginning, one that another process did not keep up from its checkpoint."""
+    plain = EventStore(database)
+    plain.append([NewEvent("t", "a"), NewEvent("t", "a")]).result()
+    store.append([NewEvent("u", "a")]).result()
+    plain.append([NewEvent("t", "a")]).result()
+    store.append([NewEvent("u", "a")]).result()
+
+    assert database.query("SELECT * FROM counts ORDER BY type") == [("t", 3, 4), ("u", 2, 5)]
+
+
+def test_rebuilt_views_are_the_live_ones(database: Database, store: EventStore) -> None:
+    """What somebody changed by hand in a view is mended by replaying the log."""
+    store.append([NewEvent("t", "a"), NewEvent("u", "a"), NewEvent("t", "b")]).result()
+    live = database.query("SELECT * FROM counts")
+    with database.transaction() as connection:
+        connection.execute("UPDATE counts SET count = 99")
+        connection.execute("INSERT INTO counts VALUES ('stranger', 1, 1)")
+
+    replayed = store.rebuild()
+
+    assert replayed == 3
+    assert database.query("SELECT * FROM counts") == live
+    store.append([NewEvent("t", "a")]).result()
+    assert database.query("SELECT count FROM counts WHERE type = 't'") == [(3,)]
+
+
+def test_four_writing_processes_make_one_gapless_chain(tmp_path: Path) -> None:
+    """Every event that any of them was told of is there, once, in one order, and nobody saw "locked"."""
+    path = tmp_path / "log.db"
+    writing = [children.start("append", path, f"writer-{number}", 300) for number in range(4)]
+    children.let_go(*writing)
+
+    acknowledged = [line for child in writing for line in children.finish(child)]
+
+    store = EventStore(Database(path, migrations=[SCHEMA]))
+    stored = [f"{event.seq}:{event.id}" for event in store.read(limit=10_000)]
+    assert len(stored) == 4 * 300 * 3
+    assert sorted(acknowledged) == sorted(stored)
+    assert store.verify().fault is None
+    shared = store.read(subject="shared", limit=10_000)
+    versions = [event.version for event in shared]
+    turns = [event.data["by"] for event in shared]
+    assert versions == list(range(1, 1201))
+    assert sum(one != next_ for one, next_ in pairwise(turns)) > 3, "they wrote one after the other"
+
+
+def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    """Five times kill -9 at a random moment: everything printed is there, gapless, and the chain verifies."""
+    path, moments = tmp_path / "log.db", random.Random(20260101)
+    acknowledged: list[str] = []
+    for number in range(5):
+        child = children.start("append", path, f"killed-{number}", 0)
+        children.let_go(child)
+        assert child.stdout is not None
+        acknowledged += [child.stdout.readline().strip() for _ in range(moments.randint(1, 300))]
+        child.kill()
+        rest, _ = child.communicate(timeout=30)
+        acknowledged += rest.split()
+
+    store = EventStore(Database(path, migrations=[SCHEMA]))
+    stored = [f"{event.seq}:{event.id}" for event in store.read(limit=1_000_000)]
+    assert set(acknowledged) <= set(stored)
+    assert [int(line.partition(":")[0]) for line in stored] == list(range(1, len(stored) + 1))
+    assert store.verify().fault is None
+    assert store.append([NewEvent("t", "a")]).result()[0].seq == len(stored) + 1
+
+
+def test_a_disk_that_fills_in_the_middle_loses_nothing_acknowledged(store: EventStore) -> None:
+    """The append that did not fit is told so; when there is room again, the log goes on where it was."""
+
+    def room(pages: int) -> Callable[[sqlite3.Connection], None]:
+        def limit(connection: sqlite3.Connection) -> None:
+            (used,) = connection.execute("PRAGMA page_count").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {used + pages}")
+
+        return limit
+
+    acknowledged = store.append([NewEvent("t", "a", {"n": n}) for n in range(50)], guard=room(20)).result()
+    full: StateError | None = None
+    while full is None:
+        try:
+            acknowledged += store.append([NewEvent("t", "a", {"text": "x" * 3000}) for _ in range(5)]).result()
+        except StateError as error:
+            full = error
+
+    assert "disk is full" in str(full)
+    assert full.transient
+    assert store.read() == acknowledged
+    assert store.verify().fault is None
+
+    (after,) = store.append([NewEvent("t", "a", {"text": "x" * 3000})], guard=room(100)).result()
+    assert (after.seq, after.version) == (len(acknowledged) + 1, len(acknowledged) + 1)
+    assert store.verify().fault is None
+    assert store.database.query("SELECT * FROM counts") == [("t", after.seq, after.seq)]
+
+
+def test_moments_are_written_in_utc_with_a_fixed_width() -> None:
+    """Text order is time order."""
+    from datetime import datetime, timedelta, timezone
+
+    moment = datetime(2026, 3, 1, 1, 0, tzinfo=timezone(timedelta(hours=2)))
+
+    assert rfc3339(moment) == "2026-02-28T23:00:00.000000Z"

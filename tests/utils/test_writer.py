@@ -1,0 +1,118 @@
+"""The one writer of a process: shared commits, and nobody suffers for a neighbour."""
+
+import sqlite3
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from utils.database import Database, StateError
+from utils.writer import Writer
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return Database(tmp_path / "some.db", migrations=["CREATE TABLE things (name TEXT PRIMARY KEY)"])
+
+
+def _insert(connection: sqlite3.Connection, names: list[Any]) -> list[Any]:
+    connection.executemany("INSERT INTO things VALUES (?)", [(name,) for name in names])
+    return list(names)
+
+
+class _Held:
+    """A commit that waits until it is let go, so that a test can queue what shares the next one."""
+
+    def __init__(self) -> None:
+        self.entered, self.go = threading.Event(), threading.Event()
+        self.sizes: list[int] = []
+
+    def __call__(self, connection: sqlite3.Connection, names: list[Any]) -> list[Any]:
+        self.sizes.append(len(names))
+        self.entered.set()
+        assert self.go.wait(10)
+        return _insert(connection, names)
+
+
+def _queued(database: Database, names: list[str]) -> tuple[_Held, Writer, "list[Future[Any]]"]:
+    held = _Held()
+    writer = Writer(database, held)
+    first = writer.submit("first")
+    assert held.entered.wait(10)
+    return held, writer, [first, *(writer.submit(name) for name in names)]
+
+
+def test_callers_who_wait_share_one_commit(database: Database) -> None:
+    """What came while one commit was under way is the next one."""
+    held, writer, futures = _queued(database, ["a", "b", "c"])
+
+    held.go.set()
+
+    assert [future.result(10) for future in futures] == ["first", "a", "b", "c"]
+    assert held.sizes == [1, 3]
+    writer.close()
+
+
+def test_a_bad_item_fails_alone(database: Database) -> None:
+    """A repeated key undoes the shared commit; its neighbours are written without it."""
+    held, writer, futures = _queued(database, ["a", "first", "c"])
+
+    held.go.set()
+
+    assert isinstance(futures[2].exception(10), StateError)
+    assert [futures[index].result(10) for index in (0, 1, 3)] == ["first", "a", "c"]
+    assert database.query("SELECT count(*) FROM things") == [(3,)]
+    writer.close()
+
+
+def test_what_was_cancelled_before_its_turn_is_not_written(database: Database) -> None:
+    """And its neighbours are."""
+    held, writer, futures = _queued(database, ["a", "b"])
+
+    assert futures[1].cancel()
+    held.go.set()
+
+    assert futures[2].result(10) == "b"
+    assert database.query("SELECT name FROM things ORDER BY name") == [("b",), ("first",)]
+    writer.close()
+
+
+def test_a_failing_listener_neither_stops_the_writer_nor_denies_the_commit(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is committed, so the caller is told "done"; the failure is logged."""
+
+    def fail() -> None:
+        raise RuntimeError("the listener's own fault")
+
+    writer = Writer(database, _insert, committed=fail)
+
+    assert writer.submit("a").result(10) == "a"
+    assert writer.submit("b").result(10) == "b"
+    assert "the listener's own fault" in caplog.text
+    writer.close()
+
+
+def test_a_writer_that_cannot_connect_tells_its_callers(database: Database) -> None:
+    """Nobody waits for ever."""
+    writer = Writer(database, _insert)
+    database.close()
+
+    with pytest.raises(StateError, match="closed"):
+        writer.submit("a").result(10)
+    writer.close()
+
+
+def test_closing_writes_what_waits(database: Database) -> None:
+    """Then nothing more is taken."""
+    writer = Writer(database, _insert)
+    futures = [writer.submit(str(number)) for number in range(600)]
+
+    writer.close()
+
+    assert all(future.done() for future in futures)
+    assert database.query("SELECT count(*) FROM things") == [(600,)]
+    with pytest.raises(StateError, match="closing"):
+        writer.submit("late")

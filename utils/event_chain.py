@@ -1,0 +1,91 @@
+"""The hash chain of the event log: what each hash covers, and whether a stored chain is whole.
+
+Each event's hash covers its own canonical form and the hash before it, so a changed, removed or inserted event breaks
+the chain from there on; a cut tail shows when the head (`SEQ:HASH`) is kept elsewhere. Without a key the chain proves
+order and integrity against accidents and careless hands, not against somebody who recomputes all hashes.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from utils.database import StateError
+
+GENESIS = "0" * 64
+"""What stands before the first event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found: `fault` names the first event that does not fit, `None` when the chain is whole.
+
+    `events` counts those that were looked at; `head` is the last of them that fits, to be kept elsewhere.
+    """
+
+    events: int
+    head: str
+    fault: str | None
+
+
+def canonical(head: Sequence[Any], data: bytes) -> bytes:
+    """The bytes a hash covers: (seq, id, time, source, type, subject, version) as JSON, a newline, the data as stored.
+
+    The data is not put into the JSON array: escaping its quotes took longer than all the rest of an append.
+    """
+    return orjson.dumps(head) + b"\n" + data
+
+
+def chained(before: str, head: Sequence[Any], data: bytes) -> str:
+    """An event's hash: SHA-256, in hexadecimal, over the hash before it and its canonical form."""
+    return hashlib.sha256(before.encode() + canonical(head, data)).hexdigest()
+
+
+def verify(rows: Iterable[Sequence[Any]], *, expected_head: str | None = None) -> Verification:
+    """Recompute a chain from the rows of table `events`, all ten columns in the contract's order.
+
+    Raises:
+        StateError: `expected_head` is not of the form `SEQ:HASH`.
+    """
+    kept_seq, kept_hash = _parsed(expected_head)
+    before, count, fault = GENESIS, 0, None
+    try:
+        for row in rows:
+            fault = _fault(row, before, count + 1)
+            if fault is None and row[0] == kept_seq and row[9] != kept_hash:
+                fault = f"event {kept_seq} is not the one whose hash was kept"
+            if fault is not None:
+                break
+            count, before = count + 1, row[9]
+    except sqlite3.Error as error:
+        fault = f"event {count + 1} cannot be read ({error})"
+    if fault is None and kept_seq > count:
+        fault = f"the log ends at {count}, the kept head is {kept_seq}: its tail was cut"
+    return Verification(count, f"{count}:{before}", fault)
+
+
+def _fault(row: Sequence[Any], before: str, expected: int) -> str | None:
+    seq = row[0]
+    if seq > expected:
+        return f"event {expected} is missing (found {seq})"
+    if seq < expected:
+        return f"event {seq} was inserted (the log begins with 1)"
+    try:
+        fits = row[8] == before and row[9] == chained(before, (*row[:6], row[7]), row[6].encode())
+    except (TypeError, AttributeError):
+        fits = False  # a column no longer holds text
+    return None if fits else f"event {seq} ({row[4]}, {row[2]}) does not match its hash"
+
+
+def _parsed(head: str | None) -> tuple[int, str]:
+    if head is None:
+        return 0, ""
+    seq, colon, digest = head.partition(":")
+    if not (seq.isdecimal() and colon and len(digest) == len(GENESIS)):
+        raise StateError(
+            f"{head!r} is no head of a log", hint="a head is SEQ:HASH with 64 hexadecimal digits, as `verify` prints it"
+        )
+    return int(seq), digest.lower()
