@@ -5,7 +5,7 @@ Decimals and integers beyond 2^53 are written digit for digit: decimals as JSON 
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 Format = Literal["table", "csv", "json", "parquet", "arrow"]
 ROWS_ON_A_SCREEN = 20
+
+
+class OutputError(Exception):
+    """The file that was asked for cannot be written."""
+
+    hint = "choose a place with room that you may write to"
 
 
 def write(rows: "Batch", *, format: Format, output: Path | None, limit: int | None) -> None:
@@ -83,8 +89,11 @@ def _target(output: Path | None) -> Iterator[IO[bytes]]:
         with part.open("wb") as file:
             yield file
         part.replace(output)
+    except OSError as error:
+        raise OutputError(f"{output}: {error.strerror or error}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # where it could not be made, there is nothing to take away
+            part.unlink(missing_ok=True)
 
 
 def _json(batches: "Iterator[pa.RecordBatch]", target: IO[bytes]) -> None:

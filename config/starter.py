@@ -1,4 +1,4 @@
-"""The configuration that `config init` writes: short, commented, and it loads as it is."""
+"""The configuration that `config init` writes: short, commented, and it runs as it is."""
 
 _TEXT = """\
 # Cloud Data Orchestrator: what you declare here is collected, validated, scored, stored and watched.
@@ -15,28 +15,36 @@ app:
 #     auth: {kind: bearer, token: "${PARTNER_TOKEN}"}
 
 datasets:
-  # A file beside this one.
-  - name: prices
-    collect: {kind: file, path: data/prices.csv}
-    parse: {format: csv}
+  # This machine: works everywhere, so the first `run` delivers something.
+  - name: this_host
+    collect: {kind: host}
+    data_time: time
+    promise: {max_age: 26h}   # the oldest data that your readers can live with
     rules:
-      - not_null: [product]
-      - range: {column: price, min: 0}
+      - not_null: [time]
+      - range: {column: memory_percent, min: 0, max: 100}
 
-  # A public HTTP API, no key needed.
-  - name: earthquakes
-    collect: {kind: http, url: "https://earthquake.usgs.gov/earthquakes/feed/v1.0/summary/all_day.geojson"}
-    parse: {format: json, records: features}
-    promise: {max_age: 26h}   # the oldest copy that your readers can live with
-    rules:
-      - unique: id
-      - row_count: {min: 1}
-
-  # Made up, without any network: fails now and then, so you can see what happens.
+  # Made up, without any network: later runs fail now and then, so you can see what happens.
   - name: practice
     collect: {kind: simulated, rows: 100, failure_rate: 0.2}
     rules:
       - not_null: [id, value]
+
+  # A file beside this one.
+  # - name: prices
+  #   collect: {kind: file, path: data/prices.csv}
+  #   parse: {format: csv}
+  #   rules:
+  #     - not_null: [product]
+  #     - range: {column: price, min: 0}
+
+  # A public HTTP API, no key needed.
+  # - name: earthquakes
+  #   collect: {kind: http, url: "https://earthquake.usgs.gov/earthquakes/feed/v1.0/summary/all_day.geojson"}
+  #   parse: {format: json, records: features}
+  #   rules:
+  #     - unique: id
+  #     - row_count: {min: 1}
 """
 
 

@@ -415,6 +415,8 @@ def _told(path: str) -> Iterator[None]:
     except StateError as error:
         message = f"storage: {path}: {error}"
         raise StorageError(message, path=path, hint=error.hint, transient=error.transient) from error
+    except OSError as error:  # its folder cannot be made
+        raise _explain(error, path, path) from error
 
 
 def _explain(error: OSError, path: str, target: str) -> StorageError:

@@ -28,13 +28,16 @@ def _real_kinds(_small_kinds: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_init_writes_loads_without_error(house: House) -> None:
-    """A file, an HTTP and a simulated dataset."""
-    settings = house.load(init_text()).settings
+    """What runs anywhere; and, once their comments are taken away, a file and an HTTP dataset."""
+    bare = house.load(init_text()).settings
+    settings = house.load(init_text().replace("  # - name", "  - name").replace("  #   ", "    ")).settings
 
+    assert {dataset.name: dataset.kind for dataset in bare.datasets} == {"this_host": "host", "practice": "simulated"}
     assert {dataset.name: dataset.kind for dataset in settings.datasets} == {
+        "this_host": "host",
+        "practice": "simulated",
         "prices": "file",
         "earthquakes": "http",
-        "practice": "simulated",
     }
     assert all(dataset.rules for dataset in settings.datasets)
 

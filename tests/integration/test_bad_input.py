@@ -1,0 +1,280 @@
+"""What a user can get wrong: a clear message, the right exit code, nothing lost, no traceback."""
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.errors import ConfigError
+from integrated_system import IntegratedSystem
+from operations.actor import Actor
+from operations.run import run
+from tests.faulty_server import Answer, FaultyServer, Request
+from tests.integration.contract import check_error
+from tests.integration.installation import PROGRAM, Finished, Installation, execute
+from tests.integration.people import GOOD, GOOD_ROWS, people
+from utils.database import StateError, prepare_directory
+
+FINE = {"name": "fine", "collect": {"kind": "simulated", "rows": 20}}
+
+
+def refused(done: Finished, code: int) -> str:
+    """What was said by a command that must have failed in words."""
+    assert done.code == code, done
+    assert "Traceback" not in done.err
+    assert "internal error" not in done.err
+    assert done.err.startswith("error: ")
+    return done.err
+
+
+# Configuration
+
+
+def test_a_missing_configuration_is_named(installation: Installation) -> None:
+    """The path that was asked for, exit 2; nothing is created."""
+    said = refused(installation.cli("run"), 2)
+
+    assert str(installation.config) in said
+    assert not installation.state.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("datasets: [\n  - {name: a", "orchestrator.yaml"),
+        ("dataset: []\n", "did you mean `datasets`?"),
+        ("datasets:\n  - {name: a, collect: {kind: ftp}}\n", "ftp"),
+        ("datasets:\n  - {name: a, collect: {kind: host}, rulez: []}\n", "rules"),
+        ("datasets:\n  - {name: Bad Name, collect: {kind: host}}\n", "Bad Name"),
+        ("datasets:\n  - {name: a, collect: {kind: host}, promise: {due: '16:30'}}\n", "not"),
+        ("datasets:\n  - {name: a, collect: {kind: host}, rules: [{not_nul: a}]}\n", "not_null"),
+        ("app: {state_dir: [1]}\n", "app.state_dir"),
+        ("\x00\x01", "orchestrator.yaml"),
+    ],
+    ids=["cut off", "key", "kind", "dataset key", "name", "not yet", "rule", "type", "binary"],
+)
+def test_a_broken_configuration_is_told_with_file_and_fix(tmp_path: Path, text: str, said: str) -> None:
+    """Exit 2, the file, the place, and what was probably meant; no state is made."""
+    config = tmp_path / "orchestrator.yaml"
+    config.write_text(text)
+
+    with (
+        pytest.raises(ConfigError) as caught,
+        IntegratedSystem(config, state_dir=tmp_path / "state") as system,
+    ):
+        run(system, Actor("test"))
+
+    assert "orchestrator.yaml" in str(caught.value)
+    assert said in f"{caught.value} {caught.value.hint}"
+    assert not (tmp_path / "state").exists()
+
+
+def test_all_faults_come_at_once_and_exit_2(tmp_path: Path) -> None:
+    """One line a fault on standard error; as JSON in one error."""
+    config = tmp_path / "orchestrator.yaml"
+    config.write_text("dataset: []\napp: {nme: x}\ndatasets:\n  - {name: a, collect: {kind: host}, keyy: [a]}\n")
+    command = [sys.executable, str(PROGRAM), "run", "--config", str(config)]
+
+    told = execute(command, cwd=tmp_path)
+    programs = execute([*command, "--json"], cwd=tmp_path)
+
+    said = refused(told, 2)
+    assert all(word in said for word in ("`datasets`", "`name`", "`key`"))
+    check_error(programs.json["error"])
+    assert (programs.code, programs.json["error"]["type"]) == (2, "ConfigError")
+    assert not (tmp_path / "state").exists()
+
+
+def test_an_unknown_dataset_names_the_nearest(installation: Installation) -> None:
+    """A slip of the finger is corrected; nothing else of the request is run."""
+    installation.configure(FINE, {"name": "earthquakes", "collect": {"kind": "simulated"}})
+
+    said = refused(installation.cli("run", "fine", "earthquake"), 2)
+
+    assert "unknown dataset `earthquake`" in said
+    assert "did you mean `earthquakes`" in said
+    assert installation.events("run.started") == []
+
+
+# State
+
+
+@pytest.mark.parametrize("kind", ["a file", "under a file", "not writable"])
+def test_a_state_directory_that_cannot_be_used(installation: Installation, kind: str) -> None:
+    """Exit 1, the path, and what to do: another --state-dir."""
+    installation.configure(FINE)
+    taken = installation.folder / "taken"
+    taken.write_text("mine")
+    installation.state = {"a file": taken, "under a file": taken / "state", "not writable": Path("/proc/state")}[kind]
+
+    said = refused(installation.cli("run"), 1)
+    programs = installation.cli("status", "--json")
+
+    assert str(installation.state) in said
+    assert "--state-dir" in said
+    assert (programs.code, programs.json["error"]["type"]) == (1, "StateError")
+    assert taken.read_text() == "mine"
+
+
+def test_a_network_file_system_is_refused(tmp_path: Path) -> None:
+    """SQLite's locks lie there; better no run than lost data."""
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/root rw\n"
+        f"22 21 0:30 / {tmp_path}/nas rw,relatime shared:2 - nfs4 filer:/export rw\n"
+    )
+
+    with pytest.raises(StateError, match=r"network file system \(nfs4\)") as caught:
+        prepare_directory(tmp_path / "nas" / "state", mounts=str(mounts))
+    prepare_directory(tmp_path / "state", mounts=str(mounts))
+
+    assert "local disk" in caught.value.hint
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_damaged_log_stops_the_run_before_it_begins(installation: Installation) -> None:
+    """A database that is none: told, exit 1, and the file is left for whoever repairs it."""
+    installation.configure(FINE)
+    installation.run()
+    for name in ("orchestrator.db-wal", "orchestrator.db-shm"):
+        (installation.state / name).unlink(missing_ok=True)
+    log = installation.state / "orchestrator.db"
+    log.write_bytes(b"this is not a database" * 1000)
+
+    said = refused(installation.cli("run"), 1)
+
+    assert "orchestrator.db" in said
+    assert "damaged" in said
+    assert log.read_bytes().startswith(b"this is not a database")
+
+
+def test_a_log_that_cannot_be_written_stops_the_run_before_it_begins(installation: Installation) -> None:
+    """No run without its log: not one request goes out."""
+    with FaultyServer(GOOD) as server:
+        installation.configure(people(server.url))
+        installation.run()
+        with installation.system() as system:
+            assert system.events.head()[0] > 0
+            with read_only(system.database):
+                with pytest.raises(StateError) as caught:
+                    run(system, Actor("test"), fresh=True)
+                asked = server.count
+
+    assert "cannot be written" in str(caught.value)
+    assert asked == 1
+
+
+@contextlib.contextmanager
+def read_only(database: Any) -> Iterator[None]:
+    """Every connection of a database refuses to write, as on a disk that went read-only."""
+    connect = database.connect
+
+    def refusing() -> Any:
+        connection = connect()
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    database.connect = refusing
+    try:
+        yield
+    finally:
+        database.connect = connect
+
+
+def test_storage_that_cannot_be_written_costs_the_delivery_not_the_copy(installation: Installation) -> None:
+    """Something stands where the version should be written: last good is served, the reason told, nothing crashes."""
+    with FaultyServer(GOOD) as server:
+        storage = installation.folder / "storage"
+        installation.configure(people(server.url), storage={"url": str(storage)})
+        installation.run()
+        installation.configure(people(server.url, rules=[]), storage={"url": str(installation.config / "below")})
+
+        (result,) = installation.run(fresh=True).datasets
+
+    assert result.status in {"degraded", "failed"}
+    assert result.error is not None
+    assert result.error["type"] == "StoreError"
+
+
+# Two at once
+
+
+def test_a_dataset_that_runs_elsewhere_is_skipped(installation: Installation) -> None:
+    """The second run leaves it to the first: skipped with the reason, exit 0; the first delivers."""
+    asked, answer_now = threading.Event(), threading.Event()
+
+    def slow(request: Request) -> Answer:
+        asked.set()
+        assert answer_now.wait(30)
+        return GOOD
+
+    calm = {"timeout": {"read": "20s"}, "deadline": "30s"}
+    with FaultyServer(slow) as server:
+        installation.configure(people(server.url, resilience=calm), FINE)
+        first: list[Finished] = []
+        thread = threading.Thread(target=lambda: first.append(installation.cli("run", "--json")))
+        thread.start()
+        try:
+            assert asked.wait(30)
+            second = installation.cli("run", "people", "--json")
+            told = installation.cli("run", "people")
+        finally:
+            answer_now.set()
+            thread.join()
+
+    (skipped,) = second.json["datasets"]
+    assert (second.code, second.json["status"], told.code) == (0, "succeeded", 0)
+    assert (skipped["status"], skipped["origin"], skipped["rows"]) == ("skipped", "none", 0)
+    assert "already running" in skipped["reason"]
+    delivered = {run["dataset"]: run for run in first[0].json["datasets"]}
+    assert (first[0].code, delivered["people"]["rows"]) == (0, GOOD_ROWS)
+    assert server.count == 1
+
+
+def test_the_state_of_another_user_is_not_readable(installation: Installation) -> None:
+    """The state's directory is 0700, its databases 0600."""
+    installation.configure(FINE)
+    installation.run()
+
+    assert installation.state.stat().st_mode & 0o777 == 0o700
+    for name in ("orchestrator.db", "coordination.db"):
+        assert (installation.state / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_an_unwritable_output_is_told(installation: Installation) -> None:
+    """`show --output` into a folder that is not there: a message, exit 1, no half a file."""
+    installation.configure(FINE)
+    installation.run()
+    target = installation.folder / "nowhere" / "rows.csv"
+
+    said = refused(installation.cli("show", "fine", "--format", "csv", "--output", str(target)), 1)
+
+    assert str(target) in said
+    assert not target.parent.exists()
+
+
+def test_a_missing_file_is_the_datasets_failure_not_the_programs(installation: Installation) -> None:
+    """The dataset fails and says which file; the others go on."""
+    installation.configure({"name": "prices", "collect": {"kind": "file", "path": "prices.csv"}}, FINE)
+
+    done = installation.cli("run")
+
+    assert done.code == 1
+    assert "prices.csv" in done.out
+    assert "✓ succeeded" in done.out
+    assert "Traceback" not in done.err + done.out
+
+
+def test_a_standard_input_or_output_that_is_closed_is_no_crash(installation: Installation) -> None:
+    """cron and daemons start programs without a terminal, some without any standard stream."""
+    installation.configure(FINE)
+    script = f"{' '.join(installation.command('run', '--json'))} <&- 2>&-"
+
+    done = execute(["/bin/sh", "-c", script], cwd=installation.folder, env=dict(os.environ))
+
+    assert (done.code, done.json["status"]) == (0, "succeeded")

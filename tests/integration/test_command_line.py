@@ -1,0 +1,491 @@
+"""The command line as users and programs meet it: what it prints where, and how it exits."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import typer
+
+from cli.main import app
+from tests.integration.contract import check_error, check_run
+from tests.integration.installation import PROGRAM, Installation, environment, execute
+
+FINE = {"name": "fine", "collect": {"kind": "simulated", "rows": 20}, "rules": [{"not_null": ["id"]}, {"unique": "id"}]}
+DOWN = {"kind": "simulated", "script": [{"after": "0s", "do": "down"}]}
+
+EXACT_CSV = """id,amount,at,note
+9007199254740993,0.10,2026-01-01T00:00:00Z,"a ""quoted"", one"
+9223372036854775807,12345678901234567890.123456789,2026-06-30T23:59:59Z,Zoë
+-1,-0.000000001,1999-12-31T12:00:00Z,
+"""
+EXACT = {
+    "name": "exact",
+    "collect": {"kind": "file", "path": "exact.csv"},
+    "columns": {"id": "integer", "amount": "decimal", "at": "timestamp", "note": "string"},
+    "rules": [{"not_null": "id"}, {"range": {"column": "id", "max": 10, "severity": "warning"}}],
+}
+DECIMALS = [Decimal("0.10"), Decimal("12345678901234567890.123456789"), Decimal("-0.000000001")]
+IDS = [9007199254740993, 9223372036854775807, -1]
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """An installation that ran once: a good dataset, exact figures, some quarantined rows, one that failed."""
+    installation = Installation(tmp_path_factory.mktemp("ran"))
+    (installation.folder / "exact.csv").write_text(EXACT_CSV)
+    (installation.folder / "dirty.csv").write_text("id\n" + "1\n" * 2 + "".join(f"{n}\n" for n in range(2, 40)))
+    dirty = {"name": "dirty", "collect": {"kind": "file", "path": "dirty.csv"}, "rules": [{"unique": "id"}]}
+    installation.configure(FINE, EXACT, dirty, {"name": "dead", "collect": DOWN})
+    installation.run()
+    return installation
+
+
+# run --json
+
+
+def test_run_json_is_the_contract_and_nothing_else(ran: Installation) -> None:
+    """Every field of the contract with its type, on standard output alone; logs go to standard error."""
+    done = ran.cli("run", "--fresh", "--json")
+
+    check_run(done.json)
+    runs = {run["dataset"]: run for run in done.json["datasets"]}
+    assert list(runs) == ["fine", "exact", "dirty", "dead"]
+    assert (done.code, done.json["status"]) == (1, "failed")
+    assert [runs[name]["status"] for name in runs] == ["succeeded", "succeeded", "succeeded", "failed"]
+    assert runs["dirty"]["failed_rules"] == [{"rule": "unique(id)", "severity": "error", "failed": 2, "of": 40}]
+    assert runs["dirty"]["quality"]["cap"] == {"at": 85, "by": "unique(id)"}
+    assert runs["dirty"]["quality"]["score"] == 85 < runs["dirty"]["quality"]["uncapped"]
+    assert runs["fine"]["quality"]["dimensions"]["accuracy"] is None
+    assert "run.finished" in done.err
+
+
+def test_a_run_of_all_kinds_of_statuses_keeps_the_contract(ran: Installation) -> None:
+    """From the cache, and only the named datasets, in the order of the configuration's file or of the words."""
+    done = ran.cli("run", "exact", "fine", "--json")
+
+    check_run(done.json)
+    assert [(run["dataset"], run["origin"]) for run in done.json["datasets"]] == [("exact", "cache"), ("fine", "cache")]
+    assert done.code == 0
+
+
+def test_a_table_is_for_people(ran: Installation) -> None:
+    """Status with its sign, origin, both ages; no colour codes in a pipe."""
+    done = ran.cli("run", "fine", env={"NO_COLOR": "1"})
+
+    assert done.out.splitlines()[0].split() == [
+        "dataset",
+        "status",
+        "origin",
+        "rows",
+        "score",
+        "copy",
+        "age",
+        "data",
+        "age",
+    ]
+    assert done.out.splitlines()[1].split()[:5] == ["fine", "✓", "succeeded", "cache", "20"]
+    assert "\033" not in done.out + done.err
+
+
+def test_dry_run_does_nothing(installation: Installation) -> None:
+    """What would be asked is told; no run, no event."""
+    installation.configure(FINE)
+
+    done = installation.cli("run", "--dry-run", "--json")
+
+    assert done.json == {
+        "dry_run": True,
+        "datasets": [{"dataset": "fine", "provider": "fine", "action": "ask the provider"}],
+    }
+    assert installation.events("run.started") == []
+
+
+# status
+
+
+def test_status_opens_with_a_sentence_and_the_worst_comes_first(ran: Installation) -> None:
+    """What failed is named at once; the table is sorted by how bad it is."""
+    done = ran.cli("status")
+
+    lines = done.out.splitlines()
+    assert lines[0] == "3 of 4 datasets delivered as they should; 1 dataset failed (dead)."
+    assert [line.split()[0] for line in lines[3:7]] == ["dead", "dirty", "exact", "fine"]
+    assert done.code == 0
+
+
+def test_status_of_sixty_datasets_fits_on_a_screen(installation: Installation) -> None:
+    """At most 25 lines, and no failed dataset is cut off by a healthy one."""
+    good = [{"name": f"good_{n:02}", "collect": {"kind": "simulated", "rows": 1}} for n in range(55)]
+    dead = [{"name": f"dead_{n}", "collect": DOWN} for n in range(5)]
+    installation.configure(*good, *dead, defaults={"dataset": {"retry": {"attempts": 1}}})
+    installation.run()
+
+    lines = installation.cli("status").out.splitlines()
+
+    assert len(lines) <= 25
+    assert lines[0].startswith("55 of 60 datasets delivered as they should; 5 datasets failed (dead_0, ")
+    assert {line.split()[0] for line in lines if "✗ failed" in line} == {f"dead_{n}" for n in range(5)}
+
+
+def test_status_json_has_no_field_named_running(ran: Installation) -> None:
+    """`running` is a value of a status, never a name: who looks for it must not find it in a quiet system."""
+    told = ran.cli("status", "--json").json
+
+    def keys(value: Any) -> set[str]:
+        if isinstance(value, dict):
+            return set(value) | {name for inner in value.values() for name in keys(inner)}
+        return {name for inner in value for name in keys(inner)} if isinstance(value, list) else set()
+
+    assert "running" not in keys(told)
+    assert "running" not in json.dumps(told)
+    assert [dataset["dataset"] for dataset in told["datasets"]] == ["dead", "dirty", "exact", "fine"]
+
+
+def test_before_the_first_run_status_says_so(installation: Installation) -> None:
+    """No data yet is a state of its own, not an error."""
+    installation.configure(FINE)
+
+    done = installation.cli("status")
+
+    assert (done.code, done.out.splitlines()[0]) == (0, "Nothing has run yet: 1 datasets wait for their first `run`.")
+
+
+# Every command
+
+
+def commands() -> dict[str, Any]:
+    """All commands by the words that call them."""
+    root = typer.main.get_command(app)
+    found: dict[str, Any] = {}
+
+    def visit(words: tuple[str, ...], command: Any) -> None:
+        inner = getattr(command, "commands", None)
+        if inner is None or command.invoke_without_command:
+            found[" ".join(words)] = command
+        for name, child in (inner or {}).items():
+            visit((*words, name), child)
+
+    visit((), root)
+    return found
+
+
+def test_every_command_has_the_four_options() -> None:
+    """`--config --state-dir --json --debug`, also without a command."""
+    for words, command in commands().items():
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert options >= {"--config", "--state-dir", "--json", "--debug"}, words
+
+
+def test_all_commands_of_this_release_are_there() -> None:
+    """Their names are a promise."""
+    assert set(commands()) == {
+        *("", "run", "status", "health", "show", "detect", "metrics", "maintain", "dashboard", "demo"),
+        *("events", "events verify", "quarantine list", "quarantine show", "breakers list", "breakers reset"),
+        *("config check", "config show", "config init"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "fields"),
+    [
+        ("health", {"healthy", "checks"}),
+        ("detect", {"judged", "anomalies", "learning"}),
+        ("events --limit 3", {"events"}),
+        ("events verify", {"events", "head", "fault", "whole"}),
+        ("quarantine list", {"quarantine"}),
+        ("breakers list", {"breakers"}),
+        ("maintain --dry-run", {"dry_run", "freed_bytes", "steps", "left"}),
+        ("config check", {"files", "datasets", "providers", "problems"}),
+        ("config show", {"files", "values"}),
+        ("metrics", {"orchestrator_dataset_up", "orchestrator_events"}),
+    ],
+)
+def test_json_is_one_document_on_standard_output(ran: Installation, words: str, fields: set[str]) -> None:
+    """Whatever the command: one JSON object, and nothing beside it."""
+    done = ran.cli(*words.split(), "--json")
+
+    assert set(done.json) >= fields
+
+
+def test_the_options_may_stand_before_the_command(ran: Installation) -> None:
+    """`--state-dir X events verify` and `events --state-dir X verify` ask the same log."""
+    program = [sys.executable, str(PROGRAM)]
+    where = ["--config", str(ran.config), "--state-dir", str(ran.state), "--json"]
+
+    before = execute([*program, *where, "events", "verify"], cwd=ran.folder)
+    between = execute([*program, "events", *where, "verify"], cwd=ran.folder)
+
+    assert before.json["whole"] is True
+    assert before.json == between.json
+
+
+# Errors and exit codes
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "kind", "said"),
+    [
+        ("run nothing", 2, "ConfigError", "unknown dataset `nothing`"),
+        ("run fin", 2, "ConfigError", "fine"),
+        ("show dead", 1, "PipelineError", "nothing was delivered yet"),
+        ("quarantine show fine", 1, "PipelineError", "nothing is in quarantine"),
+        ("breakers reset nobody", 1, "PipelineError", "nobody"),
+        ("run --resume 0", 1, "PipelineError", "there is no run 0"),
+        ("run --no-such-option", 2, "UsageError", "--no-such-option"),
+        ("run --workers 0", 2, "UsageError", "--workers"),
+    ],
+)
+def test_an_error_is_told_to_programs_as_json(ran: Installation, words: str, code: int, kind: str, said: str) -> None:
+    """`{"error": {type, message, hint, transient}}` on standard output, and the exit code of the contract."""
+    done = ran.cli(*words.split(), "--json")
+
+    assert set(done.json) == {"error"}
+    check_error(done.json["error"])
+    assert (done.code, done.json["error"]["type"]) == (code, kind)
+    assert said in done.json["error"]["message"] + done.json["error"]["hint"]
+
+
+def test_tracebacks_only_with_debug(ran: Installation) -> None:
+    """People get one line and what to do; with --debug the traceback too, under the same exit code."""
+    plain = ran.cli("run", "nothing")
+    debug = ran.cli("run", "nothing", "--debug")
+
+    assert (plain.code, plain.out) == (2, "")
+    assert plain.err.startswith("error: unknown dataset `nothing`")
+    assert "Traceback" not in plain.err
+    assert debug.code == 2
+    assert "Traceback (most recent call last)" in debug.err
+
+
+def test_health_exits_1_when_unhealthy(ran: Installation) -> None:
+    """A failed dataset is unhealthy."""
+    assert ran.cli("health").code == 1
+
+
+def test_degraded_is_healthy(installation: Installation) -> None:
+    """Served from a copy within its promise: exit 0, 1 with --strict; `health` exits 0."""
+    (installation.folder / "copy.csv").write_text("id,value\n1,2.5\n")
+    installation.configure({"name": "dead", "collect": DOWN, "snapshot": "copy.csv"})
+
+    codes = [installation.cli(*words.split()).code for words in ("run", "run --strict", "health")]
+
+    assert codes == [0, 1, 0]
+
+
+def test_a_reader_that_has_enough_is_no_error(ran: Installation) -> None:
+    """`show … | head -1`: exit 0 and silence."""
+    process = subprocess.Popen(
+        ran.command("show", "fine", "--format", "csv"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment({"PYTHONUNBUFFERED": "1"}),
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    with process.stderr:
+        said = process.stderr.read()
+
+    assert (process.wait(30), said) == (0, b"")
+
+
+# show
+
+
+def test_show_csv_is_exact(ran: Installation) -> None:
+    """Decimals and integers beyond 2^53 digit for digit, no exponent; text quoted where it must be."""
+    done = ran.cli("show", "exact", "--format", "csv")
+
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert [int(row["id"]) for row in rows] == IDS
+    assert [Decimal(row["amount"]) for row in rows] == DECIMALS
+    assert "12345678901234567890.123456789" in done.out
+    assert "E-" not in done.out.upper()
+    assert [row["note"] for row in rows] == ['a "quoted", one', "Zoë", ""]
+    assert rows[0]["at"] == "2026-01-01T00:00:00Z"
+
+
+def test_show_json_is_exact(ran: Installation) -> None:
+    """Decimals as strings, integers as integers."""
+    rows = ran.cli("show", "exact", "--json").json
+
+    assert [row["id"] for row in rows] == IDS
+    assert [Decimal(row["amount"]) for row in rows] == DECIMALS
+    assert {type(row["amount"]) for row in rows} == {str}
+    assert not any("E" in row["amount"].upper() for row in rows)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_show_writes_files_that_come_back_equal(ran: Installation, kind: str) -> None:
+    """Typed formats keep types: decimals, 64-bit integers, UTC timestamps."""
+    path = ran.folder / f"exact.{kind}"
+
+    done = ran.cli("show", "exact", "--format", kind, "--output", str(path))
+
+    table = pq.read_table(path) if kind == "parquet" else pa.ipc.open_stream(path).read_all()
+    assert (done.code, done.out) == (0, "")
+    assert table["id"].to_pylist() == IDS
+    assert table["amount"].to_pylist() == DECIMALS
+    assert pa.types.is_decimal(table.schema.field("amount").type)
+    assert str(table.schema.field("at").type.tz) == "UTC"
+
+
+def test_quarantine_show_speaks_the_same_formats(ran: Installation) -> None:
+    """The rows that broke a rule, with the reason, as CSV."""
+    done = ran.cli("quarantine", "show", "dirty", "--format", "csv")
+
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert [(row["id"], row["_rules"], row["_row"]) for row in rows] == [
+        ("1", '["unique(id)"]', "1"),
+        ("1", '["unique(id)"]', "2"),
+    ]
+
+
+# Streams, beginnings, the whole
+
+
+def test_events_follow_streams_until_stopped(installation: Installation) -> None:
+    """JSON lines: what is there, then what another process adds; Ctrl-C ends it with 130."""
+    installation.configure(FINE)
+    installation.run()
+    follower = subprocess.Popen(
+        installation.command("events", "--follow", "--json", "--type", "run.*"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        text=True,
+    )
+    assert follower.stdout is not None
+    try:
+        before = [json.loads(follower.stdout.readline()) for _ in range(2)]
+        second = installation.run(fresh=True)
+        after = [json.loads(follower.stdout.readline()) for _ in range(2)]
+    finally:
+        follower.send_signal(signal.SIGINT)
+        rest, said = follower.communicate(timeout=30)
+
+    assert [event["type"] for event in (*before, *after)] == ["run.started", "run.finished"] * 2
+    assert {event["subject"] for event in after} == {second.run_id}
+    assert set(after[0]) >= {"id", "seq", "time", "source", "type", "subject", "data", "version", "prev_hash", "hash"}
+    assert (follower.returncode, rest, said) == (130, "", "")
+
+
+def test_config_init_writes_one_that_runs(tmp_path: Path) -> None:
+    """From nothing to the first delivery in two commands; an existing file is never overwritten."""
+    program = [sys.executable, str(PROGRAM)]
+
+    written = execute([*program, "config", "init"], cwd=tmp_path)
+    ran = execute([*program, "run", "--json"], cwd=tmp_path)
+    again = execute([*program, "config", "init"], cwd=tmp_path)
+
+    assert (written.code, (tmp_path / "orchestrator.yaml").exists()) == (0, True)
+    assert (ran.code, {run["status"] for run in ran.json["datasets"]}) == (0, {"succeeded"})
+    assert (tmp_path / "state").is_dir()
+    assert again.code != 0
+    assert "exists already" in again.err
+
+
+def test_demo_tells_five_stories(tmp_path: Path) -> None:
+    """With simulated providers, in a state that goes away; nothing is written where it was called."""
+    done = execute([sys.executable, str(PROGRAM), "demo", "--json"], cwd=tmp_path)
+
+    chapters = [json.loads(line) for line in done.out.splitlines()]
+    assert done.code == 0
+    assert [chapter["title"].split(":")[0] for chapter in chapters] == [
+        "1. Start",
+        "2. Metrics",
+        "3. Resilience",
+        "4. Isolation",
+        "5. Events",
+    ]
+    assert any("last_good" in line for line in chapters[2]["lines"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_command_it_runs_maintains_and_shows(installation: Installation) -> None:
+    """`run`, then maintenance because it is overdue, then `status`; as JSON both in one document."""
+    installation.configure(FINE, maintenance={"every": "1ms"})
+
+    told = installation.cli()
+    programs = installation.cli("--json")
+
+    assert told.code == 0
+    assert "✓ succeeded  provider" in told.out
+    assert "maintenance was due" in told.out
+    assert "The one dataset delivered as it should." in told.out
+    check_run(programs.json["run"])
+    assert programs.json["status"]["datasets"][0]["status"] == "succeeded"
+    assert len(installation.events("maintenance.finished")) == 2
+
+
+def test_a_fresh_state_is_not_overdue(installation: Installation) -> None:
+    """Maintenance comes `maintenance.every` after the first event, not with it."""
+    installation.configure(FINE)
+
+    installation.cli()
+
+    assert installation.events("maintenance.finished") == []
+
+
+# Lazy imports
+
+_LIST_MODULES = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+sys.path.insert(0, sys.argv[0].rpartition("/")[0])
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+except SystemExit:
+    pass
+sys.stderr.write("\\nMODULES " + " ".join({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def modules_after(*command: str) -> set[str]:
+    """Top-level modules that a command imports."""
+    done = subprocess.run(
+        [sys.executable, "-c", _LIST_MODULES, *command[1:]],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stderr.rpartition("MODULES ")[2].split())
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`--help` answers in a quarter of a second because it loads nothing that works."""
+    loaded = modules_after(sys.executable, str(PROGRAM), "--help")
+
+    assert not loaded & {"pandas", "pyarrow", "streamlit", "httpx", "rich", "numpy", "pydantic", "sqlite3", "yaml"}
+
+
+def test_a_run_of_one_csv_imports_nothing_that_it_does_not_need(installation: Installation) -> None:
+    """pyarrow without pandas; no HTTP client, no retry library, no structlog, no dashboard."""
+    (installation.folder / "exact.csv").write_text(EXACT_CSV)
+    installation.configure(EXACT)
+
+    loaded = modules_after(*installation.command("run", "--json"))
+
+    heavy = {"pandas", "sklearn", "scipy", "streamlit", "plotly", "httpx", "tenacity", "structlog", "rich", "psutil"}
+    assert "pyarrow" in loaded
+    assert not loaded & heavy
+
+
+def test_the_environment_finds_configuration_and_state(ran: Installation) -> None:
+    """`ORCHESTRATOR_CONFIG` and `ORCHESTRATOR_APP__STATE_DIR` stand in for the two options."""
+    env = {"ORCHESTRATOR_CONFIG": str(ran.config), "ORCHESTRATOR_APP__STATE_DIR": str(ran.state)}
+
+    done = execute([sys.executable, str(PROGRAM), "status", "--json"], cwd=ran.folder, env={**os.environ, **env})
+
+    assert [dataset["dataset"] for dataset in done.json["datasets"]] == ["dead", "dirty", "exact", "fine"]
