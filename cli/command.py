@@ -141,7 +141,7 @@ def told(context: Context) -> Iterator[None]:
 def exit_code(error: Exception) -> int:
     """2 for wrong usage or configuration, else 1."""
     names = {kind.__name__ for kind in type(error).__mro__}
-    return USAGE if names & {"ConfigError", "BadParameter"} else FAILED
+    return USAGE if names & {"ConfigError", "UsageError"} else FAILED
 
 
 def tell(error: Exception, *, json: bool) -> None:

@@ -10,7 +10,7 @@ from data_pipeline.dataset import Collected, DatasetRun, Origin, Provenance, Qua
 from data_pipeline.errors import BatchNotDelivered, PipelineError
 from data_pipeline.fallback import Served, from_version
 from data_pipeline.score import score
-from data_pipeline.store.gate import Verdict
+from data_pipeline.store.gate import Verdict, judge
 from data_pipeline.store.results import Written
 from data_pipeline.store.views import Version
 from data_pipeline.validate.report import Report
@@ -104,13 +104,17 @@ class Delivery:
         provenance, body = collected.provenance, last_good.body
         report = Report.from_json(body["report"]).rejudged(self._clock.now())
         quality = score(report)
+        # A copy that was good yesterday may be too old today: it is served, but not as if all were well.
+        verdict = judge(report, quality, provenance, self.dataset, has_last_good=True)
+        doubted: Status = "failed" if verdict.critical else "degraded"
         result = DatasetRun(
             dataset=self.dataset.name,
             provider=self._provider,
-            status="succeeded",
-            origin="provider",
-            accepted=True,
+            status="succeeded" if verdict.accepted and not verdict.degraded else doubted,
+            origin="provider" if verdict.accepted else "last_good",
+            accepted=verdict.accepted,
             unchanged=True,
+            reason=f"{self.dataset.name}: {verdict.reason}" if verdict.reason else None,
             rows=last_good.rows,
             quarantined=report.quarantined,
             collected_at=rfc3339(provenance.collected_at),

@@ -16,6 +16,16 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class UsageError(Exception):
+    """What was asked for cannot be understood."""
+
+    transient = False
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
 class NotAllowedError(Exception):
     """The actor's role does not reach."""
 

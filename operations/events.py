@@ -1,9 +1,11 @@
 """The log: read it, follow it, prove it whole."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from integrated_system import IntegratedSystem
-from utils.events import Event, Verification
+from operations.actor import UsageError
+from utils.events import Event, Verification, rfc3339
 
 
 def recent(
@@ -16,7 +18,12 @@ def recent(
     until: str | None = None,
     limit: int = 50,
 ) -> list[Event]:
-    """The newest matching events, oldest of them first."""
+    """The newest matching events, oldest of them first. `since` and `until` (exclusive) are RFC 3339 times.
+
+    Raises:
+        UsageError: a time that cannot be read.
+    """
+    since, until = _moment("since", since), _moment("until", until)
     found = system.events.read(
         type=type, source=source, subject=subject, since=since, until=until, limit=limit, newest_first=True
     )
@@ -43,3 +50,14 @@ def follow(
 def verify(system: IntegratedSystem, *, head: str | None = None) -> Verification:
     """Recompute the hash chain; `head` is a `SEQ:HASH` that was kept elsewhere."""
     return system.events.verify(head)
+
+
+def _moment(name: str, text: str | None) -> str | None:
+    """A time as it stands in the log, so that comparing text compares moments; a time without a zone is UTC."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--{name}: {text!r} is not a time", hint="write it as 2026-11-20T08:00:00Z") from error
+    return rfc3339(moment if moment.tzinfo else moment.replace(tzinfo=UTC))

@@ -39,6 +39,9 @@ def delivered(system: IntegratedSystem, name: str, *, last_batch: bool = False) 
         good = [part for part, _ in validation.split(batch)]
         schema = good[0].schema if good else batch.schema
         return Batch.from_batches(good, schema=schema, provenance=batch.provenance, memory_limit=limit)
+    if any(held.state == "held" for held in system.views.versions(name)):
+        hint = f"a batch is held: look at it with `show {name} --batch`"
+        raise PipelineError(f"{name}: nothing was delivered yet", hint=hint)
     raise PipelineError(f"{name}: nothing was delivered yet", hint=f"run it: `run {name}`")
 
 

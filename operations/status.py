@@ -141,7 +141,7 @@ def _dataset(
     copy_age, data_age = age(body["collected_at"], now), age(body["data_time"], now)
     promised = dataset.promise.max_age
     oldest = data_age if data_age is not None else copy_age
-    if promised is not None and state != "failed" and oldest is not None and oldest > promised:
+    if promised is not None and state != "failed" and (oldest is None or oldest > promised):
         # Nothing has to run for a promise to break: time alone does it.
         state, reason = "failed", f"promise broken: {duration(oldest)} old, promised is {duration(promised)}"
     quality = body["quality"] or {}
