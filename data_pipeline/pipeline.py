@@ -27,6 +27,7 @@ from utils.cache.cache import Cache
 from utils.clock import Clock
 from utils.logger import get_logger
 from utils.resilience.deadline import deadline
+from utils.turn import turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,12 @@ class Pipeline:
         try:
             with deadline(dataset.resilience.deadline, self._clock):
                 collected = self._collect(dataset, provider, run, current, last_good)
-                if collected.not_modified and last_good is not None:
-                    return delivery.confirmed(last_good, collected)
+            if collected.not_modified and last_good is not None:
+                return delivery.confirmed(last_good, collected)
+            with turn(collected.provenance.size):
                 batch = self._parse(dataset, collected)
-            validation = validate(batch, self.rules_of(dataset), now=run.now)
-            return self._store(delivery, batch, validation, score(validation.report), last_good, current, run)
+                validation = validate(batch, self.rules_of(dataset), now=run.now)
+                return self._store(delivery, batch, validation, score(validation.report), last_good, current, run)
         except PipelineError as error:
             return delivery.fallen_back(self._serve(dataset, last_good, current, run), error)
         except Exception as error:  # noqa: BLE001 - told with its type and logged whole; the other datasets go on

@@ -22,6 +22,7 @@ from utils.events import EventStore, NewEvent, rfc3339, uuid7
 from utils.history import History
 from utils.leases import Leases, Owner, this_process
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable
+from utils.turn import TURN
 
 RANK: dict[Status, int] = {"skipped": 0, "succeeded": 0, "degraded": 1, "failed": 2}
 """How bad a dataset's status is; a run is as bad as its worst dataset."""
@@ -316,4 +317,5 @@ class _Recorder:
         self._progress(outcome.result)
 
     def _flush(self, entries: Iterable[tuple[str, Any]]) -> None:
-        self._cache.set_many([Entry(key, value, self._ttl) for key, value in entries])
+        with TURN:
+            self._cache.set_many([Entry(key, value, self._ttl) for key, value in entries])
