@@ -129,8 +129,11 @@ class Database:
         try:
             # Three of 96 simultaneous first opens failed with "locked" at the switch to WAL; under a lock none did.
             with FileLock(path.with_suffix(".lock")):
-                # Made here, for ours alone; SQLite gives the files beside it the same mode.
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                # Made here, for ours alone; SQLite gives the files beside it the same mode. One that exists is
+                # not opened: closing any descriptor of a file drops all of this process's locks on it, those of
+                # another `Database` included, and then the next process to leave deletes the log under us.
+                with contextlib.suppress(FileExistsError):
+                    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
                 with self.read() as connection:
                     self._use_wal(connection)
                     self._migrate(connection)
