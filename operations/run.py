@@ -14,6 +14,9 @@ from operations.actor import Actor, operation
 from utils.events import NewEvent, uuid7
 from utils.logger import get_logger
 
+_detached: "list[subprocess.Popen[bytes]]" = []
+"""Children that execute queued runs, kept until they end: one that nobody asks after stays as a zombie."""
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -128,10 +131,12 @@ def queue(system: IntegratedSystem, actor: Actor, names: Sequence[str] = (), *, 
     command += ["--config", str(system.loaded.files[0])]
     folder = system.state_dir / "logs"
     folder.mkdir(mode=0o700, exist_ok=True)
+    _detached[:] = [child for child in _detached if child.poll() is None]
     with (folder / "detached.log").open("ab") as log:
-        subprocess.Popen(  # noqa: S603 - our own program with our own arguments
+        child = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
+    _detached.append(child)
     return Queued(run_id, tuple(datasets))
 
 

@@ -1,0 +1,12 @@
+"""The dashboard's start: `python integrated_system.py dashboard`, or plainly `streamlit run dashboard/app.py`."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# Streamlit puts this folder first; then `dashboard.x` would load twice, and a file here could shadow a package of ours.
+sys.path[:] = [str(ROOT), *(path for path in sys.path if path not in {str(ROOT), str(ROOT / "dashboard")})]
+
+from dashboard.shell import main  # noqa: E402 - the path comes first
+
+main()
