@@ -42,14 +42,6 @@ class QualitySettings(Section):
     minimum: Annotated[float, Field(ge=0, le=100)] = 0.0
 
 
-class SchemaSettings(Section):
-    """What happens to new, missing and changed columns."""
-
-    new: Literal["evolve"] = "evolve"
-    missing: Literal["hold"] = "hold"
-    changed: Literal["hold"] = "hold"
-
-
 class DetectSettings(Section):
     """Anomalies over the dataset's metrics. `rate`: expected false episodes per 1,000 points."""
 
@@ -92,7 +84,6 @@ class DatasetSettings(Section):
     quality: QualitySettings = QualitySettings()
     on_fail: Literal["hold", "publish"] = "hold"
     allow_empty: bool = False
-    schema_: SchemaSettings = Field(SchemaSettings(), alias="schema")
     snapshot: Path | None = None
     keep_raw: Annotated[Duration, Field(le=0)] = 0.0
     detect: DetectSettings = DetectSettings()

@@ -7,6 +7,14 @@ value was refused anyway: a row of a key that works is harmless.
 from config.errors import KeyPath
 
 KEYS: tuple[str, ...] = (
+    "app.zone",
+    "network",
+    "retention.events",
+    "retention.runs",
+    "retention.history.raw",
+    "retention.history.minute",
+    "retention.last_good",
+    "retention.raw",
     "plugins",
     "calendars",
     "monitor",
@@ -16,6 +24,7 @@ KEYS: tuple[str, ...] = (
     "api",
     "dashboard.api",
     "dashboard.auth",
+    "dashboard.language",
     "storage.options",
     "executor.address",
     "logging.loki",
@@ -24,6 +33,7 @@ KEYS: tuple[str, ...] = (
     "datasets.*.deletes",
     "datasets.*.incremental",
     "datasets.*.partition",
+    "datasets.*.schema",
     "datasets.*.schedule",
     "datasets.*.depends_on",
     "datasets.*.transform",
@@ -70,13 +80,10 @@ VALUES: dict[str, tuple[str, ...]] = {
     "defaults.resilience.rate_limit.quota": (),
     "datasets.*.write": ("append", "merge"),
     "datasets.*.keep_raw": (),
-    "datasets.*.schema.new": ("hold", "discard_row", "discard_value", "freeze"),
-    "datasets.*.schema.missing": ("evolve", "discard_row", "discard_value", "freeze"),
-    "datasets.*.schema.changed": ("evolve", "discard_row", "discard_value", "freeze"),
     "datasets.*.collect.kind": ("sql", "object_store", "python"),
     "datasets.*.collect.auth.kind": ("oauth2",),
     "datasets.*.collect.paginate.kind": ("page", "offset", "cursor"),
-    "datasets.*.parse.format": ("xml", "excel", "arrow", "prometheus"),
+    "datasets.*.parse.format": ("xml", "excel", "prometheus"),
 }
 
 HINT = "Remove it: this version would not act on it."

@@ -1,6 +1,5 @@
 """The house: one model a section for everything but providers and datasets."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -37,13 +36,6 @@ def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
-def _host_port(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
-        raise Fault(f"expected `host:port`, got {shown(value)}")
-    return value
-
-
 def _local_url(value: str) -> str:
     if "://" in value and not value.startswith("file://"):
         raise Fault(f"expected a folder or a `file://` URL, got {shown(value)}")
@@ -60,7 +52,6 @@ class AppSettings(Section):
 
     name: str = Field("my-data", min_length=1)
     state_dir: Path = Path("state")
-    zone: Zone = "UTC"
     memory_limit: Size = 1_000_000_000
     durability: Literal["process", "power"] = "process"
 
@@ -93,10 +84,8 @@ class ExecutorSettings(Section):
 
 
 class HistoryRetention(Section):
-    """How long metric points are kept, by their grain. Seconds."""
+    """How long metric points are kept. Seconds."""
 
-    raw: Duration = 86_400.0
-    minute: Duration = 14 * 86_400.0
     hour: Duration = 400 * 86_400.0
 
 
@@ -105,13 +94,6 @@ class VersionRetention(Section):
 
     count: Count = 10
     age: Duration = 30 * 86_400.0
-
-
-class RawRetention(Section):
-    """What was sent, kept for replay: seconds and bytes."""
-
-    age: Duration = 7 * 86_400.0
-    size: Size = 1_000_000_000
 
 
 class QuarantineRetention(Section):
@@ -131,12 +113,8 @@ class LogRetention(Section):
 class RetentionSettings(Section):
     """How long everything is kept. Seconds."""
 
-    events: Duration = 90 * 86_400.0
-    runs: Duration = 90 * 86_400.0
     history: HistoryRetention = HistoryRetention()
     versions: VersionRetention = VersionRetention()
-    last_good: Duration = 30 * 86_400.0
-    raw: RawRetention = RawRetention()
     quarantine: QuarantineRetention = QuarantineRetention()
     logs: LogRetention = LogRetention()
 
@@ -156,15 +134,8 @@ class LoggingSettings(Section):
     redact: tuple[str, ...] = ()
 
 
-class NetworkSettings(Section):
-    """`host:port` pairs that tell whether our own network is there."""
-
-    canaries: tuple[Annotated[str, AfterValidator(_host_port)], ...] = ()
-
-
 class DashboardSettings(Section):
     """Where the page is served."""
 
     host: str = Field("127.0.0.1", min_length=1)
     port: Port = 8501
-    language: str = Field("auto", min_length=1)

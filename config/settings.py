@@ -13,7 +13,6 @@ from config.datasets import (
     DetectSettings,
     PromiseSettings,
     QualitySettings,
-    SchemaSettings,
 )
 from config.errors import ConfigError, Fault, Faults, Problem, shown
 from config.kinds import LIMITED_KINDS
@@ -36,7 +35,6 @@ from config.sections import (
     ExecutorSettings,
     LoggingSettings,
     MaintenanceSettings,
-    NetworkSettings,
     RetentionSettings,
     StorageSettings,
 )
@@ -56,7 +54,6 @@ __all__ = [
     "ExecutorSettings",
     "LoggingSettings",
     "MaintenanceSettings",
-    "NetworkSettings",
     "PromiseSettings",
     "ProviderResilience",
     "ProviderSettings",
@@ -64,7 +61,6 @@ __all__ = [
     "RateLimitSettings",
     "RetentionSettings",
     "RetrySettings",
-    "SchemaSettings",
     "Settings",
     "StorageSettings",
     "TimeoutSettings",
@@ -91,7 +87,6 @@ class Settings(Section):
     retention: RetentionSettings = RetentionSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     logging: LoggingSettings = LoggingSettings()
-    network: NetworkSettings = NetworkSettings()
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     defaults: DefaultSettings = DefaultSettings()
     datasets: tuple[DatasetSettings, ...] = ()

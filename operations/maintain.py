@@ -169,14 +169,21 @@ def _versions(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Step:
 
 
 def _quarantine(system: IntegratedSystem, dry_run: bool) -> Step:
+    """Drop quarantined rows past their age, then the oldest beyond the size."""
     keep = system.settings.retention.quarantine
     oldest = _before(system, keep.age)
-    count = freed = 0
-    for entry in system.views.quarantined():
-        if entry["time"] < oldest and system.storage.exists(entry["path"]):
-            count, freed = count + 1, freed + system.storage.size(entry["path"])
-            if not dry_run:
-                system.storage.delete(entry["path"])
+    count = freed = kept = 0
+    for entry in system.views.quarantined():  # newest first
+        path = entry["path"]
+        if not system.storage.exists(path):
+            continue
+        size = system.storage.size(path)
+        if entry["time"] >= oldest and kept + size <= keep.size:
+            kept += size
+            continue
+        count, freed = count + 1, freed + size
+        if not dry_run:
+            system.storage.delete(path)
     return Step("quarantine", count, freed, "quarantined rows past their retention removed")
 
 

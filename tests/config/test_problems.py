@@ -18,7 +18,7 @@ from tests.config.conftest import House, Write
 def test_documented_defaults_of_unbuilt_features_are_accepted(house: House) -> None:
     """What asks for nothing new is no error."""
     house_text = 'database: {url: ""}\ncache: {url: ""}\nexecutor: {kind: local, workers: 8}\n'
-    keys = "write: replace, keep_raw: 0d, schema: {new: evolve, missing: hold, changed: hold}"
+    keys = "write: replace, keep_raw: 0d"
 
     loaded = house.load(house_text + f"datasets: [{{name: a, collect: {{kind: simulated}}, {keys}}}]")
 

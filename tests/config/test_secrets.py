@@ -129,7 +129,7 @@ def test_masked_shows_every_section_with_its_defaults(house: House) -> None:
     assert shown["cache"] == {"url": "", "ttl": "15m", "size_limit": "2GB"}
     assert shown["datasets"][0]["rules"] == [{"not_null": ["id"]}]
     assert shown["datasets"][0]["resilience"]["deadline"] == "2m"
-    assert shown["datasets"][0]["schema"] == {"new": "evolve", "missing": "hold", "changed": "hold"}
+    assert shown["datasets"][0]["quality"] == {"minimum": 0.0}
     assert shown["app"]["state_dir"] == str(Path(house.folder) / "state")
 
 
