@@ -199,9 +199,10 @@ class IntegratedSystem:
     def collector(self) -> "ResilientCollector":
         from config.kinds import collector
         from data_pipeline.collect.resilient import ResilientCollector
+        from utils.database import prepare_directory
 
         folder = self.state_dir / "tmp"
-        folder.mkdir(mode=0o700, exist_ok=True)
+        prepare_directory(folder)
         return ResilientCollector(
             build=collector,
             registry=self.resilience,

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.output import OutputLost, drop_output, print_json
+
 if TYPE_CHECKING:
     from integrated_system import IntegratedSystem
 
@@ -89,6 +91,7 @@ def with_options(function: Callable[..., int | None]) -> Callable[..., None]:
         context = Context(**chosen, invoked_subcommand=typer_context.invoked_subcommand)
         with told(context):
             code = function(context, **given)
+            sys.stdout.flush()
         if code:
             raise typer.Exit(code)
 
@@ -124,15 +127,18 @@ def told(context: Context) -> Iterator[None]:
     except KeyboardInterrupt as stop:
         raise typer.Exit(128 + signal.SIGINT) from stop
     except BrokenPipeError as stop:
-        # Who read us has enough (`| head`). What is still in the buffer must go somewhere when Python flushes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()  # who read us has enough (`| head`)
         raise typer.Exit(OK) from stop
     except Exception as error:
         if context.debug:
             import traceback
 
             traceback.print_exception(error)
-        tell(error, json=context.json)
+        if isinstance(error, OSError) and error.filename is None:  # the stores name their file, and have own errors
+            drop_output()
+            tell(OutputLost(f"standard output cannot be written: {error.strerror or error}"), json=False)
+        else:
+            tell(error, json=context.json)
         raise typer.Exit(exit_code(error)) from error
     finally:
         context.close()
@@ -150,8 +156,6 @@ def tell(error: Exception, *, json: bool) -> None:
     message = str(error) if known else f"internal error: {type(error).__name__}: {error}"
     hint = getattr(error, "hint", "") or ("" if known else "run again with --debug and report what it shows")
     if json:
-        from cli.output import print_json
-
         told = {"type": type(error).__name__, "message": message, "hint": hint}
         print_json({"error": {**told, "transient": bool(getattr(error, "transient", False))}})
         return

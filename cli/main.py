@@ -8,7 +8,7 @@ from typer.exceptions import TyperException
 
 from cli import inspect_commands, maintain_commands, run_commands, serve_commands
 from cli.command import OK, USAGE, Context, UsageError, tell, with_options
-from cli.output import print_json, say
+from cli.output import prepare_streams, print_json, say
 
 app = typer.Typer(
     name="orchestrator",
@@ -62,6 +62,7 @@ def _everything(context: Context) -> int:
 
 def main() -> None:
     """Run the command line; exits with the code of the contract."""
+    prepare_streams()
     arguments = sys.argv[1:]
     if "--json" not in arguments:
         app(args=arguments)

@@ -1,11 +1,33 @@
 """How results reach the terminal: JSON, tables, marks."""
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 MARKS = {"succeeded": "✓", "degraded": "≈", "failed": "✗", "skipped": "-", "never ran": "·"}
 COLOURS = {"succeeded": "green", "degraded": "yellow", "failed": "red", "skipped": "dim", "never ran": "dim"}
+
+
+class OutputLost(Exception):
+    """What was asked for was done, but the result could not be printed."""
+
+    hint = "the work itself is done and kept; `status` shows it"
+
+
+def prepare_streams() -> None:
+    """Standard streams that take whatever we print: daemons start us without any, old terminals know only ASCII."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def drop_output() -> None:
+    """Send what is still in standard output's buffer nowhere: Python would fail to flush it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_json(value: Any) -> None:

@@ -87,7 +87,7 @@ def sentence(datasets: Sequence[DatasetStatus]) -> str:
         return "No dataset is declared yet: `config init` writes a first configuration."
     never = [dataset.dataset for dataset in datasets if dataset.status == "never ran"]
     if len(never) == len(datasets):
-        return f"Nothing has run yet: {len(datasets)} datasets wait for their first `run`."
+        return f"Nothing has run yet: {_count(datasets)} wait{'s' * (len(datasets) == 1)} for the first `run`."
     failed = [dataset for dataset in datasets if dataset.status == "failed"]
     degraded = [dataset for dataset in datasets if dataset.status == "degraded"]
     good = len(datasets) - len(failed) - len(degraded) - len(never)

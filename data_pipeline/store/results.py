@@ -5,6 +5,7 @@ way. A held batch stands beside the accepted ones under another name and is neve
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,14 @@ class Results:
         except StorageError as error:
             raise StoreError(f"{dataset}: {error}", hint=error.hint) from error
 
+    def flush(self) -> None:
+        """Bring to the disk what waits of the versions written so far; before the events that speak of them.
+
+        Raises:
+            StateError: the disk is full or cannot be written.
+        """
+        self._storage.flush()
+
     def last_good(self, current: Current | None) -> Version | None:
         """The accepted version that readers see, if its file is there."""
         if current is None or current.version is None:
@@ -75,26 +84,25 @@ class Results:
         """
         import pyarrow.parquet as pq
 
-        from utils.arrow import pa
-
-        try:
-            with self._storage.open(path) as file, pq.ParquetFile(file, pre_buffer=False) as parquet:
-                yield from parquet.iter_batches()
-        except (OSError, StorageError, pa.ArrowInvalid) as error:
-            raise StoreError(f"{path}: {error}", hint="run the dataset again with --fresh") from error
+        with (
+            _readable(path),
+            self._storage.open(path) as file,
+            pq.ParquetFile(file, pre_buffer=False) as parquet,
+        ):
+            yield from parquet.iter_batches()
 
     def schema(self, path: str) -> "pa.Schema":
         """The columns of a stored file."""
         import pyarrow.parquet as pq
 
-        with self._storage.open(path) as file:
+        with _readable(path), self._storage.open(path) as file:
             return pq.read_schema(file)
 
     def nbytes(self, path: str) -> int:
         """About how many bytes a stored file takes in memory."""
         import pyarrow.parquet as pq
 
-        with self._storage.open(path) as file:
+        with _readable(path), self._storage.open(path) as file:
             metadata = pq.ParquetFile(file, pre_buffer=False).metadata
             return sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
 
@@ -122,7 +130,7 @@ class Results:
             table = pa.Table.from_batches(parts, schema=parts[0].schema if parts else _visible(batch.schema))
             sink = pa.BufferOutputStream()
             pq.write_table(table, sink, **(_TINY_FILE if size <= TINY else _FILE))
-            return Written(self._storage.put_bytes(path, sink.getvalue()), table.num_rows, table)
+            return Written(self._storage.put_bytes(path, sink.getvalue(), later=True), table.num_rows, table)
         with self._storage.writer(path) as file:
             rows = _stream(batches, file)
         return Written(_stored(file), rows)
@@ -145,6 +153,17 @@ class Results:
                 if writer is not None:
                     writer.close()
         return Written(_stored(good_file), rows, bad=_stored(bad_file), quarantined=quarantined)
+
+
+@contextmanager
+def _readable(path: str) -> Iterator[None]:
+    """A file that is missing or damaged, as an error of the store."""
+    from utils.arrow import pa
+
+    try:
+        yield
+    except (OSError, StorageError, pa.ArrowInvalid) as error:
+        raise StoreError(f"{path}: {error}", hint="run the dataset again with --fresh") from error
 
 
 def _visible(schema: "pa.Schema") -> "pa.Schema":

@@ -1,7 +1,6 @@
 """What a user can get wrong: a clear message, the right exit code, nothing lost, no traceback."""
 
 import contextlib
-import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -270,11 +269,53 @@ def test_a_missing_file_is_the_datasets_failure_not_the_programs(installation: I
     assert "Traceback" not in done.err + done.out
 
 
-def test_a_standard_input_or_output_that_is_closed_is_no_crash(installation: Installation) -> None:
+@pytest.mark.parametrize("streams", ["<&- 2>&-", "<&- >&- 2>&-"], ids=["output only", "none"])
+def test_closed_standard_streams_are_no_crash(installation: Installation, streams: str) -> None:
     """cron and daemons start programs without a terminal, some without any standard stream."""
     installation.configure(FINE)
-    script = f"{' '.join(installation.command('run', '--json'))} <&- 2>&-"
+    script = f"{' '.join(installation.command('run', '--json'))} {streams}"
 
-    done = execute(["/bin/sh", "-c", script], cwd=installation.folder, env=dict(os.environ))
+    done = execute(["/bin/sh", "-c", script], cwd=installation.folder)
 
-    assert (done.code, done.json["status"]) == (0, "succeeded")
+    assert done.code == 0
+    assert installation.events("run.finished")[0]["status"] == "succeeded"
+
+
+def test_a_terminal_that_knows_only_ascii_is_no_crash(installation: Installation) -> None:
+    """Signs it cannot draw become question marks."""
+    installation.configure(FINE)
+
+    done = installation.cli("run", env={"PYTHONIOENCODING": "ascii"})
+
+    assert done.code == 0
+    assert "? succeeded" in done.out
+
+
+@pytest.mark.parametrize("words", ["run", "run --json"])
+def test_output_that_cannot_be_written_is_told(installation: Installation, words: str) -> None:
+    """A full disk behind `>`: exit 1 in words, and the run itself is kept."""
+    installation.configure(FINE)
+    script = f"{' '.join(installation.command(*words.split()))} >/dev/full"
+
+    done = execute(["/bin/sh", "-c", script], cwd=installation.folder)
+
+    assert done.code == 1
+    assert "error: standard output cannot be written: No space left on device" in done.err
+    assert "Traceback" not in done.err
+    assert installation.events("run.finished")[0]["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("name", ["logs", "cache", "tmp", "storage"])
+def test_a_file_where_a_folder_of_the_state_should_be(installation: Installation, name: str) -> None:
+    """Logs and cache are replaceable: the run goes on. What cannot do without is told in words."""
+    installation.configure(FINE)
+    installation.state.mkdir(mode=0o700)
+    (installation.state / name).write_text("mine")
+
+    done = installation.cli("run")
+
+    assert done.code == (0 if name in {"logs", "cache"} else 1)
+    assert "Traceback" not in done.out + done.err
+    assert "internal error" not in done.out + done.err
+    if done.code:
+        assert name in done.out + done.err

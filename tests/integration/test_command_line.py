@@ -157,7 +157,7 @@ def test_before_the_first_run_status_says_so(installation: Installation) -> None
 
     done = installation.cli("status")
 
-    assert (done.code, done.out.splitlines()[0]) == (0, "Nothing has run yet: 1 datasets wait for their first `run`.")
+    assert (done.code, done.out.splitlines()[0]) == (0, "Nothing has run yet: 1 dataset waits for the first `run`.")
 
 
 # Every command

@@ -294,6 +294,24 @@ def test_a_deleted_version_is_never_said_to_be_served(installation: Installation
     assert (lost.status, lost.origin, lost.rows) == ("failed", "none", 0)
 
 
+def test_a_damaged_version_is_told_and_mended_by_the_next_run(installation: Installation, server: FaultyServer) -> None:
+    """`show` says which file is damaged and what to do; doing it helps."""
+    installation.configure(people(server.url))
+    first = installation.run_one()
+    shutil.rmtree(installation.state / "cache")
+    with installation.system() as system:
+        system.storage.put_bytes(f"datasets/people/{first.version}.parquet", b"PAR1 garbage PAR1")
+
+    shown = installation.cli("show", "people", "--json")
+    server.answer = NEWER
+    mended = installation.run_one(fresh=True)
+
+    assert (shown.code, shown.json["error"]["type"]) == (1, "StoreError")
+    assert f"{first.version}.parquet" in shown.json["error"]["message"]
+    assert "--fresh" in shown.json["error"]["hint"]
+    assert (mended.status, names(installation)) == ("succeeded", ["gina", "hugo"])
+
+
 def test_news_replace_the_version_and_the_cache(installation: Installation, server: FaultyServer) -> None:
     """After new rows came, every way to read them shows the new ones."""
     after_a_good_run(installation, server, NEWER)

@@ -181,6 +181,26 @@ def test_not_modified_confirms_the_copy(installation: Installation, server: Faul
     assert fallen.data_age_s == pytest.approx(2 * HOUR, abs=5)
 
 
+@pytest.mark.parametrize(("severity", "outcome"), [("critical", "failed"), ("warning", "succeeded")])
+def test_not_modified_is_judged_by_todays_clock(
+    installation: Installation, server: FaultyServer, severity: str, outcome: str
+) -> None:
+    """A provider that confirms the same copy for a week breaks `fresh`, although not a byte has changed."""
+    clock = ManualClock()
+    server.answer = with_etag(GOOD_CSV)
+    rules = [{"fresh": {"column": "day", "within": "2d", "severity": severity}}]
+    installation.configure(people(server.url, parse={"format": "csv"}, rules=rules))
+    first = installation.run_one(clock=clock)
+    clock.advance(7 * 24 * HOUR)
+
+    run = installation.run_one(clock=clock)
+
+    assert first.status == "succeeded"
+    assert (run.status, run.rows, run.unchanged) == (outcome, GOOD_ROWS, True)
+    assert run.accepted == (outcome == "succeeded")
+    assert [(rule.rule, rule.severity) for rule in run.failed_rules] == [("fresh(day)", severity)]
+
+
 def test_a_provider_that_comes_back_is_delivered_again(installation: Installation, server: FaultyServer) -> None:
     """What went down comes up: the next good answer is news and becomes last good."""
     clock = ManualClock()
