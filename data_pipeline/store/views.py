@@ -21,14 +21,15 @@ CREATE INDEX runs_by_status ON runs (status);
 CREATE TABLE dataset_runs (
     run_id TEXT NOT NULL, dataset TEXT NOT NULL, status TEXT NOT NULL, time TEXT NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (run_id, dataset));
-CREATE INDEX dataset_runs_by_dataset ON dataset_runs (dataset, time);
+CREATE INDEX dataset_runs_by_dataset ON dataset_runs (dataset);
 CREATE TABLE datasets (
     dataset TEXT PRIMARY KEY, provider TEXT NOT NULL, run_id TEXT NOT NULL, status TEXT NOT NULL, time TEXT NOT NULL,
     runs INTEGER NOT NULL, failures INTEGER NOT NULL, fence INTEGER NOT NULL, version TEXT, collected_at TEXT,
     data_time TEXT) WITHOUT ROWID;
 CREATE TABLE versions (
     dataset TEXT NOT NULL, version TEXT NOT NULL, state TEXT NOT NULL, time TEXT NOT NULL, rows INTEGER NOT NULL,
-    size INTEGER NOT NULL, path TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (dataset, version));
+    size INTEGER NOT NULL, path TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (version, dataset));
+CREATE INDEX versions_by_dataset ON versions (dataset);
 CREATE TABLE quarantine (
     dataset TEXT NOT NULL, run_id TEXT NOT NULL, time TEXT NOT NULL, rows INTEGER NOT NULL, path TEXT NOT NULL,
     state TEXT NOT NULL, reasons TEXT NOT NULL, PRIMARY KEY (dataset, run_id));
@@ -39,8 +40,8 @@ CREATE TABLE anomalies (
     body TEXT NOT NULL);
 CREATE INDEX anomalies_by_dataset ON anomalies (dataset, seq)
 """
-# Tables with bodies keep their rows in order of arrival. WITHOUT ROWID, each dataset's new version went to a page of
-# its own among that dataset's others: twice the write-ahead log, and growing with every version kept.
+# Every table and index that a dataset run adds to grows at its end, or has entries so short that many datasets share a
+# page. Where each dataset has pages of its own, a run writes all of them, and the write-ahead log grows with the past.
 
 OUTCOMES = {
     "dataset.collected": "succeeded",
@@ -237,7 +238,7 @@ class Views:
 
     def recent(self, dataset: str, *, limit: int = 20) -> list[dict[str, Any]]:
         """A dataset's last runs, newest first."""
-        sql = "SELECT body, time FROM dataset_runs WHERE dataset = ? ORDER BY time DESC LIMIT ?"
+        sql = "SELECT body, time FROM dataset_runs WHERE dataset = ? ORDER BY rowid DESC LIMIT ?"
         return [{**orjson.loads(body), "time": time} for body, time in self._database.query(sql, (dataset, limit))]
 
     def version(self, dataset: str, version: str) -> Version | None:

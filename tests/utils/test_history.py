@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.utils import children
 from utils import events
 from utils.database import Database
-from utils.history import POINTS_IN_A_CHUNK, SCHEMA, History, point
+from utils.history import POINTS_IN_A_CHUNK, POINTS_OPEN, SCHEMA, History, point
 
 
 @pytest.fixture
@@ -62,19 +62,18 @@ def test_points_come_back_exactly(
     database.close()
 
 
-@pytest.mark.parametrize("points", [1, POINTS_IN_A_CHUNK - 1, 64, 65, 127, 128, 129, 200])
+@pytest.mark.parametrize("points", [1, 7, 8, 9, POINTS_IN_A_CHUNK - 1, 64, 65, 127, 128, 129, 200])
 def test_chunks_hold_64_points(database: Database, history: History, points: int) -> None:
-    """Each full but the last, and nothing is lost at the boundary."""
+    """Each full but the last; up to seven points wait outside; nothing is lost at a boundary."""
     _count(database, "s", points)
 
     (block,) = history.blocks(["s"], last=1000)
 
     assert block.times.tolist() == [float(n) for n in range(points)]
-    sizes = [size for (size,) in database.query("SELECT points FROM history ORDER BY chunk")]
-    assert sizes == [64] * (points // 64) + ([points % 64] if points % 64 else [])
-    assert [len(data) for (data,) in database.query("SELECT data FROM history ORDER BY chunk")] == [
-        size * 16 for size in sizes
-    ]
+    closed, waiting = points - points % POINTS_OPEN, points % POINTS_OPEN
+    sizes = [64] * (closed // 64) + ([closed % 64] if closed % 64 else [])
+    assert database.query("SELECT points, length(data) FROM history ORDER BY chunk") == [(n, n * 16) for n in sizes]
+    assert database.query("SELECT points, length(data) FROM history_open") == [(waiting, waiting * 16)]
 
 
 @pytest.mark.parametrize("last", [1, 2, 63, 64, 65, 66, 128, 129, 256, 1000])
@@ -137,10 +136,12 @@ def test_old_chunks_are_pruned_when_their_newest_point_is_old(database: Database
     """Points younger than the limit are never dropped; what was dropped is counted; appending goes on."""
     _count(database, "s", 150)
     _count(database, "t", 10)
+    _count(database, "u", 16)
 
     dropped = history.prune(130.0)
 
-    assert dropped == 64 + 64 + 10
+    assert dropped == 64 + 64 + 10 + 16
+    assert history.subjects() == ["s"]
     (block,) = history.blocks(["s", "t"], last=1000)
     assert (block.subject, block.times[0], block.times[-1]) == ("s", 128.0, 149.0)
     _append(database, "s", [(200.0, {"n": 1.0})])
