@@ -146,6 +146,9 @@ def run_progress(run: RunActivity | None, now: datetime, *, joined: bool = False
         return Progress("busy", words, finished=False, share=run.done / run.total if run.total else None)
     took = f" in {run.duration_s:.1f} s" if run.duration_s is not None else ""
     ended = ", ".join(f"{count} {state}" for state, count in run.counts.items() if count)
+    if not ended and run.total:
+        ended = f"it stopped after {run.done} of {run.total} datasets"
+        ended += f", {plain(run.error, limit=200)}" if run.error else ""
     names = f" ({listed(list(run.bad), most=6)})" if run.bad else ""
     told_end = {
         "succeeded": "succeeded",

@@ -136,8 +136,8 @@ def _tile(tile: Tile) -> None:
         with st.container(key=f"faint-source-{name}"):
             st.text(tile.source)
         with st.container(key=f"figures-{name}", horizontal=True, gap="medium"):
-            st.text(f"Copy\n{tile.copy_age}")
-            st.text(f"Data\n{tile.data_age}")
+            st.text(f"Copy age\n{tile.copy_age}")
+            st.text(f"Data age\n{tile.data_age}")
             st.text(f"Score\n{tile.score}")
         if tile.points:
             st.image(sparkline(tile.points), width="stretch", alt=tile.trend)

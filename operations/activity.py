@@ -29,6 +29,7 @@ class RunActivity:
 
     `status`: queued running succeeded degraded failed crashed cancelled interrupted; a run that says "running" while
     its process is gone is told as crashed. `bad`: its datasets that did not succeed (only of the newest run).
+    `error`: what stopped the run before its end.
     """
 
     run_id: str
@@ -43,6 +44,7 @@ class RunActivity:
     counts: dict[str, int]
     anomalies: int
     bad: tuple[str, ...] = ()
+    error: str = ""
 
     @property
     def unfinished(self) -> bool:
@@ -143,6 +145,7 @@ def _run(system: IntegratedSystem, run: "Run", *, with_bad: bool) -> RunActivity
         total=len(run.request.get("datasets", ())),
         counts=counts,
         anomalies=sum(summary.get("anomalies", {}).values()),
+        error=summary.get("error", ""),
         bad=tuple(part["dataset"] for part in parts if part["status"] in {"degraded", "failed"}),
     )
 

@@ -117,7 +117,7 @@ def test_maintenance_is_done_and_told(actions: Actions, ran: IntegratedSystem) -
             False,
         ),
         (a_run("succeeded", counts={"succeeded": 2}), "The run succeeded in 1.4 s: 2 succeeded.", True),
-        (a_run("crashed", counts={}, duration_s=None), "The run crashed.", True),
+        (a_run("crashed", counts={}, duration_s=None), "The run crashed: it stopped after 2 of 2 datasets.", True),
         (
             a_run("queued", counts={}, queued_at=(NOW - timedelta(seconds=LOST_AFTER + 1)).isoformat()),
             "No process took the run up. Why, stands in logs/detached.log of the state directory.",

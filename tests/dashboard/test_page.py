@@ -46,7 +46,7 @@ def _bring_about(state: str, config: Path, state_dir: Path) -> None:
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ("no data yet", "Nothing has run yet: 3 datasets wait for their first `run`."),
+        ("no data yet", "Nothing has run yet: 3 datasets wait"),
         ("ran", "1 of 3 datasets delivered as they should"),
         ("harmful names", HARM),
         ("broken configuration", "datasetz"),
