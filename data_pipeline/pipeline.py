@@ -82,6 +82,10 @@ class Pipeline:
             )
             return delivery.fallen_back(self._serve(dataset, last_good, current, run), told)
 
+    def flush(self) -> None:
+        """Bring to the disk what waits of the versions; to be called before the events of an outcome are written."""
+        self._results.flush()
+
     def _serve(
         self, dataset: Any, last_good: Version | None, current: Current | None, run: RunContext
     ) -> Served | None:

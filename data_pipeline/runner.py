@@ -143,7 +143,7 @@ class Runner:
     def _run_all(
         self, datasets: Sequence[Any], context: RunContext, workers: int, progress: Progress
     ) -> list[DatasetRun]:
-        recorder = _Recorder(self._events, self._cache, self._cache_ttl, progress)
+        recorder = _Recorder(self._events, self._cache, self._cache_ttl, progress, self._pipeline.flush)
         ordered = sorted(datasets, key=lambda dataset: -dataset.priority)
         executor = self._executor or ThreadPoolExecutor(workers, thread_name_prefix="worker")
         try:
@@ -248,15 +248,11 @@ class LeaseLostError(StateError):
     """Another process was given this dataset meanwhile; what it brings is newer than what we bring."""
 
 
-def _fenced(dataset: str, fence: int) -> Callable[[sqlite3.Connection], None]:
+def _refuse_if_lost(connection: sqlite3.Connection, dataset: str, fence: int) -> None:
     """Refuses, inside the transaction, what comes under an older fencing number than the dataset has seen."""
-
-    def check(connection: sqlite3.Connection) -> None:
-        row = connection.execute("SELECT fence FROM datasets WHERE dataset = ?", (dataset,)).fetchone()
-        if row is not None and row[0] > fence:
-            raise LeaseLostError(f"{dataset}: lease {fence} was taken over by {row[0]}")
-
-    return check
+    row = connection.execute("SELECT fence FROM datasets WHERE dataset = ?", (dataset,)).fetchone()
+    if row is not None and row[0] > fence:
+        raise LeaseLostError(f"{dataset}: lease {fence} was taken over by {row[0]}")
 
 
 class _Recorder:
@@ -267,8 +263,11 @@ class _Recorder:
 
     CACHED_AT_ONCE = 200
 
-    def __init__(self, events: EventStore, cache: Cache, ttl: float, progress: Progress) -> None:
+    def __init__(
+        self, events: EventStore, cache: Cache, ttl: float, progress: Progress, flush: Callable[[], None]
+    ) -> None:
         self._events = events
+        self._flush_versions = flush
         self._cache = cache
         self._ttl = ttl
         self._progress = progress
@@ -286,10 +285,20 @@ class _Recorder:
         future = self._events.append(
             outcome.events,
             statements=outcome.statements,
-            guard=_fenced(outcome.result.dataset, fence) if fence else None,
+            guard=self._guarding(outcome.result.dataset, fence),
         )
         future.add_done_callback(lambda done: self._acknowledged(done, outcome, data["run_id"]))
         self._pending.append(future)
+
+    def _guarding(self, dataset: str, fence: int) -> Callable[[sqlite3.Connection], None]:
+        """The versions of a whole commit reach the disk before it; and the lease must still be ours."""
+
+        def check(connection: sqlite3.Connection) -> None:
+            self._flush_versions()
+            if fence:
+                _refuse_if_lost(connection, dataset, fence)
+
+        return check
 
     def finish(self) -> list[DatasetRun]:
         """Wait until all is committed; raises what kept an outcome from being written."""

@@ -67,7 +67,7 @@ def uuid7s(count: int, now: float) -> Iterator[str]:
 
 def rfc3339(moment: datetime) -> str:
     """A moment in UTC with microseconds and `Z`, of fixed width, so that text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"  # strftime: 9 microseconds, this: 1
 
 
 class ConcurrencyError(StateError):

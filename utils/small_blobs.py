@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from utils.database import Database, explain
+from utils.database import Database, explain, roll_back
 
 SCHEMA = """
 CREATE TABLE blobs (
@@ -24,6 +24,7 @@ class SmallBlobs:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._guard = threading.Lock()
+        self._waiting: dict[str, tuple[str, bytes | memoryview, int, float]] = {}
 
     @cached_property
     def _database(self) -> Database:
@@ -40,6 +41,30 @@ class SmallBlobs:
             # Threads queue here: SQLite would make them sleep and look again.
             with self._guard:
                 self._writing.execute("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?)", row)
+        except sqlite3.Error as error:
+            raise explain(error, self._path) from error
+
+    def put_later(self, name: str, data: bytes | memoryview, modified: float) -> None:
+        """Write with the next `flush`: many blobs in one transaction, for who flushes before a blob is spoken of."""
+        with self._guard:
+            self._waiting[name] = (name, data, len(data), modified)
+
+    def flush(self) -> None:
+        """Write what waits; whatever reads here does it by itself."""
+        if not self._waiting:
+            return
+        try:
+            with self._guard:
+                self._writing.execute("BEGIN IMMEDIATE")
+                try:
+                    self._writing.executemany(
+                        "INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?)", self._waiting.values()
+                    )
+                    self._writing.execute("COMMIT")
+                except BaseException:
+                    roll_back(self._writing)
+                    raise
+                self._waiting.clear()
         except sqlite3.Error as error:
             raise explain(error, self._path) from error
 
@@ -78,4 +103,5 @@ class SmallBlobs:
 
     def _exists(self) -> bool:
         """Whether there is anything to read: looking must not make a file."""
+        self.flush()
         return "_database" in self.__dict__ or self._path.exists()

@@ -150,15 +150,17 @@ class Storage:
         self._pack_below = pack_below
         self._small = SmallBlobs(Path(self._root, _SMALL))
 
-    def put_bytes(self, path: str, data: bytes | memoryview, *, durable: bool = False) -> Stored:
+    def put_bytes(self, path: str, data: bytes | memoryview, *, durable: bool = False, later: bool = False) -> Stored:
         """Write a blob, replacing what was there.
 
         Args:
             durable: Also survive a power cut (flushes file and folder: milliseconds instead of microseconds).
+            later: A small blob may wait for `flush`, which the caller does before anybody hears of the blob; other
+                processes do not see it until then, and a kill before it leaves nothing.
         """
         target = self._full(path)
         if len(data) < self._pack_below and not durable:
-            return self._pack(path, target, data)
+            return self._pack(path, target, data, self._small.put_later if later else self._small.put)
         try:
             temporary, fd = self._create(target)
             try:
@@ -298,9 +300,23 @@ class Storage:
         """Close what small blobs are kept in."""
         self._small.close()
 
-    def _pack(self, path: str, target: str, data: bytes | memoryview) -> Stored:
+    def flush(self) -> None:
+        """Write the small blobs that wait.
+
+        Raises:
+            StateError: the disk is full or cannot be written; they wait on.
+        """
+        self._small.flush()
+
+    def _pack(
+        self,
+        path: str,
+        target: str,
+        data: bytes | memoryview,
+        put: Callable[[str, bytes | memoryview, float], None],
+    ) -> Stored:
         with _told(path):
-            self._small.put(path, data, self._clock.time())
+            put(path, data, self._clock.time())
         with suppress(OSError):
             os.remove(target)  # noqa: PTH107 - one name, one blob: the larger one it replaces, if any
         return Stored(path, len(data), hashlib.sha256(data).hexdigest())
