@@ -93,7 +93,7 @@ def maintain(
         ("temporary", lambda: _temporary(system, dry_run)),
         ("cache", lambda: _cache(system, dry_run)),
         ("versions", lambda: _versions(system, dry_run, gone)),
-        ("quarantine", lambda: _quarantine(system, dry_run)),
+        ("quarantine", lambda: _quarantine(system, dry_run, gone)),
         ("history", lambda: _history(system, dry_run)),
         ("database", lambda: _database(system, dry_run)),
         ("health", lambda: _health(system)),
@@ -112,7 +112,7 @@ def maintain(
             done.append(step())
     result = Maintenance(dry_run, tuple(done), tuple(left))
     if not dry_run:
-        data = {"actor": actor.name, "versions": gone, **result.to_json()}
+        data = {"actor": actor.name, "removed": gone, **result.to_json()}
         system.events.append([NewEvent("maintenance.finished", "maintenance", data, source="operations")]).result()
     return result
 
@@ -168,7 +168,7 @@ def _versions(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Step:
     return Step("versions", count, freed, "old versions removed")
 
 
-def _quarantine(system: IntegratedSystem, dry_run: bool) -> Step:
+def _quarantine(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Step:
     """Drop quarantined rows past their age, then the oldest beyond the size."""
     keep = system.settings.retention.quarantine
     oldest = _before(system, keep.age)
@@ -182,6 +182,7 @@ def _quarantine(system: IntegratedSystem, dry_run: bool) -> Step:
             kept += size
             continue
         count, freed = count + 1, freed + size
+        gone.append(path)
         if not dry_run:
             system.storage.delete(path)
     return Step("quarantine", count, freed, "quarantined rows past their retention removed")

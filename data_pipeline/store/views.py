@@ -123,7 +123,9 @@ def _anomaly(event: Event) -> Iterable[Statement]:
 
 
 def _maintained(event: Event) -> Iterable[Statement]:
-    return [("DELETE FROM versions WHERE path = ?", (path,)) for path in event.data.get("versions", [])]
+    removed = [(path,) for path in event.data.get("removed", [])]
+    versions = [("DELETE FROM versions WHERE path = ?", path) for path in removed]
+    return [*versions, *(("DELETE FROM quarantine WHERE path = ?", path) for path in removed)]
 
 
 def _run_queued(event: Event) -> Iterable[Statement]:

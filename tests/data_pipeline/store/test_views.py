@@ -157,7 +157,7 @@ def test_versions_are_listed_newest_first_and_go_when_maintenance_removed_them(l
     log.add("batch.accepted", "air", **_version("r3"))
     held = log.views.version("fx", "r2")
     log.add("batch.accepted", "fx", **_version("r2"))
-    log.add("maintenance.finished", "maintenance", versions=["datasets/r1.parquet"])
+    log.add("maintenance.finished", "maintenance", removed=["datasets/r1.parquet"])
 
     assert held is not None
     assert (held.state, held.body["reason"]) == ("held", "too few rows")
@@ -167,6 +167,16 @@ def test_versions_are_listed_newest_first_and_go_when_maintenance_removed_them(l
     ]
     assert [v.version for v in log.views.versions("fx")] == ["r2"]
     assert log.views.version("fx", "r1") is None
+
+
+def test_quarantine_that_maintenance_removed_is_listed_no_more(log: Log) -> None:
+    """What is gone from storage is gone from the list."""
+    log.add("rows.quarantined", "fx", run_id="r1", rows=2, path="quarantine/fx/r1.parquet", reasons={"not_null(a)": 2})
+    log.add("rows.quarantined", "fx", run_id="r2", rows=1, path="quarantine/fx/r2.parquet", reasons={"not_null(a)": 1})
+
+    log.add("maintenance.finished", "maintenance", removed=["quarantine/fx/r1.parquet"])
+
+    assert [entry["run_id"] for entry in log.views.quarantined("fx")] == ["r2"]
 
 
 def test_quarantine_breakers_and_anomalies_are_seen(log: Log) -> None:
@@ -244,7 +254,7 @@ HISTORY = st.lists(
         _event(
             st.just("maintenance.finished"),
             st.just("maintenance"),
-            _data(versions=st.lists(RUNS.map("datasets/{}".format))),
+            _data(removed=st.lists(RUNS.map("datasets/{}".format))),
         ),
         _event(st.just("run.queued"), RUNS, _data(actor=NAMES, datasets=st.lists(NAMES))),
         _event(st.just("run.started"), RUNS, _data(actor=NAMES, owner=NAMES, fresh=st.booleans())),
