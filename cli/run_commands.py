@@ -68,7 +68,7 @@ def run_all(
     elif context.json:
         print_json(result.to_json())
     else:
-        _print(result)
+        _print(result, system)
     if stopped:
         _leave(context, 128 + stopped[0])
     _maintain_if_overdue(context)
@@ -88,7 +88,12 @@ def _dry_run(context: Context, datasets: list[str], fresh: bool) -> int:
     return OK
 
 
-def _print(result: "PipelineRun") -> None:
+MOST_ADVICE = 3
+"""Lines of advice a dataset; the first ones are about the worst rules."""
+
+
+def _print(result: "PipelineRun", system: Any) -> None:
+    from operations.advice import advice
     from operations.words import duration
 
     rows = []
@@ -114,6 +119,9 @@ def _print(result: "PipelineRun") -> None:
         if run.reason and run.status != "skipped":
             say(run.reason if run.reason.startswith(f"{run.dataset}: ") else f"{run.dataset}: {run.reason}")
     for run in result.datasets:
+        if run.failed_rules:
+            for line in advice(system, run.dataset)[:MOST_ADVICE]:
+                say(f"{run.dataset}: {line}")
         if run.quarantined:
             say(f"{run.dataset}: {run.quarantined:,} rows quarantined, see `quarantine show {run.dataset}`")
         if run.anomalies:

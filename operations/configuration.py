@@ -1,5 +1,6 @@
 """The configuration: check it, see it, start one."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,14 +33,13 @@ def check(system: IntegratedSystem) -> Checked:
 
 
 def shown(system: IntegratedSystem) -> dict[str, Any]:
-    """The effective configuration as nested values and as flat rows with their origin; secrets masked."""
+    """The effective configuration as flat rows, each with where its value came from; secrets masked."""
+    from config.errors import key_text
     from config.loading import masked
 
-    values = masked(system.loaded)
     origins = system.loaded.origins
-    rows = [
-        {"key": key, "value": str(value), "origin": origins.get(key, "default")} for key, value in _flat(values, "")
-    ]
+    flat = [(key_text(path), value) for path, value in _flat(masked(system.loaded), ())]
+    rows = [{"key": key, "value": str(value), "origin": origins.get(key, "default")} for key, value in flat]
     return {"files": [str(file) for file in system.loaded.files], "values": rows}
 
 
@@ -61,12 +61,14 @@ def init(path: Path) -> Path:
     return path.absolute()
 
 
-def _flat(value: Any, key: str) -> list[tuple[str, Any]]:
+def _flat(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Every value with its key path; a list of named things goes by their names, as in messages."""
     if isinstance(value, dict) and value:
-        return [entry for name, inner in value.items() for entry in _flat(inner, f"{key}.{name}" if key else str(name))]
-    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        named = (
-            item.get("name", position) if isinstance(item, dict) else position for position, item in enumerate(value)
-        )
-        return [entry for name, inner in zip(named, value, strict=True) for entry in _flat(inner, f"{key}[{name}]")]
-    return [(key, value)]
+        for name, inner in value.items():
+            yield from _flat(inner, (*path, name))
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        for position, item in enumerate(value):
+            name = item.get("name") if isinstance(item, dict) else None
+            yield from _flat(item, (*path, name if isinstance(name, str) else position))
+    else:
+        yield path, value

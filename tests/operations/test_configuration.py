@@ -1,0 +1,30 @@
+"""What `config show` says of each value."""
+
+from pathlib import Path
+
+from integrated_system import IntegratedSystem
+from operations.configuration import shown
+
+TEXT = """
+app: {name: mine}
+datasets:
+  - name: fx
+    collect: {kind: simulated, rows: 5}
+    rules: [{not_null: [id]}]
+"""
+
+
+def test_every_value_says_where_it_comes_from(tmp_path: Path):
+    """File and line for what is written, also inside a dataset; `default` for the rest; variables by name."""
+    file = tmp_path / "my.yaml"
+    file.write_text(TEXT)
+    system = IntegratedSystem(file, state_dir=tmp_path / "state", environ={"ORCHESTRATOR_CACHE__TTL": "1m"})
+
+    rows = {row["key"]: row for row in shown(system)["values"]}
+
+    assert rows["app.name"] == {"key": "app.name", "value": "mine", "origin": f"{file}:2"}
+    assert rows["datasets.fx.collect.rows"]["origin"] == f"{file}:5"
+    assert rows["datasets.fx.rules[0].not_null"]["origin"] == f"{file}:6"
+    assert rows["datasets.fx.on_fail"]["origin"] == "default"
+    assert rows["cache.ttl"]["value"] == "1m"
+    assert "ORCHESTRATOR_CACHE__TTL" in rows["cache.ttl"]["origin"]
