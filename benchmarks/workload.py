@@ -24,6 +24,8 @@ CSV_RULES: list[dict[str, Any]] = [
 ]
 EVERY_S = 300.0
 """Seconds between two points of the history that is made up."""
+NOISE = 0.05
+"""How far its values stray: one standard deviation, as a share of what a run really measures."""
 
 
 def noop_configuration(folder: Path, datasets: int) -> Path:
@@ -57,11 +59,11 @@ def lived_in(configuration: Path, state: Path, *, points: int) -> None:
     costs more than to find that it is unchanged, and detects over all the history on top.
     """
     sys.path.insert(0, str(ROOT))
-    from data_pipeline.delivery import METRICS
     from integrated_system import IntegratedSystem
     from utils.history import point
 
     dice = random.Random(7)
+    usual = _usual(configuration, state.with_name(f"{state.name}-usual"))
     with IntegratedSystem(configuration, state_dir=state, environ={}) as system:
         now = system.clock.time()
         waiting = []
@@ -70,13 +72,26 @@ def lived_in(configuration: Path, state: Path, *, points: int) -> None:
                 point(
                     dataset.name,
                     now - EVERY_S * (points - number),
-                    {name: dice.gauss(100.0, 5.0) for name in METRICS},
+                    {name: dice.gauss(value, abs(value) * NOISE) for name, value in usual.items()},
                 )
                 for number in range(points)
             ]
             waiting.append(system.events.append([], statements=statements))
         for future in waiting:
             future.result()
+
+
+def _usual(configuration: Path, state: Path) -> dict[str, float]:
+    """What a run really measures of a dataset: a history of other values would make every point an anomaly."""
+    from integrated_system import IntegratedSystem
+    from operations.actor import Actor
+    from operations.run import run
+
+    with IntegratedSystem(configuration, state_dir=state, environ={}) as system:
+        name = system.settings.datasets[0].name
+        run(system, Actor("benchmark"), [name], fresh=True)
+        (block,) = system.history.blocks([name])
+    return dict(zip(block.metrics, map(float, block.values[-1]), strict=True))
 
 
 def all_delivered(datasets: int, output: str) -> None:

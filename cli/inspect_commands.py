@@ -49,7 +49,7 @@ def show_status(context: Context) -> int:
         return OK
     say(found.sentence)
     say()
-    shown = found.datasets[: MOST_LINES - 8]
+    shown = found.datasets[: MOST_LINES - 11]
     table(
         ("dataset", "status", "origin", "rows", "score", "copy age", "data age"),
         [
@@ -67,7 +67,10 @@ def show_status(context: Context) -> int:
         right=("rows", "score", "copy age", "data age"),
     )
     if len(found.datasets) > len(shown):
-        say(f"… and {len(found.datasets) - len(shown)} more, all {found.datasets[-1].status} or better (see --json)")
+        rest = found.datasets[len(shown) :]
+        say(f"… and {len(rest)} more, all {rest[0].status} or better (see --json)")
+    for d in [d for d in shown if d.status in {"failed", "degraded"} and d.reason][:3]:
+        say(str(d.reason) if str(d.reason).startswith(f"{d.dataset}: ") else f"{d.dataset}: {d.reason}")
     for provider, breaker in list(found.breakers.items())[:3]:
         say(f"circuit of {provider} is {breaker['state'].replace('_', ' ')}: {breaker['reason']}")
     if found.last_run:

@@ -105,7 +105,9 @@ def sentence(datasets: Sequence[DatasetStatus]) -> str:
             if len(datasets) == 1
             else f"All {len(datasets)} datasets delivered as they should."
         )
-    return f"{whole}; {', '.join(parts)}."
+    # Whether to get up: a degraded dataset still serves its readers within what it promised, a failed one does not.
+    waits = " Nothing failed: it can wait." if degraded and not failed else ""
+    return f"{whole}; {', '.join(parts)}.{waits}"
 
 
 def _count(datasets: Sequence[DatasetStatus]) -> str:

@@ -36,16 +36,22 @@ CASES = {
         [GOOD, OLD, OLDER],
         (
             "1 of 3 datasets delivered as they should; "
-            "2 datasets degraded (old, older: last good of 19 Nov 2026 08:00 UTC)."
+            "2 datasets degraded (old, older: last good of 19 Nov 2026 08:00 UTC). Nothing failed: it can wait."
         ),
     ),
     "a snapshot": (
         [dataset("s", "degraded", "snapshot")],
-        "0 of 1 datasets delivered as they should; 1 dataset degraded (s: shipped snapshot).",
+        (
+            "0 of 1 datasets delivered as they should; 1 dataset degraded (s: shipped snapshot). "
+            "Nothing failed: it can wait."
+        ),
     ),
     "published with doubts": (
         [dataset("d", "degraded")],
-        "0 of 1 datasets delivered as they should; 1 dataset degraded (d: delivered with doubts).",
+        (
+            "0 of 1 datasets delivered as they should; 1 dataset degraded (d: delivered with doubts). "
+            "Nothing failed: it can wait."
+        ),
     ),
     "failed comes before degraded, never ran last": (
         [dataset("n", "never ran"), dataset("s", "degraded", "snapshot"), dataset("f", "failed")],
