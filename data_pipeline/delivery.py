@@ -1,6 +1,6 @@
 """What came of one dataset's turn, in the words and events of the contract: one method for each way it can end."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -44,12 +44,16 @@ EVENT_OF: Mapping[Status, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A dataset run and what is to be written with it: events and metric points together, then the cache."""
+    """A dataset run and what is to be written with it: events and metric points together, then the cache.
+
+    `otherwise`: what came of it if the version it speaks of does not reach the disk; None: it speaks of none.
+    """
 
     result: DatasetRun
     events: tuple[NewEvent, ...]
     statements: tuple[Statement, ...] = ()
     cache: tuple[CacheEntry, ...] = ()
+    otherwise: "Callable[[PipelineError], Outcome] | None" = None
 
 
 class Delivery:

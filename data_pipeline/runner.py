@@ -13,6 +13,7 @@ from typing import Any
 from data_pipeline.dataset import DatasetRun, Status
 from data_pipeline.delivery import Outcome, skipped
 from data_pipeline.detect.datasets import detect_datasets
+from data_pipeline.errors import StoreError
 from data_pipeline.pipeline import Pipeline, RunContext
 from data_pipeline.store.views import Views
 from utils.cache.cache import Cache, Entry
@@ -244,6 +245,10 @@ def _claimable(run_id: str) -> Callable[[sqlite3.Connection], None]:
     return check
 
 
+class VersionNotWrittenError(StateError):
+    """The version that an outcome speaks of did not reach the disk."""
+
+
 class LeaseLostError(StateError):
     """Another process was given this dataset meanwhile; what it brings is newer than what we bring."""
 
@@ -281,38 +286,41 @@ class _Recorder:
         if self._finished:
             return  # the run was interrupted and is closed; nobody was told that this one is done
         data = outcome.events[-1].data
-        fence = data.get("fence", 0)
-        future = self._events.append(
-            outcome.events,
-            statements=outcome.statements,
-            guard=self._guarding(outcome.result.dataset, fence),
-        )
+        guard = self._guarding(outcome, data.get("fence", 0))
+        future = self._events.append(outcome.events, statements=outcome.statements, guard=guard)
         future.add_done_callback(lambda done: self._acknowledged(done, outcome, data["run_id"]))
         self._pending.append(future)
 
-    def _guarding(self, dataset: str, fence: int) -> Callable[[sqlite3.Connection], None]:
+    def _guarding(self, outcome: Outcome, fence: int) -> Callable[[sqlite3.Connection], None]:
         """The versions of a whole commit reach the disk before it; and the lease must still be ours."""
 
         def check(connection: sqlite3.Connection) -> None:
-            self._flush_versions()
             if fence:
-                _refuse_if_lost(connection, dataset, fence)
+                _refuse_if_lost(connection, outcome.result.dataset, fence)
+            if outcome.otherwise is not None:
+                try:
+                    self._flush_versions()
+                except (StateError, OSError) as error:
+                    raise VersionNotWrittenError(str(error), hint=getattr(error, "hint", "")) from error
 
         return check
 
     def finish(self) -> list[DatasetRun]:
         """Wait until all is committed; raises what kept an outcome from being written."""
-        for future in self._pending:  # grows while we wait when a lost lease is recorded as skipped
-            if not isinstance(error := future.exception(), LeaseLostError) and error is not None:
+        for future in self._pending:  # grows while we wait when another outcome is recorded in the place of one
+            error = future.exception()
+            if error is not None and not isinstance(error, LeaseLostError | VersionNotWrittenError):
                 raise error
         self._finished = True
         self._flush(self._cached)
         return self._results
 
     def _acknowledged(self, done: "Future[Any]", outcome: Outcome, run_id: str) -> None:
-        error = done.exception()
+        error, result = done.exception(), outcome.result
         if isinstance(error, LeaseLostError):
-            self.record(skipped(outcome.result.dataset, outcome.result.provider, run_id, str(error)))
+            self.record(skipped(result.dataset, result.provider, run_id, str(error)))
+        elif isinstance(error, VersionNotWrittenError) and outcome.otherwise is not None:
+            self.record(outcome.otherwise(StoreError(f"{result.dataset}: {error}", hint=error.hint)))
         if error is not None:
             return  # told by finish(); what is not in the log did not happen
         with self._guard:

@@ -1,4 +1,4 @@
-"""COLLECT as the line calls it: the dataset's collector, each of its requests through the provider's resilience chain."""
+"""COLLECT as the line calls it: the dataset's collector, each request through its provider's resilience chain."""
 
 from collections.abc import Callable
 from dataclasses import replace
