@@ -53,7 +53,10 @@ class Outcome:
     events: tuple[NewEvent, ...]
     statements: tuple[Statement, ...] = ()
     cache: tuple[CacheEntry, ...] = ()
-    otherwise: "Callable[[PipelineError], Outcome] | None" = None
+    otherwise: "Otherwise | None" = None
+
+
+Otherwise = Callable[[PipelineError], Outcome]
 
 
 class Delivery:
@@ -77,15 +80,15 @@ class Delivery:
         written: Written,
         *,
         unchanged: bool,
+        otherwise: Otherwise,
     ) -> Outcome:
         """The batch became what readers see."""
         result = self._from_provider(
-            batch, report, quality, status="degraded" if verdict.degraded else "succeeded", version=self._run_id
+            batch, report, quality, verdict, version=self._run_id, rows=written.rows, unchanged=unchanged
         )
-        result = replace(result, rows=written.rows, unchanged=unchanged, reason=verdict.reason or None)
         full = self._measured(batch, quality, measured, report)
         events = self._batch_events("batch.accepted", batch, report, quality, full, verdict, written)
-        return self._outcome(result, events, full, cacheable=True, table=written.table)
+        return self._outcome(result, events, full, cacheable=True, table=written.table, otherwise=otherwise)
 
     def unchanged(
         self,
@@ -98,9 +101,8 @@ class Delivery:
     ) -> Outcome:
         """The provider sent the bytes we have: confirmed, but no news and no new version."""
         result = self._from_provider(
-            batch, report, quality, status="degraded" if verdict.degraded else "succeeded", version=last_good.version
+            batch, report, quality, verdict, version=last_good.version, rows=last_good.rows, unchanged=True
         )
-        result = replace(result, rows=last_good.rows, unchanged=True, reason=verdict.reason or None)
         return self._outcome(result, [], self._measured(batch, quality, measured, report), cacheable=True)
 
     def confirmed(self, last_good: Version, collected: Collected) -> Outcome:
@@ -141,6 +143,8 @@ class Delivery:
         verdict: Verdict,
         written: Written,
         served: Served | None,
+        *,
+        otherwise: Otherwise,
     ) -> Outcome:
         """The batch waits as a candidate; readers keep what they had, if there was anything."""
         full = self._measured(batch, quality, measured, report)
@@ -158,7 +162,7 @@ class Delivery:
             quarantined=written.quarantined,
             partial=batch.provenance.partial,
         )
-        return self._outcome(result, events, full)
+        return self._outcome(result, events, full, otherwise=otherwise)
 
     def fallen_back(self, served: Served | None, error: PipelineError) -> Outcome:
         """The provider did not deliver."""
@@ -187,16 +191,27 @@ class Delivery:
         return self._outcome(result, [], None)
 
     def _from_provider(
-        self, batch: Batch, report: Report, quality: Quality, *, status: Status, version: str
+        self,
+        batch: Batch,
+        report: Report,
+        quality: Quality,
+        verdict: Verdict,
+        *,
+        version: str,
+        rows: int,
+        unchanged: bool,
     ) -> DatasetRun:
         provenance = batch.provenance
         return DatasetRun(
             dataset=self.dataset.name,
             provider=self._provider,
-            status=status,
+            status="degraded" if verdict.degraded else "succeeded",
             origin="provider",
             accepted=True,
             partial=provenance.partial,
+            unchanged=unchanged,
+            rows=rows,
+            reason=verdict.reason or None,
             quarantined=report.quarantined,
             collected_at=rfc3339(provenance.collected_at),
             data_time=_text(provenance.data_time),
@@ -233,6 +248,7 @@ class Delivery:
         *,
         cacheable: bool = False,
         table: Any = None,
+        otherwise: Otherwise | None = None,
     ) -> Outcome:
         """Ages, promise, the closing event, the metric point, the cache entry."""
         now = self._clock.now()
@@ -258,7 +274,7 @@ class Delivery:
             entries = ((f"result:{result.dataset}", {**body, "fingerprint": self.dataset.fingerprint}),)
             if table is not None:
                 entries += ((f"table:{result.dataset}", table),)
-        return Outcome(result, tuple(events), statements, entries)
+        return Outcome(result, tuple(events), statements, entries, otherwise)
 
     def _batch_events(
         self,

@@ -5,7 +5,7 @@ cache entries it returns are written by the runner, together, and only then is t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -158,13 +158,13 @@ class Pipeline:
         written = self._results.write(
             batch, validation, dataset=dataset.name, run_id=run.run_id, accepted=verdict.accepted
         )
-        if verdict.accepted:
-            outcome = delivery.accepted(batch, report, quality, measured, verdict, written, unchanged=unchanged)
-        else:
-            served = self._serve(dataset, last_good, current, run)
-            outcome = delivery.held(batch, report, quality, measured, verdict, written, served)
 
         def unwritten(error: PipelineError) -> Outcome:
             return delivery.fallen_back(self._serve(dataset, last_good, current, run), error)
 
-        return replace(outcome, otherwise=unwritten)
+        if verdict.accepted:
+            return delivery.accepted(
+                batch, report, quality, measured, verdict, written, unchanged=unchanged, otherwise=unwritten
+            )
+        served = self._serve(dataset, last_good, current, run)
+        return delivery.held(batch, report, quality, measured, verdict, written, served, otherwise=unwritten)

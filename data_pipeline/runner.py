@@ -161,15 +161,16 @@ class Runner:
 
     def _wait(self, running: "Sequence[Future[None]]") -> None:
         """Until all are done; or, once told to stop, until what is in flight had a moment to finish."""
-        left = set(running)
-        while left and not self.cancel.cancelled:
-            done, left = wait(left, timeout=0.2)
-            for future in done:
-                future.result()
-        if left:
-            for future in left:
-                future.cancel()
-            wait([future for future in left if not future.cancelled()], timeout=1.0)
+        for future in running:
+            while not future.done() and not self.cancel.cancelled:
+                wait([future], timeout=0.2)
+            if self.cancel.cancelled:
+                break
+            future.result()
+        else:
+            return
+        left = [future for future in running if not future.done() and not future.cancel()]
+        wait(left, timeout=1.0)
 
     def _one(self, dataset: Any, context: RunContext, recorder: "_Recorder") -> None:
         if self.cancel.cancelled:

@@ -55,6 +55,8 @@ def parse(
         PayloadUnreadable: a payload is not what was promised; the message says what came instead.
         MemoryLimitExceeded: a format that must be held as a whole is too large.
     """
+    if not columns and not data_time and (plain := _plain(collected, memory_limit)) is not None:
+        return plain
     options = options or ParseOptions()
     place = Zone(zone, ambiguous, nonexistent)
     typing = Columns(columns or {}, options, place)
@@ -68,6 +70,32 @@ def parse(
         error.provider = error.provider or collected.provenance.provider
         raise
     return _with_news(batch, collected, learned, typing, data_time, place)
+
+
+_NEVER_CHANGED = ("int64", "bool", "string", "timestamp[us, tz=UTC]", "decimal128")
+
+
+def _plain(collected: Collected, memory_limit: int) -> Batch | None:
+    """One record batch of a collector that typing would leave as it is; None when it has to be looked at."""
+    import numpy as np
+
+    if collected.rows is None or collected.payloads:
+        return None
+    rows = collected.rows()
+    first = next(rows, None)
+    if first is None or first.num_rows > ROWS_PER_BATCH or next(rows, None) is not None:
+        return None
+    names = first.schema.names
+    if len(set(names)) < len(names) or "" in names:
+        return None
+    for field_, column in zip(first.schema, first.columns, strict=True):
+        kind = str(field_.type)
+        if kind == "double":
+            if column.null_count or np.isnan(column.to_numpy()).any():
+                return None
+        elif not kind.startswith(_NEVER_CHANGED):
+            return None
+    return Batch.from_batches([first], schema=first.schema, provenance=collected.provenance, memory_limit=memory_limit)
 
 
 def read_payload(request: ParseRequest) -> Parsed:

@@ -31,7 +31,7 @@ _TINY_FILE: dict[str, Any] = {"compression": "snappy", "use_dictionary": False, 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written of one batch: the good rows, and the quarantined ones if any; `table`: a small batch's rows."""
+    """What was written of one batch: good rows, and quarantined ones if any; `table`: the rows worth caching."""
 
     good: Stored
     rows: int
@@ -130,7 +130,9 @@ class Results:
             table = pa.Table.from_batches(parts, schema=parts[0].schema if parts else _visible(batch.schema))
             sink = pa.BufferOutputStream()
             pq.write_table(table, sink, **(_TINY_FILE if size <= TINY else _FILE))
-            return Written(self._storage.put_bytes(path, sink.getvalue(), later=True), table.num_rows, table)
+            stored = self._storage.put_bytes(path, sink.getvalue(), later=True)
+            # A tiny version is read from storage as quickly as from the cache: one row of one database either way.
+            return Written(stored, table.num_rows, None if size <= TINY else table)
         with self._storage.writer(path) as file:
             rows = _stream(batches, file)
         return Written(_stored(file), rows)
