@@ -3,9 +3,9 @@
 import contextlib
 import sqlite3
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -145,31 +145,36 @@ class Runner:
         self, datasets: Sequence[Any], context: RunContext, workers: int, progress: Progress
     ) -> list[DatasetRun]:
         recorder = _Recorder(self._events, self._cache, self._cache_ttl, progress, self._pipeline.flush)
-        ordered = sorted(datasets, key=lambda dataset: -dataset.priority)
+        waiting = deque(sorted(datasets, key=lambda dataset: -dataset.priority))
+
+        def work() -> None:
+            # One task a worker, not one a dataset: a thousand tasks are a thousand hand-overs between threads.
+            while not self.cancel.cancelled:
+                try:
+                    dataset = waiting.popleft()
+                except IndexError:
+                    return
+                self._one(dataset, context, recorder)
+
         executor = self._executor or ThreadPoolExecutor(workers, thread_name_prefix="worker")
         try:
-            running = [executor.submit(self._one, dataset, context, recorder) for dataset in ordered]
-            self._wait(running)
+            self._wait([executor.submit(work) for _ in range(min(workers, len(datasets)))])
         finally:
             if executor is not self._executor:
                 executor.shutdown(wait=not self.cancel.cancelled, cancel_futures=True)
-        for dataset, future in zip(ordered, running, strict=True):
-            if future.cancelled() or not future.done():
+        for dataset in datasets:
+            if dataset.name not in recorder.recorded:
                 recorder.record(skipped(dataset.name, self._provider_of(dataset), context.run_id, "interrupted"))
         by_name = {result.dataset: result for result in recorder.finish()}
         return [by_name[dataset.name] for dataset in datasets if dataset.name in by_name]
 
-    def _wait(self, running: "Sequence[Future[None]]") -> None:
+    def _wait(self, working: "Sequence[Future[None]]") -> None:
         """Until all are done; or, once told to stop, until what is in flight had a moment to finish."""
-        for future in running:
-            while not future.done() and not self.cancel.cancelled:
-                wait([future], timeout=0.2)
-            if self.cancel.cancelled:
-                break
-            future.result()
-        else:
-            return
-        left = [future for future in running if not future.done() and not future.cancel()]
+        left = set(working)
+        while left and not self.cancel.cancelled:
+            done, left = wait(left, timeout=0.2, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
         wait(left, timeout=1.0)
 
     def _one(self, dataset: Any, context: RunContext, recorder: "_Recorder") -> None:
@@ -277,6 +282,7 @@ class _Recorder:
         self._cache = cache
         self._ttl = ttl
         self._progress = progress
+        self.recorded: set[str] = set()
         self._finished = False
         self._pending: list[Future[Any]] = []
         self._results: list[DatasetRun] = []
@@ -286,6 +292,7 @@ class _Recorder:
     def record(self, outcome: Outcome) -> None:
         if self._finished:
             return  # the run was interrupted and is closed; nobody was told that this one is done
+        self.recorded.add(outcome.result.dataset)
         data = outcome.events[-1].data
         guard = self._guarding(outcome, data.get("fence", 0))
         future = self._events.append(outcome.events, statements=outcome.statements, guard=guard)

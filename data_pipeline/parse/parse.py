@@ -73,29 +73,38 @@ def parse(
 
 
 _NEVER_CHANGED = ("int64", "bool", "string", "timestamp[us, tz=UTC]", "decimal128")
+_floats: dict["pa.Schema", tuple[int, ...] | None] = {}
 
 
 def _plain(collected: Collected, memory_limit: int) -> Batch | None:
     """One record batch of a collector that typing would leave as it is; None when it has to be looked at."""
-    import numpy as np
-
     if collected.rows is None or collected.payloads:
         return None
+    import numpy as np
+
     rows = collected.rows()
     first = next(rows, None)
     if first is None or first.num_rows > ROWS_PER_BATCH or next(rows, None) is not None:
         return None
-    names = first.schema.names
-    if len(set(names)) < len(names) or "" in names:
+    schema = first.schema
+    floats = _floats[schema] if schema in _floats else _floats.setdefault(schema, _plain_layout(schema))
+    if floats is None:
         return None
-    for field_, column in zip(first.schema, first.columns, strict=True):
-        kind = str(field_.type)
-        if kind == "double":
-            if column.null_count or np.isnan(column.to_numpy()).any():
-                return None
-        elif not kind.startswith(_NEVER_CHANGED):
+    for position in floats:
+        column = first.column(position)
+        if column.null_count or np.isnan(column.to_numpy()).any():
             return None
-    return Batch.from_batches([first], schema=first.schema, provenance=collected.provenance, memory_limit=memory_limit)
+    return Batch.from_batches([first], schema=schema, provenance=collected.provenance, memory_limit=memory_limit)
+
+
+def _plain_layout(schema: "pa.Schema") -> tuple[int, ...] | None:
+    """Where the float columns are, in which a NaN would have to become null; None when another column needs typing."""
+    if len(set(schema.names)) < len(schema.names) or "" in schema.names:
+        return None
+    kinds = [str(field.type) for field in schema]
+    if not all(kind == "double" or kind.startswith(_NEVER_CHANGED) for kind in kinds):
+        return None
+    return tuple(position for position, kind in enumerate(kinds) if kind == "double")
 
 
 def read_payload(request: ParseRequest) -> Parsed:
