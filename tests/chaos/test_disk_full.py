@@ -20,7 +20,7 @@ WORDS = ("the disk is full", "I/O error")
 
 @dataclass
 class SmallDisk:
-    """A disk of a few megabytes. Where mounting is not permitted, a limit to the size of files does its work."""
+    """A disk of 32 megabytes, four times what the state takes here. Where mounting is not permitted, a limit to the size of files does its work."""
 
     path: Path
     mounted: bool
@@ -53,7 +53,7 @@ def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[SmallDisk]:
     path.mkdir()
     mounted = False
     if request.param == "a small disk":
-        mount = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs", str(path)]
+        mount = ["mount", "-t", "tmpfs", "-o", "size=32m,mode=700", "tmpfs", str(path)]
         mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
     yield SmallDisk(path, mounted)
     if mounted:
