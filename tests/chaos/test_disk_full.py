@@ -20,7 +20,7 @@ WORDS = ("the disk is full", "I/O error")
 
 @dataclass
 class SmallDisk:
-    """A disk of 32 megabytes, four times what the state takes here. Where mounting is not permitted, a limit to the size of files does its work."""
+    """A disk of 32 megabytes. Where mounting is not permitted, a limit to the size of files does its work."""
 
     path: Path
     mounted: bool
