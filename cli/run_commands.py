@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,7 @@ from cli.output import marked, print_json, say, table
 if TYPE_CHECKING:
     from data_pipeline.dataset import DatasetRun
     from data_pipeline.runner import PipelineRun
+    from integrated_system import IntegratedSystem
 
 MAINTENANCE_SECONDS = 5.0
 
@@ -92,7 +93,7 @@ MOST_ADVICE = 3
 """Lines of advice a dataset; the first ones are about the worst rules."""
 
 
-def _print(result: "PipelineRun", system: Any) -> None:
+def _print(result: "PipelineRun", system: "IntegratedSystem") -> None:
     from operations.advice import advice
     from operations.words import duration
 
@@ -147,7 +148,7 @@ def _maintain_if_overdue(context: Context) -> None:
             say(f"maintenance was due: {size(done.freed)} freed")
 
 
-def _spare_the_collector(system: Any) -> None:
+def _spare_the_collector(system: "IntegratedSystem") -> None:
     """What is loaded by now stays until the end: the garbage collector need not walk through it again and again."""
     assert system.settings is not None
     gc.freeze()
@@ -182,7 +183,9 @@ def _leave(context: Context, code: int) -> None:
 
 
 @contextmanager
-def _progress(context: Context, system: Any, datasets: list[str] | None) -> Iterator["Callable[[DatasetRun], None]"]:
+def _progress(
+    context: Context, system: "IntegratedSystem", datasets: list[str] | None
+) -> Iterator["Callable[[DatasetRun], None]"]:
     """A live bar on a terminal; nothing in pipes and logs, where the table at the end says it all."""
     if context.json or not sys.stderr.isatty() or "NO_COLOR" in os.environ:
         yield lambda _: None

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from config.datasets import DatasetSettings
 from data_pipeline.batch import Batch
-from data_pipeline.dataset import Collected, DatasetRun, Origin, Provenance, Quality, Status
+from data_pipeline.dataset import Collected, DatasetRun, Provenance, Quality, Status
 from data_pipeline.errors import BatchNotDelivered, PipelineError
-from data_pipeline.fallback import Served, from_version
+from data_pipeline.fallback import Served, quality_from
 from data_pipeline.score import score
 from data_pipeline.store.gate import Verdict, judge
 from data_pipeline.store.results import Written
@@ -62,7 +63,7 @@ Otherwise = Callable[[PipelineError], Outcome]
 class Delivery:
     """Writes down one dataset's turn. Ages are judged, and the promise held against them, at the moment of the call."""
 
-    def __init__(self, dataset: Any, provider: str, run_id: str, fence: int, clock: Clock) -> None:
+    def __init__(self, dataset: DatasetSettings, provider: str, run_id: str, fence: int, clock: Clock) -> None:
         self.dataset = dataset
         self._provider = provider
         self._run_id = run_id
@@ -172,8 +173,6 @@ class Delivery:
 
     def from_cache(self, hit: Mapping[str, Any]) -> Outcome:
         """A copy within its TTL: nobody was asked."""
-        from data_pipeline.fallback import quality_from
-
         result = DatasetRun(
             dataset=self.dataset.name,
             provider=self._provider,
@@ -224,7 +223,12 @@ class Delivery:
 
     def _from_copy(self, served: Served | None, error: PipelineError, *, attempts: int) -> DatasetRun:
         told = {"type": type(error).__name__, "message": str(error), "hint": error.hint, "transient": error.transient}
-        common = {"dataset": self.dataset.name, "provider": self._provider, "attempts": attempts, "error": told}
+        common: dict[str, Any] = {
+            "dataset": self.dataset.name,
+            "provider": self._provider,
+            "attempts": attempts,
+            "error": told,
+        }
         if served is None:
             return DatasetRun(status="failed", origin="none", reason=str(error), **common)
         return DatasetRun(
@@ -363,6 +367,3 @@ def _words(seconds: float | None) -> str:
         if seconds >= size:
             return f"{seconds / (86_400 if unit == 'd' else size):.0f} {unit}"
     return f"{seconds:.0f} s"
-
-
-__all__ = ["Delivery", "Origin", "Outcome", "from_version", "skipped"]

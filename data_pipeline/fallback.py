@@ -1,16 +1,22 @@
 """What is served when the provider does not deliver: the last good version, else the shipped snapshot."""
 
+import hashlib
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+from config.datasets import DatasetSettings
 from data_pipeline.batch import Batch
-from data_pipeline.dataset import Collected, Origin, Payload, Provenance, Quality
+from data_pipeline.dataset import Cap, Collected, Origin, Payload, Provenance, Quality
 from data_pipeline.errors import PipelineError, StoreError
+from data_pipeline.parse.options import ParseOptions
+from data_pipeline.parse.parse import parse
 from data_pipeline.score import score
 from data_pipeline.store.views import Version
-from data_pipeline.validate.engine import validate
+from data_pipeline.validate.engine import Validation, validate
+from data_pipeline.validate.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +33,18 @@ class Served:
     words: str
 
 
-def snapshot_batch(dataset: Any, rules: Any, *, now: datetime) -> tuple[Batch, Any]:
+def snapshot_batch(dataset: DatasetSettings, rules: Sequence[Rule], *, now: datetime) -> tuple[Batch, Validation]:
     """The shipped snapshot, parsed as its dataset is, and its validation.
 
     Raises:
         PipelineError: the file is missing or cannot be read.
     """
-    from data_pipeline.parse.options import ParseOptions
-    from data_pipeline.parse.parse import parse
-
-    path = Path(dataset.snapshot)
+    assert dataset.snapshot is not None
+    path = dataset.snapshot
     try:
         content = path.read_bytes()
     except OSError as error:
         raise StoreError(f"{dataset.name}: snapshot {path}: {error.strerror}", hint="check `snapshot`") from error
-    import hashlib
-    import io
-
     digest = hashlib.sha256(content).hexdigest()
     payload = Payload(open=lambda: io.BytesIO(content), size=len(content), sha256=digest, name=path.name)
     provenance = Provenance(provider="snapshot", collected_at=now.astimezone(UTC), content_sha256=digest)
@@ -53,7 +54,7 @@ def snapshot_batch(dataset: Any, rules: Any, *, now: datetime) -> tuple[Batch, A
         dataset=dataset.name,
         options=asked,
         columns=dataset.columns,
-        zone=dataset.zone,
+        zone=dataset.zone or "UTC",
         ambiguous=dataset.ambiguous,
         nonexistent=dataset.nonexistent,
         # The file's own date is the day somebody checked it out, not the age of what it says.
@@ -69,7 +70,13 @@ class Fallback:
         self._snapshots: dict[tuple[str, str], Served] = {}
 
     def serve(
-        self, dataset: Any, rules: Any, last_good: Version | None, *, confirmed_at: str | None, now: datetime
+        self,
+        dataset: DatasetSettings,
+        rules: Sequence[Rule],
+        last_good: Version | None,
+        *,
+        confirmed_at: str | None,
+        now: datetime,
     ) -> Served | None:
         """The first alternative there is, or None.
 
@@ -86,7 +93,7 @@ class Fallback:
                     continue  # a broken snapshot is no delivery; the provider's own error is what the user must see
         return None
 
-    def _snapshot(self, dataset: Any, rules: Any, now: datetime) -> Served:
+    def _snapshot(self, dataset: DatasetSettings, rules: Sequence[Rule], now: datetime) -> Served:
         key = (dataset.name, dataset.fingerprint)
         if key not in self._snapshots:
             batch, validation = snapshot_batch(dataset, rules, now=now)
@@ -123,8 +130,6 @@ def from_version(version: Version, *, confirmed_at: str | None, origin: Origin =
 
 def quality_from(stored: dict[str, Any] | None) -> Quality | None:
     """A stored quality as a value again."""
-    from data_pipeline.dataset import Cap
-
     if stored is None:
         return None
     cap = Cap(**stored["cap"]) if stored["cap"] else None

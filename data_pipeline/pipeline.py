@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from config.datasets import DatasetSettings
 from data_pipeline.batch import Batch
 from data_pipeline.collect.resilient import ResilientCollector
 from data_pipeline.dataset import Collected, Quality
@@ -55,7 +56,7 @@ class Pipeline:
         self._fallback = Fallback()
         self._rules: dict[str, Sequence[Rule]] = {}
 
-    def run(self, dataset: Any, run: RunContext) -> Outcome:
+    def run(self, dataset: DatasetSettings, run: RunContext) -> Outcome:
         """Deliver one dataset: from the cache within its TTL, else from the provider, else from what we have."""
         current = run.current.get(dataset.name)
         provider = self._collector.provider_of(dataset)
@@ -87,12 +88,12 @@ class Pipeline:
         self._results.flush()
 
     def _serve(
-        self, dataset: Any, last_good: Version | None, current: Current | None, run: RunContext
+        self, dataset: DatasetSettings, last_good: Version | None, current: Current | None, run: RunContext
     ) -> Served | None:
         confirmed_at = current.collected_at if current else None
         return self._fallback.serve(dataset, self.rules_of(dataset), last_good, confirmed_at=confirmed_at, now=run.now)
 
-    def rules_of(self, dataset: Any) -> Sequence[Rule]:
+    def rules_of(self, dataset: DatasetSettings) -> Sequence[Rule]:
         """The declared rules and those that declared column types imply, compiled once a configuration."""
         found = self._rules.get(dataset.fingerprint)
         if found is None:
@@ -100,7 +101,7 @@ class Pipeline:
             self._rules[dataset.fingerprint] = found
         return found
 
-    def cached(self, dataset: Any, current: Current | None) -> dict[str, Any] | None:
+    def cached(self, dataset: DatasetSettings, current: Current | None) -> dict[str, Any] | None:
         """What the TTL cache holds of a dataset, if it still stands for the version and the configuration."""
         hit = self._cache.get(f"result:{dataset.name}")
         if hit is None or current is None:
@@ -111,7 +112,12 @@ class Pipeline:
         return result if same and self._results.last_good(current) is not None else None
 
     def _collect(
-        self, dataset: Any, provider: str, run: RunContext, current: Current | None, last_good: Version | None
+        self,
+        dataset: DatasetSettings,
+        provider: str,
+        run: RunContext,
+        current: Current | None,
+        last_good: Version | None,
     ) -> Collected:
         # Asking "has it changed?" makes sense only if the copy we have was read as we would read it today.
         usable = last_good is not None and last_good.body["fingerprint"] == dataset.fingerprint and not run.fresh
@@ -123,14 +129,14 @@ class Pipeline:
             validators=last_good.body["validators"] if usable and last_good else {},
         )
 
-    def _parse(self, dataset: Any, collected: Collected) -> Batch:
+    def _parse(self, dataset: DatasetSettings, collected: Collected) -> Batch:
         try:
             return parse(
                 collected,
                 dataset=dataset.name,
                 options=dataset.parse,
                 columns=dataset.columns,
-                zone=dataset.zone,
+                zone=dataset.zone or "UTC",
                 ambiguous=dataset.ambiguous,
                 nonexistent=dataset.nonexistent,
                 data_time=dataset.data_time,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from config.datasets import DatasetSettings
 from data_pipeline.dataset import DatasetRun, Status
 from data_pipeline.delivery import Outcome, skipped
 from data_pipeline.detect.datasets import detect_datasets
@@ -72,7 +73,7 @@ class Runner:
         self,
         *,
         pipeline: Pipeline,
-        provider_of: Callable[[Any], str],
+        provider_of: Callable[[DatasetSettings], str],
         events: EventStore,
         views: Views,
         history: History,
@@ -108,7 +109,9 @@ class Runner:
             self._leases.free_dead()
         return crashed
 
-    def run(self, datasets: Sequence[Any], request: RunRequest, *, progress: Progress = lambda _: None) -> PipelineRun:
+    def run(
+        self, datasets: Sequence[DatasetSettings], request: RunRequest, *, progress: Progress = lambda _: None
+    ) -> PipelineRun:
         """Run the datasets; returns when each is recorded, anomalies are looked for, and the run is closed."""
         started, began = self._clock.now(), self._clock.monotonic()
         run_id = request.run_id or uuid7()
@@ -131,7 +134,7 @@ class Runner:
         finally:
             self._leases.release(leases)
 
-    def _start(self, run_id: str, request: RunRequest, datasets: Sequence[Any]) -> None:
+    def _start(self, run_id: str, request: RunRequest, datasets: Sequence[DatasetSettings]) -> None:
         data = {
             "actor": request.actor,
             "owner": str(this_process()),
@@ -142,7 +145,7 @@ class Runner:
         self._events.append([NewEvent("run.started", run_id, data, source="runner")], guard=guard).result()
 
     def _run_all(
-        self, datasets: Sequence[Any], context: RunContext, workers: int, progress: Progress
+        self, datasets: Sequence[DatasetSettings], context: RunContext, workers: int, progress: Progress
     ) -> list[DatasetRun]:
         recorder = _Recorder(self._events, self._cache, self._cache_ttl, progress, self._pipeline.flush)
         waiting = deque(sorted(datasets, key=lambda dataset: -dataset.priority))
@@ -177,7 +180,7 @@ class Runner:
                 future.result()
         wait(left, timeout=1.0)
 
-    def _one(self, dataset: Any, context: RunContext, recorder: "_Recorder") -> None:
+    def _one(self, dataset: DatasetSettings, context: RunContext, recorder: "_Recorder") -> None:
         if self.cancel.cancelled:
             reason = "interrupted"
         elif dataset.name not in context.fences:
@@ -194,7 +197,7 @@ class Runner:
         recorder.record(skipped(dataset.name, self._provider_of(dataset), context.run_id, reason))
 
     def _look_for_anomalies(
-        self, datasets: Sequence[Any], results: list[DatasetRun], run_id: str, started: datetime
+        self, datasets: Sequence[DatasetSettings], results: list[DatasetRun], run_id: str, started: datetime
     ) -> tuple[list[DatasetRun], dict[str, str]]:
         measured = {r.dataset for r in results if r.status != "skipped" and r.origin != "cache"}
         if not measured:

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from data_pipeline.dataset import DatasetRun
 from integrated_system import IntegratedSystem
 from operations.actor import local_user
 from operations.breakers import listed
@@ -111,6 +112,6 @@ def _events(system: IntegratedSystem) -> Chapter:
     return Chapter("5. Events: everything that happened stands in one log", (*lines, proof))
 
 
-def _score(delivered: Any) -> str:
+def _score(delivered: DatasetRun) -> str:
     quality = delivered.quality
     return "not measured" if quality is None or quality.score is None else f"{quality.score:g}"

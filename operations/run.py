@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from config.datasets import DatasetSettings
 from data_pipeline.dataset import DatasetRun
 from data_pipeline.errors import PipelineError
 from data_pipeline.runner import PipelineRun, RunRequest
@@ -41,7 +42,7 @@ class Queued:
         return {"run_id": self.run_id, "status": "queued", "datasets": list(self.datasets)}
 
 
-def chosen(system: IntegratedSystem, names: Sequence[str]) -> list[Any]:
+def chosen(system: IntegratedSystem, names: Sequence[str]) -> list[DatasetSettings]:
     """The named datasets, or all.
 
     Raises:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from config.datasets import DatasetSettings
+from data_pipeline.store.views import Current
 from integrated_system import IntegratedSystem
 from operations.words import age, duration, listed, moment
 
@@ -132,7 +134,11 @@ def _copies(degraded: Sequence[DatasetStatus]) -> list[str]:
 
 
 def _dataset(
-    system: IntegratedSystem, dataset: Any, body: dict[str, Any] | None, current: Any, now: datetime
+    system: IntegratedSystem,
+    dataset: DatasetSettings,
+    body: dict[str, Any] | None,
+    current: Current | None,
+    now: datetime,
 ) -> DatasetStatus:
     provider = body["provider"] if body else system.collector.provider_of(dataset)
     if body is None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from config.datasets import DatasetSettings
 from data_pipeline.collect.collector import Collector, CollectRequest
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import CollectError, ProviderRefused
@@ -50,11 +51,11 @@ class ResilientCollector:
         """The kind of source a provider is; a host that was only ever redirected to is HTTP."""
         return self._kinds.get(provider, "http")
 
-    def provider_of(self, dataset: Any) -> str:
+    def provider_of(self, dataset: DatasetSettings) -> str:
         return str(dataset.provider or self._collector(dataset.collect.kind).provider_of(dataset.collect, dataset.name))
 
     def collect(
-        self, dataset: Any, *, provider: str, now: "datetime", number: int, validators: dict[str, str]
+        self, dataset: DatasetSettings, *, provider: str, now: "datetime", number: int, validators: dict[str, str]
     ) -> Collected:
         """What the provider sends, with the number of attempts it took.
 
@@ -103,7 +104,7 @@ class ResilientCollector:
             collector.close()
         self._collectors.clear()
 
-    def _retry_of(self, dataset: Any) -> RetrySettings:
+    def _retry_of(self, dataset: DatasetSettings) -> RetrySettings:
         found = self._retries.get(dataset.name)
         if found is None:
             written = dataset.resilience.retry

@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 from typing import Any
 
+from config.datasets import DatasetSettings
 from data_pipeline.detect.detect import Detection, detect
 from utils.history import History
 
 
-def detect_datasets(history: History, datasets: Iterable[Any], *, new_since: float | None = None) -> Detection:
+def detect_datasets(
+    history: History, datasets: Iterable[DatasetSettings], *, new_since: float | None = None
+) -> Detection:
     """Anomalies among the points since `new_since` (epoch seconds), or among the newest ones.
 
     A dataset with `detect.enabled: false` is left out.

@@ -1,10 +1,11 @@
 """Write, audit, publish: does this batch become what readers see, or does it wait as held?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from config.datasets import DatasetSettings
 from data_pipeline.dataset import Provenance, Quality
-from data_pipeline.validate.report import Report
+from data_pipeline.validate.report import Report, RuleOutcome
 
 MOST_QUARANTINED = 0.2
 """Share of a batch's rows that may be quarantined before the batch itself is doubted."""
@@ -20,8 +21,10 @@ class Verdict:
     reason: str = ""
 
 
-def judge(report: Report, quality: Quality, provenance: Provenance, dataset: Any, *, has_last_good: bool) -> Verdict:
-    """Decide about a batch (DESIGN §2, accepted / held).
+def judge(
+    report: Report, quality: Quality, provenance: Provenance, dataset: DatasetSettings, *, has_last_good: bool
+) -> Verdict:
+    """Decide about a batch.
 
     A partial batch with rows is delivered only when there is nothing whole to serve, and is degraded then too.
     `on_fail: publish` accepts what the gate would hold, as degraded.
@@ -39,7 +42,7 @@ def judge(report: Report, quality: Quality, provenance: Provenance, dataset: Any
     return Verdict(accepted=True, degraded=bool(doubt), critical=False, reason=doubt)
 
 
-def _doubt(report: Report, quality: Quality, dataset: Any, critical: Any) -> str:
+def _doubt(report: Report, quality: Quality, dataset: DatasetSettings, critical: Sequence[RuleOutcome]) -> str:
     if critical:
         return "broke critical " + ", ".join(f"{o.rule} ({o.failed:,} of {o.of:,})" for o in critical)
     if quality.score is not None and quality.score < dataset.quality.minimum:
