@@ -11,12 +11,15 @@ from config.datasets import DatasetSettings
 from data_pipeline.batch import Batch
 from data_pipeline.dataset import Cap, Collected, Origin, Payload, Provenance, Quality
 from data_pipeline.errors import PipelineError, StoreError
+from data_pipeline.parse.data_time import of_good_rows
 from data_pipeline.parse.options import ParseOptions
 from data_pipeline.parse.parse import parse
+from data_pipeline.parse.times import Zone
 from data_pipeline.score import score
 from data_pipeline.store.views import Version
 from data_pipeline.validate.engine import Validation, validate
 from data_pipeline.validate.rules import Rule
+from utils.events import rfc3339
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,16 @@ def snapshot_batch(dataset: DatasetSettings, rules: Sequence[Rule], *, now: date
         # The file's own date is the day somebody checked it out, not the age of what it says.
         data_time=None if dataset.data_time == "last_modified" else dataset.data_time,
     )
-    return batch, validate(batch, rules, now=now)
+    validation = validate(batch, rules, now=now)
+    return dated(dataset, batch, validation), validation
+
+
+def dated(dataset: DatasetSettings, batch: Batch, validation: Validation) -> Batch:
+    """The batch with the data time of its good rows."""
+    if not validation.report.quarantined:
+        return batch
+    good = (good for good, _ in validation.split(batch))
+    return of_good_rows(batch, good, dataset.data_time, Zone(dataset.zone or "UTC"))
 
 
 class Fallback:
@@ -104,7 +116,7 @@ class Fallback:
                 rows=report.rows - report.quarantined,
                 version=None,
                 collected_at=None,
-                data_time=data_time.isoformat().replace("+00:00", "Z") if data_time else None,
+                data_time=rfc3339(data_time) if data_time else None,
                 content_sha256=batch.provenance.content_sha256,
                 quality=score(report),
                 words="the shipped snapshot",

@@ -15,7 +15,7 @@ from data_pipeline.collect.resilient import ResilientCollector
 from data_pipeline.dataset import Collected, Quality
 from data_pipeline.delivery import Delivery, Outcome
 from data_pipeline.errors import PipelineError, UnexpectedError
-from data_pipeline.fallback import Fallback, Served
+from data_pipeline.fallback import Fallback, Served, dated
 from data_pipeline.parse.parse import parse
 from data_pipeline.profile import profile
 from data_pipeline.score import score
@@ -72,6 +72,7 @@ class Pipeline:
             with turn(collected.provenance.size):
                 batch = self._parse(dataset, collected)
                 validation = validate(batch, self.rules_of(dataset), now=run.now)
+                batch = dated(dataset, batch, validation)
                 return self._store(delivery, batch, validation, score(validation.report), last_good, current, run)
         except PipelineError as error:
             return delivery.fallen_back(self._serve(dataset, last_good, current, run), error)

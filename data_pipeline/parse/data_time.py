@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from data_pipeline.parse.records import check_path, search
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from data_pipeline.batch import Batch
     from data_pipeline.dataset import Provenance
     from data_pipeline.parse.times import Zone
@@ -73,7 +75,19 @@ def find_data_time(
     return (max(found), "") if found else (None, missing)
 
 
-def _newest_in(batch: "Batch", name: str, zone: "Zone") -> tuple[datetime | None, str]:
+def of_good_rows(batch: "Batch", good: Iterable["pa.RecordBatch"], setting: str | None, zone: "Zone") -> "Batch":
+    """The batch with the age of what is delivered: a quarantined row does not tell how old the others are."""
+    wanted = parse_data_time(setting) if setting else None
+    if wanted is None or wanted.kind != "column" or batch.provenance.data_time is None:
+        return batch
+    moment, missing = _newest_in(batch, wanted.argument, zone, good)
+    notes = (*batch.provenance.notes, missing) if missing else batch.provenance.notes
+    return batch.with_provenance(replace(batch.provenance, data_time=moment, notes=notes))
+
+
+def _newest_in(
+    batch: "Batch", name: str, zone: "Zone", parts: Iterable["pa.RecordBatch"] | None = None
+) -> tuple[datetime | None, str]:
     from data_pipeline.parse.times import start_of
     from utils.arrow import compute, pa
 
@@ -85,7 +99,7 @@ def _newest_in(batch: "Batch", name: str, zone: "Zone") -> tuple[datetime | None
             return None, f"data_time: column `{name}` has no value"
         return None, f"data_time: column `{name}` is {kind}, not a time; declare `type: timestamp` in `columns`"
     newest: Any = None
-    for part in batch.batches():
+    for part in batch.batches() if parts is None else parts:
         top = compute.max(part.column(name))
         if kind == pa.timestamp("ns", "UTC"):
             top = top.cast(pa.timestamp("us", "UTC"), safe=False)

@@ -212,6 +212,20 @@ def test_the_promise_is_about_the_data_not_our_copy(installation: Installation, 
     assert run.data_age_s == pytest.approx(7 * 24 * HOUR, abs=1)
 
 
+def test_a_quarantined_row_does_not_make_the_data_young(installation: Installation, server: FaultyServer) -> None:
+    """A wrong year far ahead is set aside; the age is that of the rows that are delivered."""
+    clock = ManualClock()
+    clock.advance(7 * 24 * HOUR)
+    rows = b"".join(b"%d,x,2026-01-01\n" % n for n in range(1, 20))
+    server.answer = csv(HEADER + rows + b"20,y,2062-01-01\n")
+    installation.configure(people(server.url, rules=[{"not_in_future": "day"}], promise={"max_age": "2d"}))
+
+    run = installation.run_one(clock=clock)
+
+    assert (run.status, run.rows, run.quarantined) == ("failed", 19, 1)
+    assert run.data_age_s == pytest.approx(7 * 24 * HOUR, abs=1)
+
+
 def test_a_promise_can_break_while_the_cache_still_serves(installation: Installation, server: FaultyServer) -> None:
     """Within the TTL, but past the promise: failed, from the cache, and nobody reads it as fine."""
     clock = ManualClock()
