@@ -94,7 +94,7 @@ MOST_ADVICE = 3
 
 
 def _print(result: "PipelineRun", system: "IntegratedSystem") -> None:
-    from operations.advice import advice
+    from operations.advice import advice, notes
     from operations.words import duration
 
     rows = []
@@ -121,12 +121,20 @@ def _print(result: "PipelineRun", system: "IntegratedSystem") -> None:
             say(run.reason if run.reason.startswith(f"{run.dataset}: ") else f"{run.dataset}: {run.reason}")
     for run in result.datasets:
         if run.failed_rules:
-            for line in advice(system, run.dataset)[:MOST_ADVICE]:
+            lines = advice(system, run.dataset)
+            for line in lines[:MOST_ADVICE]:
                 say(f"{run.dataset}: {line}")
+            if len(lines) > MOST_ADVICE:
+                say(f"{run.dataset}: {len(lines) - MOST_ADVICE} more broken, see `failed_rules` in `run --json`")
         if run.quarantined:
-            say(f"{run.dataset}: {run.quarantined:,} rows quarantined, see `quarantine show {run.dataset}`")
+            noun = "row" if run.quarantined == 1 else "rows"
+            say(f"{run.dataset}: {run.quarantined:,} {noun} quarantined, see `quarantine show {run.dataset}`")
         if run.anomalies:
-            say(f"{run.dataset}: {run.anomalies} anomalies, see `detect {run.dataset}`")
+            noun = "anomaly" if run.anomalies == 1 else "anomalies"
+            say(f"{run.dataset}: {run.anomalies} {noun}, see `detect {run.dataset}`")
+        if run.origin == "provider":
+            for line in notes(system, run.dataset)[:MOST_ADVICE]:
+                say(f"{run.dataset}: note: {line}")
     counts = ", ".join(
         f"{number} {name}"
         for name in ("succeeded", "degraded", "failed", "skipped")

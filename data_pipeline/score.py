@@ -87,7 +87,9 @@ def _advice(outcome: "RuleOutcome") -> str:
     columns = _listed(outcome.columns)
     look = _LOOK[outcome.kind].format(columns=columns)
     share = outcome.failed / outcome.of
-    text = f"{outcome.rule}: {outcome.failed} of {outcome.of} rows ({_percent(share)}) {look}."
+    text = f"{outcome.rule}: {outcome.failed} of {outcome.of} rows ({_percent(share)}) {look}" + "." * (
+        not look.endswith("?")
+    )
     if outcome.passed:
         return f"{text} This is within its tolerance."
     return f"{text} If that is normal here, add to the rule: `tolerance: {_tolerance(share)}`"

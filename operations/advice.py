@@ -10,3 +10,10 @@ def advice(system: IntegratedSystem, dataset: str) -> list[str]:
     system.settings.dataset(dataset)
     versions = system.views.versions(dataset)
     return advise(Report.from_json(versions[0].body["report"])) if versions else []
+
+
+def notes(system: IntegratedSystem, dataset: str) -> list[str]:
+    """What was guessed, cut or missing when the dataset's last batch was read."""
+    system.settings.dataset(dataset)
+    versions = system.views.versions(dataset)
+    return [str(note) for note in versions[0].body["notes"]] if versions else []
