@@ -10,11 +10,13 @@ from data_pipeline.batch import Batch
 from data_pipeline.dataset import Collected, DatasetRun, Provenance, Quality, Status
 from data_pipeline.errors import BatchNotDelivered, PipelineError
 from data_pipeline.fallback import Served, quality_from
+from data_pipeline.promise import broken
 from data_pipeline.score import score
 from data_pipeline.store.gate import Verdict, judge
 from data_pipeline.store.results import Written
 from data_pipeline.store.views import Version
 from data_pipeline.validate.report import Report
+from utils.ages import age
 from utils.clock import Clock
 from utils.database import Statement
 from utils.events import NewEvent, rfc3339
@@ -256,14 +258,13 @@ class Delivery:
     ) -> Outcome:
         """Ages, promise, the closing event, the metric point, the cache entry."""
         now = self._clock.now()
-        age, data_age = _age(result.collected_at, now), _age(result.data_time, now)
+        copy_age, data_age = age(result.collected_at, now), age(result.data_time, now)
         result = replace(
-            result, age_s=age, data_age_s=data_age, duration_s=round(self._clock.monotonic() - self._started, 6)
+            result, age_s=copy_age, data_age_s=data_age, duration_s=round(self._clock.monotonic() - self._started, 6)
         )
-        promised = self.dataset.promise.max_age if self.dataset.promise else None
-        oldest = data_age if data_age is not None else age
-        if promised is not None and result.origin != "none" and (oldest is None or oldest > promised):
-            words = f"promise broken: the data is {_words(oldest)} old, promised is {_words(promised)}"
+        promised = self.dataset.promise.max_age
+        oldest = data_age if data_age is not None else copy_age
+        if result.origin != "none" and (words := broken(promised, oldest)):
             result = replace(result, status="failed", reason=f"{result.reason}; {words}" if result.reason else words)
             events.append(self._event("promise.broken", {"age_s": oldest, "max_age_s": promised}))
         body = result.to_json()
@@ -346,24 +347,3 @@ def skipped(dataset: str, provider: str, run_id: str, reason: str) -> Outcome:
 
 def _text(moment: datetime | None) -> str | None:
     return None if moment is None else rfc3339(moment)
-
-
-def _age(moment: str | None, now: datetime) -> float | None:
-    """Seconds since a moment; never negative, for a provider's clock may run ahead of ours."""
-    if moment is None:
-        return None
-    return max(0.0, round((now - datetime.fromisoformat(moment)).total_seconds(), 3))
-
-
-def _words(seconds: float | None) -> str:
-    """A duration as people say it.
-
-    >>> _words(93_600.0)
-    '26 h'
-    """
-    if seconds is None:
-        return "of unknown age"
-    for size, unit in ((86_400 * 3, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / (86_400 if unit == 'd' else size):.0f} {unit}"
-    return f"{seconds:.0f} s"

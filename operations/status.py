@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from config.datasets import DatasetSettings
+from data_pipeline.promise import broken
 from data_pipeline.store.views import Current
 from integrated_system import IntegratedSystem
-from operations.words import age, duration, listed, moment
+from operations.words import age, listed, moment
 
 ORDER = {"failed": 0, "degraded": 1, "never ran": 2, "skipped": 3, "succeeded": 4}
 
@@ -147,11 +148,10 @@ def _dataset(
         )
     state, reason = body["status"], body["reason"]
     copy_age, data_age = age(body["collected_at"], now), age(body["data_time"], now)
-    promised = dataset.promise.max_age
     oldest = data_age if data_age is not None else copy_age
-    if promised is not None and state != "failed" and (oldest is None or oldest > promised):
+    if state != "failed" and (words := broken(dataset.promise.max_age, oldest)):
         # Nothing has to run for a promise to break: time alone does it.
-        state, reason = "failed", f"promise broken: {duration(oldest)} old, promised is {duration(promised)}"
+        state, reason = "failed", words
     quality = body["quality"] or {}
     return DatasetStatus(
         dataset=dataset.name,

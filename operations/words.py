@@ -1,20 +1,10 @@
-"""Numbers and moments as people say them: the one place where figures become text."""
+"""Numbers and moments as people say them: what status, commands and pages share."""
 
 from datetime import UTC, datetime
 
+from utils.ages import age, duration
 
-def duration(seconds: float | None) -> str:
-    """A duration in one unit, rounded down so that nothing looks older than it is.
-
-    >>> duration(0.2), duration(59), duration(5400), duration(200_000), duration(None)
-    ('0 s', '59 s', '90 min', '55 h', 'unknown')
-    """
-    if seconds is None:
-        return "unknown"
-    for size, unit, least in ((86_400, "d", 3 * 86_400), (3600, "h", 2 * 3600), (60, "min", 120)):
-        if seconds >= least:
-            return f"{int(seconds // size):,} {unit}"
-    return f"{int(seconds)} s"
+__all__ = ["age", "duration", "listed", "moment", "size"]
 
 
 def size(count: float) -> str:
@@ -38,11 +28,6 @@ def moment(text: str | None) -> str:
     if text is None:
         return "never"
     return datetime.fromisoformat(text).astimezone(UTC).strftime("%-d %b %Y %H:%M UTC")
-
-
-def age(text: str | None, now: datetime) -> float | None:
-    """Seconds since a stored moment, never negative; None when there is none."""
-    return None if text is None else max(0.0, round((now - datetime.fromisoformat(text)).total_seconds(), 3))
 
 
 def listed(names: list[str], most: int = 4) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from data_pipeline.validate.kernels.duplicates import duplicates
 from data_pipeline.validate.plan import plan_of
 from data_pipeline.validate.quarantine import Marks, split
-from data_pipeline.validate.report import Report, RuleOutcome, fresh_verdict, rfc3339
+from data_pipeline.validate.report import Report, RuleOutcome, fresh_verdict, utc_text
 from data_pipeline.validate.rules import Rule
 from data_pipeline.validate.states import RuleState, States
 
@@ -127,7 +127,7 @@ def _batch_outcome(rule: Rule, state: RuleState, states: States) -> RuleOutcome:
     limit = rule.params["within"]
     newest = None if state.newest_us is None else _moment(state.newest_us)
     failed, detail = fresh_verdict(rule.columns[0], newest, limit, states.now)
-    return _outcome(rule, failed, 1, detail, observed=newest and rfc3339(newest), limit_s=limit)
+    return _outcome(rule, failed, 1, detail, observed=newest and utc_text(newest), limit_s=limit)
 
 
 def _row_count_detail(rows: int, least: int | None, most: int | None) -> str:

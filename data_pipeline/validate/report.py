@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from data_pipeline.dataset import FailedRule
+from utils.ages import duration
 
-__all__ = ["Report", "RuleOutcome", "fresh_verdict"]
+__all__ = ["Report", "RuleOutcome", "fresh_verdict", "utc_text"]
 
 
 class RuleOutcome(NamedTuple):
@@ -71,7 +72,7 @@ class Report:
         return {
             "rows": self.rows,
             "quarantined": self.quarantined,
-            "now": rfc3339(self.now),
+            "now": utc_text(self.now),
             "outcomes": [{**o._asdict(), "columns": list(o.columns)} for o in self.outcomes],
             "notes": list(self.notes),
         }
@@ -88,7 +89,8 @@ class Report:
         )
 
 
-def rfc3339(moment: datetime) -> str:
+def utc_text(moment: datetime) -> str:
+    """A moment in UTC, no longer than it needs to be; what the log sorts by is `utils.events.rfc3339`."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -99,10 +101,8 @@ def fresh_verdict(column: str, newest: datetime | None, limit_s: float, now: dat
     age = now - newest
     if age <= timedelta(seconds=limit_s):
         return 0, ""
-    return (
-        1,
-        f"the newest `{column}` is {rfc3339(newest)}, {_words(age.total_seconds())} old; {_words(limit_s)} allowed",
-    )
+    old, allowed = duration(age.total_seconds(), decimals=1), duration(limit_s, decimals=1)
+    return 1, f"the newest `{column}` is {utc_text(newest)}, {old} old; {allowed} allowed"
 
 
 def _rejudged(outcome: RuleOutcome, now: datetime) -> RuleOutcome:
@@ -111,10 +111,3 @@ def _rejudged(outcome: RuleOutcome, now: datetime) -> RuleOutcome:
     newest = datetime.fromisoformat(outcome.observed)
     failed, detail = fresh_verdict(outcome.columns[0], newest, outcome.limit_s, now)
     return outcome._replace(failed=failed, passed=failed <= outcome.tolerance * outcome.of, detail=detail)
-
-
-def _words(seconds: float) -> str:
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
-    return f"{seconds:.1f}".removesuffix(".0") + " s"

@@ -1,0 +1,32 @@
+"""How old something is, and a duration as people say it."""
+
+from datetime import datetime
+
+
+def age(text: str | None, now: datetime) -> float | None:
+    """Seconds since an RFC 3339 moment, never negative (another clock may run ahead of ours); None: no moment."""
+    return None if text is None else max(0.0, round((now - datetime.fromisoformat(text)).total_seconds(), 3))
+
+
+def duration(seconds: float | None, *, decimals: int = 0) -> str:
+    """A duration in one unit, rounded down so that nothing looks older than it is.
+
+    Args:
+        decimals: 1 where two durations are compared: "24 h old, promised is 24 h" would explain nothing.
+
+    >>> duration(0.2), duration(59), duration(5400), duration(200_000), duration(None)
+    ('0 s', '59 s', '90 min', '55 h', 'unknown')
+    >>> duration(87_480, decimals=1), duration(86_400, decimals=1)
+    ('24.3 h', '24 h')
+    """
+    if seconds is None:
+        return "unknown"
+    for size, unit, least in ((86_400, "d", 3 * 86_400), (3600, "h", 2 * 3600), (60, "min", 120)):
+        if seconds >= least:
+            return f"{_rounded_down(seconds, size, decimals)} {unit}"
+    return f"{_rounded_down(seconds, 1, decimals)} s"
+
+
+def _rounded_down(seconds: float, size: int, decimals: int) -> str:
+    scale = 10**decimals
+    return f"{int(seconds * scale // size) / scale:,.{decimals}f}".removesuffix(".0")
