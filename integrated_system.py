@@ -1,4 +1,4 @@
-"""Builds the parts of the system from the configuration, each when it is first asked for. No verbs here.
+"""Builds the parts of the system from the configuration, each when it is first asked for; `operations` uses them.
 
 As a program: `python integrated_system.py COMMAND` (see `--help`); without a command it runs the pipeline, does overdue
 maintenance and shows the state. As a library:
@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     from utils.database import Database
     from utils.events import EventStore
     from utils.history import History
-    from utils.host import MetricsCollector
     from utils.leases import Leases
-    from utils.metrics import Metrics
     from utils.resilience.exchange import Transition
     from utils.resilience.registry import ResilienceRegistry
     from utils.resilience.settings import ProviderResilience
@@ -71,7 +69,7 @@ class IntegratedSystem:
         self._state_dir = state_dir
         self._environ = os.environ if environ is None else environ
         self.clock = clock
-        self._resilience: dict[int, ProviderResilience] = {}
+        self._resilience: dict[int, ProviderResilience] = {}  # by the section's id: sections are frozen and stay
 
     @cached_property
     def loaded(self) -> "Loaded":
@@ -176,18 +174,6 @@ class IntegratedSystem:
         )
 
     @cached_property
-    def metrics(self) -> "Metrics":
-        from utils.metrics import Metrics
-
-        return Metrics()
-
-    @cached_property
-    def host(self) -> "MetricsCollector":
-        from utils.host import MetricsCollector
-
-        return MetricsCollector(clock=self.clock)
-
-    @cached_property
     def resilience(self) -> "ResilienceRegistry":
         from utils.resilience.registry import ResilienceRegistry
 
@@ -225,7 +211,6 @@ class IntegratedSystem:
 
     @cached_property
     def runner(self) -> "Runner":
-
         from data_pipeline.runner import Runner
 
         return Runner(
@@ -281,24 +266,13 @@ class IntegratedSystem:
         return self.settings.provider(name, kind=kind)
 
     def _provider_resilience(self, name: str) -> "ProviderResilience":
-        """A provider's settings as the resilience patterns take them; they know nothing of our configuration."""
-        from utils.resilience.settings import (
-            BreakerSettings,
-            BulkheadSettings,
-            ProviderResilience,
-            RateLimitSettings,
-        )
+        """Most providers share one section of the configuration, and then the settings made of it."""
+        from data_pipeline.collect import protection
 
         written = self.settings.provider(name, kind=self.collector.kind_of(name)).resilience
-        if (found := self._resilience.get(id(written))) is not None:
-            return found
-        limit, bulkhead = written.rate_limit, written.bulkhead
-        found = self._resilience[id(written)] = ProviderResilience(
-            breaker=BreakerSettings(**written.breaker.model_dump()),
-            rate_limit=RateLimitSettings(limit.rate, limit.per, limit.burst) if limit else None,
-            bulkhead=BulkheadSettings(bulkhead.concurrency) if bulkhead else None,
-            retry_budget=written.retry_budget,
-        )
+        found = self._resilience.get(id(written))
+        if found is None:
+            found = self._resilience[id(written)] = protection.of_provider(written)
         return found
 
     def _breaker_moved(self, transition: "Transition") -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from config.datasets import DatasetSettings
+from data_pipeline.collect import protection
 from data_pipeline.collect.collector import Collector, CollectRequest
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import CollectError, ProviderRefused
@@ -107,9 +108,7 @@ class ResilientCollector:
     def _retry_of(self, dataset: DatasetSettings) -> RetrySettings:
         found = self._retries.get(dataset.name)
         if found is None:
-            written = dataset.resilience.retry
-            found = RetrySettings(written.attempts, written.initial, written.max, jitter=written.jitter)
-            self._retries[dataset.name] = found
+            found = self._retries[dataset.name] = protection.retries(dataset.resilience.retry)
         return found
 
     def _collector(self, kind: str) -> Collector:
