@@ -160,6 +160,8 @@ def events(
         return OK
     for event in found:
         _print_event(context, event)
+    if not found:
+        say("No event fits.")
     return OK
 
 

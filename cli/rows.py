@@ -102,7 +102,7 @@ def _json(batches: "Iterator[pa.RecordBatch]", target: IO[bytes]) -> None:
     separator = b"[\n"
     for batch in batches:
         for row in batch.to_pylist():
-            target.write(separator + orjson.dumps(row, default=_plain))
+            target.write(separator + orjson.dumps(row, default=_plain, option=orjson.OPT_UTC_Z))
             separator = b",\n"
     target.write(b"[]\n" if separator == b"[\n" else b"\n]\n")
 
@@ -125,6 +125,8 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, str):
         return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, list | dict):
         import orjson
 

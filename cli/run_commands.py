@@ -119,6 +119,9 @@ def _print(result: "PipelineRun", system: "IntegratedSystem") -> None:
     for run in result.datasets:
         if run.reason and run.status != "skipped":
             say(run.reason if run.reason.startswith(f"{run.dataset}: ") else f"{run.dataset}: {run.reason}")
+            hint = (run.error or {}).get("hint")
+            if hint and hint not in run.reason:
+                say(f"  {hint}")
     for run in result.datasets:
         if run.failed_rules:
             lines = advice(system, run.dataset)

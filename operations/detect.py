@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from data_pipeline.delivery import METRICS
 from data_pipeline.detect.datasets import detect_datasets
 from data_pipeline.errors import PipelineError
 from integrated_system import IntegratedSystem
@@ -25,13 +26,16 @@ def detect(system: IntegratedSystem, names: Sequence[str] = ()) -> Detected:
     """Judge the newest point of every series, or of the named ones (`DATASET` or `DATASET.METRIC`).
 
     Raises:
-        PipelineError: a name has no history.
+        PipelineError: a name has no history, or there is no such metric.
     """
     subjects = system.history.subjects()
     wanted = {name: name.partition(".")[0] for name in names}
     for name, subject in wanted.items():
         if subject not in subjects:
             raise PipelineError(f"{name}: no history", hint=f"there is history of: {', '.join(subjects) or 'nothing'}")
+        metric = name.partition(".")[2]
+        if metric and metric not in METRICS:
+            raise PipelineError(f"{name}: there is no figure {metric!r}", hint=f"figures are: {', '.join(METRICS)}")
     subjects = sorted(set(wanted.values())) or subjects
     found = detect_datasets(system.history, [d for d in system.settings.datasets if d.name in subjects])
 

@@ -1,5 +1,6 @@
 """The log: read it, follow it, prove it whole."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -48,7 +49,13 @@ def follow(
 
 
 def verify(system: IntegratedSystem, *, head: str | None = None) -> Verification:
-    """Recompute the hash chain; `head` is a `SEQ:HASH` that was kept elsewhere."""
+    """Recompute the hash chain; `head` is a `SEQ:HASH` that was kept elsewhere.
+
+    Raises:
+        UsageError: it is no head.
+    """
+    if head is not None and not re.fullmatch(r"[0-9]+:[0-9a-fA-F]{64}", head):
+        raise UsageError(f"--head: {head!r} is no head of a log", hint="write SEQ:HASH as `events verify` prints it")
     return system.events.verify(head)
 
 

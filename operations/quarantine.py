@@ -25,5 +25,6 @@ def rows(system: IntegratedSystem, dataset: str, run_id: str | None = None) -> "
     system.settings.dataset(dataset)
     found = [entry for entry in system.views.quarantined(dataset) if run_id in {None, entry["run_id"]}]
     if not found:
-        raise PipelineError(f"{dataset}: nothing is in quarantine", hint="see `quarantine list`")
+        of_run = f" of the run {run_id}" if run_id else ""
+        raise PipelineError(f"{dataset}: nothing{of_run} is in quarantine", hint="see `quarantine list`")
     return system.results.table(found[0]["path"])

@@ -236,6 +236,9 @@ def test_the_options_may_stand_before_the_command(ran: Installation) -> None:
     ("words", "code", "kind", "said"),
     [
         ("run nothing", 2, "ConfigError", "unknown dataset `nothing`"),
+        ("events verify --head 7:abc", 2, "UsageError", "'7:abc' is no head of a log"),
+        ("detect fine.rowz", 1, "PipelineError", "there is no figure 'rowz'"),
+        ("quarantine show dirty --run r0", 1, "PipelineError", "nothing of the run r0 is in quarantine"),
         ("run fin", 2, "ConfigError", "fine"),
         ("show dead", 1, "PipelineError", "nothing was delivered yet"),
         ("quarantine show fine", 1, "PipelineError", "nothing is in quarantine"),
@@ -338,6 +341,33 @@ def test_show_writes_files_that_come_back_equal(ran: Installation, kind: str) ->
     assert table["amount"].to_pylist() == DECIMALS
     assert pa.types.is_decimal(table.schema.field("amount").type)
     assert str(table.schema.field("at").type.tz) == "UTC"
+
+
+def test_truth_and_moments_look_the_same_in_csv_and_json(installation: Installation) -> None:
+    """`true`, not Python's `True`; `Z`, not `+00:00`."""
+    (installation.folder / "a.csv").write_text("paid,at\ntrue,2026-01-01T00:00:00Z\n")
+    columns = {"paid": "boolean", "at": "timestamp"}
+    installation.configure({"name": "a", "collect": {"kind": "file", "path": "a.csv"}, "columns": columns})
+    installation.run()
+
+    assert installation.cli("show", "a", "--format", "csv").out == "paid,at\ntrue,2026-01-01T00:00:00Z\n"
+    assert installation.cli("show", "a", "--format", "json").json == [{"paid": True, "at": "2026-01-01T00:00:00Z"}]
+
+
+def test_a_failed_run_says_what_to_do(installation: Installation) -> None:
+    """The hint of an error reaches people too, not only readers of JSON."""
+    (installation.folder / "prices.csv").write_text("id\n1\n")
+    installation.configure({"name": "a", "collect": {"kind": "file", "path": "price.csv"}})
+
+    done = installation.cli("run")
+
+    assert done.code == 1
+    assert f"did you mean {installation.folder / 'prices.csv'}?" in done.out
+
+
+def test_no_event_is_said_in_words(ran: Installation) -> None:
+    """A type that never came, or a typing error, is not answered with silence."""
+    assert ran.cli("events", "--type", "bach.held").out == "No event fits.\n"
 
 
 def test_quarantine_show_speaks_the_same_formats(ran: Installation) -> None:
