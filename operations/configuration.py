@@ -39,7 +39,7 @@ def shown(system: IntegratedSystem) -> dict[str, Any]:
 
     origins = system.loaded.origins
     flat = [(key_text(path), value) for path, value in _flat(masked(system.loaded), ())]
-    rows = [{"key": key, "value": str(value), "origin": origins.get(key, "default")} for key, value in flat]
+    rows = [{"key": key, "value": _written(value), "origin": origins.get(key, "default")} for key, value in flat]
     return {"files": [str(file) for file in system.loaded.files], "values": rows}
 
 
@@ -59,6 +59,19 @@ def init(path: Path) -> Path:
     except OSError as error:
         raise PipelineError(f"{path}: {error.strerror}", hint="choose a folder you may write to") from error
     return path.absolute()
+
+
+def _written(value: Any) -> str:
+    """A value as one could write it in the file.
+
+    >>> _written(None), _written(True), _written(["id", "a"]), _written("15m"), _written(0.5)
+    ('null', 'true', '["id","a"]', '15m', '0.5')
+    """
+    import orjson
+
+    if value is None or isinstance(value, bool | list | dict):
+        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    return str(value)
 
 
 def _flat(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:

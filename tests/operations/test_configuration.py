@@ -27,4 +27,6 @@ def test_every_value_says_where_it_comes_from(tmp_path: Path):
     assert rows["datasets.fx.rules[0].not_null"]["origin"] == f"{file}:6"
     assert rows["datasets.fx.on_fail"]["origin"] == "default"
     assert rows["cache.ttl"]["value"] == "1m"
+    written = [rows[f"datasets.fx.{key}"]["value"] for key in ("rules[0].not_null", "allow_empty", "data_time")]
+    assert written == ['["id"]', "false", "null"]  # as one could write it, not as Python does
     assert "ORCHESTRATOR_CACHE__TTL" in rows["cache.ttl"]["origin"]
