@@ -118,14 +118,15 @@ class _Read:
             ) from error
 
     def _payload(self) -> Payload:
+        # Looked at before it is opened: opening a pipe that nobody writes to would wait for ever.
+        if not stat.S_ISREG(self._path.stat().st_mode):
+            raise ProviderRefused(
+                f"{self._dataset}: {self._path} is no regular file",
+                hint="`path` takes files; pipes and devices have no end that could be waited for",
+                provider=PROVIDER,
+            )
         with self._path.open("rb") as stream:
             before = os.fstat(stream.fileno())
-            if not stat.S_ISREG(before.st_mode):
-                raise ProviderRefused(
-                    f"{self._dataset}: {self._path} is no regular file",
-                    hint="`path` takes files; pipes and devices have no end that could be waited for",
-                    provider=PROVIDER,
-                )
             digest = hashlib.sha256()
             held: list[bytes] | None = [] if before.st_size <= MEMORY else None
             size = 0

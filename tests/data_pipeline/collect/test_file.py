@@ -104,6 +104,14 @@ def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
         os.close(write)
 
 
+def test_a_pipe_that_nobody_writes_to_is_refused_too(tmp_path: Path) -> None:
+    """Opening it must not wait for a writer."""
+    os.mkfifo(tmp_path / "pipe.csv")
+
+    with pytest.raises(ProviderRefused, match="no regular file"):
+        collect("pipe.csv", tmp_path)
+
+
 def test_a_file_without_permission_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names the file and the user."""
     (tmp_path / "a.csv").write_bytes(b"x")
