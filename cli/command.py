@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import OutputLost, drop_output, print_json
+from cli.output import OutputLost, drop_output, print_json, printable
 
 if TYPE_CHECKING:
     from integrated_system import IntegratedSystem
@@ -160,6 +160,6 @@ def tell(error: Exception, *, json: bool) -> None:
         print_json({"error": {**told, "transient": bool(getattr(error, "transient", False))}})
         return
     red, plain = ("\033[31m", "\033[0m") if sys.stderr.isatty() and "NO_COLOR" not in os.environ else ("", "")
-    print(f"{red}error:{plain} {message}", file=sys.stderr)
+    print(f"{red}error:{plain} {printable(message)}", file=sys.stderr)
     if hint and hint not in message:
-        print(f"  {hint}", file=sys.stderr)
+        print(f"  {printable(hint)}", file=sys.stderr)

@@ -1,12 +1,21 @@
 """How results reach the terminal: JSON, tables, marks."""
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 MARKS = {"succeeded": "✓", "degraded": "≈", "failed": "✗", "skipped": "-", "never ran": "·"}
 COLOURS = {"succeeded": "green", "degraded": "yellow", "failed": "red", "skipped": "dim", "never ran": "dim"}
+
+
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+
+
+def printable(text: str) -> str:
+    """The text with control characters spelled out: a provider's words must not command the terminal."""
+    return text if text.isprintable() else text.translate(_CONTROLS)
 
 
 class OutputLost(Exception):
@@ -48,12 +57,21 @@ def print_json_line(value: Any) -> None:
 
 def say(text: str = "") -> None:
     """A line for people on standard output."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(printable(text) + "\n")
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""A line break would tear a row apart, and a provider's text must not give orders to the terminal."""
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
     """A table as wide as its content on a terminal; plain aligned text elsewhere."""
-    cells = [[str(cell) for cell in row] for row in rows]
+    columns, right = [printable(column) for column in columns], [printable(column) for column in right]
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         _plain(columns, cells, right)
         return
