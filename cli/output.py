@@ -1,7 +1,6 @@
 """How results reach the terminal: JSON, tables, marks."""
 
 import os
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -58,14 +57,6 @@ def print_json_line(value: Any) -> None:
 def say(text: str = "") -> None:
     """A line for people on standard output."""
     sys.stdout.write(printable(text) + "\n")
-
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-"""A line break would tear a row apart, and a provider's text must not give orders to the terminal."""
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode()
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
