@@ -22,7 +22,7 @@ from utils.clock import Clock
 from utils.database import StateError
 from utils.events import EventStore, NewEvent, rfc3339, uuid7
 from utils.history import History
-from utils.leases import Leases, Owner, this_process
+from utils.leases import Leases, this_process
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable
 from utils.turn import TURN
 
@@ -99,9 +99,7 @@ class Runner:
         """Mark the runs of dead owners as crashed and free what they held; gives their ids."""
         crashed = []
         for run in self._views.runs(limit=1000, status="running"):
-            if run.owner is None or Owner.parse(run.owner).is_dead(
-                heartbeat=self._heartbeat(run.owner), now=self._now()
-            ):
+            if self._leases.is_dead(run.owner):
                 event = NewEvent("run.crashed", run.run_id, {"owner": run.owner}, source="runner")
                 self._events.append([event]).result()
                 crashed.append(run.run_id)
@@ -235,12 +233,6 @@ class Runner:
         summary = {"status": "failed", "duration_s": duration, "error": f"{type(error).__name__}: {error}"}
         with contextlib.suppress(StateError):
             self._events.append([NewEvent("run.finished", run_id, summary, source="runner")]).result()
-
-    def _now(self) -> float:
-        return self._clock.time()
-
-    def _heartbeat(self, owner: str) -> float:
-        return self._leases.heartbeat(owner)
 
 
 def _claimable(run_id: str) -> Callable[[sqlite3.Connection], None]:

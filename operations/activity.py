@@ -129,7 +129,7 @@ def _runs(system: IntegratedSystem) -> tuple[RunActivity, ...]:
 def _run(system: IntegratedSystem, run: "Run", *, with_bad: bool) -> RunActivity:
     summary = run.summary or {}
     counts: dict[str, int] = summary.get("counts", {})
-    told_state = "crashed" if run.status == "running" and _owner_is_gone(system, run) else run.status
+    told_state = "crashed" if run.status == "running" and system.leases.is_dead(run.owner) else run.status
     parts: list[dict[str, Any]] = []
     if with_bad or run.status in UNFINISHED:
         parts = system.views.dataset_runs(run.run_id)
@@ -148,15 +148,6 @@ def _run(system: IntegratedSystem, run: "Run", *, with_bad: bool) -> RunActivity
         error=summary.get("error", ""),
         bad=tuple(part["dataset"] for part in parts if part["status"] in {"degraded", "failed"}),
     )
-
-
-def _owner_is_gone(system: IntegratedSystem, run: "Run") -> bool:
-    from utils.leases import Owner
-
-    if not run.owner:
-        return True
-    heartbeat = system.leases.heartbeat(run.owner)
-    return Owner.parse(run.owner).is_dead(heartbeat=heartbeat, now=system.clock.time())
 
 
 def _series(system: IntegratedSystem) -> dict[str, Series]:

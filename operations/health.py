@@ -64,12 +64,6 @@ def _datasets(system: IntegratedSystem) -> Check:
 
 
 def _runs(system: IntegratedSystem) -> Check:
-    from utils.leases import Owner
-
-    now = system.clock.time()
-    stuck = [
-        run.run_id
-        for run in system.views.runs(limit=100, status="running")
-        if run.owner and Owner.parse(run.owner).is_dead(heartbeat=system.leases.heartbeat(run.owner), now=now)
-    ]
+    running = system.views.runs(limit=100, status="running")
+    stuck = [run.run_id for run in running if system.leases.is_dead(run.owner)]
     return Check("runs", not stuck, f"crashed and not yet marked: {listed(stuck)}" if stuck else "none is stuck")

@@ -147,6 +147,10 @@ class Leases:
         )
         return float(newest)
 
+    def is_dead(self, owner: str | None) -> bool:
+        """Whether an owner is gone, by its process and its last heartbeat; nobody at all counts as gone."""
+        return not owner or Owner.parse(owner).is_dead(heartbeat=self.heartbeat(owner), now=self._clock.time())
+
     def free_dead(self) -> list[str]:
         """Free the leases of dead owners; gives their names."""
         now = self._clock.time()

@@ -230,3 +230,9 @@ def test_an_owner_survives_being_written_down() -> None:
     assert Owner.parse(str(me)) == me
     assert me.pid == os.getpid()
     assert not me.is_dead(heartbeat=0.0, now=1e9)
+
+
+def test_who_is_named_by_nobody_is_gone(leases: Leases) -> None:
+    assert leases.is_dead(None)
+    assert leases.is_dead("")
+    assert not leases.is_dead(str(this_process()))
