@@ -11,7 +11,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = (sys.executable, str(ROOT / "integrated_system.py"))
-TIMEOUT_S = 900.0
 
 
 class BenchmarkError(Exception):

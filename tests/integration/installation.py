@@ -4,7 +4,6 @@ In process (`run`, `rows`), with a clock of the test's choice; and through the r
 types it, with the largest memory that the process ever held.
 """
 
-import io
 import json
 import os
 import subprocess
@@ -14,9 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.csv
 
 from data_pipeline.dataset import DatasetRun
 from data_pipeline.runner import PipelineRun
@@ -134,12 +130,5 @@ def execute(
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A clean environment for a child: nothing of the developer's own settings."""
+    """This process's environment, from which every test takes the developer's own settings, and `more`."""
     return {**os.environ, **(more or {})}
-
-
-def csv_bytes(rows: list[dict[str, Any]]) -> bytes:
-    """Rows as a provider of CSV sends them."""
-    sink = io.BytesIO()
-    pa.csv.write_csv(pa.Table.from_pylist(rows), sink)
-    return sink.getvalue()
