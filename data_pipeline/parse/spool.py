@@ -25,10 +25,6 @@ class Spool:
         self.rows = 0
         self.nbytes = 0
 
-    @property
-    def in_memory(self) -> bool:
-        return self._file is None
-
     def append(self, batch: "pa.RecordBatch") -> None:
         self.rows += batch.num_rows
         self.nbytes += batch.get_total_buffer_size()  # forty times quicker than `nbytes`, which minds slices

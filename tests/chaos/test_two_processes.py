@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 from tests.chaos.state import Battered, simulated
+from tests.utils.children import let_go
 
 
 def at_once(commands: list[list[str]]) -> list[dict[str, Any]]:
@@ -22,13 +23,7 @@ def at_once(commands: list[list[str]]) -> list[dict[str, Any]]:
         )
         for command in commands
     ]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
+    let_go(*processes)
     told = []
     for process in processes:
         out, err = process.communicate(timeout=60)
