@@ -10,7 +10,7 @@ from data_pipeline.batch import Batch
 from data_pipeline.dataset import Collected, DatasetRun, Provenance, Quality, Status
 from data_pipeline.errors import BatchNotDelivered, PipelineError
 from data_pipeline.fallback import Served, quality_from
-from data_pipeline.promise import broken
+from data_pipeline.promise import broken, oldest
 from data_pipeline.score import score
 from data_pipeline.store.gate import Verdict, judge
 from data_pipeline.store.results import Written
@@ -263,10 +263,10 @@ class Delivery:
             result, age_s=copy_age, data_age_s=data_age, duration_s=round(self._clock.monotonic() - self._started, 6)
         )
         promised = self.dataset.promise.max_age
-        oldest = data_age if data_age is not None else copy_age
-        if result.origin != "none" and (words := broken(promised, oldest)):
+        held_against = oldest(copy_age, data_age)
+        if result.origin != "none" and (words := broken(promised, held_against)):
             result = replace(result, status="failed", reason=f"{result.reason}; {words}" if result.reason else words)
-            events.append(self._event("promise.broken", {"age_s": oldest, "max_age_s": promised}))
+            events.append(self._event("promise.broken", {"age_s": held_against, "max_age_s": promised}))
         body = result.to_json()
         kind = "dataset.served" if (result.status, result.origin) == ("succeeded", "cache") else EVENT_OF[result.status]
         events.append(self._event(kind, {**body, "fence": self._fence}))

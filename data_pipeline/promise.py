@@ -3,6 +3,17 @@
 from utils.ages import duration
 
 
+def oldest(copy_age: float | None, data_age: float | None) -> float | None:
+    """The age that a promise is held against: of the data, which is never younger than our copy of it.
+
+    A wrong year far ahead, or a forecast, makes the data look new for ever; the copy grows old all the same.
+
+    >>> oldest(60.0, 3600.0), oldest(60.0, 0.0), oldest(60.0, None), oldest(None, None)
+    (3600.0, 60.0, 60.0, None)
+    """
+    return max((age for age in (copy_age, data_age) if age is not None), default=None)
+
+
 def broken(max_age: float | None, oldest: float | None) -> str:
     """How the promise is broken, in words; empty when it is kept, or none was made.
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from config.datasets import DatasetSettings
-from data_pipeline.promise import broken
+from data_pipeline.promise import broken, oldest
 from data_pipeline.store.views import Current
 from integrated_system import IntegratedSystem
 from operations.words import age, listed, moment
@@ -148,8 +148,7 @@ def _dataset(
         )
     state, reason = body["status"], body["reason"]
     copy_age, data_age = age(body["collected_at"], now), age(body["data_time"], now)
-    oldest = data_age if data_age is not None else copy_age
-    if state != "failed" and (words := broken(dataset.promise.max_age, oldest)):
+    if state != "failed" and (words := broken(dataset.promise.max_age, oldest(copy_age, data_age))):
         # Nothing has to run for a promise to break: time alone does it.
         state, reason = "failed", words
     quality = body["quality"] or {}

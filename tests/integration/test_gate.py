@@ -212,6 +212,21 @@ def test_the_promise_is_about_the_data_not_our_copy(installation: Installation, 
     assert run.data_age_s == pytest.approx(7 * 24 * HOUR, abs=1)
 
 
+def test_a_time_far_ahead_keeps_no_promise(installation: Installation, server: FaultyServer) -> None:
+    """The provider's clock or a typing error dates the data to 2062; our copy grows old all the same."""
+    clock = ManualClock()
+    server.answer = csv(HEADER + b"1,x,2062-01-01\n")
+    installation.configure(people(server.url, promise={"max_age": "2d"}))
+    assert installation.run_one(clock=clock).status == "succeeded"
+    clock.advance(7 * 24 * HOUR)
+    server.answer = status(503)
+
+    run = installation.run_one(clock=clock)
+
+    assert (run.status, run.origin, run.data_age_s) == ("failed", "last_good", 0)
+    assert "promise broken: the data is 7 d old, promised is 48 h" in (run.reason or "")
+
+
 def test_a_quarantined_row_does_not_make_the_data_young(installation: Installation, server: FaultyServer) -> None:
     """A wrong year far ahead is set aside; the age is that of the rows that are delivered."""
     clock = ManualClock()
