@@ -7,7 +7,7 @@ from typing import Any
 
 from config.datasets import DatasetSettings
 from data_pipeline.batch import Batch
-from data_pipeline.dataset import Collected, DatasetRun, Provenance, Quality, Status
+from data_pipeline.dataset import Collected, DatasetRun, FailedRule, Provenance, Quality, Status
 from data_pipeline.errors import BatchNotDelivered, PipelineError
 from data_pipeline.fallback import Served, quality_from
 from data_pipeline.promise import broken, oldest
@@ -188,6 +188,7 @@ class Delivery:
             content_sha256=hit["content_sha256"],
             version=hit["version"],
             quality=quality_from(hit["quality"]),
+            failed_rules=tuple(FailedRule(**rule) for rule in hit["failed_rules"]),
         )
         return self._outcome(result, [], None)
 

@@ -253,6 +253,19 @@ def test_a_promise_can_break_while_the_cache_still_serves(installation: Installa
     assert (run.status, run.origin) != ("succeeded", "cache")
 
 
+def test_a_copy_from_the_cache_names_the_rules_it_broke(installation: Installation, server: FaultyServer) -> None:
+    """A capped score without the rule behind the cap would be a riddle."""
+    rows = b"".join(b"%d,%s,2026-01-01\n" % (n, b"x" if n else b"") for n in range(20))
+    server.answer = csv(HEADER + rows)
+    installation.configure(people(server.url, parse={"format": "csv", "na_values": [""]}))
+    first = installation.run_one()
+
+    run = installation.run_one()
+
+    assert run.origin == "cache"
+    assert run.failed_rules == first.failed_rules != ()
+
+
 def test_status_sees_a_promise_break_without_a_run(installation: Installation, server: FaultyServer) -> None:
     """Time alone breaks a promise; `status` and `health` say so before anything runs again."""
     installation.configure(people(server.url, promise={"max_age": "1h"}))
