@@ -1,5 +1,6 @@
 """Run datasets: now in this process, or as a row in the run queue that a detached process executes."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -133,7 +134,8 @@ def queue(system: IntegratedSystem, actor: Actor, names: Sequence[str] = (), *, 
     folder = system.state_dir / "logs"
     folder.mkdir(mode=0o700, exist_ok=True)
     _detached[:] = [child for child in _detached if child.poll() is None]
-    with (folder / "detached.log").open("ab") as log:
+    # With its mode from the start: what a process says at its end may hold anything.
+    with os.fdopen(os.open(folder / "detached.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as log:
         child = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )

@@ -1,5 +1,6 @@
 """What the buttons do to the state, and what they say."""
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -44,6 +45,17 @@ def test_run_now_puts_a_row_into_the_queue(actions: Actions, system: IntegratedS
     (queued,) = system.views.runs()
     assert (queued.run_id, queued.status, queued.actor) == (ask.run_id, "queued", "tester")
     assert actions.progress(ask).words == "The run waits for its process."
+
+
+def test_what_a_detached_run_says_is_for_its_owner_only(actions: Actions, system: IntegratedSystem) -> None:
+    """Its log has mode 0600, whatever the umask."""
+    before = os.umask(0)
+    try:
+        actions.run_now()
+    finally:
+        os.umask(before)
+
+    assert (system.state_dir / "logs" / "detached.log").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_result_of_a_run_is_told_in_words(actions: Actions, system: IntegratedSystem) -> None:
