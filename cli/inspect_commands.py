@@ -38,6 +38,8 @@ def status(context: Context) -> int:
 MOST_LINES = 25
 """A status must fit on a screen, also with sixty datasets."""
 
+MOST_REASONS = 3
+
 
 def show_status(context: Context) -> int:
     from operations.status import status as ask
@@ -49,7 +51,7 @@ def show_status(context: Context) -> int:
         return OK
     say(found.sentence)
     say()
-    shown = found.datasets[: MOST_LINES - 11]
+    shown = found.datasets[: MOST_LINES - 12]
     table(
         ("dataset", "status", "origin", "rows", "score", "copy age", "data age"),
         [
@@ -69,8 +71,11 @@ def show_status(context: Context) -> int:
     if len(found.datasets) > len(shown):
         rest = found.datasets[len(shown) :]
         say(f"… and {len(rest)} more, all {rest[0].status} or better (see --json)")
-    for d in [d for d in shown if d.status in {"failed", "degraded"} and d.reason][:3]:
+    troubled = [d for d in found.datasets if d.status in {"failed", "degraded"} and d.reason]
+    for d in troubled[:MOST_REASONS]:
         say(str(d.reason) if str(d.reason).startswith(f"{d.dataset}: ") else f"{d.dataset}: {d.reason}")
+    if len(troubled) > MOST_REASONS:
+        say(f"… and why {len(troubled) - MOST_REASONS} more are not as they should be: `status --json`")
     for provider, breaker in list(found.breakers.items())[:3]:
         say(f"circuit of {provider} is {breaker['state'].replace('_', ' ')}: {breaker['reason']}")
     if found.last_run:

@@ -48,7 +48,7 @@ def _everything(context: Context) -> int:
     from cli.run_commands import run_all
 
     if not context.json:
-        code = run_all(context)
+        code = run_all(context, brief=True)
         say()
         show_status(context)
         return code

@@ -49,6 +49,7 @@ def run_all(
     workers: int | None = None,
     resume: str | None = None,
     strict: bool = False,
+    brief: bool = False,
     told: "Callable[[PipelineRun], None] | None" = None,
 ) -> int:
     """Run, tell what came of it (default: print it), do overdue maintenance; gives the exit code."""
@@ -69,7 +70,7 @@ def run_all(
     elif context.json:
         print_json(result.to_json())
     else:
-        _print(result, system)
+        _print(result, system, brief=brief)
     if stopped:
         _leave(context, 128 + stopped[0])
     _maintain_if_overdue(context)
@@ -93,8 +94,20 @@ MOST_ADVICE = 3
 """Lines of advice a dataset; the first ones are about the worst rules."""
 
 
-def _print(result: "PipelineRun", system: "IntegratedSystem") -> None:
-    from operations.advice import advice, notes
+def _print(result: "PipelineRun", system: "IntegratedSystem", *, brief: bool) -> None:
+    """What came of every dataset; `brief`: without what the status that follows says anyway."""
+    if not brief:
+        _print_datasets(result)
+    _print_what_to_do(result, system)
+    counts = ", ".join(
+        f"{number} {name}"
+        for name in ("succeeded", "degraded", "failed", "skipped")
+        if (number := sum(run.status == name for run in result.datasets))
+    )
+    say(f"run {result.run_id} {result.status} in {result.duration_s:.2f} s: {counts or 'nothing to do'}")
+
+
+def _print_datasets(result: "PipelineRun") -> None:
     from operations.words import duration
 
     rows = []
@@ -122,6 +135,11 @@ def _print(result: "PipelineRun", system: "IntegratedSystem") -> None:
             hint = (run.error or {}).get("hint")
             if hint and hint not in run.reason:
                 say(f"  {hint}")
+
+
+def _print_what_to_do(result: "PipelineRun", system: "IntegratedSystem") -> None:
+    from operations.advice import advice, notes
+
     for run in result.datasets:
         if run.failed_rules:
             lines = advice(system, run.dataset)
@@ -138,12 +156,6 @@ def _print(result: "PipelineRun", system: "IntegratedSystem") -> None:
         if run.origin == "provider":
             for line in notes(system, run.dataset)[:MOST_ADVICE]:
                 say(f"{run.dataset}: note: {line}")
-    counts = ", ".join(
-        f"{number} {name}"
-        for name in ("succeeded", "degraded", "failed", "skipped")
-        if (number := sum(run.status == name for run in result.datasets))
-    )
-    say(f"run {result.run_id} {result.status} in {result.duration_s:.2f} s: {counts or 'nothing to do'}")
 
 
 def _maintain_if_overdue(context: Context) -> None:
