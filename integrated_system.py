@@ -204,6 +204,7 @@ class IntegratedSystem:
         return Pipeline(
             collector=self.collector,
             results=self.results,
+            redacted=self.loaded.known.redacted,
             cache=self.cache,
             clock=self.clock,
             memory_limit=self.settings.app.memory_limit,

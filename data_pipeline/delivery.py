@@ -65,8 +65,17 @@ Otherwise = Callable[[PipelineError], Outcome]
 class Delivery:
     """Writes down one dataset's turn. Ages are judged, and the promise held against them, at the moment of the call."""
 
-    def __init__(self, dataset: DatasetSettings, provider: str, run_id: str, fence: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        dataset: DatasetSettings,
+        provider: str,
+        run_id: str,
+        fence: int,
+        clock: Clock,
+        redacted: Callable[[str], str] = str,
+    ) -> None:
         self.dataset = dataset
+        self._redacted = redacted
         self._provider = provider
         self._run_id = run_id
         self._fence = fence
@@ -213,7 +222,7 @@ class Delivery:
             partial=provenance.partial,
             unchanged=unchanged,
             rows=rows,
-            reason=verdict.reason or None,
+            reason=self._redacted(verdict.reason) or None,
             quarantined=report.quarantined,
             collected_at=rfc3339(provenance.collected_at),
             data_time=_text(provenance.data_time),
@@ -225,7 +234,8 @@ class Delivery:
         )
 
     def _from_copy(self, served: Served | None, error: PipelineError, *, attempts: int) -> DatasetRun:
-        told = {"type": type(error).__name__, "message": str(error), "hint": error.hint, "transient": error.transient}
+        message, hint = self._redacted(str(error)), self._redacted(error.hint)
+        told = {"type": type(error).__name__, "message": message, "hint": hint, "transient": error.transient}
         common: dict[str, Any] = {
             "dataset": self.dataset.name,
             "provider": self._provider,
@@ -233,7 +243,7 @@ class Delivery:
             "error": told,
         }
         if served is None:
-            return DatasetRun(status="failed", origin="none", reason=str(error), **common)
+            return DatasetRun(status="failed", origin="none", reason=message, **common)
         return DatasetRun(
             status="degraded",
             origin=served.origin,
@@ -243,7 +253,7 @@ class Delivery:
             data_time=served.data_time,
             content_sha256=served.content_sha256,
             quality=served.quality,
-            reason=f"{error}; serving {served.words}",
+            reason=f"{message}; serving {served.words}",
             **common,
         )
 
@@ -305,15 +315,15 @@ class Delivery:
             "size": written.good.size,
             "path": written.good.path,
             "sha256": written.good.sha256,
-            "reason": verdict.reason,
+            "reason": self._redacted(verdict.reason),
             "provider": self._provider,
-            "source": provenance.source,
+            "source": self._redacted(provenance.source),
             "fingerprint": self.dataset.fingerprint,
             "content_sha256": provenance.content_sha256,
             "collected_at": rfc3339(provenance.collected_at),
             "data_time": _text(provenance.data_time),
             "validators": dict(provenance.validators),
-            "notes": list(provenance.notes),
+            "notes": [self._redacted(note) for note in provenance.notes],
             "quality": scored,
             "report": report.to_json(),
             "measured": dict(measured),

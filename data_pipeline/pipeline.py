@@ -4,7 +4,7 @@ Deciding is kept apart from recording: the line touches the provider and storage
 cache entries it returns are written by the runner, together, and only then is the dataset called done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -46,8 +46,16 @@ class Pipeline:
     """Takes one dataset the whole way. Thread-safe: one instance serves all workers of a process."""
 
     def __init__(
-        self, *, collector: ResilientCollector, results: Results, cache: Cache, clock: Clock, memory_limit: int
+        self,
+        *,
+        collector: ResilientCollector,
+        results: Results,
+        cache: Cache,
+        clock: Clock,
+        memory_limit: int,
+        redacted: Callable[[str], str] = str,
     ) -> None:
+        self._redacted = redacted
         self._collector = collector
         self._results = results
         self._cache = cache
@@ -60,7 +68,7 @@ class Pipeline:
         """Deliver one dataset: from the cache within its TTL, else from the provider, else from what we have."""
         current = run.current.get(dataset.name)
         provider = self._collector.provider_of(dataset)
-        delivery = Delivery(dataset, provider, run.run_id, run.fences.get(dataset.name, 0), self._clock)
+        delivery = Delivery(dataset, provider, run.run_id, run.fences.get(dataset.name, 0), self._clock, self._redacted)
         if not run.fresh and (hit := self.cached(dataset, current)) is not None:
             return delivery.from_cache(hit)
         last_good = self._results.last_good(current)

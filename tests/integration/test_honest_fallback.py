@@ -435,3 +435,19 @@ def test_json_that_is_not_utf8_is_not_guessed(installation: Installation, server
 
     assert (run.status, run.origin) == ("degraded", "last_good")
     assert "not in utf-8: byte 0xe9" in (run.reason or "")
+
+
+def test_a_secret_in_an_address_is_in_no_error_and_no_event(installation: Installation, server: FaultyServer) -> None:
+    """Some providers want their key in the path; neither the result nor the log, which is for ever, may hold it."""
+    installation.configure(people(f"{server.url}/${{PARTNER_KEY}}/x"))
+    environ = {"PARTNER_KEY": "k3y-0f-partner"}
+    whole = installation.cli("run", "--json", env=environ)
+    server.answer = status(503)
+
+    broken = installation.cli("run", "--fresh", "--json", env=environ)
+
+    events = installation.cli("events", "--json", env=environ)
+    assert "***/x answered 503" in broken.json["datasets"][0]["reason"]
+    assert whole.json["datasets"][0]["status"] == "succeeded"
+    for told in (whole.out, broken.out, events.out):
+        assert "k3y-0f-partner" not in told
