@@ -2,9 +2,8 @@
 
 import contextlib
 import sqlite3
-import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,24 +11,21 @@ from typing import Any
 
 from config.datasets import DatasetSettings
 from data_pipeline.dataset import DatasetRun, Status
-from data_pipeline.delivery import Outcome, skipped
+from data_pipeline.delivery import skipped
 from data_pipeline.detect.datasets import detect_datasets
-from data_pipeline.errors import StoreError
 from data_pipeline.pipeline import Pipeline, RunContext
+from data_pipeline.recorder import Progress, Recorder
 from data_pipeline.store.views import Views
-from utils.cache.cache import Cache, Entry
+from utils.cache.cache import Cache
 from utils.clock import Clock
 from utils.database import StateError
 from utils.events import EventStore, NewEvent, rfc3339, uuid7
 from utils.history import History
 from utils.leases import Leases, this_process
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable
-from utils.turn import TURN
 
 RANK: dict[Status, int] = {"skipped": 0, "succeeded": 0, "degraded": 1, "failed": 2}
 """How bad a dataset's status is; a run is as bad as its worst dataset."""
-
-Progress = Callable[[DatasetRun], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +141,7 @@ class Runner:
     def _run_all(
         self, datasets: Sequence[DatasetSettings], context: RunContext, workers: int, progress: Progress
     ) -> list[DatasetRun]:
-        recorder = _Recorder(self._events, self._cache, self._cache_ttl, progress, self._pipeline.flush)
+        recorder = Recorder(self._events, self._cache, self._cache_ttl, progress, self._pipeline.flush)
         waiting = deque(sorted(datasets, key=lambda dataset: -dataset.priority))
 
         def work() -> None:
@@ -178,7 +174,7 @@ class Runner:
                 future.result()
         wait(left, timeout=1.0)
 
-    def _one(self, dataset: DatasetSettings, context: RunContext, recorder: "_Recorder") -> None:
+    def _one(self, dataset: DatasetSettings, context: RunContext, recorder: "Recorder") -> None:
         if self.cancel.cancelled:
             reason = "interrupted"
         elif dataset.name not in context.fences:
@@ -244,98 +240,3 @@ def _claimable(run_id: str) -> Callable[[sqlite3.Connection], None]:
             raise StateError(f"run {run_id} is {row[0] if row else 'unknown'}: another process took it up")
 
     return check
-
-
-class VersionNotWrittenError(StateError):
-    """The version that an outcome speaks of did not reach the disk."""
-
-
-class LeaseLostError(StateError):
-    """Another process was given this dataset meanwhile; what it brings is newer than what we bring."""
-
-
-def _refuse_if_lost(connection: sqlite3.Connection, dataset: str, fence: int) -> None:
-    """Refuses, inside the transaction, what comes under an older fencing number than the dataset has seen."""
-    row = connection.execute("SELECT fence FROM datasets WHERE dataset = ?", (dataset,)).fetchone()
-    if row is not None and row[0] > fence:
-        raise LeaseLostError(f"{dataset}: lease {fence} was taken over by {row[0]}")
-
-
-class _Recorder:
-    """Writes outcomes as they come, many in one commit; keeps what was acknowledged.
-
-    Workers do not wait for their commit: they go on with the next dataset, and the writer's thread reports back.
-    """
-
-    CACHED_AT_ONCE = 200
-
-    def __init__(
-        self, events: EventStore, cache: Cache, ttl: float, progress: Progress, flush: Callable[[], None]
-    ) -> None:
-        self._events = events
-        self._flush_versions = flush
-        self._cache = cache
-        self._ttl = ttl
-        self._progress = progress
-        self.recorded: set[str] = set()
-        self._finished = False
-        self._pending: list[Future[Any]] = []
-        self._results: list[DatasetRun] = []
-        self._cached: list[tuple[str, Any]] = []
-        self._guard = threading.Lock()
-
-    def record(self, outcome: Outcome) -> None:
-        if self._finished:
-            return  # the run was interrupted and is closed; nobody was told that this one is done
-        self.recorded.add(outcome.result.dataset)
-        data = outcome.events[-1].data
-        guard = self._guarding(outcome, data.get("fence", 0))
-        future = self._events.append(outcome.events, statements=outcome.statements, guard=guard)
-        future.add_done_callback(lambda done: self._acknowledged(done, outcome, data["run_id"]))
-        self._pending.append(future)
-
-    def _guarding(self, outcome: Outcome, fence: int) -> Callable[[sqlite3.Connection], None]:
-        """The versions of a whole commit reach the disk before it; and the lease must still be ours."""
-
-        def check(connection: sqlite3.Connection) -> None:
-            if fence:
-                _refuse_if_lost(connection, outcome.result.dataset, fence)
-            if outcome.otherwise is not None:
-                try:
-                    self._flush_versions()
-                except (StateError, OSError) as error:
-                    raise VersionNotWrittenError(str(error), hint=getattr(error, "hint", "")) from error
-
-        return check
-
-    def finish(self) -> list[DatasetRun]:
-        """Wait until all is committed; raises what kept an outcome from being written."""
-        for future in self._pending:  # grows while we wait when another outcome is recorded in the place of one
-            error = future.exception()
-            if error is not None and not isinstance(error, LeaseLostError | VersionNotWrittenError):
-                raise error
-        self._finished = True
-        self._flush(self._cached)
-        return self._results
-
-    def _acknowledged(self, done: "Future[Any]", outcome: Outcome, run_id: str) -> None:
-        error, result = done.exception(), outcome.result
-        if isinstance(error, LeaseLostError):
-            self.record(skipped(result.dataset, result.provider, run_id, str(error)))
-        elif isinstance(error, VersionNotWrittenError) and outcome.otherwise is not None:
-            self.record(outcome.otherwise(StoreError(f"{result.dataset}: {error}", hint=error.hint)))
-        if error is not None:
-            return  # told by finish(); what is not in the log did not happen
-        with self._guard:
-            self._results.append(outcome.result)
-            self._cached += outcome.cache
-            full = self._cached if len(self._cached) >= self.CACHED_AT_ONCE else None
-            if full is not None:
-                self._cached = []
-        if full is not None:
-            self._flush(full)
-        self._progress(outcome.result)
-
-    def _flush(self, entries: Iterable[tuple[str, Any]]) -> None:
-        with TURN:
-            self._cache.set_many([Entry(key, value, self._ttl) for key, value in entries])
