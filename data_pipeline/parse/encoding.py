@@ -181,10 +181,12 @@ def _utf8_chunks(request: ParseRequest, encoding: str) -> Iterator[bytes]:
 
 def _not_in(request: ParseRequest, encoding: str, data: bytes, start: int, before: int) -> PayloadUnreadable:
     bad = f"byte 0x{data[start]:02x}" if start < len(data) else "the end"
+    guessed = request.options.encoding == "auto"
+    hint = "name the encoding in `parse.encoding`" if guessed else "check `parse.encoding`; `auto` detects it"
     return unreadable(
         request,
         f"not in {encoding}: {bad} at offset {before + start}",
-        hint="check `parse.encoding`; `auto` detects it",
+        hint=hint,
     )
 
 

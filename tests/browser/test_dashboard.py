@@ -70,21 +70,25 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
     try:
-        _wait_until_up(served.address, (folder / "log"))
+        _wait_until_up(server, served.address, folder / "log")
         yield served
     finally:
         os.killpg(server.pid, 15)
         server.wait(20)
 
 
-def _wait_until_up(address: str, log: Path) -> None:
+def _wait_until_up(server: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
     until = time.monotonic() + PATIENCE / 1000
     while time.monotonic() < until:
         try:
             with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
                 return
         except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
+            try:
+                server.wait(0.1)  # one that died will never answer
+                break
+            except subprocess.TimeoutExpired:
+                continue
     pytest.fail(f"the dashboard did not start: {log.read_text()}")
 
 

@@ -288,3 +288,16 @@ def test_naive_times_take_the_zone_of_the_dataset():
 
     assert batch.table.to_pylist() == [{"t": datetime(2024, 1, 15, 11, tzinfo=UTC)}]
     assert batch.provenance.data_time == datetime(2024, 1, 15, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [({}, "name the encoding in `parse.encoding`"), ({"encoding": "utf-8"}, "`auto` detects it")],
+    ids=["detection gave up", "the declared one is wrong"],
+)
+def test_bytes_of_no_known_encoding_are_told_with_the_way_out_that_is_left(options: dict[str, str], hint: str):
+    """Who let the encoding be detected is not sent back to detection."""
+    with pytest.raises(PayloadUnreadable, match="not in utf-8: byte 0x81 at offset 6") as caught:
+        read(b"a,b\n1,\x81\x8d\xff\n", parse_options=options)
+
+    assert hint in caught.value.hint
