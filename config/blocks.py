@@ -80,6 +80,20 @@ def rules(value: Any, info: ValidationInfo) -> Any:
     return _shared("rules", value, _rules, info)
 
 
+def publish(value: Any, info: ValidationInfo) -> Any:
+    """The `Options` of every sink, in order."""
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple):
+        raise Fault(
+            f"expected a list of sinks, got {shown(value)}",
+            hint="Begin every sink with a dash: `- {kind: file, path: out.parquet}`.",
+        )
+    if any(isinstance(sink, BaseModel) for sink in value):
+        return tuple(value)
+    return _shared("publish", list(value), _publish, info)
+
+
 def _shared(block: str, value: Any, build: Callable[[Any], Any], info: ValidationInfo) -> Any:
     cache = info.context
     if not isinstance(cache, Shared):
@@ -150,6 +164,23 @@ def _rules(value: list[Any]) -> tuple[Any, ...]:
         except ValueError as error:
             model = None if not isinstance(error, ValidationError) else BaseModel
             found.append(((position,), error, model))
+    if found:
+        raise Faults(found)
+    return tuple(made)
+
+
+def _publish(value: list[Any]) -> tuple[Any, ...]:
+    made: list[Any] = []
+    found: Found = []
+    for position, entry in enumerate(value):
+        try:
+            if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
+                raise Fault(f"expected a sink such as `{{kind: file, path: out.parquet}}`, got {shown(entry)}")
+            made.append(_validated(kinds.sink_options(entry["kind"]), entry, (position,)))
+        except Faults as faults:
+            found += faults.found
+        except ValueError as error:
+            found.append(((position,), error, None))
     if found:
         raise Faults(found)
     return tuple(made)

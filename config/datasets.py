@@ -1,16 +1,25 @@
 """One named table: where it comes from, how it is read, what must hold, what happens when it does not."""
 
 import hashlib
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, PlainValidator, PrivateAttr, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    PlainValidator,
+    PrivateAttr,
+    model_validator,
+)
 
 from config import blocks
 from config.durations import Duration
-from config.errors import Fault, shown
+from config.errors import Fault, Faults, shown
 from config.model import Section, laid_over
 from config.resilience import DatasetResilience
 from config.sections import Zone
@@ -30,10 +39,78 @@ def _data_time(value: object) -> object:
     return value
 
 
+def _scalar(value: object) -> object:
+    """A cursor is text, a number, or nothing."""
+    if value is None or (isinstance(value, str | int | float) and not isinstance(value, bool)):
+        return value
+    raise Fault(f"expected a text or a number, got {shown(value)}")
+
+
+def _cursor_format(value: str) -> str:
+    if value not in ("iso", "epoch_s", "epoch_ms") and "%" not in value:
+        raise Fault(
+            f"expected iso, epoch_s, epoch_ms or a strftime format, got {shown(value)}",
+            hint="Write it like: format: '%Y%m%d'.",
+        )
+    return value
+
+
+def _start(value: str) -> str:
+    try:
+        datetime.fromisoformat(value)
+    except ValueError as error:
+        raise Fault(f"expected a date, got {shown(value)}", hint='Write it like: start: "2024-01-01".') from error
+    return value
+
+
 class PromiseSettings(Section):
     """How fresh a dataset must be for its readers: its copy at most `max_age` seconds old; None: no promise."""
 
     max_age: Duration | None = None
+
+
+class IncrementalSettings(Section):
+    """Only what is new: rows whose `cursor` column is not below the newest value stored, less `lag`.
+
+    Attributes:
+        cursor: The column whose values only grow, by its new name.
+        initial: Where the first collection starts; None: from the beginning. 0 and "" are starts.
+        format: How `{cursor}` is written: `iso`, `epoch_s`, `epoch_ms`, or strftime codes.
+        lag: Seconds that the next collection looks back, for rows that come late. Only for times.
+        nulls: Rows without a cursor value: `keep` them, or `hold` the batch.
+        tie_breaker: A column that orders rows of the same cursor value.
+    """
+
+    cursor: Annotated[str, Field(min_length=1)]
+    initial: Annotated[Any, BeforeValidator(_scalar)] = None
+    format: Annotated[str, AfterValidator(_cursor_format)] = "iso"
+    lag: Duration = 0.0
+    nulls: Literal["keep", "hold"] = "keep"
+    tie_breaker: str | None = None
+
+
+class PartitionSettings(Section):
+    """One table in pieces: each run collects the newest piece that is complete.
+
+    Attributes:
+        by: `hour`, `day`, `month`, or a list of keys.
+        start: The first piece (a date).
+        zone: Where a day begins.
+        lag: Seconds after its end at which a piece is complete.
+    """
+
+    by: Literal["hour", "day", "month"] | tuple[Annotated[str, Field(min_length=1)], ...]
+    start: Annotated[str, AfterValidator(_start)] | None = None
+    zone: Zone = "UTC"
+    lag: Duration = 0.0
+
+
+class DriftSettings(Section):
+    """What happens to a batch whose columns differ from the table's: new ones, missing ones, ones of another type."""
+
+    new: Literal["evolve", "hold", "discard_row", "discard_value", "freeze"] = "evolve"
+    missing: Literal["evolve", "hold", "discard_row", "discard_value", "freeze"] = "hold"
+    changed: Literal["evolve", "hold", "discard_row", "discard_value", "freeze"] = "hold"
 
 
 class QualitySettings(Section):
@@ -78,14 +155,19 @@ class DatasetSettings(Section):
     ambiguous: Literal["infer", "first", "second", "reject"] = "infer"
     nonexistent: Literal["shift", "reject"] = "shift"
     data_time: Annotated[str, BeforeValidator(_data_time), Field(min_length=1)] | None = None
-    write: Literal["replace"] = "replace"
+    write: Literal["replace", "append", "merge"] = "replace"
+    deletes: Literal["keep", "flag", "remove"] = "keep"
+    incremental: IncrementalSettings | None = None
+    partition: PartitionSettings | None = None
+    drift: DriftSettings = Field(default=DriftSettings(), alias="schema")
     promise: PromiseSettings = PromiseSettings()
     rules: Annotated[tuple[Any, ...], PlainValidator(blocks.rules)] = ()
     quality: QualitySettings = QualitySettings()
     on_fail: Literal["hold", "publish"] = "hold"
     allow_empty: bool = False
     snapshot: Path | None = None
-    keep_raw: Annotated[Duration, Field(le=0)] = 0.0
+    publish: Annotated[tuple[Any, ...], PlainValidator(blocks.publish)] = ()
+    keep_raw: Duration = 0.0
     detect: DetectSettings = DetectSettings()
     resilience: DatasetResilience = DatasetResilience()
 
@@ -98,7 +180,19 @@ class DatasetSettings(Section):
         made = handler(value)
         if isinstance(value, dict):
             made._written = value
+            made._check_table("write" in value)
         return made
+
+    def _check_table(self, write_is_written: bool) -> None:
+        """How rows are recognised must be known before rows are merged."""
+        if self.incremental is not None and not write_is_written:
+            self.__dict__["write"] = "merge"
+        if self.write == "merge" and not self.key:
+            raise Faults(
+                [(("key",), Fault("is missing", hint="`write: merge` needs `key`: what makes a row one row."), None)]
+            )
+        if self.deletes != "keep" and self.write != "merge":
+            raise Faults([(("deletes",), Fault("belongs to `write: merge`"), None)])
 
     @property
     def base(self) -> Path:

@@ -17,6 +17,13 @@ COLLECTORS: dict[str, str] = {
     "file": "data_pipeline.collect.file:FileCollector",
     "host": "data_pipeline.collect.host:HostCollector",
     "simulated": "data_pipeline.collect.simulated:SimulatedCollector",
+    "sql": "data_pipeline.collect.sql:SqlCollector",
+    "object_store": "data_pipeline.collect.object_store:ObjectStoreCollector",
+    "python": "data_pipeline.collect.python:PythonCollector",
+}
+SINKS: dict[str, str] = {
+    "file": "data_pipeline.publish.file:FileSink",
+    "sql": "data_pipeline.publish.sql:SqlSink",
 }
 PARSE_OPTIONS = "data_pipeline.parse.options:ParseOptions"
 COLUMN_OPTIONS = "data_pipeline.parse.options:ColumnOptions"
@@ -66,6 +73,31 @@ def collect_options(kind: str) -> type[BaseModel]:
         raise Fault(
             f"{shown(kind)} has no `Options`", hint="A collector's class attribute `Options` is a pydantic model."
         )
+    return options
+
+
+def sink(kind: str) -> Any:
+    """The class of `publish[].kind`.
+
+    Raises:
+        ValueError: no such kind; the text names the nearest one.
+    """
+    target = SINKS.get(kind)
+    if target is None:
+        if ":" not in kind:
+            near = get_close_matches(kind, SINKS, n=1)
+            suggestion = f"; did you mean `{near[0]}`?" if near else ""
+            raise Fault(
+                f"unknown kind {shown(kind)}{suggestion}",
+                hint=f"Known kinds are {', '.join(SINKS)}; a kind of your own is written `module:Class`.",
+            )
+        target = kind
+    return load(target)
+
+
+def sink_options(kind: str) -> type[BaseModel]:
+    """The model of the keys that a sink of this kind takes."""
+    options: type[BaseModel] = sink(kind).Options
     return options
 
 

@@ -9,13 +9,13 @@ from config.variables import MASK, is_secret_key, without_user_part
 if TYPE_CHECKING:
     from config.loading import Loaded
 
-_BLOCKS = ("collect", "parse", "columns", "rules")
+_BLOCKS = ("collect", "parse", "columns", "rules", "publish")
 
 
 def masked(loaded: "Loaded") -> dict[str, Any]:
     """All sections as plain JSON data with durations and sizes as people write them.
 
-    The blocks of a dataset that other code validates (`collect`, `parse`, `columns`, `rules`) are as written.
+    The blocks of a dataset that other code validates (`collect`, `parse`, `rules`, ...) are as written.
     """
     settings = loaded.settings
     shown: dict[str, Any] = settings.model_dump(mode="json", by_alias=True, exclude={"datasets"})
@@ -25,7 +25,7 @@ def masked(loaded: "Loaded") -> dict[str, Any]:
     shown["datasets"] = []
     for dataset in settings.datasets:
         item = dataset.model_dump(mode="json", by_alias=True, exclude=set(_BLOCKS))
-        empty: dict[str, Any] = {"parse": {}, "columns": {}, "rules": []}
+        empty: dict[str, Any] = {"parse": {}, "columns": {}, "rules": [], "publish": []}
         blocks = {key: dataset.written.get(key, empty.get(key)) for key in _BLOCKS}
         shown["datasets"].append({"name": item.pop("name"), **blocks, **item})
     result: dict[str, Any] = _masked(shown, (), loaded)

@@ -45,9 +45,20 @@ class QueryAuth(Section):
     value: str
 
 
-Auth = Annotated[NoAuth | BasicAuth | BearerAuth | HeaderAuth | QueryAuth, Field(discriminator="kind")]
+class OAuth2Auth(Section):
+    """A token that is fetched and renewed (RFC 6749): with the client's own credentials, or with a refresh token."""
 
-AUTH_SECRETS = ("password", "token", "value")
+    kind: Literal["oauth2"]
+    token_url: str
+    client_id: str
+    client_secret: str = ""
+    scope: str = ""
+    refresh_token: str = ""
+
+
+Auth = Annotated[NoAuth | BasicAuth | BearerAuth | HeaderAuth | QueryAuth | OAuth2Auth, Field(discriminator="kind")]
+
+AUTH_SECRETS = ("password", "token", "value", "client_secret", "refresh_token")
 """Keys of `auth` that are secret even when they stand in the file as they are."""
 
 

@@ -28,17 +28,20 @@ class BreakerSettings(Section):
 
 
 class RateLimitSettings(Section):
-    """`rate` requests `per` seconds on average, at most `burst` at once."""
+    """`rate` requests `per` seconds on average, at most `burst` at once; `quota`: at most so many in `quota_per`."""
 
     rate: Annotated[float, Field(gt=0)] = 10.0
     per: Duration = 1.0
     burst: Count = 20
-    quota: None = None
+    quota: Count | None = None
+    quota_per: Duration = 86_400.0
 
     @model_validator(mode="after")
     def _check(self) -> "RateLimitSettings":
         if self.per <= 0:
             raise Fault("`per` must be longer than 0s")
+        if self.quota_per <= 0:
+            raise Fault("`quota_per` must be longer than 0s")
         return self
 
 

@@ -103,6 +103,13 @@ class QuarantineRetention(Section):
     size: Size = 1_000_000_000
 
 
+class RawRetention(Section):
+    """Answers as sent, of datasets with `keep_raw`: seconds and bytes."""
+
+    age: Duration = 7 * 86_400.0
+    size: Size = 1_000_000_000
+
+
 class LogRetention(Section):
     """Bytes a log file may have before it is rotated, and how many are kept."""
 
@@ -115,6 +122,7 @@ class RetentionSettings(Section):
 
     history: HistoryRetention = HistoryRetention()
     versions: VersionRetention = VersionRetention()
+    raw: RawRetention = RawRetention()
     quarantine: QuarantineRetention = QuarantineRetention()
     logs: LogRetention = LogRetention()
 

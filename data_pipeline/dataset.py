@@ -28,6 +28,16 @@ class Payload:
 
 
 @dataclass(frozen=True, slots=True)
+class FileSeen:
+    """A file that was read to its end: how it is recognised when it lies there again. `modified`: epoch seconds."""
+
+    path: str
+    size: int
+    modified: float
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """Where a batch came from and when.
 
@@ -38,6 +48,7 @@ class Provenance:
         last_modified: What the provider said about its own copy; used for `data_time: last_modified`.
         latency_s: Seconds from the first request to the last byte.
         validators: ETag and Last-Modified to ask with next time.
+        files: Files that were read to their end this time; they enter the ledger when the batch is accepted.
     """
 
     provider: str
@@ -53,6 +64,7 @@ class Provenance:
     source: str = ""
     validators: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    files: tuple[FileSeen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

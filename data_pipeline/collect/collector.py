@@ -1,12 +1,14 @@
 """The contract of a collector, and what it is given."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from data_pipeline.dataset import Collected
+from data_pipeline.collect.placeholders import Partition, Values
+from data_pipeline.dataset import Collected, FileSeen
 from utils.clock import SYSTEM_CLOCK, Clock
 
 T = TypeVar("T")
@@ -16,6 +18,30 @@ class Call(Protocol):
     """Makes one request (a page, a query, a file) of one provider through its breaker, limits and retries."""
 
     def __call__(self, provider: str, request: Callable[[], T], /) -> T: ...
+
+
+class TokenStore(Protocol):
+    """Access and refresh tokens that outlive a process and are shared by all of one state directory."""
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """What was saved last under a name; None: nothing."""
+        ...
+
+    def save(self, name: str, token: Mapping[str, Any]) -> None:
+        """Replace it."""
+        ...
+
+    def lock(self, name: str) -> AbstractContextManager[Any]:
+        """Held by one thread of one process at a time: a rotating refresh token may be used once only."""
+        ...
+
+
+def _no_files() -> Mapping[str, FileSeen]:
+    return {}
+
+
+def _no_table(dataset: str, _column: str, /) -> Iterator[Any]:
+    raise LookupError(f"dataset `{dataset}` cannot be read here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +57,15 @@ class CollectRequest:
         now: The run's moment, aware UTC; placeholders such as `{now:%Y%m%d}` use it.
         folder: Where temporary files may be written.
         base: Where relative paths of the options start: the folder of the configuration file that names them.
+        cursor: Where an incremental collection starts: the newest value stored, less `lag`, or `initial`; None: from
+            the beginning. 0 and "" are cursors.
+        cursor_format: How `{cursor}` is written when it names no format of its own.
+        partition: The partition that is asked for, if the dataset has partitions.
+        full: Take everything: no cursor, and files that were read before are read again.
+        ledger: The files that went into accepted batches of this dataset, by path.
+        column_of: The distinct values of a column of another dataset's delivered table, in order of appearance.
+        tokens: Where access tokens are kept; None: in memory only.
+        memory_limit: Bytes that may be held at once (`app.memory_limit`).
     """
 
     dataset: str
@@ -43,9 +78,22 @@ class CollectRequest:
     settings: Any = None
     validators: Mapping[str, str] = field(default_factory=dict)
     number: int = 0
+    cursor: Any = None
+    cursor_format: str = "iso"
+    partition: Partition | None = None
+    full: bool = False
+    ledger: Callable[[], Mapping[str, FileSeen]] = _no_files
+    column_of: Callable[[str, str], Iterator[Any]] = _no_table
+    tokens: TokenStore | None = None
+    memory_limit: int = 10**9
     connect_timeout: float = 5.0
     read_timeout: float = 30.0
     clock: Clock = SYSTEM_CLOCK
+
+    @property
+    def values(self) -> Values:
+        """What placeholders are filled with."""
+        return Values(self.now, self.cursor, self.cursor_format, self.partition)
 
 
 class Collector(Protocol):

@@ -168,7 +168,7 @@ class _Read:
 
 def _location(request: CollectRequest) -> Path:
     options: Options = request.options
-    path = Path(placeholders.render(options.path, request.now)).expanduser()
+    path = Path(placeholders.render(options.path, request.values)).expanduser()
     return request.base.absolute() / path
 
 

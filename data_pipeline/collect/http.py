@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, ClassVar, Literal, Self
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -237,7 +236,9 @@ class _Collection:
 
     def _exchange(self, url: str, *, conditional: bool) -> Exchange:
         at_home = same_origin(self.home, url)
-        headers = {name: placeholders.render(value, self.request.now) for name, value in self.options.headers.items()}
+        headers = {
+            name: placeholders.render(value, self.request.values) for name, value in self.options.headers.items()
+        }
         if not at_home:
             # A user's own header may be a credential too; only those that never are go along.
             headers = {name: value for name, value in headers.items() if name.lower() in HARMLESS}
@@ -297,8 +298,8 @@ class _Collection:
 def _first_url(request: CollectRequest) -> str:
     options: Options = request.options
     address, mark, query = options.url.partition("#")[0].partition("?")
-    url = placeholders.render(address, request.now, encode=placeholders.in_path)
-    url += mark + placeholders.render(query, request.now, encode=placeholders.in_query)
+    url = placeholders.render(address, request.values, encode=placeholders.in_path)
+    url += mark + placeholders.render(query, request.values, encode=placeholders.in_query)
     if "://" not in url:
         base = str(getattr(request.settings, "base_url", "") or "")
         if not base:
@@ -309,17 +310,17 @@ def _first_url(request: CollectRequest) -> str:
         url = f"{base.rstrip('/')}/{url.lstrip('/')}"
     if options.params:
         pairs = "&".join(
-            f"{quote(name, safe='')}={quote(_parameter(value, request.now), safe='')}"
+            f"{quote(name, safe='')}={quote(_parameter(value, request.values), safe='')}"
             for name, value in options.params.items()
         )
         url += ("&" if "?" in url else "?") + pairs
     return url
 
 
-def _parameter(value: str | float | bool, now: datetime) -> str:
+def _parameter(value: str | float | bool, values: placeholders.Values) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return placeholders.render(value, now) if isinstance(value, str) else str(value)
+    return placeholders.render(value, values) if isinstance(value, str) else str(value)
 
 
 def _conditions(validators: Mapping[str, str], url: str) -> dict[str, str]:

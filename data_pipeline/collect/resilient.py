@@ -1,14 +1,16 @@
 """COLLECT as the line calls it: the dataset's collector, each request through its provider's resilience chain."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from config.datasets import DatasetSettings
+from data_pipeline.batch import MEMORY_LIMIT
 from data_pipeline.collect import protection
-from data_pipeline.collect.collector import Collector, CollectRequest
-from data_pipeline.dataset import Collected
+from data_pipeline.collect.collector import Collector, CollectRequest, TokenStore
+from data_pipeline.collect.placeholders import Partition
+from data_pipeline.dataset import Collected, FileSeen
 from data_pipeline.errors import CollectError, ProviderRefused
 from utils.clock import Clock
 from utils.resilience.errors import RejectedError
@@ -20,6 +22,17 @@ if TYPE_CHECKING:
     from utils.resilience.registry import ResilienceRegistry
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which part of a dataset is wanted; the fields are those of `CollectRequest`."""
+
+    cursor: Any = None
+    cursor_format: str = "iso"
+    partition: Partition | None = None
+    full: bool = False
+    ledger: Callable[[], Mapping[str, FileSeen]] | None = None
 
 
 class ResilientCollector:
@@ -38,12 +51,18 @@ class ResilientCollector:
         provider_settings: Callable[[str, str], Any],
         folder: Path,
         clock: Clock,
+        tokens: TokenStore | None = None,
+        column_of: Callable[[str, str], Iterator[Any]] | None = None,
+        memory_limit: int = MEMORY_LIMIT,
     ) -> None:
         self._build = build
         self._registry = registry
         self._settings = provider_settings
         self._folder = folder
         self._clock = clock
+        self._tokens = tokens
+        self._column_of = column_of
+        self._memory_limit = memory_limit
         self._collectors: dict[str, Collector] = {}
         self._kinds: dict[str, str] = {}
         self._retries: dict[str, RetrySettings] = {}
@@ -56,9 +75,16 @@ class ResilientCollector:
         return str(dataset.provider or self._collector(dataset.collect.kind).provider_of(dataset.collect, dataset.name))
 
     def collect(
-        self, dataset: DatasetSettings, *, provider: str, now: "datetime", number: int, validators: dict[str, str]
+        self,
+        dataset: DatasetSettings,
+        *,
+        provider: str,
+        now: "datetime",
+        number: int,
+        validators: dict[str, str],
+        asked: Asked | None = None,
     ) -> Collected:
-        """What the provider sends, with the number of attempts it took.
+        """What the provider sends, with the number of attempts it took. `asked`: what part of it; default: all.
 
         Raises:
             CollectError: nothing usable came; `attempts` says how often it was asked.
@@ -85,6 +111,9 @@ class ResilientCollector:
             connect_timeout=resilience.timeout.connect,
             read_timeout=resilience.timeout.read,
             clock=self._clock,
+            tokens=self._tokens,
+            memory_limit=self._memory_limit,
+            **_part(asked, self._column_of),
         )
         try:
             collected = self._collector(kind).collect(request)
@@ -116,6 +145,16 @@ class ResilientCollector:
         if found is None:
             found = self._collectors.setdefault(kind, self._build(kind)())
         return found
+
+
+def _part(asked: Asked | None, column_of: Callable[[str, str], Iterator[Any]] | None) -> dict[str, Any]:
+    """The fields of a `CollectRequest` that say which part of the data is wanted."""
+    found: dict[str, Any] = {} if column_of is None else {"column_of": column_of}
+    if asked is None:
+        return found
+    found |= {"cursor": asked.cursor, "cursor_format": asked.cursor_format, "partition": asked.partition}
+    found |= {"full": asked.full}
+    return found if asked.ledger is None else {**found, "ledger": asked.ledger}
 
 
 class _Tries:

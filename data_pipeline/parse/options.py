@@ -2,16 +2,16 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-Format = Literal["auto", "csv", "json", "jsonl", "parquet", "arrow"]
+Format = Literal["auto", "csv", "json", "jsonl", "xml", "excel", "parquet", "arrow", "prometheus"]
 ColumnType = Literal["string", "integer", "float", "decimal", "boolean", "date", "timestamp"]
 
-FORMATS_TO_COME = ("xml", "excel", "prometheus")
-TIME_FORMATS_TO_COME = ("excel", "julian")
 EPOCHS = ("epoch_s", "epoch_ms")
+DAY_COUNTS = ("excel", "julian")
+"""Formats of numbers that count days: since 1899-12-30, and since noon of 4713-11-24 BC."""
 
 
 def is_text_encoding(name: str) -> bool:
@@ -31,18 +31,17 @@ def _texts(value: Any) -> Any:
     return tuple("" if item is None else str(item) for item in values)
 
 
-def _to_come(default: Any) -> Any:
-    """A key of the contract that is not built yet: its default is accepted, anything else refused."""
-
-    def refuse(value: Any) -> Any:
-        if value != default:
-            raise ValueError("not supported yet; remove the key")
-        return value
-
-    return Annotated[Any, AfterValidator(refuse), Field(exclude=True)]
-
-
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+
+
+class Melt(BaseModel):
+    """Wide to long: every column but those of `id` becomes rows of two columns, its name and its value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Texts
+    name: str = Field("name", min_length=1)
+    value: str = Field("value", min_length=1)
 
 
 class ParseOptions(BaseModel):
@@ -57,6 +56,12 @@ class ParseOptions(BaseModel):
         decimal, thousands: Signs inside numbers of text cells.
         records: JMESPath to the rows of a JSON document; a single object found there is one row.
         flatten: Nested objects become columns `a.b`; otherwise they stay JSON text. Lists always stay JSON text.
+        footer_rows: Rows dropped at the end, blank ones included. stop_at_blank: the first blank row ends the table.
+        repeated_header: A row whose first cell equals the header's begins a new table; tables are stacked by name.
+        namespaces: Prefix -> URI, for the XPath in `records`. attributes: those of an XML element become columns too.
+        sheet: Name or number (from 1) of an Excel sheet; "*": all, with a column `_sheet`.
+        transpose: Columns become rows, before names are read.
+        drop_where: Rows for which this expression holds are left out (the grammar of `compare`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,21 +79,15 @@ class ParseOptions(BaseModel):
     records: str | None = None
     flatten: bool = True
 
-    footer_rows: _to_come(0) = 0  # type: ignore[valid-type]  # an Annotated made by a function
-    stop_at_blank: _to_come(default=False) = False  # type: ignore[valid-type]  # as above
-    repeated_header: _to_come(default=False) = False  # type: ignore[valid-type]  # as above
-    sheet: _to_come(1) = 1  # type: ignore[valid-type]  # as above
-    namespaces: _to_come({}) = None  # type: ignore[valid-type]  # as above
-    attributes: _to_come(default=True) = True  # type: ignore[valid-type]  # as above
-    melt: _to_come(None) = None  # type: ignore[valid-type]  # as above
-    drop_where: _to_come(None) = None  # type: ignore[valid-type]  # as above
-
-    @field_validator("format", mode="before")
-    @classmethod
-    def _known_format(cls, value: Any) -> Any:
-        if value in FORMATS_TO_COME:
-            raise ValueError(f"`{value}` is not supported yet; supported: {', '.join(get_args(Format))}")
-        return value
+    footer_rows: int = Field(0, ge=0)
+    stop_at_blank: bool = False
+    repeated_header: bool = False
+    namespaces: dict[str, str] = Field(default_factory=dict)
+    attributes: bool = True
+    sheet: Annotated[int, Field(ge=1)] | str = 1
+    transpose: bool = False
+    melt: Melt | None = None
+    drop_where: str | None = None
 
     @field_validator("encoding")
     @classmethod
@@ -147,7 +146,8 @@ class ColumnOptions(BaseModel):
         source: `from` in the configuration: the column's name as sent; default: the new name itself.
         aliases: Other names the provider used or will use; the first one present counts.
         type: Without one, the type is inferred as for columns that are not listed.
-        format: For `date` and `timestamp`: strptime directives, `epoch_s` or `epoch_ms`; default: ISO 8601.
+        format: For `date` and `timestamp`: strptime directives, `epoch_s`, `epoch_ms`, `excel` or `julian`; default:
+            ISO 8601.
         scale: What every number is multiplied with, for example 0.01 for cents.
         unit: Of the values, for people.
     """
@@ -191,10 +191,12 @@ class ColumnOptions(BaseModel):
 def _check_time_format(text: str) -> None:
     if text in EPOCHS:
         return
-    if text in TIME_FORMATS_TO_COME:
-        raise ValueError(f"format `{text}` is not supported yet")
+    if text in DAY_COUNTS:
+        return
     if "%" not in text:
-        raise ValueError(f"format `{text}` has no directive; say for example %d.%m.%Y, or {', '.join(EPOCHS)}")
+        raise ValueError(
+            f"format `{text}` has no directive; say for example %d.%m.%Y, or {', '.join((*EPOCHS, *DAY_COUNTS))}"
+        )
     try:
         datetime.strptime(datetime(2000, 12, 31, 23, 59, 58).strftime(text), text)  # noqa: DTZ001, DTZ007 - a trial
     except ValueError as error:
