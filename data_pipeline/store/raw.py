@@ -1,0 +1,165 @@
+"""What providers sent, byte for byte, so that a rule can be mended today and yesterday replayed.
+
+One capture is a folder, `raw/DATASET/RUN_ID/`: a blob an answer (or one Arrow stream of rows), and `index.json`, which
+is written last: a capture without it is not whole and does not count.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from data_pipeline.dataset import Collected, FileSeen, Payload, Provenance
+from data_pipeline.errors import StoreError
+from utils.events import rfc3339
+from utils.storage import BlobNotFound, Storage, StorageError
+
+_INDEX = "index.json"
+_ROWS = "rows.arrow"
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """One kept collection. `size` in bytes."""
+
+    dataset: str
+    run_id: str
+    collected_at: datetime
+    size: int
+
+
+class Raw:
+    """Keeps captures and gives them back."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def keep(self, dataset: str, run_id: str, collected: Collected) -> None:
+        """Keep what came; a `not_modified` brings nothing to keep.
+
+        Raises:
+            StoreError: it cannot be written; nothing half-written counts.
+        """
+        folder = f"raw/{dataset}/{run_id}"
+        try:
+            payloads = [self._payload(folder, number, each) for number, each in enumerate(collected.payloads)]
+            rows = None if collected.rows is None else self._rows(f"{folder}/{_ROWS}", collected.rows)
+            index = {"provenance": _written(collected.provenance), "payloads": payloads, "rows": rows}
+            self._storage.put_bytes(f"{folder}/{_INDEX}", orjson.dumps(index))
+        except StorageError as error:
+            raise StoreError(f"{dataset}: the raw answer cannot be kept: {error}", hint=error.hint) from error
+
+    def replay(self, dataset: str, run_id: str) -> Collected:
+        """What the provider sent in that run, with the provenance of that day.
+
+        Raises:
+            StoreError: nothing of that run is kept, or it is damaged.
+        """
+        folder = f"raw/{dataset}/{run_id}"
+        try:
+            index = orjson.loads(self._storage.read_bytes(f"{folder}/{_INDEX}"))
+            provenance = _read(index["provenance"])
+            payloads = tuple(self._opened(folder, entry) for entry in index["payloads"])
+        except BlobNotFound as error:
+            kept = [capture.run_id for capture in self.captures(dataset)]
+            hint = f"kept are {', '.join(kept[-5:])}" if kept else f"set `keep_raw` at {dataset}: nothing is kept of it"
+            raise StoreError(f"{dataset}: no raw answer of run {run_id} is kept", hint=hint) from error
+        except (StorageError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{dataset}: the raw answer of run {run_id} is damaged: {error}") from error
+        note = f"replayed from what was collected {provenance.collected_at:%Y-%m-%d %H:%M} UTC"
+        provenance = replace(provenance, notes=(*provenance.notes, note))
+        rows = None if index["rows"] is None else self._reader(f"{folder}/{_ROWS}")
+        return Collected(provenance, payloads, rows)
+
+    def captures(self, dataset: str | None = None) -> list[Capture]:
+        """Whole captures, oldest first, of one dataset or of all."""
+        sizes: dict[str, int] = {}
+        whole: list[str] = []
+        for blob in self._storage.list("raw/" if dataset is None else f"raw/{dataset}/"):
+            folder, _, name = blob.path.rpartition("/")
+            sizes[folder] = sizes.get(folder, 0) + blob.size
+            if name == _INDEX:
+                whole.append(folder)
+        found = []
+        for folder in whole:
+            _, name, run_id = folder.split("/")
+            index = orjson.loads(self._storage.read_bytes(f"{folder}/{_INDEX}"))
+            at = datetime.fromisoformat(index["provenance"]["collected_at"])
+            found.append(Capture(name, run_id, at, sizes[folder]))
+        return sorted(found, key=lambda capture: capture.run_id)
+
+    def drop(self, capture: Capture) -> None:
+        """Forget a capture; its index goes first, so that what is left of a broken-off removal does not count."""
+        folder = f"raw/{capture.dataset}/{capture.run_id}"
+        self._storage.delete(f"{folder}/{_INDEX}")
+        for blob in list(self._storage.list(f"{folder}/")):
+            self._storage.delete(blob.path)
+
+    def _payload(self, folder: str, number: int, payload: Payload) -> dict[str, Any]:
+        with self._storage.writer(f"{folder}/{number:05d}") as target, payload.open() as source:
+            shutil.copyfileobj(source, target, 2**20)
+        about = {"size": payload.size, "sha256": payload.sha256, "name": payload.name}
+        return {"blob": f"{number:05d}", **about, "media_type": payload.media_type, "charset": payload.charset}
+
+    def _rows(self, path: str, rows: Callable[[], Iterator[Any]]) -> str:
+        from utils.arrow import pa
+
+        # One stream a batch, back to back: each says its own schema.
+        with self._storage.writer(path) as target:
+            for batch in rows():
+                with pa.ipc.new_stream(target, batch.schema) as stream:
+                    stream.write_batch(batch)
+        return path
+
+    def _opened(self, folder: str, entry: dict[str, Any]) -> Payload:
+        path = f"{folder}/{entry['blob']}"
+        if self._storage.size(path) != entry["size"]:
+            raise ValueError(f"{path} has another size than when it was kept")
+        about = {name: entry[name] for name in ("size", "sha256", "name", "media_type", "charset")}
+        return Payload(open=lambda: self._storage.open(path), **about)
+
+    def _reader(self, path: str) -> Callable[[], Iterator[Any]]:
+        def batches() -> Iterator[Any]:
+            from utils.arrow import pa
+
+            with self._storage.open(path) as file, pa.PythonFile(file) as source:
+                size = source.size()
+                while source.tell() < size:
+                    with pa.ipc.open_stream(source) as reader:
+                        yield from reader
+
+        return batches
+
+
+def _written(provenance: Provenance) -> dict[str, Any]:
+    moments = {
+        name: None if moment is None else rfc3339(moment)
+        for name in ("collected_at", "data_time", "last_modified")
+        for moment in [getattr(provenance, name)]
+    }
+    return {
+        "provider": provenance.provider,
+        **moments,
+        "content_sha256": provenance.content_sha256,
+        "attempts": provenance.attempts,
+        "latency_s": provenance.latency_s,
+        "size": provenance.size,
+        "partial": provenance.partial,
+        "source": provenance.source,
+        "validators": list(provenance.validators),
+        "notes": list(provenance.notes),
+        "files": [[seen.path, seen.size, seen.modified, seen.sha256] for seen in provenance.files],
+    }
+
+
+def _read(written: dict[str, Any]) -> Provenance:
+    moments = {
+        name: None if written[name] is None else datetime.fromisoformat(written[name])
+        for name in ("collected_at", "data_time", "last_modified")
+    }
+    pairs = tuple((name, value) for name, value in written["validators"])
+    files = tuple(FileSeen(*seen) for seen in written["files"])
+    return Provenance(**{**written, **moments, "validators": pairs, "notes": tuple(written["notes"]), "files": files})
