@@ -43,6 +43,11 @@ def sent(*bodies: bytes) -> Collected:
     return Collected(provenance, payloads)
 
 
+def content(payload: Payload) -> bytes:
+    with payload.open() as stream:
+        return bytes(stream.read())
+
+
 @given(bodies=st.lists(st.binary(max_size=300), max_size=4))
 def test_payloads_come_back_byte_for_byte(bodies: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> None:
     """With name, media type, charset, hash, and the provenance of the day."""
@@ -53,7 +58,7 @@ def test_payloads_come_back_byte_for_byte(bodies: list[bytes], tmp_path_factory:
     raw.keep("eq", "run-1", before)
     after = raw.replay("eq", "run-1")
 
-    assert [payload.open().read() for payload in after.payloads] == bodies
+    assert [content(payload) for payload in after.payloads] == bodies
     assert [(p.size, p.sha256, p.name, p.media_type, p.charset) for p in after.payloads] == [
         (p.size, p.sha256, p.name, p.media_type, p.charset) for p in before.payloads
     ]
