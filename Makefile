@@ -38,6 +38,8 @@ dashboard: install  ## Show the state on a web page
 bench: .venv/dev .peers/ready  ## Measure, side by side with the peers
 	$(BIN)/python -m benchmarks overhead
 	$(BIN)/python -m benchmarks coldstart
+	$(BIN)/python -m benchmarks ingest
+	$(BIN)/python -m benchmarks providers
 
 lock: .venv/dev  ## Pin the newest versions that the ranges allow
 	$(BIN)/pip install --quiet pip-tools
@@ -58,8 +60,8 @@ lock: .venv/dev  ## Pin the newest versions that the ranges allow
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-.peers/ready: benchmarks/peers/luigi.txt benchmarks/peers/dagster.txt
-	@for peer in luigi dagster; do \
+.peers/ready: benchmarks/peers/luigi.txt benchmarks/peers/dagster.txt benchmarks/peers/dlt.txt
+	@for peer in luigi dagster dlt; do \
 		$(PYTHON) -m venv .peers/$$peer && \
 		.peers/$$peer/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/$$peer.txt || exit 1; \
 	done

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.measure import BenchmarkError
 
-NAMES = ("overhead", "coldstart")
+NAMES = ("overhead", "coldstart", "ingest", "providers")
 
 
 def main() -> int:

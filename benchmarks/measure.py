@@ -19,10 +19,11 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """What a process took, in seconds: `wall` from outside, `cpu` user and system of it and its children."""
+    """What a process took: seconds of `wall` from outside, of `cpu` (user and system, children too), `peak` bytes."""
 
     wall: float
     cpu: float
+    peak: int = 0
 
 
 Measurement = Callable[[], Time]
@@ -69,7 +70,7 @@ def timed(
         )
     if check is not None:
         check(output.read_text())
-    return Time(wall, used.ru_utime + used.ru_stime)
+    return Time(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
 
 
 def medians(contenders: Mapping[str, Measurement], *, runs: int) -> dict[str, Time]:
@@ -80,6 +81,10 @@ def medians(contenders: Mapping[str, Measurement], *, runs: int) -> dict[str, Ti
             print(f"round {number + 1} of {runs}: {name}", file=sys.stderr, flush=True)
             taken[name].append(measurement())
     return {
-        name: Time(statistics.median(t.wall for t in times), statistics.median(t.cpu for t in times))
+        name: Time(
+            statistics.median(t.wall for t in times),
+            statistics.median(t.cpu for t in times),
+            round(statistics.median(t.peak for t in times)),
+        )
         for name, times in taken.items()
     }

@@ -9,7 +9,7 @@ _HERE = Path(__file__).resolve().parent
 _ENVIRONMENTS = _HERE.parent.parent / ".peers"
 
 
-def command(peer: str, *arguments: str) -> tuple[str, ...] | None:
-    """The command that runs a peer's no-op script; None when its environment is not made."""
+def command(peer: str, *arguments: str, script: str = "noop") -> tuple[str, ...] | None:
+    """The command that runs one of a peer's scripts; None when its environment is not made."""
     python = _ENVIRONMENTS / peer / "bin" / "python"
-    return (str(python), str(_HERE / f"{peer}_noop.py"), *arguments) if python.exists() else None
+    return (str(python), str(_HERE / f"{peer}_{script}.py"), *arguments) if python.exists() else None
