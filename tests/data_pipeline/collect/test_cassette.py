@@ -12,6 +12,15 @@ from data_pipeline.collect.cassette import Cassette, CassetteError, Exchange, Pl
 
 AT = datetime(2026, 3, 1, 7, 5, tzinfo=UTC)
 HOME = "https://api.example.org"
+BAD_BODY = json.dumps(
+    {
+        "cassette": 1,
+        "dataset": "a",
+        "home": "",
+        "recorded_at": "",
+        "exchanges": [{"request": {"method": "GET", "path": "/"}, "response": {"status": 200, "body_base64": "%%"}}],
+    }
+)
 
 
 def taped(path: str, body: bytes, query: tuple[tuple[str, str], ...] = (), **headers: str) -> Exchange:
@@ -43,13 +52,7 @@ def test_a_cassette_reads_back_as_it_was_written(
         ("[]", "is no cassette"),
         ('{"cassette": 9}', "another version"),
         ('{"cassette": 1, "exchanges": []}', "is no cassette"),
-        (
-            (
-                '{"cassette": 1, "dataset": "a", "home": "", "recorded_at": "", "exchanges": [{"request": {"method": "GET",'
-                ' "path": "/"}, "response": {"status": 200, "body_base64": "%%"}}]}'
-            ),
-            "is no cassette",
-        ),
+        (BAD_BODY, "is no cassette"),
     ],
 )
 def test_what_is_no_cassette_is_told(tmp_path: Path, text: str, words: str) -> None:
