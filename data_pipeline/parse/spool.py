@@ -16,8 +16,9 @@ class Spool:
     Unlike the spool of a `Batch`, every batch may have a schema of its own. The file is removed with the object.
     """
 
-    def __init__(self, memory: int) -> None:
+    def __init__(self, memory: int, *, folder: Path | None = None) -> None:
         self._memory = memory
+        self._folder = folder
         self._held: list[pa.RecordBatch] = []
         self._path: Path | None = None
         self._file: IO[bytes] | None = None
@@ -59,7 +60,7 @@ class Spool:
             self._path = None
 
     def _start_file(self) -> None:
-        handle, name = tempfile.mkstemp(prefix="parse-", suffix=".arrow")
+        handle, name = tempfile.mkstemp(prefix="parse-", suffix=".arrow", dir=self._folder)
         self._path = Path(name)
         self._file = os.fdopen(handle, "wb")
         self._finalizer = weakref.finalize(self, _remove, self._path, self._file)
