@@ -19,11 +19,19 @@ class LateFailure(Exception):
     """A cell that fitted its own batch does not fit the settled type, though nothing failed before."""
 
 
+class CannotWiden(Exception):
+    """A typed batch does not tell what the settled type needs; only the batch as sent does."""
+
+
 class _Reader(Protocol):
-    """Learns one column batch by batch."""
+    """Learns one column batch by batch.
+
+    `widen` makes the settled type of what `read` gave, or None when only the column as sent can tell.
+    """
 
     def read(self, array: "pa.Array", /) -> Result: ...
     def settle(self) -> "pa.DataType": ...
+    def widen(self, typed: "pa.Array", /) -> "pa.Array | None": ...
     def convert(self, array: "pa.Array", /) -> Result: ...
 
 
@@ -37,14 +45,20 @@ class _Layout:
 
 
 class Columns:
-    """All batches of a dataset are read once (`read`), then `settle` says the schema; batches whose schema differs
-    from it are read again (`convert`).
+    """All batches of a dataset are read once (`read`), then `settle` says the schema. What `read` gave is brought to
+    it by `widen`, and where that cannot be, the batches as sent are read again by `convert`.
 
     A declared column that was never sent is null, with a note.
     """
 
     def __init__(self, declared: dict[str, ColumnOptions], options: ParseOptions, zone: Zone) -> None:
-        self._declared = declared
+        melt = options.melt
+        # Of a table that is melted, the two new columns are not looked for; the wide ones take the value's type.
+        self._declared = {
+            name: column for name, column in declared.items() if melt is None or name not in {melt.name, melt.value}
+        }
+        self._wide = None if melt is None else declared.get(melt.value)
+        self._ids = () if melt is None else melt.id
         self._options = options
         self._zone = zone
         self._style = NumberStyle(options.decimal, options.thousands)
@@ -53,6 +67,11 @@ class Columns:
         self._schema: pa.Schema | None = None
         self.failed = False
         self.notes: list[str] = []
+
+    @property
+    def may_need_sent(self) -> bool:
+        """Whether batches with types of their own may have to be read again; text always may."""
+        return any(options.type is not None for options in (*self._declared.values(), self._wide) if options)
 
     def read(self, batch: "pa.RecordBatch", *, text: bool) -> "pa.RecordBatch":
         """The batch in the types known so far, with the column `UNPARSED` if a cell did not fit."""
@@ -82,6 +101,29 @@ class Columns:
                 self.notes.append(f"column `{name}` {reader.note}")
         self._schema = pa.schema(fields)
         return self._schema
+
+    def widen(self, typed: "pa.RecordBatch") -> "pa.RecordBatch":
+        """What `read` gave, in the settled schema, with `UNPARSED` at the end if any batch has it.
+
+        Raises:
+            CannotWiden: the columns as sent are needed (`convert`).
+        """
+        assert self._schema is not None, "settle first"
+        places = {name: index for index, name in enumerate(typed.schema.names)}
+        arrays = []
+        for field in self._schema:
+            index = places.get(field.name)
+            array = None if index is None else self._readers[field.name].widen(typed.column(index))
+            if index is None:
+                array = pa.nulls(typed.num_rows, field.type)
+            elif array is None:
+                raise CannotWiden
+            arrays.append(array)
+        if not self.failed:
+            return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+        at = places.get(UNPARSED)
+        cells = pa.nulls(typed.num_rows, pa.string()) if at is None else typed.column(at)
+        return pa.RecordBatch.from_arrays([*arrays, cells], [*self._schema.names, UNPARSED])
 
     def convert(self, batch: "pa.RecordBatch") -> "pa.RecordBatch":
         """The batch in the settled schema, with `UNPARSED` at the end if a cell did not fit.
@@ -157,7 +199,7 @@ class Columns:
         return result
 
     def _reader(self, name: str, text: bool) -> _Reader:
-        options = self._declared.get(name)
+        options = self._declared.get(name) or (None if name in self._ids else self._wide)
         if options is not None and options.type is not None:
             na_values = self._options.na_values
             return DeclaredColumn(options, na_values=na_values, style=self._style, zone=self._zone)
@@ -184,6 +226,9 @@ class _Text:
 
     def settle(self) -> "pa.DataType":
         return self._column.settle()
+
+    def widen(self, typed: "pa.Array") -> "pa.Array | None":
+        return self._column.widen(typed)
 
     def convert(self, array: "pa.Array") -> Result:
         return self._column.convert(self._as_text(array)), None

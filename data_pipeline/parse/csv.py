@@ -14,7 +14,7 @@ from data_pipeline.parse.sniff import HEAD, markup, sniff_delimiter
 from data_pipeline.parse.unreadable import first_bytes, first_line, not_as_promised, unreadable
 from utils.arrow import pa
 
-BLOCK = 2**20
+BLOCK = 2**21
 """Bytes read at once."""
 
 LONGEST_ROW = 64 * 2**20

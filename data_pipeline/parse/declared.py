@@ -75,13 +75,20 @@ class DeclaredColumn:
     def settle(self) -> "pa.DataType":
         return self._type
 
+    def widen(self, typed: "pa.Array") -> "pa.Array | None":
+        """What `read` gave, in the settled type; None when a cell has no room in it."""
+        try:
+            return _cast(typed, self._type)
+        except pa.ArrowInvalid:
+            return None
+
     def convert(self, array: "pa.Array") -> Result:
         """A batch's column in the settled type. Digits that only another batch needs may push a cell out."""
         result, failed = self._typed(array)
         if result.type == self._type:
             return result, failed
         try:
-            return result.cast(self._type), failed
+            return _cast(result, self._type), failed
         except pa.ArrowInvalid:
             return _cast_each(result, failed, self._type)
 
@@ -288,12 +295,25 @@ def _nothing_fits(array: "pa.Array", kind: "pa.DataType") -> Result:
     return pa.nulls(len(array), kind), failed if compute.any(failed).as_py() else None
 
 
+def _cast(array: "pa.Array", kind: "pa.DataType") -> "pa.Array":
+    """As Arrow casts, but a decimal with too many digits for the new scale is refused; Arrow lets it wrap round."""
+    if pa.types.is_decimal(kind) and pa.types.is_decimal(array.type) and array.null_count < len(array):
+        ends = compute.min_max(array).as_py()
+        if not all(_has_room(end, kind) for end in ends.values()):
+            raise pa.ArrowInvalid("too many digits")
+    return array.cast(kind)
+
+
+def _has_room(value: Decimal, kind: "pa.DataType") -> bool:
+    return value == 0 or value.adjusted() + 1 + kind.scale <= kind.precision
+
+
 def _cast_each(array: "pa.Array", failed: "pa.Array | None", kind: "pa.DataType") -> Result:
     """Cell by cell where the common type has no room for one of them."""
     cells, bad = [], []
     for cell in array:
         try:
-            cells.append(cell.cast(kind).as_py())
+            cells.append(_cast(pa.array([cell.as_py()], array.type), kind)[0].as_py())
             bad.append(False)
         except pa.ArrowInvalid:
             cells.append(None)

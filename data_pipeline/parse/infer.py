@@ -3,7 +3,7 @@
 import re
 
 from data_pipeline.parse.numbers import PLAIN, NumberStyle, infer_numbers, to_floats, to_integers, within_float
-from data_pipeline.parse.times import UTC_NS, UTC_US, Zone, iso_strict
+from data_pipeline.parse.times import UTC_NS, UTC_US, Zone, beyond_nanoseconds, iso_strict
 from utils.arrow import compute, pa
 
 _NUMBER_LIKE = re.compile(r"[+-]?(?:[0-9.,]|nan$)", re.IGNORECASE)
@@ -25,6 +25,7 @@ class TextColumn:
         self._type = pa.null()
         self._exact = True
         self._first: pa.Array | None = None
+        self._beyond_ns = False
         self.note = ""
 
     def read(self, text: "pa.Array") -> "pa.Array":
@@ -40,8 +41,12 @@ class TextColumn:
             result = None
         else:
             result = _READERS[kind](text, self._zone)
+            if result is not None and result.type == UTC_US:
+                self._beyond_ns = self._beyond_ns or beyond_nanoseconds(result)
             if result is not None and self._type != UTC_NS:
                 self._type = result.type
+            if self._type == UTC_NS and self._beyond_ns:
+                result = None  # no type holds both 1 ns and the year 2300
         if result is None:
             self._kind, self._type = "string", pa.string()
             return text
@@ -50,6 +55,15 @@ class TextColumn:
 
     def settle(self) -> "pa.DataType":
         return self._type
+
+    def widen(self, typed: "pa.Array") -> "pa.Array | None":
+        """A block that `read` gave, in the settled type; None when its text is needed for that."""
+        target = self._type
+        if typed.type == target:
+            return typed
+        if typed.null_count == len(typed):
+            return pa.nulls(len(typed), target)
+        return None if target == pa.string() else typed.cast(target)
 
     def convert(self, text: "pa.Array") -> "pa.Array":
         """A block in the settled type."""

@@ -55,7 +55,10 @@ def to_batch(rows: list[Any], *, flatten: bool = True) -> "pa.RecordBatch":
 def to_array(values: list[Any]) -> "pa.Array":
     """int64, float64, bool or utf8 when all values agree; exact decimals or text when they do not."""
     try:
-        return pa.array(values)
+        result = pa.array(values)
+        if result.type == pa.float64() and bool in set(map(type, values)):
+            return _mixed(values)  # Arrow would take true for 1.0 behind a float
+        return result
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         return _mixed(values)
     except UnicodeEncodeError:  # a lone surrogate, which the JSON grammar allows

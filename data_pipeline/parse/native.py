@@ -3,7 +3,7 @@
 from typing import Any
 
 from data_pipeline.parse.numbers import EXACT, WIDE, no_nan
-from data_pipeline.parse.times import UTC_US, Result, Zone, from_dates, localize
+from data_pipeline.parse.times import UTC_NS, UTC_US, Result, Zone, beyond_nanoseconds, from_dates, localize
 from utils.arrow import compute, pa
 
 _INT_MAX = 2**63 - 1
@@ -22,6 +22,7 @@ class NativeColumn:
         self._exact = True
         self._beyond_64 = False
         self._whole_digits = 0
+        self._beyond_ns = False
         self._settled = pa.null()
 
     def read(self, array: "pa.Array") -> Result:
@@ -45,6 +46,10 @@ class NativeColumn:
             self._settled = types[0]
         return self._settled
 
+    def widen(self, typed: "pa.Array") -> "pa.Array":
+        """What `read` gave, in the settled type."""
+        return to_type(typed, self._settled, self._zone)
+
     def convert(self, array: "pa.Array") -> Result:
         """A batch's column in the settled type."""
         result, failed = plain(array, self._zone)
@@ -64,6 +69,8 @@ class NativeColumn:
         elif pa.types.is_decimal(kind):
             ends = compute.min_max(array).as_py()
             self._whole_digits = max(self._whole_digits, *(len(str(abs(int(end)))) for end in ends.values()))
+        elif (pa.types.is_timestamp(kind) or pa.types.is_date(kind)) and kind != UTC_NS:
+            self._beyond_ns = self._beyond_ns or beyond_nanoseconds(to_type(array, UTC_US, self._zone))
 
     def _common(self, types: "list[pa.DataType]") -> "pa.DataType":
         if all(pa.types.is_integer(kind) for kind in types):
@@ -78,7 +85,9 @@ class NativeColumn:
         if all(pa.types.is_timestamp(kind) or pa.types.is_date(kind) for kind in types):
             if all(pa.types.is_date(kind) for kind in types):
                 return pa.date32()
-            return pa.timestamp("ns", "UTC") if pa.timestamp("ns", "UTC") in types else UTC_US
+            if UTC_NS not in types:
+                return UTC_US
+            return pa.string() if self._beyond_ns else UTC_NS
         return pa.string()
 
 

@@ -43,6 +43,14 @@ class Melt(BaseModel):
     name: str = Field("name", min_length=1)
     value: str = Field("value", min_length=1)
 
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Melt":
+        names = [*self.id, self.name, self.value]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"the long table would have the column `{name}` twice; give `name` or `value` another")
+        return self
+
 
 class ParseOptions(BaseModel):
     """How the bytes of a dataset become rows.
@@ -124,6 +132,16 @@ class ParseOptions(BaseModel):
             from data_pipeline.parse.records import check_path
 
             check_path(value)
+        return value or None
+
+    @field_validator("drop_where")
+    @classmethod
+    def _valid_expression(cls, value: str | None) -> str | None:
+        if value:
+            from data_pipeline.validate.expression import parse_expression
+
+            parse_expression(value)
+            parse_expression(f"not ({value})")  # as it is judged; a little longer
         return value or None
 
     @model_validator(mode="after")

@@ -1,16 +1,18 @@
 """From what a collector brought to one batch of typed rows, whatever the format and however many payloads."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from data_pipeline.batch import MEMORY_LIMIT, ROWS_PER_BATCH, Batch
+from data_pipeline.batch import MEMORY_LIMIT, ROWS_PER_BATCH, SPOOL_AFTER, Batch
 from data_pipeline.dataset import UNPARSED, Collected, Payload
 from data_pipeline.errors import CollectError
-from data_pipeline.parse.columns import Columns, LateFailure
+from data_pipeline.parse.columns import CannotWiden, Columns, LateFailure
 from data_pipeline.parse.data_time import find_data_time, parse_data_time
 from data_pipeline.parse.encoding import open_bytes, open_text
+from data_pipeline.parse.numbers import NumberStyle
 from data_pipeline.parse.options import ColumnOptions, ParseOptions
 from data_pipeline.parse.parser import MAX_SIZE, Parsed, Parser, ParseRequest
 from data_pipeline.parse.sniff import HEAD, detect_format
@@ -21,9 +23,8 @@ from data_pipeline.parse.unreadable import not_as_promised, unreadable
 if TYPE_CHECKING:
     from utils.arrow import pa
 
-RAW_MEMORY = 16 * 2**20
-TYPED_MEMORY = 16 * 2**20
-"""Bytes of columns as sent, and of typed ones, that are held while types are not settled; more goes to disk."""
+COPY_MEMORY = 16 * 2**20
+"""Bytes of a collector's rows as sent that are held while types are not settled; more goes to disk."""
 
 
 @dataclass(slots=True)
@@ -31,7 +32,8 @@ class _Learned:
     """What the payloads told beside their rows."""
 
     notes: list[str] = field(default_factory=list)
-    documents: list[Any] = field(default_factory=list)
+    documents: dict[int, Any] = field(default_factory=dict)
+    """By the position of their payload, so that a second reading changes nothing."""
 
 
 def parse(
@@ -55,9 +57,10 @@ def parse(
         PayloadUnreadable: a payload is not what was promised; the message says what came instead.
         MemoryLimitExceeded: a format that must be held as a whole is too large.
     """
-    if not columns and not data_time and (plain := _plain(collected, memory_limit)) is not None:
-        return plain
     options = options or ParseOptions()
+    as_it_is = not (columns or data_time or options.melt or options.drop_where)
+    if as_it_is and (plain := _plain(collected, memory_limit)) is not None:
+        return plain
     place = Zone(zone, ambiguous, nonexistent)
     typing = Columns(columns or {}, options, place)
     learned = _Learned()
@@ -65,7 +68,8 @@ def parse(
         ParseRequest, dataset, options=options, columns=columns or {}, max_size=max_size, memory_limit=memory_limit
     )
     try:
-        batch = _typed(_sent(collected, ask, learned), typing, collected, memory_limit)
+        batch = _typed(partial(_sent, collected, ask, learned), typing, collected, memory_limit)
+        batch = _arranged(batch, dataset, options, columns or {}, place, learned)
     except CollectError as error:
         error.provider = error.provider or collected.provenance.provider
         raise
@@ -115,9 +119,11 @@ def read_payload(request: ParseRequest) -> Parsed:
     parser = _parser(kind)
     if parser is None:
         head = _head(request)
-        if kind in {"html", "binary"}:
-            raise not_as_promised(request, "rows of data", kind, head)
-        raise unreadable(request, f"this is {kind}, which is not supported yet", hint="ask for CSV, JSON or Parquet")
+        if kind == "zip":
+            raise unreadable(
+                request, "this is a zip archive", hint="name a member, such as `path: a.zip!*.csv`; or set `parse.format`"
+            )
+        raise not_as_promised(request, "rows of data", kind, head)
     return parser(request)
 
 
@@ -135,6 +141,18 @@ def _parser(kind: str) -> Parser | None:
         from data_pipeline.parse.parquet import parse_arrow, parse_parquet
 
         return parse_parquet if kind == "parquet" else parse_arrow
+    if kind == "xml":
+        from data_pipeline.parse.xml import parse_xml
+
+        return parse_xml
+    if kind == "excel":
+        from data_pipeline.parse.excel import parse_excel
+
+        return parse_excel
+    if kind == "prometheus":
+        from data_pipeline.parse.prometheus import parse_prometheus
+
+        return parse_prometheus
     return None
 
 
@@ -161,58 +179,103 @@ def _sent(
     if collected.rows is not None:
         for batch in collected.rows():
             yield batch, False
-    for payload in collected.payloads:
+    for position, payload in enumerate(collected.payloads):
         parsed = read_payload(ask(payload=payload))
         for batch in parsed.batches:
             yield batch, parsed.text
         learned.notes += (note for note in parsed.notes if note not in learned.notes)
         if parsed.document is not None:
-            learned.documents.append(parsed.document)
+            learned.documents[position] = parsed.document
 
 
 def _typed(
-    sent: Iterator[tuple["pa.RecordBatch", bool]], typing: Columns, collected: Collected, memory_limit: int
+    sent: "Callable[[], Iterator[tuple[pa.RecordBatch, bool]]]", typing: Columns, collected: Collected, limit: int
 ) -> Batch:
-    raw = Spool(RAW_MEMORY)
-    typed: list[pa.RecordBatch] | None = []
-    held = 0
-    for batch, text in sent:
-        raw.append(batch)
-        result = typing.read(batch, text=text)
-        if typed is not None:
-            held += result.get_total_buffer_size()
-            typed.append(result)
-            if held > TYPED_MEMORY:
-                typed = None  # too much to hold twice; it is read again from the spool
-    raw.finish()
-    schema = typing.settle()
+    """Every batch typed by what is known when it comes; where the end shows that more is needed, widened.
 
-    def finished(batches: Iterator["pa.RecordBatch"]) -> Batch:
+    Where a typed column cannot be widened (a late `A12` makes text of a column, and of 7 we no longer know how it was
+    written), everything is read again: payloads from their bytes, a collector's rows from a copy, because a query may
+    not run twice.
+    """
+    copy = Spool(COPY_MEMORY) if collected.rows is not None and typing.may_need_sent else None
+    typed = Spool(SPOOL_AFTER)
+    schemas: set[pa.Schema] = set()
+    with contextlib.ExitStack() as spools:
+        spools.callback(typed.drop)
+        for batch, text in sent():
+            if copy is not None:
+                copy.append(batch)
+            result = typing.read(batch, text=text)
+            schemas.add(result.schema)
+            for part in _sliced(result):
+                typed.append(part)
+        typed.finish()
+        if copy is not None:
+            spools.callback(copy.drop)
+            copy.finish()
+        schema = typing.settle()
+
+        def built(batches: Iterator["pa.RecordBatch"]) -> Batch:
+            final = _with_unparsed(schema) if typing.failed else schema
+            parts = (part for batch in batches for part in _sliced(batch))
+            return Batch.from_batches(parts, schema=final, provenance=collected.provenance, memory_limit=limit)
+
+        def again() -> Iterator["pa.RecordBatch"]:
+            return map(typing.convert, copy.batches() if copy is not None else (batch for batch, _ in sent()))
+
         final = _with_unparsed(schema) if typing.failed else schema
-        return Batch.from_batches(
-            _sliced(batches), schema=final, provenance=collected.provenance, memory_limit=memory_limit
-        )
-
-    try:
-        final = _with_unparsed(schema) if typing.failed else schema
-        if typed is not None and all(batch.schema.equals(final) for batch in typed):
-            return finished(iter(typed))
-        try:
-            return finished(map(typing.convert, raw.batches()))
-        except LateFailure:
-            typing.failed = True
-            return finished(map(typing.convert, raw.batches()))
-    finally:
-        raw.drop()
+        if all(known.equals(final) for known in schemas):
+            spools.pop_all()
+            return _kept(typed, final, collected, limit)
+        with contextlib.suppress(CannotWiden):
+            return built(map(typing.widen, typed.batches()))
+        with contextlib.suppress(LateFailure):
+            return built(again())
+        typing.failed = True
+        return built(again())
 
 
-def _sliced(batches: Iterator["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
-    for batch in batches:
-        if batch.num_rows <= ROWS_PER_BATCH:
-            yield batch
-        else:
-            for start in range(0, batch.num_rows, ROWS_PER_BATCH):
-                yield batch.slice(start, ROWS_PER_BATCH)
+def _kept(typed: Spool, schema: "pa.Schema", collected: Collected, limit: int) -> Batch:
+    """The spool itself as a batch; it lives as long as the batch does."""
+
+    def batches() -> Iterator["pa.RecordBatch"]:
+        return (batch for batch in typed.batches() if batch.num_rows)
+
+    return Batch(
+        schema, batches, rows=typed.rows, nbytes=typed.nbytes, provenance=collected.provenance, memory_limit=limit
+    )
+
+
+def _sliced(batch: "pa.RecordBatch") -> "Iterator[pa.RecordBatch]":
+    if batch.num_rows <= ROWS_PER_BATCH:
+        yield batch
+        return
+    for start in range(0, batch.num_rows, ROWS_PER_BATCH):
+        yield batch.slice(start, ROWS_PER_BATCH)
+
+
+def _arranged(
+    batch: Batch,
+    dataset: str,
+    options: ParseOptions,
+    columns: dict[str, ColumnOptions],
+    zone: Zone,
+    learned: _Learned,
+) -> Batch:
+    """The steps that need typed columns: `melt`, then `drop_where`."""
+    if options.melt is not None:
+        from data_pipeline.parse.melt import melted
+
+        style = NumberStyle(options.decimal, options.thousands)
+        batch = melted(batch, options.melt, columns, dataset=dataset, style=style, zone=zone)
+    if options.drop_where:
+        from data_pipeline.parse.drop import dropped
+
+        rows = batch.rows
+        batch, count = dropped(batch, options.drop_where, dataset=dataset)
+        if count:
+            learned.notes.append(f"`drop_where` left out {count:,} of {rows:,} rows")
+    return batch
 
 
 def _with_unparsed(schema: "pa.Schema") -> "pa.Schema":
@@ -232,7 +295,7 @@ def _with_news(
             batch,
             provenance=collected.provenance,
             names=[payload.name for payload in collected.payloads],
-            documents=learned.documents,
+            documents=list(learned.documents.values()),
             zone=zone,
         )
         if missing:

@@ -86,6 +86,14 @@ def _by_order(first: "pa.Array", second: "pa.Array") -> "pa.Array":
     return pa.array(chosen, pa.int64()).cast(first.type)
 
 
+def beyond_nanoseconds(moments: "pa.Array") -> bool:
+    """Whether a moment in microseconds lies outside the years 1678 to 2261, which nanoseconds reach."""
+    if moments.null_count == len(moments):
+        return False
+    ends = compute.min_max(moments.cast(pa.int64())).as_py()
+    return bool(ends["min"] * 1000 < -(2**63) or ends["max"] * 1000 >= 2**63)
+
+
 def from_iso(text: "pa.Array", zone: Zone) -> Result:
     """ISO 8601 dates with times, with or without an offset, mixed if need be. Microseconds, or finer if needed."""
     for unit in ("us", "ns"):

@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from data_pipeline.dataset import UNPARSED, Collected
 from data_pipeline.parse.options import ColumnOptions
@@ -166,3 +168,73 @@ def test_rows_of_a_collector_get_the_same_treatment():
     assert batch.table["m"].to_pylist() == [1, None, 2]
     assert batch.provenance.data_time == datetime(1970, 1, 1, tzinfo=UTC)
     assert batch.table[UNPARSED].to_pylist() == [None, '{"m":"x"}', None]
+
+
+some_cells = st.sampled_from(
+    ["1", "-0", "007", "2.5", "1e3", "9007199254740993", "18446744073709551616", "true", "2024-01-01", "x", "",
+     "2024-01-01T00:00:00Z", "2024-01-01T00:00:00.123456789Z", "2999-01-01T00:00:00Z", "9" * 39, "nan"]
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.lists(some_cells, min_size=1, max_size=3), min_size=1, max_size=4),
+    st.sampled_from([None, "integer", "float", "decimal", "timestamp", "date", "boolean"]),
+)
+def test_pages_give_what_one_page_would_have_given(pages, kind):
+    """However the cells are cut into pages, and whether a page had to be widened or read again: no text is lost."""
+    columns = {"x": kind} if kind else None
+
+    def told(*parts):
+        batch = read(*(("k,x\n" + "".join(f"k,{cell}\n" for cell in part)).encode() for part in parts), columns=columns)
+        batch.table.validate(full=True)
+        return types(batch), [[str(cell) for cell in column] for column in batch.table.columns]
+
+    assert told(*pages) == told([cell for page in pages for cell in page])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.lists(
+            st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
+            | st.sampled_from(["a", "1"]),
+            min_size=1, max_size=3,
+        ),
+        min_size=1, max_size=4,
+    )
+)  # fmt: skip
+def test_json_pages_of_any_types_lose_no_value(pages):
+    """Mixed types across pages take one type; every value can be told from its cell."""
+    documents = [json.dumps([{"x": value, "k": 1} for value in page]).encode() for page in pages]
+
+    cells = [row["x"] for row in rows(*documents, parse_options={"format": "json"})]
+
+    for sent, got in zip((value for page in pages for value in page), cells, strict=True):
+        if sent is None or isinstance(sent, str | bool):
+            assert got in {sent, str(sent).lower() if isinstance(sent, bool) else sent}
+        else:
+            assert Decimal(got) == Decimal(sent) or float(got) == sent
+
+
+def test_a_word_in_the_last_page_brings_back_how_earlier_cells_were_written():
+    """`+7` and ` 1.50` were numbers until the last page; as text they are what was sent."""
+    batch = read(b"a,b\n+7, 1.50\n", b"a,b\n8,2\n", b"a,b\nx,y\n")
+
+    assert batch.table.to_pylist() == [{"a": "+7", "b": " 1.50"}, {"a": "8", "b": "2"}, {"a": "x", "b": "y"}]
+
+
+def test_rows_of_a_collector_are_asked_for_once():
+    """A query must not run twice, even when a declared decimal has to be read again with more digits."""
+    asked = []
+
+    def once():
+        asked.append(1)
+        yield pa.record_batch({"d": ["1" * 30]})
+        yield pa.record_batch({"d": ["0.0000000000000001"]})
+
+    batch = parse(Collected(PROVENANCE, rows=once), dataset="d", columns={"d": ColumnOptions.model_validate("decimal")})
+
+    assert asked == [1]
+    assert json.loads(batch.table[UNPARSED].to_pylist()[0]) == {"d": "1" * 30}
+    assert batch.table["d"].to_pylist() == [None, Decimal("0.0000000000000001")]
