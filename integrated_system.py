@@ -33,10 +33,12 @@ if TYPE_CHECKING:
     from utils.events import EventStore
     from utils.history import History
     from utils.leases import Leases
+    from utils.quotas import CountedQuotas
     from utils.resilience.exchange import Transition
     from utils.resilience.registry import ResilienceRegistry
     from utils.resilience.settings import ProviderResilience
     from utils.storage import Storage
+    from utils.tokens import StoredTokens
 
 PACK_BELOW = 16_384
 """Bytes below which a version is a row in one file instead of a file of its own."""
@@ -106,10 +108,12 @@ class IntegratedSystem:
     @cached_property
     def coordination(self) -> "Database":
         """A small database of its own: a permit or a lease must not wait behind the log."""
-        from utils import coordination, leases
+        from utils import coordination, leases, quotas, tokens
         from utils.database import Database
 
-        return Database(self.state_dir / "coordination.db", migrations=[";".join((leases.SCHEMA, coordination.SCHEMA))])
+        first = ";".join((leases.SCHEMA, coordination.SCHEMA))
+        second = ";".join((quotas.SCHEMA, tokens.SCHEMA))
+        return Database(self.state_dir / "coordination.db", migrations=[first, second])
 
     @cached_property
     def bus(self) -> "Bus":
@@ -150,6 +154,18 @@ class IntegratedSystem:
         return SharedVerdicts(self.coordination)
 
     @cached_property
+    def quotas(self) -> "CountedQuotas":
+        from utils.quotas import CountedQuotas
+
+        return CountedQuotas(self.coordination)
+
+    @cached_property
+    def tokens(self) -> "StoredTokens":
+        from utils.tokens import StoredTokens
+
+        return StoredTokens(self.coordination, self.state_dir / "locks")
+
+    @cached_property
     def storage(self) -> "Storage":
         from utils.storage import Storage
 
@@ -178,7 +194,11 @@ class IntegratedSystem:
         from utils.resilience.registry import ResilienceRegistry
 
         return ResilienceRegistry(
-            self._provider_resilience, shared=self.verdicts, listener=self._breaker_moved, clock=self.clock
+            self._provider_resilience,
+            shared=self.verdicts,
+            quotas=self.quotas,
+            listener=self._breaker_moved,
+            clock=self.clock,
         )
 
     @cached_property
@@ -195,6 +215,7 @@ class IntegratedSystem:
             provider_settings=self._provider_settings,
             folder=folder,
             clock=self.clock,
+            tokens=self.tokens,
         )
 
     @cached_property

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from data_pipeline.collect.tls import explained
 from data_pipeline.errors import CollectError, PayloadUnreadable, ProviderRefused, ProviderUnavailable
 
 if TYPE_CHECKING:
@@ -62,13 +63,11 @@ def transport_error(what: str, provider: str, error: "httpx.TransportError | htt
 
     cause = _tls_cause(error)
     if cause is not None:
-        reason = getattr(cause, "verify_message", "") or cause.reason or str(cause)
-        return ProviderRefused(
-            f"{what}: no trusted TLS connection ({reason})",
-            hint="check the host name and its certificate; a private authority goes to `tls.ca` of the provider",
-            provider=provider,
-        )
+        reason, hint = explained(cause)
+        return ProviderRefused(f"{what}: no trusted TLS connection ({reason})", hint=hint, provider=provider)
     text = str(error) or type(error).__name__
+    if isinstance(error, httpx.LocalProtocolError):
+        text = text.partition(" b'")[0]  # it repeats the whole header, a secret perhaps
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError):
         return ProviderRefused(
             f"{what}: the request cannot be made ({text})", hint="check `url`, `headers`", provider=provider
@@ -78,6 +77,10 @@ def transport_error(what: str, provider: str, error: "httpx.TransportError | htt
     elif isinstance(error, httpx.TimeoutException):
         reason = f"no answer in time ({text})"
     elif isinstance(error, httpx.ProxyError):
+        if text.startswith("407"):
+            return ProviderRefused(
+                f"{what}: the proxy wants other credentials ({text})", hint=_HINTS[407], provider=provider, status=407
+            )
         return ProviderUnavailable(f"{what}: the proxy failed ({text})", hint="check `proxy`", provider=provider)
     elif isinstance(error, httpx.ConnectError):
         reason = f"no connection ({text})"

@@ -1,23 +1,31 @@
-"""Pooled HTTP clients, one for each way of reaching a provider, and the credentials that a request carries."""
+"""Pooled HTTP clients, one for each way of reaching a provider."""
 
-import base64
 import logging
 import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import urlsplit
 
+from data_pipeline.collect.addresses import DEFAULT_PORTS, shown
+from data_pipeline.collect.credentials import Credentials, plain_text
+from data_pipeline.collect.tls import tls_context
 from data_pipeline.errors import ProviderRefused
 
 if TYPE_CHECKING:
     import httpx
+
+    from data_pipeline.collect.oauth import Authorizer
 
 __all__ = ["Connections", "Credentials", "Route"]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How a provider is reached: requests that agree in all of this share a pool of connections."""
+    """How a provider is reached: requests that agree in all of this share a pool of connections.
+
+    Attributes:
+        public_too: `ca` is trusted beside the public authorities, not instead of them.
+    """
 
     proxy: str = ""
     verify: bool = True
@@ -25,62 +33,45 @@ class Route:
     client_cert: str = ""
     client_key: str = ""
     allow_private: bool = True
+    public_too: bool = False
 
     @classmethod
-    def of(cls, settings: Any) -> Self:
+    def of(cls, settings: Any, *, public_too: bool = False) -> Self:
         """From a provider's settings (`proxy`, `tls`, `allow_private`); what is not there keeps its default."""
         tls = getattr(settings, "tls", None)
         return cls(
-            proxy=_text(getattr(settings, "proxy", "")),
+            proxy=plain_text(getattr(settings, "proxy", "")),
             verify=bool(getattr(tls, "verify", True)),
-            ca=_text(getattr(tls, "ca", "")),
-            client_cert=_text(getattr(tls, "client_cert", "")),
-            client_key=_text(getattr(tls, "client_key", "")),
+            ca=plain_text(getattr(tls, "ca", "")),
+            client_cert=plain_text(getattr(tls, "client_cert", "")),
+            client_key=plain_text(getattr(tls, "client_key", "")),
             allow_private=bool(getattr(settings, "allow_private", True)),
+            public_too=public_too,
         )
 
     def to_a_stranger(self) -> Self:
         """The way to another host that this provider sent us to: its own trust and certificate stay at home."""
         return replace(self, verify=True, ca="", client_cert="", client_key="")
 
+    def look_behind_the_proxy(self, url: str, timeout: float) -> None:
+        """A proxy resolves names for us; when only public addresses are allowed, look at them before it does.
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What a request shows to its own provider, and to nobody else."""
+        Raises:
+            ProviderRefused: the name is at a private address. `timeout`: seconds to resolve it.
+        """
+        if self.allow_private or not self.proxy:
+            return
+        import httpcore
 
-    headers: tuple[tuple[str, str], ...] = ()
-    query: tuple[tuple[str, str], ...] = ()
+        from data_pipeline.collect.network import refuse_private, resolve
 
-    @classmethod
-    def of(cls, settings: Any, url: str) -> Self:
-        """From the provider's `headers` and `auth`, or from the user part of the address."""
-        headers = tuple((str(name), _text(value)) for name, value in (getattr(settings, "headers", None) or {}).items())
-        auth: Any = getattr(settings, "auth", None)
-        kind = getattr(auth, "kind", "none")
-        if kind == "basic":
-            return cls((*headers, ("Authorization", _basic(_text(auth.user), _text(auth.password)))))
-        if kind == "bearer":
-            return cls((*headers, ("Authorization", f"Bearer {_text(auth.token)}")))
-        if kind == "header":
-            return cls((*headers, (_text(auth.name), _text(auth.value))))
-        if kind == "query":
-            return cls(headers, ((_text(auth.name), _text(auth.value)),))
-        if kind != "none":
-            raise ProviderRefused(f"auth kind `{kind}` is not supported yet", hint="use basic, bearer, header or query")
         parts = urlsplit(url)
-        if parts.username is not None:
-            headers = (*headers, ("Authorization", _basic(unquote(parts.username), unquote(parts.password or ""))))
-        return cls(headers)
-
-    def on(self, url: str) -> str:
-        """The address as it is called: without user and password (a header by now), with the query's credentials."""
-        parts = urlsplit(url)
-        if "@" in parts.netloc:
-            parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
-        given = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
-        # A provider may hand out page links that hold its key already.
-        extra = [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in self.query if name not in given]
-        return parts._replace(query="&".join([parts.query, *extra] if parts.query else extra)).geturl()
+        host, port = parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme, 80)
+        try:
+            found = resolve(host, port, timeout)
+        except (httpcore.ConnectError, httpcore.ConnectTimeout):
+            return  # behind a proxy our own resolver often knows nothing
+        refuse_private(host, found)
 
 
 class Connections:
@@ -89,6 +80,7 @@ class Connections:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._clients: dict[Route, httpx.Client] = {}
+        self._authorizer: Authorizer | None = None
 
     def client(self, route: Route, url: str) -> "httpx.Client":
         """The client for `url`; proxies of the environment are found here.
@@ -106,6 +98,16 @@ class Connections:
                 if client is None:
                     client = self._clients[route] = _new_client(route)
         return client
+
+    @property
+    def authorizer(self) -> "Authorizer":
+        """Who fetches and renews tokens over these connections."""
+        if self._authorizer is None:
+            from data_pipeline.collect.oauth import Authorizer
+
+            with self._lock:
+                self._authorizer = self._authorizer or Authorizer(self)
+        return self._authorizer
 
     def close(self) -> None:
         with self._lock:
@@ -125,12 +127,14 @@ def _new_client(route: Route) -> "httpx.Client":
     # httpx logs every full address at INFO, tokens in the query included.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=15.0)
+    context = tls_context(route)
     try:
-        transport = httpx.HTTPTransport(verify=_tls(route), proxy=route.proxy or None, limits=limits, trust_env=False)
-    except (OSError, ValueError, ImportError) as error:
+        transport = httpx.HTTPTransport(verify=context, proxy=route.proxy or None, limits=limits, trust_env=False)
+    except (ValueError, ImportError) as error:
+        # The error may repeat the address with its password.
         raise ProviderRefused(
-            f"the `tls` or `proxy` settings of the provider cannot be used: {error}",
-            hint="check `tls.ca`, `tls.client_cert`, `tls.client_key` and `proxy`",
+            f"`proxy` of the provider cannot be used: {shown(route.proxy)} is not the address of a proxy",
+            hint="write `proxy` as http://host:port, https://host:port or socks5://host:port",
         ) from error
     # A private name of httpx and httpcore, whose public constructors do not let us through; if a release renames it,
     # dripping providers are cut late again, and tests/data_pipeline/collect/test_http_faults.py says so.
@@ -138,22 +142,6 @@ def _new_client(route: Route) -> "httpx.Client":
     # A jar would carry one dataset's session into another's requests.
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     return httpx.Client(transport=transport, follow_redirects=False, trust_env=False, cookies=no_cookies)
-
-
-def _tls(route: Route) -> Any:
-    import ssl
-
-    import httpx
-
-    if not route.verify:
-        context = httpx.create_ssl_context(verify=False)
-    elif route.ca:
-        context = ssl.create_default_context(cafile=route.ca)
-    else:
-        context = httpx.create_ssl_context()  # certifi's, or SSL_CERT_FILE and SSL_CERT_DIR where they are set
-    if route.client_cert:
-        context.load_cert_chain(route.client_cert, route.client_key or None)
-    return context
 
 
 def _environment_proxy(url: str) -> str:
@@ -167,13 +155,3 @@ def _environment_proxy(url: str) -> str:
     if urllib.request.proxy_bypass(host):
         return ""
     return proxies.get(parts.scheme, proxies.get("all", ""))
-
-
-def _basic(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
-
-
-def _text(value: Any) -> str:
-    """Text, also of a masked secret (`get_secret_value`)."""
-    reveal = getattr(value, "get_secret_value", None)
-    return str(reveal() if reveal is not None else ("" if value is None else value))

@@ -15,7 +15,7 @@ def of_provider(section: written.ProviderResilience) -> ProviderResilience:
     limit, bulkhead = section.rate_limit, section.bulkhead
     return ProviderResilience(
         breaker=BreakerSettings(**section.breaker.model_dump()),
-        rate_limit=RateLimitSettings(limit.rate, limit.per, limit.burst) if limit else None,
+        rate_limit=RateLimitSettings(**limit.model_dump()) if limit else None,
         bulkhead=BulkheadSettings(bulkhead.concurrency) if bulkhead else None,
         retry_budget=section.retry_budget,
     )

@@ -101,6 +101,30 @@ def _measure(path: str, subject: str, points: str) -> None:
     _say(os.getpid())
 
 
+def _take_quota(path: str, limit: str, tries: str) -> None:
+    """Take requests of a quota for a year; print how many were granted."""
+    from utils.database import Database
+    from utils.quotas import SCHEMA, CountedQuotas
+    from utils.resilience.errors import RateLimitedError
+    from utils.resilience.quota import Quota
+
+    quota = Quota(
+        "ecb",
+        limit=int(limit),
+        per=400 * 365 * 86_400.0,
+        shared=CountedQuotas(Database(Path(path), migrations=[SCHEMA])),
+    )
+    _wait_at_the_gate()
+    granted = 0
+    for _ in range(int(tries)):
+        try:
+            quota.take()
+            granted += 1
+        except RateLimitedError:
+            continue
+    _say(granted)
+
+
 def _prepare_as_nobody(path: str) -> None:
     """Prepare a state directory as a user who owns nothing; print what came of it."""
     from utils.database import StateError, prepare_directory
@@ -119,6 +143,7 @@ _PROGRAMS: dict[str, Callable[..., None]] = {
     "open": _open,
     "hold": _hold,
     "measure": _measure,
+    "take-quota": _take_quota,
     "prepare-as-nobody": _prepare_as_nobody,
 }
 

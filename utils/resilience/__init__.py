@@ -16,6 +16,7 @@ from utils.resilience.fallback import Served, with_fallback
 from utils.resilience.first_byte import first_byte_arrived
 from utils.resilience.limiter import Grant, RateLimiter
 from utils.resilience.policy import ResiliencePolicy
+from utils.resilience.quota import Quota, SharedQuotas
 from utils.resilience.registry import ResilienceRegistry
 from utils.resilience.retry import Retry
 from utils.resilience.retry_budget import RetryBudget
@@ -40,6 +41,7 @@ __all__ = [
     "DeadlineExceededError",
     "Grant",
     "ProviderResilience",
+    "Quota",
     "RateLimitSettings",
     "RateLimitedError",
     "RateLimiter",
@@ -50,6 +52,7 @@ __all__ = [
     "RetryBudget",
     "RetrySettings",
     "Served",
+    "SharedQuotas",
     "SharedState",
     "Transition",
     "Verdict",

@@ -1,9 +1,10 @@
 """All protection for one provider, in one fixed order around each request.
 
-    retry( breaker( limiter( bulkhead( timeout( request )))))
+    retry( breaker( limiter( bulkhead( quota( timeout( request ))))))
 
 So a retry asks the breaker anew, a refused call takes no turn of the rate, and neither waiting for
-our own limits nor a rejection counts against the provider.
+our own limits nor a rejection counts against the provider. A request of the quota is taken last, when nothing can
+keep it from being made any more.
 """
 
 import functools
@@ -19,6 +20,7 @@ from utils.resilience.deadline import check, deadline
 from utils.resilience.errors import RejectedError
 from utils.resilience.first_byte import Stopwatch
 from utils.resilience.limiter import LimiterFigures, RateLimiter
+from utils.resilience.quota import Quota, QuotaFigures, SharedQuotas
 from utils.resilience.retry import OnRetry, Retry, RetryFigures, RetryTally, is_transient, retry_after
 from utils.resilience.retry_budget import RetryBudget
 from utils.resilience.settings import (
@@ -54,6 +56,7 @@ class PolicyFigures:
     limiter: LimiterFigures | None
     bulkhead: BulkheadFigures | None
     retry: RetryFigures
+    quota: QuotaFigures | None = None
 
 
 class ResiliencePolicy:
@@ -65,6 +68,7 @@ class ResiliencePolicy:
         is_transient: Which failures may pass and are tried again.
         counts_in_breaker: Which failures tell against the provider; default: the transient ones.
         shared: Where processes share the breaker's verdict.
+        quotas: Where processes count the requests of a quota together.
         listener: Told the breaker's transitions.
         clock: Where time and sleep come from; tests pass a `ManualClock`.
         rng: Where the jitter comes from.
@@ -78,6 +82,7 @@ class ResiliencePolicy:
         is_transient: Predicate = is_transient,
         counts_in_breaker: Predicate | None = None,
         shared: SharedState | None = None,
+        quotas: SharedQuotas | None = None,
         listener: Callable[[Transition], None] | None = None,
         clock: Clock = SYSTEM_CLOCK,
         rng: random.Random | None = None,
@@ -106,6 +111,11 @@ class ResiliencePolicy:
         limit, bulkhead = settings.rate_limit, settings.bulkhead
         self.limiter = (
             None if limit is None else RateLimiter(name, rate=limit.rate, per=limit.per, burst=limit.burst, clock=clock)
+        )
+        self.quota = (
+            None
+            if limit is None or limit.quota is None
+            else Quota(name, limit=limit.quota, per=limit.quota_per, shared=quotas, clock=clock)
         )
         self.bulkhead = None if bulkhead is None else Bulkhead(name, concurrency=bulkhead.concurrency, clock=clock)
         self.budget = RetryBudget(settings.retry_budget, clock=clock)
@@ -151,13 +161,16 @@ class ResiliencePolicy:
             self.limiter.figures() if self.limiter else None,
             self.bulkhead.figures() if self.bulkhead else None,
             self._tally.figures(),
+            self.quota.figures() if self.quota else None,
         )
 
     def _attempt(self, request: Callable[[], T]) -> T:
-        breaker, bulkhead = self.breaker, self.bulkhead
+        breaker, bulkhead, quota = self.breaker, self.bulkhead, self.quota
         ticket = breaker.enter()
         taken, seconds = None, 0.0
         try:
+            if quota is not None:
+                quota.check()
             if self.limiter is not None:
                 self.limiter.acquire(wait=True)
             if bulkhead is not None:
@@ -165,6 +178,8 @@ class ResiliencePolicy:
             check(self.name)
             if not breaker.still_admits(ticket):
                 ticket = breaker.enter()  # it changed while we stood in line
+            if quota is not None:
+                quota.take()
             watch = Stopwatch(self._monotonic)
             try:
                 result = request()

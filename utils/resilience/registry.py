@@ -6,6 +6,7 @@ from collections.abc import Callable
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.resilience.exchange import Transition
 from utils.resilience.policy import PolicyFigures, Predicate, ResiliencePolicy
+from utils.resilience.quota import SharedQuotas
 from utils.resilience.retry import is_transient
 from utils.resilience.settings import ProviderResilience
 from utils.resilience.shared_state import SharedState
@@ -17,6 +18,7 @@ class ResilienceRegistry:
     Args:
         settings_for: The settings of a provider by name.
         shared: Where processes share the breakers' verdicts.
+        quotas: Where processes count the requests of quotas together.
         listener: Told every breaker's transitions.
         clock: Where time and sleep come from.
         is_transient: Which failures may pass and are tried again.
@@ -30,11 +32,12 @@ class ResilienceRegistry:
         listener: Callable[[Transition], None] | None = None,
         clock: Clock = SYSTEM_CLOCK,
         *,
+        quotas: SharedQuotas | None = None,
         is_transient: Predicate = is_transient,
         counts_in_breaker: Predicate | None = None,
     ) -> None:
         self._settings_for = settings_for
-        self._shared, self._listener, self._clock = shared, listener, clock
+        self._shared, self._quotas, self._listener, self._clock = shared, quotas, listener, clock
         self._is_transient, self._counts_in_breaker = is_transient, counts_in_breaker
         self._policies: dict[str, ResiliencePolicy] = {}
         self._lock = threading.Lock()
@@ -49,6 +52,7 @@ class ResilienceRegistry:
                 is_transient=self._is_transient,
                 counts_in_breaker=self._counts_in_breaker,
                 shared=self._shared,
+                quotas=self._quotas,
                 listener=self._listener,
                 clock=self._clock,
             )

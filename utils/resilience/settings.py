@@ -20,11 +20,16 @@ class BreakerSettings:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitSettings:
-    """How many requests in how many seconds, and how many at once after a silence; see `RateLimiter`."""
+    """How many requests in how many seconds, and how many at once after a silence; see `RateLimiter`.
+
+    `quota`: at most so many in `quota_per` seconds, over all processes; `None`: no quota; see `Quota`.
+    """
 
     rate: float = 10.0
     per: float = 1.0
     burst: int | None = 20
+    quota: int | None = None
+    quota_per: float = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class RetrySettings:
 
 @dataclass(frozen=True, slots=True)
 class ProviderResilience:
-    """All that belongs to a provider. `None` lifts the rate limit or the bulkhead."""
+    """All that belongs to a provider. `None` lifts the rate limit, its quota included, or the bulkhead."""
 
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     rate_limit: RateLimitSettings | None = field(default_factory=RateLimitSettings)

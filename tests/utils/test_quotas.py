@@ -1,0 +1,84 @@
+"""Quotas counted in the coordination database: over restarts, and by several processes at once."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.utils.children import finish, let_go, start
+from utils import coordination, leases, quotas, tokens
+from utils.database import Database, StateError
+from utils.quotas import SCHEMA, CountedQuotas
+from utils.resilience.errors import RateLimitedError
+from utils.resilience.quota import Quota
+
+DAY = 86_400.0
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return Database(tmp_path / "coordination.db", migrations=[SCHEMA])
+
+
+def test_the_count_goes_up_to_the_limit_and_no_further(database: Database) -> None:
+    """What is owed is counted in any case."""
+    counted = CountedQuotas(database)
+    assert [counted.take("ecb", DAY, 7, 2, 0) for _ in range(3)] == [(True, 1), (True, 2), (False, 2)]
+    assert counted.take("ecb", DAY, 7, 2, 3) == (False, 5)
+    assert (counted.used("ecb", DAY, 7), counted.used("ecb", DAY, 8), counted.used("other", DAY, 7)) == (5, 0, 0)
+
+
+def test_the_count_outlives_its_process(database: Database) -> None:
+    """A restart is no way around a quota."""
+    Quota("ecb", limit=1, per=DAY, shared=CountedQuotas(database)).take()
+    database.close()
+
+    again = Quota("ecb", limit=1, per=DAY, shared=CountedQuotas(Database(database.path, migrations=[SCHEMA])))
+
+    with pytest.raises(RateLimitedError):
+        again.check()
+
+
+def test_windows_long_gone_are_forgotten(database: Database) -> None:
+    """The table does not grow for ever; the window before is kept, for clocks that are set back."""
+    counted = CountedQuotas(database)
+    for window in range(10):
+        counted.take("ecb", 60.0, window, 5, 0)
+    assert database.query("SELECT window FROM quotas ORDER BY window") == [(8,), (9,)]
+
+
+def test_four_processes_together_make_no_more_requests_than_the_quota(tmp_path: Path) -> None:
+    """Each asks for 40 of the 100 there are."""
+    children = [start("take-quota", tmp_path / "coordination.db", 100, 40) for _ in range(4)]
+    let_go(*children)
+    assert sum(int(finish(child)[-1]) for child in children) == 100
+
+
+def test_a_database_that_is_away_leaves_the_own_count(database: Database) -> None:
+    """The run goes on; it only counts by itself."""
+    counted = CountedQuotas(database)
+    quota = Quota("ecb", limit=2, per=DAY, shared=counted)
+    quota.take()
+    database.close()
+    with pytest.raises(StateError):
+        counted.take("ecb", DAY, 1, 1, 0)
+
+    quota.take()
+
+    with pytest.raises(RateLimitedError):
+        quota.take()
+
+
+def test_a_state_of_the_release_before_gets_the_new_tables(tmp_path: Path) -> None:
+    """Its leases and verdicts stay."""
+    path = tmp_path / "coordination.db"
+    first = ";".join((leases.SCHEMA, coordination.SCHEMA))
+    old = Database(path, migrations=[first])
+    with old.transaction() as connection:
+        connection.execute("INSERT INTO verdicts VALUES ('fx', 'open', 1.0, 2.0, 1, 'failed')")
+    old.close()
+
+    new = Database(path, migrations=[first, ";".join((quotas.SCHEMA, tokens.SCHEMA))])
+
+    assert CountedQuotas(new).take("ecb", DAY, 1, 1, 0) == (True, 1)
+    assert new.query("SELECT name FROM verdicts") == [("fx",)]
+    new.close()

@@ -1,0 +1,119 @@
+"""Access and refresh tokens in the coordination database: they outlive a process and are shared by all of them."""
+
+import contextlib
+import re
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from utils.database import Database, explain
+from utils.file_lock import FileLock
+from utils.resilience.cancellation import sleep
+from utils.resilience.deadline import check, remaining
+
+__all__ = ["SCHEMA", "MemoryTokens", "StoredTokens"]
+
+SCHEMA = "CREATE TABLE tokens (name TEXT PRIMARY KEY, token TEXT NOT NULL, saved_at TEXT NOT NULL) WITHOUT ROWID"
+
+_NAME = re.compile(r"[a-z0-9_-]{1,64}")
+_LOOK_EVERY = 0.02
+
+
+class StoredTokens:
+    """Tokens by name, as JSON, readable by the owner of the state directory only.
+
+    Args:
+        locks: Where the lock files lie, one a name.
+    """
+
+    def __init__(self, database: Database, locks: Path) -> None:
+        self._database = database
+        self._locks = locks
+        self._guard = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """What was saved last; None: nothing.
+
+        Raises:
+            StateError: the database cannot be read.
+        """
+        rows = self._database.query("SELECT token FROM tokens WHERE name = ?", (name,))
+        found: dict[str, Any] | None = orjson.loads(rows[0][0]) if rows else None
+        return found
+
+    def save(self, name: str, token: Mapping[str, Any]) -> None:
+        """Replace it; it is on the disk when this returns.
+
+        Raises:
+            StateError: the database cannot be written.
+        """
+        text = orjson.dumps(dict(token)).decode()
+        try:
+            with self._guard:
+                self._connection().execute(
+                    "INSERT OR REPLACE INTO tokens VALUES (?, ?, strftime('%Y-%m-%dT%H:%M:%SZ'))", (name, text)
+                )
+        except sqlite3.Error as error:
+            raise explain(error, self._database.path) from error
+
+    @contextlib.contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Held by one thread of one process at a time; freed when its holder dies. Waits no longer than the deadline.
+
+        Raises:
+            DeadlineExceededError, Cancelled: the time was over, or the run was called off, before it was our turn.
+            StateError: the lock file cannot be written.
+        """
+        if _NAME.fullmatch(name) is None:
+            raise ValueError(f"the name of a token is 1 to 64 of a-z 0-9 _ -; got {name!r}")
+        path = self._locks / f"token-{name}.lock"
+        while True:
+            held = FileLock(path, wait=False)
+            try:
+                held.__enter__()
+                break
+            except BlockingIOError:
+                check("tokens")
+                sleep(min(_LOOK_EVERY, remaining()))
+            except OSError as error:
+                raise explain(error, path) from error
+        try:
+            yield
+        finally:
+            held.__exit__(None, None, None)
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._writer is None:
+            self._writer = self._database.connect()
+            # A refresh token that rotated exists nowhere else: unlike a permit, it must survive a power cut.
+            self._writer.execute("PRAGMA synchronous = FULL")
+        return self._writer
+
+
+class MemoryTokens:
+    """The same for one process, where there is no state directory."""
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, dict[str, Any]] = {}
+        self._locks: dict[str, threading.RLock] = {}
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        return self._tokens.get(name)
+
+    def save(self, name: str, token: Mapping[str, Any]) -> None:
+        self._tokens[name] = dict(token)
+
+    @contextlib.contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        lock = self._locks.setdefault(name, threading.RLock())
+        while not lock.acquire(timeout=min(_LOOK_EVERY, remaining())):
+            check("tokens")
+        try:
+            yield
+        finally:
+            lock.release()
