@@ -4,10 +4,13 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import IO, Any
 
 from data_pipeline.errors import PayloadUnreadable
 from data_pipeline.parse.encoding import CHUNK, ChunkStream, Text, open_text
+from data_pipeline.parse.grid import heading
+from data_pipeline.parse.layout import table_lines
 from data_pipeline.parse.names import unique_names
 from data_pipeline.parse.parser import Parsed, ParseRequest
 from data_pipeline.parse.sniff import HEAD, markup, sniff_delimiter
@@ -32,17 +35,41 @@ def parse_csv(request: ParseRequest) -> Parsed:
     Blank lines are skipped. A row with another number of cells than the header is an error, never padded: it is how
     a download that was cut off looks.
     """
+    if request.options.transpose or request.options.repeated_header:
+        from data_pipeline.parse.csv_grid import parse_csv_grid
+
+        return parse_csv_grid(request)
     text = open_text(request)
-    stream = _positioned(request, text)
-    head = _peek(stream)
-    delimiter = _delimiter(request, head)
+    start = _begin(request, text)
+    table = _Table(request, text, start.names, start.delimiter)
+    return Parsed(table.rows(start), [*text.notes, *start.notes], text=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What is known once the header is read. `first`: the record that was no header; `stream`: what comes after it."""
+
+    names: list[str]
+    notes: list[str]
+    delimiter: str
+    first: bytes
+    stream: Any
+
+
+def _begin(request: ParseRequest, text: Text) -> _Start:
+    stream = positioned(request, text, request.options.header_row - 1)
+    delimiter = delimiter_of(request, _peek(stream))
     names, notes, first = _header(request, stream, delimiter)
-    table = _Table(request, text, names, delimiter)
-    return Parsed(table.rows(stream, first), [*text.notes, *notes], text=True)
+    options = request.options
+    if options.footer_rows or options.stop_at_blank:
+        lines = (line for line in chain(first.splitlines(keepends=True), lines_of(request, stream)) if line)
+        kept = table_lines(lines, options, delimiter)
+        first, stream = b"", _as_stream(kept, whole=text.data is not None)
+    return _Start(names, notes, delimiter, first, stream)
 
 
-def _positioned(request: ParseRequest, text: Text) -> Any:
-    """The stream at the header's line: skipped lines and comments are gone, old line ends too."""
+def positioned(request: ParseRequest, text: Text, more: int = 0) -> Any:
+    """The stream without `skip_rows`, comments and `more` lines after them; line ends of old Macs are new ones."""
     options = request.options
     if text.data is not None:
         data = text.data
@@ -57,11 +84,15 @@ def _positioned(request: ParseRequest, text: Text) -> Any:
         _line(request, stream)
     if options.comment:
         lines = _without_comments(request, stream, options.comment.encode(), (options.quote or "").encode())
-        # What was small stays one piece of memory, which Arrow reads without asking Python for every block.
-        stream = io.BytesIO(b"".join(lines)) if text.data is not None else io.BufferedReader(ChunkStream(lines), CHUNK)
-    for _ in range(options.header_row - 1):
+        stream = _as_stream(lines, whole=text.data is not None)
+    for _ in range(more):
         _line(request, stream)
     return stream
+
+
+def _as_stream(lines: Iterator[bytes], *, whole: bool) -> Any:
+    # What was small stays one piece of memory, which Arrow reads without asking Python for every block.
+    return io.BytesIO(b"".join(lines)) if whole else io.BufferedReader(ChunkStream(lines), CHUNK)
 
 
 def _refuse_other_kinds(request: ParseRequest, head: bytes) -> None:
@@ -84,7 +115,7 @@ def _peek(stream: Any) -> bytes:
     return bytes(head)
 
 
-def _delimiter(request: ParseRequest, head: bytes) -> str:
+def delimiter_of(request: ParseRequest, head: bytes) -> str:
     if request.options.delimiter != "auto":
         return request.options.delimiter
     return sniff_delimiter(head[:16_384].decode("utf-8", "replace").split("\n", 40)[:40], request.options.quote)
@@ -125,7 +156,7 @@ def _header(request: ParseRequest, stream: Any, delimiter: str) -> tuple[list[st
         )
     if request.options.header_row == 0:
         return [f"column_{number}" for number in range(1, len(cells) + 1)], [], record
-    names, notes = unique_names(cells)
+    names, notes = unique_names(heading(cell) if "\n" in cell or "\r" in cell else cell for cell in cells)
     return names, notes, b""
 
 
@@ -138,8 +169,9 @@ class _Table:
     names: list[str]
     delimiter: str
 
-    def rows(self, stream: Any, first: bytes) -> Iterator["pa.RecordBatch"]:
-        """All rows: `first`, the record that was no header, and what the stream still holds."""
+    def rows(self, start: _Start) -> Iterator["pa.RecordBatch"]:
+        """All rows: the record that was no header, and what the stream still holds."""
+        stream, first = start.stream, start.first
         quote = (self.request.options.quote or "").encode()
         if isinstance(stream, io.BytesIO):
             data = first + stream.read()
@@ -171,8 +203,8 @@ class _Table:
                 if "straddling" not in str(error) or block == LONGEST_ROW:
                     raise self._explained(error, bad[0] if bad else None) from error
             if not isinstance(stream, io.BytesIO):
-                stream = _positioned(self.request, self.text)
-                *_, first = _header(self.request, stream, self.delimiter)
+                again = _begin(self.request, self.text)
+                stream, first = again.stream, again.first
         if not given:
             schema = pa.schema([(name, pa.string()) for name in self.names])
             yield pa.RecordBatch.from_pylist([], schema=schema)
@@ -237,7 +269,7 @@ class _Table:
         return unreadable(self.request, f"not readable as delimited text: {first_line(error)}")
 
     def _ragged(self, row: str, cells: int) -> PayloadUnreadable:
-        number = _line_number(self.text, row.split("\n", 1)[0].rstrip("\r"))
+        number = line_number(self.text, row.split("\n", 1)[0].rstrip("\r"))
         where = f"line {number:,}" if number else "a row"
         quote = self.request.options.quote
         advice = (
@@ -251,7 +283,7 @@ class _Table:
         )
 
 
-def _line_number(text: Text, wanted: str) -> int | None:
+def line_number(text: Text, wanted: str) -> int | None:
     """Where the line stands in the text as sent; only for the error message, so it may search."""
     with text.open() as stream:
         encoded = wanted.encode("utf-8", "replace")
@@ -263,6 +295,12 @@ def _line_number(text: Text, wanted: str) -> int | None:
     return None
 
 
+def lines_of(request: ParseRequest, stream: Any) -> Iterator[bytes]:
+    """The lines that the stream still holds, with their ends."""
+    while line := _line(request, stream):
+        yield line
+
+
 def _line(request: ParseRequest, stream: Any) -> bytes:
     line: bytes = stream.readline(LONGEST_ROW)
     if len(line) >= LONGEST_ROW and not line.endswith(b"\n"):
@@ -272,7 +310,7 @@ def _line(request: ParseRequest, stream: Any) -> bytes:
 
 def _without_comments(request: ParseRequest, stream: IO[bytes], comment: bytes, quote: bytes) -> Iterator[bytes]:
     inside = False  # a line of a quoted cell may start like a comment
-    while line := _line(request, stream):
+    for line in lines_of(request, stream):
         if not inside and line.startswith(comment):
             continue
         if quote and line.count(quote) % 2:

@@ -8,6 +8,7 @@ from utils.arrow import compute, pa
 
 _NUMBER_LIKE = re.compile(r"[+-]?(?:[0-9.,]|nan$)", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_FINER = r"[.,]\d{6,}[1-9]"
 _DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:")
 
 
@@ -26,6 +27,7 @@ class TextColumn:
         self._exact = True
         self._first: pa.Array | None = None
         self._beyond_ns = False
+        self._numbers = False
         self.note = ""
 
     def read(self, text: "pa.Array") -> "pa.Array":
@@ -54,6 +56,8 @@ class TextColumn:
         return result
 
     def settle(self) -> "pa.DataType":
+        if self._kind == "number" and not self._numbers:
+            self._kind, self._type = "string", pa.string()  # nothing but `nan` is no column of numbers
         return self._type
 
     def widen(self, typed: "pa.Array") -> "pa.Array | None":
@@ -61,9 +65,9 @@ class TextColumn:
         target = self._type
         if typed.type == target:
             return typed
-        if typed.null_count == len(typed):
-            return pa.nulls(len(typed), target)
-        return None if target == pa.string() else typed.cast(target)
+        if target == pa.string() and typed.type != pa.null():
+            return None
+        return pa.nulls(len(typed), target) if typed.null_count == len(typed) else typed.cast(target)
 
     def convert(self, text: "pa.Array") -> "pa.Array":
         """A block in the settled type."""
@@ -84,6 +88,7 @@ class TextColumn:
         if found is None:
             return None
         numbers, exact = found
+        self._numbers = self._numbers or numbers.null_count < len(numbers)
         self._exact = self._exact and exact
         if self._type == pa.null() and numbers.type == pa.int64():
             self._first = numbers  # looked at only if a second block comes
@@ -138,10 +143,16 @@ def _timestamps(text: "pa.Array", zone: Zone) -> "pa.Array | None":
         return text.cast(UTC_US)  # all with an offset, so none is a plain date
     except pa.ArrowInvalid:
         pass
-    if compute.any(compute.less(compute.utf8_length(text), len("2000-01-01T00"))).as_py():
+    lengths = compute.min_max(compute.utf8_length(text)).as_py()
+    if lengths["min"] < len("2000-01-01T00"):
         return None  # a plain date among moments: which moment it means is not ours to say
     result = iso_strict(text, zone)
-    return result if result is None or result.type in {UTC_US, UTC_NS} else None
+    if result is None or result.type not in {UTC_US, UTC_NS}:
+        return None
+    fine = lengths["max"] > len("2000-01-01T00:00:00.000000") and result.type == UTC_US
+    if fine and compute.any(compute.match_substring_regex(text, _FINER)).as_py():
+        return None  # beside years that nanoseconds do not reach: as text no digit is lost
+    return result
 
 
 def _booleans(text: "pa.Array", _zone: Zone) -> "pa.Array | None":

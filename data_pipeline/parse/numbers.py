@@ -107,7 +107,8 @@ def infer_numbers(text: "pa.Array", first: str, style: NumberStyle = PLAIN) -> "
     Args:
         first: Some cell that is not null; it only chooses what is tried first.
 
-    The flag is false when floats stand beside integers that are not exact in float64.
+    All of them may be null: a block of nothing but `nan`. The flag is false when floats stand beside integers that
+    are not exact in float64.
     """
     fraction = style.decimal in first or "e" in first or "E" in first
     if style.plain and not fraction:
@@ -128,7 +129,7 @@ def infer_numbers(text: "pa.Array", first: str, style: NumberStyle = PLAIN) -> "
     if not fraction:
         fraction = bool(compute.any(compute.match_substring_regex(text, f"[{style.decimal}eEnN]")).as_py())
     numbers, failed = to_floats(text, style) if fraction else to_integers(text, style)
-    if failed is not None or numbers.null_count == len(numbers):
+    if failed is not None:
         return None
     if not fraction:
         return numbers, True

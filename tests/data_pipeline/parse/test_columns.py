@@ -179,7 +179,7 @@ some_cells = st.sampled_from(
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.lists(some_cells, min_size=1, max_size=3), min_size=1, max_size=4),
-    st.sampled_from([None, "integer", "float", "decimal", "timestamp", "date", "boolean"]),
+    st.sampled_from([None, "integer", "float", "decimal", "date", "boolean"]),
 )
 def test_pages_give_what_one_page_would_have_given(pages, kind):
     """However the cells are cut into pages, and whether a page had to be widened or read again: no text is lost."""
@@ -188,7 +188,8 @@ def test_pages_give_what_one_page_would_have_given(pages, kind):
     def told(*parts):
         batch = read(*(("k,x\n" + "".join(f"k,{cell}\n" for cell in part)).encode() for part in parts), columns=columns)
         batch.table.validate(full=True)
-        return types(batch), [[str(cell) for cell in column] for column in batch.table.columns]
+        plain = [part.cast(pa.int64()) if pa.types.is_timestamp(part.type) else part for part in batch.table.columns]
+        return types(batch), [column.to_pylist() for column in plain]
 
     assert told(*pages) == told([cell for page in pages for cell in page])
 
