@@ -62,7 +62,7 @@ class ParseOptions(BaseModel):
         header_row: The header's line among what is left, counted from 1; 0: there is none (`column_1`, ...).
         na_values: Text cells that mean "no value", besides the empty one.
         decimal, thousands: Signs inside numbers of text cells.
-        records: JMESPath to the rows of a JSON document; a single object found there is one row.
+        records: JMESPath to the rows of a JSON document; a single object found there is one row. XPath in XML.
         flatten: Nested objects become columns `a.b`; otherwise they stay JSON text. Lists always stay JSON text.
         footer_rows: Rows dropped at the end, blank ones included. stop_at_blank: the first blank row ends the table.
         repeated_header: A row whose first cell equals the header's begins a new table; tables are stacked by name.
@@ -125,15 +125,6 @@ class ParseOptions(BaseModel):
             raise ValueError("must not hold a line break")
         return value or None
 
-    @field_validator("records")
-    @classmethod
-    def _valid_path(cls, value: str | None) -> str | None:
-        if value:
-            from data_pipeline.parse.records import check_path
-
-            check_path(value)
-        return value or None
-
     @field_validator("drop_where")
     @classmethod
     def _valid_expression(cls, value: str | None) -> str | None:
@@ -143,6 +134,14 @@ class ParseOptions(BaseModel):
             parse_expression(value)
             parse_expression(f"not ({value})")  # as it is judged; a little longer
         return value or None
+
+    @model_validator(mode="after")
+    def _valid_path(self) -> "ParseOptions":
+        if self.records:
+            from data_pipeline.parse.records import check_records
+
+            check_records(self.records, self.format)
+        return self
 
     @model_validator(mode="after")
     def _signs_differ(self) -> "ParseOptions":

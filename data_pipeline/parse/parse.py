@@ -120,9 +120,8 @@ def read_payload(request: ParseRequest) -> Parsed:
     if parser is None:
         head = _head(request)
         if kind == "zip":
-            raise unreadable(
-                request, "this is a zip archive", hint="name a member, such as `path: a.zip!*.csv`; or set `parse.format`"
-            )
+            advice = "name a member, such as `path: a.zip!*.csv`, or set `parse.format`"
+            raise unreadable(request, "this is a zip archive", hint=advice)
         raise not_as_promised(request, "rows of data", kind, head)
     return parser(request)
 

@@ -13,6 +13,24 @@ def check_path(path: str) -> None:
     search(path)
 
 
+def check_records(path: str, kind: str) -> None:
+    """Raises ValueError when `path` is not what the format needs: XPath for XML, else JMESPath; `auto` takes both."""
+    from data_pipeline.parse.xpath import check_xpath
+
+    if kind == "xml":
+        check_xpath(path)
+        return
+    try:
+        check_path(path)
+    except ValueError as error:
+        try:
+            if kind != "auto" or "/" not in path:
+                raise
+            check_xpath(path)
+        except ValueError:
+            raise error from None
+
+
 @lru_cache(maxsize=256)
 def search(path: str) -> Callable[[Any], Any]:
     """A function from document to what the path finds there, `None` when there is nothing."""

@@ -1,18 +1,32 @@
 """What a payload is, told from its first bytes; name and media type only break ties."""
 
 import json
+import re
 from typing import Final
 
 HEAD: Final = 65_536
 """Bytes of a payload that sniffing looks at."""
 
-_MAGIC = ((b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"\xff\xff\xff\xff", "arrow"), (b"PK\x03\x04", "excel"))
+_MAGIC = (
+    (b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"\xff\xff\xff\xff", "arrow"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "excel"),
+)  # fmt: skip
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+# A local header has 30 bytes, then the member's name. OpenDocument's first member says what the file is.
+_WORKBOOK_MEMBER = re.compile(
+    rb"PK\x03\x04[\s\S]{26}(?:xl/|mimetypeapplication/vnd\.oasis\.opendocument\.spreadsheet)", re.IGNORECASE
+)
+_WORKBOOK_NAMES = (".xlsx", ".xlsm", ".xlsb", ".ods", ".xls")
+_WORKBOOK_TYPES = ("spreadsheetml", "ms-excel", "opendocument.spreadsheet")
+_SAMPLE = re.compile(
+    rb"[a-zA-Z_:][\w:]*(\{[^\n]*\})?[ \t]+[+-]?(?:[0-9.]+(?:[eE][+-]?[0-9]+)?|Inf|NaN)([ \t]+-?[0-9.]+)?\s*"
+)
 _DELIMITERS = (",", ";", "\t", "|")
 _BOM = b"\xef\xbb\xbf"
 
 
 def detect_format(head: bytes, name: str = "", media_type: str = "") -> str:
-    """`csv json jsonl parquet arrow xml html excel prometheus`, or `binary` for what is none of them.
+    """`csv json jsonl parquet arrow xml html excel zip prometheus`, or `binary` for what is none of them.
 
     Args:
         head: The first bytes, decompressed and in UTF-8 if text.
@@ -20,6 +34,8 @@ def detect_format(head: bytes, name: str = "", media_type: str = "") -> str:
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
+    if head.startswith(_ZIP):
+        return "excel" if _is_workbook(head, name, media_type) else "zip"
     text = head.removeprefix(_BOM).lstrip()
     if text.startswith(b"<"):
         return markup(text) or "csv"
@@ -27,7 +43,7 @@ def detect_format(head: bytes, name: str = "", media_type: str = "") -> str:
         return "binary"
     if text[:1] in {b"{", b"["}:
         return _json_kind(text, name, media_type)
-    if text.startswith((b"# HELP ", b"# TYPE ")):
+    if _is_prometheus(text, name, media_type):
         return "prometheus"
     if not text:
         return _promised(name, media_type)
@@ -42,6 +58,27 @@ def markup(head: bytes) -> str | None:
     if text.startswith((b"<?xml", b"<!doctype", b"<!--")):
         return "html" if b"<html" in text else "xml"
     return "xml" if text.startswith(b"<") and b"</" in text else None
+
+
+def _is_workbook(head: bytes, name: str, media_type: str) -> bool:
+    """The directory of a zip stands at its end, so the first bytes show some of its members only."""
+    if _WORKBOOK_MEMBER.search(head):
+        return True
+    return name.lower().endswith(_WORKBOOK_NAMES) or any(kind in media_type for kind in _WORKBOOK_TYPES)
+
+
+def _is_prometheus(text: bytes, name: str, media_type: str) -> bool:
+    if text.startswith((b"# HELP ", b"# TYPE ", b"# UNIT ", b"# EOF")):
+        return True
+    if b"openmetrics" in media_type.encode() or (text and name.lower().endswith(".prom")):
+        return True
+    lines = [line for line in text.split(b"\n", 40)[:-1][:39] if line.strip()]
+    samples = [line for line in lines if not line.startswith(b"#")]
+    if any(line.startswith((b"# HELP ", b"# TYPE ")) for line in lines):
+        return all(map(_SAMPLE.fullmatch, samples))
+    # Without a word of comment, `name number` may be anything; labels in braces are seldom something else.
+    matches = [match for match in map(_SAMPLE.fullmatch, samples[:5]) if match]
+    return bool(matches) and len(matches) == len(samples[:5]) and (len(matches) > 1 or bool(matches[0][1]))
 
 
 def sniff_delimiter(lines: list[str], quote: str | None = '"') -> str:

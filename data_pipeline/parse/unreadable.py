@@ -4,9 +4,9 @@ from data_pipeline.errors import PayloadUnreadable
 from data_pipeline.parse.parser import ParseRequest
 
 _NOUNS = {
-    "html": "HTML", "xml": "XML", "excel": "a workbook or zip archive", "parquet": "Parquet", "arrow": "Arrow IPC",
+    "html": "HTML", "xml": "XML", "excel": "a workbook", "parquet": "Parquet", "arrow": "Arrow IPC",
     "json": "JSON", "jsonl": "JSON lines", "csv": "delimited text", "prometheus": "Prometheus text",
-    "binary": "binary data",
+    "binary": "binary data", "zip": "a zip archive",
 }  # fmt: skip
 
 

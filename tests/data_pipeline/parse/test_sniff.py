@@ -1,6 +1,7 @@
 """The content tells what a payload is; the name only breaks ties."""
 
 import io
+import zipfile
 
 import pytest
 
@@ -15,7 +16,11 @@ from utils.arrow import pa
     [
         (b"PAR1\x15\x04", "x.csv", "parquet"),
         (b"ARROW1\x00\x00", "", "arrow"),
-        (b"PK\x03\x04", "", "excel"),
+        (b"PK\x03\x04" + bytes(26) + b"xl/workbook.xml", "", "excel"),
+        (b"PK\x03\x04" + bytes(26) + b"rates.csv", "", "zip"),
+        (b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet", "", "excel"),
+        (b"PK\x03\x04" + bytes(26) + b"docProps/core.xml", "a.xlsx", "excel"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00", "", "excel"),
         (b'\xef\xbb\xbf {"a": 1}', "x.csv", "json"),
         (b'{"a": 1}\n{"a": 2}\n', "", "jsonl"),
         (b'{"a": 1}', "x.jsonl", "jsonl"),
@@ -24,6 +29,11 @@ from utils.arrow import pa
         (b"\n<!DOCTYPE html>", "", "html"),
         (b'<?xml version="1.0"?><a></a>', "", "xml"),
         (b"# HELP up x\n", "", "prometheus"),
+        (b'up{job="a"} 1\n', "", "prometheus"),
+        (b"up 1\ngo_threads 12 1395066363000\n", "", "prometheus"),
+        (b"# made by hand\n# TYPE up gauge\nup 1\n", "", "prometheus"),
+        (b"name 1\nvalue\n", "", "csv"),
+        (b"# a comment\na,b\n1,2\n", "", "csv"),
         (b"a;b\n1;2\n", "x.json", "csv"),
         (b"", "x.json", "json"),
         (b"\x00\x01", "x.csv", "binary"),
@@ -41,11 +51,15 @@ def test_prose_with_commas_does_not_beat_regular_semicolons():
     assert sniff_delimiter(["alone", "word"]) == ","
 
 
-@pytest.mark.parametrize("data", [b"# HELP up x\nup 1\n", b"PK\x03\x04rest", b"<?xml version='1.0'?><a/>"])
-def test_formats_to_come_are_refused_by_name(data):
-    """What is recognised but not built says so."""
-    with pytest.raises(PayloadUnreadable, match="not supported yet"):
-        read(data)
+def test_a_plain_zip_archive_is_told_how_to_be_read():
+    """A zip is no workbook, and which member is meant only the user knows."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("rates.csv", "a,b\n1,2\n")
+
+    with pytest.raises(PayloadUnreadable, match="zip archive") as caught:
+        read(target.getvalue())
+    assert "a.zip!" in caught.value.hint
 
 
 def test_a_parquet_file_that_was_cut_off_is_told():

@@ -1,0 +1,158 @@
+"""Reading XML piece by piece, safely: no network, no entities, bounded depth."""
+
+from collections.abc import Iterator
+from typing import IO, Any
+
+from data_pipeline.errors import MemoryLimitExceeded, PayloadUnreadable
+from data_pipeline.parse.parser import ParseRequest
+from data_pipeline.parse.unreadable import first_line, unreadable
+from data_pipeline.parse.xpath import PlainPath
+
+CHUNK = 2**18
+
+
+class Stream:
+    """A parser that is fed with bytes.
+
+    Without `huge_tree` libxml2 refuses more than 256 levels, texts of more than 10 MB, and entities that grow.
+
+    Raises:
+        PayloadUnreadable: from any method; the document is not well-formed or declares entities.
+    """
+
+    def __init__(self, request: ParseRequest, encoding: str | None) -> None:
+        from lxml import etree
+
+        self._request = request
+        self._encoding = encoding
+        self._etree: Any = etree
+        self._checked = self._has_doctype = False
+        self.prefixes: dict[str, str] = {}
+        """Prefix -> URI as the document declares them; the outermost counts."""
+
+        try:
+            self._parser = etree.XMLPullParser(
+                events=("start", "end", "start-ns"), encoding=encoding, resolve_entities=False, no_network=True,
+                load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True,
+            )  # fmt: skip
+            # `collect_ids=False` would be quicker and makes libxml2 load the external DTD, whatever `load_dtd` says.
+            self._parser.resolvers.add(_nothing_outside(etree))
+        except LookupError as error:
+            raise unreadable(
+                request, f"the XML reader does not know the encoding `{encoding}`", hint="check `parse.encoding`"
+            ) from error
+
+    def feed(self, chunk: bytes) -> None:
+        """Builds the tree on; for documents that are held as a whole."""
+        for _ in self._events(chunk):
+            pass
+
+    def close(self) -> Any:
+        """The root, when everything was fed."""
+        try:
+            root = self._parser.close()
+        except self._etree.XMLSyntaxError as error:
+            raise self._explained(error) from error
+        self._refuse_references(root)
+        return root
+
+    def records(self, source: IO[bytes], path: PlainPath, longest: int) -> Iterator[Any]:
+        """The elements at a path, each forgotten after its turn. One of more than `longest` bytes is refused."""
+        namespaces = _Namespaces(self._request.options.namespaces, self.prefixes)
+        tags: list[str] = []
+        inside = fed = 0
+        while chunk := source.read(CHUNK):
+            fed = fed + len(chunk) if inside else 0
+            if fed > longest:
+                raise MemoryLimitExceeded(
+                    f"{self._request.dataset}: one element `{self._request.options.records}` has more than "
+                    f"{longest:,} bytes and does not fit into app.memory_limit",
+                    hint="let `parse.records` name smaller elements",
+                )
+            for event, item in self._events(chunk):
+                if event == "start":
+                    tags.append(item.tag)
+                    inside += bool(inside or path.matches(tags, namespaces))
+                    continue
+                is_record = bool(inside) and path.matches(tags, namespaces)
+                tags.pop()
+                inside = max(0, inside - 1)
+                if is_record:
+                    self._refuse_references(item)
+                    fed = 0
+                    yield item
+                if not inside:
+                    _forget(item)
+        self.close()
+
+    def _events(self, chunk: bytes) -> Iterator[tuple[str, Any]]:
+        try:
+            self._parser.feed(chunk)
+            for event, item in self._parser.read_events():
+                if event == "start-ns":
+                    self.prefixes.setdefault(*item)
+                    continue
+                if not self._checked:
+                    self._refuse_entities(item)
+                yield event, item
+        except self._etree.XMLSyntaxError as error:
+            raise self._explained(error) from error
+
+    def _refuse_entities(self, root: Any) -> None:
+        self._checked = True
+        information = root.getroottree().docinfo
+        self._has_doctype = bool(information.doctype)
+        internal = information.internalDTD
+        if internal is not None and internal.entities():
+            raise unreadable(
+                self._request,
+                "the document declares entities, which are not resolved: they can read files and fill the memory",
+                hint="ask the provider for XML without a DOCTYPE",
+            )
+
+    def _refuse_references(self, element: Any) -> None:
+        """An entity of a DTD that we do not fetch would silently be no text."""
+        if not self._has_doctype or element is None:
+            return
+        for reference in element.iter(self._etree.Entity):
+            raise unreadable(
+                self._request,
+                f"line {reference.sourceline:,} uses the entity {reference.text}, which is declared elsewhere and not "
+                "fetched",
+                hint="ask the provider for XML without a DOCTYPE",
+            )
+
+    def _explained(self, error: Any) -> PayloadUnreadable:
+        return unreadable(
+            self._request,
+            f"not well-formed XML: {error.msg or first_line(error)}",
+            hint="check `parse.format` and `parse.encoding`, or whether the download was cut off",
+        )
+
+
+class _Namespaces(dict[str, str]):
+    """Those of the configuration, then those that the document has declared so far."""
+
+    def __init__(self, configured: dict[str, str], declared: dict[str, str]) -> None:
+        super().__init__(configured)
+        self._declared = declared
+
+    def __missing__(self, prefix: str) -> str:
+        return self._declared.get(prefix, "\0")  # no element can be in a namespace that nobody declared
+
+
+def _nothing_outside(etree: Any) -> Any:
+    """Whatever a document asks for besides itself is empty."""
+
+    class Nothing(etree.Resolver):  # type: ignore[misc]  # lxml comes without types
+        def resolve(self, _url: str, _id: str, context: Any) -> Any:
+            return self.resolve_empty(context)
+
+    return Nothing()
+
+
+def _forget(element: Any) -> None:
+    """The element's content and the empty shells before it."""
+    element.clear()
+    while element.getprevious() is not None:
+        del element.getparent()[0]
