@@ -35,6 +35,7 @@ class Request:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     number: int
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -190,8 +191,13 @@ def pages_by_link(bodies: Sequence[bytes]) -> Callable[[Request], Answer]:
 class FaultyServer:
     """Serves `answer` until the block ends; `requests` holds what was asked."""
 
-    def __init__(self, answer: Answering = Answer(404), *, tls: Path | None = None) -> None:
-        """`tls`: a folder with `localhost.pem` and `localhost.key`; then it speaks HTTPS."""
+    def __init__(
+        self, answer: Answering = Answer(404), *, tls: Path | None = None, client_ca: Path | None = None
+    ) -> None:
+        """`tls`: a folder with `localhost.pem` and `localhost.key`; then it speaks HTTPS.
+
+        `client_ca`: clients must show a certificate that this authority signed.
+        """
         self.answer: Answering = answer
         self.scheme = "https" if tls else "http"
         self.requests: list[Request] = []
@@ -202,6 +208,9 @@ class FaultyServer:
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(tls / "localhost.pem", tls / "localhost.key")
+            if client_ca:
+                context.load_verify_locations(client_ca)
+                context.verify_mode = ssl.CERT_REQUIRED
             # The handshake belongs to the handler's thread: a client that breaks it off must not stop the others.
             self._server.socket = context.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
@@ -243,11 +252,11 @@ class FaultyServer:
             _shut(connection)
         self._server.server_close()  # waits for the handlers
 
-    def _answer_to(self, method: str, target: str, headers: Mapping[str, str]) -> Answer:
+    def _answer_to(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         parts = urlsplit(target)
         query = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
         with self._lock:
-            request = Request(method, parts.path, query, headers, len(self.requests) + 1)
+            request = Request(method, parts.path, query, headers, len(self.requests) + 1, body)
             self.requests.append(request)
         if isinstance(self.answer, Answer):
             return self.answer
@@ -293,6 +302,11 @@ def _handler_of(owner: FaultyServer) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             _send(self, owner, owner._answer_to(self.command, self.path, headers))
+
+        def do_POST(self) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            body = self.rfile.read(int(headers.get("content-length", "0")))
+            _send(self, owner, owner._answer_to(self.command, self.path, headers, body))
 
         def log_message(self, format: str, *args: Any) -> None:
             """Quiet."""

@@ -1,5 +1,6 @@
 """Say in our words how a request failed: may it pass, was it refused, how long does the provider want to rest."""
 
+import re
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -67,7 +68,7 @@ def transport_error(what: str, provider: str, error: "httpx.TransportError | htt
         return ProviderRefused(f"{what}: no trusted TLS connection ({reason})", hint=hint, provider=provider)
     text = str(error) or type(error).__name__
     if isinstance(error, httpx.LocalProtocolError):
-        text = text.partition(" b'")[0]  # it repeats the whole header, a secret perhaps
+        text = re.split(r" b['\"]", text)[0]  # it repeats the whole header, a secret perhaps
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError):
         return ProviderRefused(
             f"{what}: the request cannot be made ({text})", hint="check `url`, `headers`", provider=provider

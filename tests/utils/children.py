@@ -125,6 +125,28 @@ def _take_quota(path: str, limit: str, tries: str) -> None:
     _say(granted)
 
 
+def _collect_with_token(url: str, token_url: str, state: str, client: str, secret: str) -> None:
+    """Collect once with a refresh token that may be used once; print the size of what came."""
+    from config.providers import OAuth2Auth, ProviderSettings
+    from data_pipeline.collect.http import HttpCollector, Options
+    from tests.data_pipeline.collect.requests import make_request
+    from utils.database import Database
+    from utils.tokens import SCHEMA, StoredTokens
+
+    folder = Path(state)
+    auth = OAuth2Auth(
+        kind="oauth2", token_url=token_url, client_id=client, client_secret=secret, refresh_token="refresh-0"
+    )
+    tokens = StoredTokens(Database(folder / "coordination.db", migrations=[SCHEMA]), folder / "locks")
+    request = make_request(
+        Options(url=url), folder / "spool", provider="partner", settings=ProviderSettings(auth=auth), tokens=tokens
+    )
+    collector = HttpCollector()
+    _wait_at_the_gate()
+    _say(collector.collect(request).payloads[0].size)
+    collector.close()
+
+
 def _prepare_as_nobody(path: str) -> None:
     """Prepare a state directory as a user who owns nothing; print what came of it."""
     from utils.database import StateError, prepare_directory
@@ -144,6 +166,7 @@ _PROGRAMS: dict[str, Callable[..., None]] = {
     "hold": _hold,
     "measure": _measure,
     "take-quota": _take_quota,
+    "collect-with-token": _collect_with_token,
     "prepare-as-nobody": _prepare_as_nobody,
 }
 
