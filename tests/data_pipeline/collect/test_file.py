@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from data_pipeline.collect import file as file_module
+from data_pipeline.collect import local as local_module
 from data_pipeline.collect.file import FileCollector, Options
+from data_pipeline.collect.listing import Budget
+from data_pipeline.collect.placeholders import Partition
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import ProviderRefused, ProviderUnavailable
 from tests.data_pipeline.collect.requests import Calls, make_request
+from utils.resilience.errors import DeadlineExceededError
 
 
 def collect(path: str, base: Path, **request: Any) -> Collected:
@@ -138,7 +141,7 @@ def test_a_file_that_grows_while_it_is_read_is_tried_again(tmp_path: Path, monke
             path.write_bytes(b"1,2\n")
         return real(*args)
 
-    monkeypatch.setattr(file_module.hashlib, "sha256", growing_once)
+    monkeypatch.setattr(local_module.hashlib, "sha256", growing_once)
     with pytest.raises(ProviderUnavailable, match="changed while it was read"):
         collect("a.csv", tmp_path)
     grown.clear()
@@ -149,7 +152,7 @@ def test_a_file_that_grows_while_it_is_read_is_tried_again(tmp_path: Path, monke
 
 def test_a_large_file_must_not_change_before_it_is_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small files are held in memory; a large one is read again, and only if it is still the one that was hashed."""
-    monkeypatch.setattr(file_module, "MEMORY", 10)
+    monkeypatch.setattr(local_module, "MEMORY", 10)
     path = tmp_path / "a.csv"
     path.write_bytes(b"x" * 11)
     collected = collect("a.csv", tmp_path)
@@ -162,12 +165,15 @@ def test_a_large_file_must_not_change_before_it_is_parsed(tmp_path: Path, monkey
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"path": "a.csv", "reread": "always"}, "not supported yet"),
-        ({"path": "a.csv", "ready": "*.done"}, "not supported yet"),
-        ({"path": "a.csv", "stable_for": "5s"}, "not supported yet"),
-        ({"path": "a.zip!*.csv"}, "not supported yet"),
+        ({"path": "a.csv", "reread": "sometimes"}, "'changed', 'always' or 'never'"),
+        ({"path": "a.csv", "ready": "*"}, "a marker"),
+        ({"path": "a.csv", "ready": "../READY"}, "a marker"),
+        ({"path": "a.csv", "ready": "*.do?e"}, "a marker"),
+        ({"path": "a.csv", "stable_for": "5"}, "duration"),
+        ({"path": "a.zip!"}, "name the members"),
         ({"path": "file:///a.csv"}, "write a path"),
-        ({"path": "{cursor}.csv"}, "not supported yet"),
+        ({"path": "s3://bucket/a.csv"}, "object_store"),
+        ({"path": "{today}.csv"}, "unknown placeholder"),
         ({"path": ""}, "at least 1"),
         ({"path": "a\0b"}, "null character"),
         ({"path": "a", "base": "/"}, "Extra inputs"),
@@ -179,6 +185,48 @@ def test_wrong_options_say_what_is_wrong(given: dict[str, Any], words: str) -> N
         Options.model_validate(given)
 
 
-def test_the_defaults_of_later_keys_may_be_written_out() -> None:
-    """What this version does anyway is not refused."""
-    assert Options.model_validate({"path": "a", "reread": "changed", "stable_for": "0s"}).path == "a"
+def test_a_cursor_and_a_partition_may_stand_in_the_path_and_mean_only_themselves(tmp_path: Path) -> None:
+    """In a pattern, a star inside a value is no wildcard; a value cannot lead out of its folder."""
+    (tmp_path / "a*_1.csv").write_bytes(b"x")
+    (tmp_path / "ab_1.csv").write_bytes(b"y")
+    assert content(collect("{partition.key}_*.csv", tmp_path, partition=Partition("a*"))) == [b"x"]
+    assert content(collect("{cursor}.csv", tmp_path, cursor="ab_1")) == [b"y"]
+    with pytest.raises(ProviderRefused, match="leads out of its folder"):
+        collect("{cursor}.csv", tmp_path, cursor="../secret")
+    with pytest.raises(ProviderRefused, match="needs `partition`"):
+        collect("{partition.key}.csv", tmp_path)
+
+
+def test_a_file_that_cannot_be_read_costs_only_itself(tmp_path: Path) -> None:
+    """The others are kept, partial, with a note that names it; when none is left, its error is told."""
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (tmp_path / name).write_text(name)
+    gone = ProviderUnavailable("rates: b.csv went away while it was read")
+    collected = collect("*.csv", tmp_path, call=Calls(fail_at={2: gone}))
+    assert (content(collected), collected.provenance.partial) == ([b"a.csv", b"c.csv"], True)
+    assert [Path(seen.path).name for seen in collected.provenance.files] == ["a.csv", "c.csv"]
+    assert any("b.csv was not read" in note for note in collected.provenance.notes)
+    with pytest.raises(ProviderUnavailable, match=r"b\.csv went away"):
+        collect("b.csv", tmp_path, call=Calls(fail_at={1: gone}))
+
+
+def test_when_the_provider_is_not_to_be_asked_any_more_the_rest_is_left(tmp_path: Path) -> None:
+    """A deadline that is over ends the collection, with what came before."""
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (tmp_path / name).write_text(name)
+    calls = Calls(fail_at={2: DeadlineExceededError("file", "file: the deadline of 1 s is over")})
+    collected = collect("*.csv", tmp_path, call=calls)
+    assert (content(collected), len(calls.providers), collected.provenance.partial) == ([b"a.csv"], 2, True)
+
+
+def test_many_small_files_do_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the budget of all files together, a small file is read again from where it lies."""
+    monkeypatch.setattr(Budget.__init__, "__defaults__", (3,))
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_bytes(b"xy")
+    collected = collect("*.csv", tmp_path)
+    (tmp_path / "a.csv").write_bytes(b"held")
+    (tmp_path / "b.csv").write_bytes(b"not held")
+    assert collected.payloads[0].open().read() == b"xy"
+    with pytest.raises(ProviderUnavailable, match="changed"):
+        collected.payloads[1].open()
