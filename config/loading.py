@@ -246,6 +246,11 @@ class _Loading:
             for name, value in provider.headers.items():
                 if is_secret_key(name):
                     self._secrets.learn(value)
+        for dataset in settings.datasets:
+            auth = getattr(dataset.collect, "auth", None)
+            if auth is not None:
+                for key in AUTH_SECRETS:
+                    self._secrets.learn(getattr(auth, key, ""))
 
     def _extend_path(self, data: dict[str, Any]) -> None:
         code = data.get("code")
