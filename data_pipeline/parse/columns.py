@@ -215,7 +215,7 @@ class _Text:
 
     def __init__(self, style: NumberStyle, zone: Zone) -> None:
         self._column = TextColumn(style, zone)
-        self._zone = zone
+        self._zone = zone.of_a_column()
 
     @property
     def note(self) -> str:

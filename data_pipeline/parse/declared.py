@@ -53,8 +53,8 @@ class DeclaredColumn:
     ) -> None:
         assert options.type is not None
         self._options = options
-        self._zone = zone
-        self._how = _How(style, zone, options.format)
+        self._zone = zone.of_a_column()
+        self._how = _How(style, self._zone, options.format)
         self._na = pa.array(na_values, pa.string()) if na_values else None
         self._read = _READERS[options.type]
         self._type = _TYPES[options.type]

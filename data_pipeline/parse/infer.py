@@ -21,7 +21,7 @@ class TextColumn:
 
     def __init__(self, style: NumberStyle = PLAIN, zone: Zone | None = None) -> None:
         self._style = style
-        self._zone = zone or Zone()
+        self._zone = (zone or Zone()).of_a_column()
         self._kind = ""
         self._type = pa.null()
         self._exact = True

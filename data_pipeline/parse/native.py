@@ -16,7 +16,7 @@ class NativeColumn:
     """
 
     def __init__(self, zone: Zone | None = None) -> None:
-        self._zone = zone or Zone()
+        self._zone = (zone or Zone()).of_a_column()
         self._types: list[pa.DataType] = []
         self._first: pa.Array | None = None
         self._exact = True

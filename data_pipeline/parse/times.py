@@ -6,13 +6,13 @@ A result is a pair: the converted column with nulls where a value did not fit, a
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from data_pipeline.parse.clock_change import KEPT, Before, by_order
 from utils.arrow import compute, pa
 
 Result = tuple["pa.Array", "pa.Array | None"]
@@ -24,6 +24,7 @@ _NAIVE_US = pa.timestamp("us")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001 - subtracted from naive times
 _MICROSECOND = timedelta(microseconds=1)
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _YEAR_1, _YEAR_10000 = -62_135_596_800, 253_402_300_800
 """Seconds from the epoch to the years that Python can tell; a millisecond epoch read as seconds lands beyond."""
 
@@ -43,6 +44,11 @@ class Zone:
     name: str = "UTC"
     ambiguous: str = "infer"
     nonexistent: str = "shift"
+    before: Before | None = field(default=None, compare=False, repr=False)
+
+    def of_a_column(self) -> "Zone":
+        """The same for a column that comes in batches, one of which may end within a repeated hour."""
+        return self if self.name == "UTC" or self.ambiguous != "infer" else replace(self, before=Before())
 
 
 def localize(naive: "pa.Array", zone: Zone) -> Result:
@@ -50,9 +56,7 @@ def localize(naive: "pa.Array", zone: Zone) -> Result:
     target = pa.timestamp(naive.type.unit, "UTC")
     if zone.name == "UTC":
         return naive.cast(target), None
-    kwargs = {"nonexistent": "latest"}
-    first = compute.assume_timezone(naive, zone.name, ambiguous="earliest", **kwargs).cast(target)
-    second = compute.assume_timezone(naive, zone.name, ambiguous="latest", **kwargs).cast(target)
+    first, second = _readings(naive, zone)
     result, failed = first, None
     if not first.equals(second):
         ambiguous = compute.not_equal(first, second)
@@ -61,7 +65,8 @@ def localize(naive: "pa.Array", zone: Zone) -> Result:
         elif zone.ambiguous == "reject":
             failed = ambiguous
         elif zone.ambiguous == "infer":
-            result = _by_order(first, second)
+            result = _by_order(naive, first, second, zone)
+    _remember(naive, zone)
     if zone.nonexistent == "reject":
         # What was shifted does not come back to the same wall time.
         back = compute.local_timestamp(result.cast(pa.timestamp(naive.type.unit, zone.name)))
@@ -70,20 +75,41 @@ def localize(naive: "pa.Array", zone: Zone) -> Result:
     return _without(result, failed)
 
 
-def _by_order(first: "pa.Array", second: "pa.Array") -> "pa.Array":
-    """Of two readings, the one that keeps time moving in the direction of the rows."""
-    early, late = first.cast(pa.int64()).to_pylist(), second.cast(pa.int64()).to_pylist()
-    known = [value for value in early if value is not None]
-    steps = sum((b > a) - (b < a) for a, b in pairwise(known))
-    descending = steps < 0
-    chosen: list[int | None] = [None] * len(early)
-    previous: int | None = None
-    for index in range(len(early) - 1, -1, -1) if descending else range(len(early)):
-        a, b = early[index], late[index]
-        if a is None:
-            continue
-        previous = chosen[index] = a if previous is None or a > previous or b <= previous else b
-    return pa.array(chosen, pa.int64()).cast(first.type)
+def _by_order(naive: "pa.Array", first: "pa.Array", second: "pa.Array", zone: Zone) -> "pa.Array":
+    """Of two readings, the one that the order of rows tells, those of the batch before included."""
+    earlier = zone.before.walls if zone.before else None
+    if earlier is not None and earlier.type == naive.type:
+        as_first, as_second = _readings(earlier, zone)
+    else:
+        as_first = as_second = first.slice(0, 0)
+    count = len(as_first)
+    known = compute.is_valid(naive)
+    early, late = (
+        pa.concat_arrays([as_earlier, array.filter(known)]).cast(pa.int64()).to_numpy()
+        for as_earlier, array in ((as_first, first), (as_second, second))
+    )
+    chosen = pa.array(by_order(early, late, _PER_SECOND[naive.type.unit])[count:], pa.int64()).cast(first.type)
+    return compute.replace_with_mask(first, known, chosen)
+
+
+def _readings(naive: "pa.Array", zone: Zone) -> tuple["pa.Array", "pa.Array"]:
+    """Both moments that a wall time may mean; a skipped one means the moment of the change."""
+    target = pa.timestamp(naive.type.unit, "UTC")
+    first, second = (
+        compute.assume_timezone(naive, zone.name, ambiguous=which, nonexistent="latest").cast(target)
+        for which in ("earliest", "latest")
+    )
+    return first, second
+
+
+def _remember(naive: "pa.Array", zone: Zone) -> None:
+    if zone.before is None or not len(naive):
+        return
+    walls = naive.slice(max(0, len(naive) - KEPT)).drop_null()
+    earlier = zone.before.walls
+    if earlier is not None and earlier.type == walls.type and len(walls) < KEPT:
+        walls = pa.concat_arrays([earlier.slice(max(0, len(earlier) + len(walls) - KEPT)), walls])
+    zone.before.walls = walls
 
 
 def beyond_nanoseconds(moments: "pa.Array") -> bool:
