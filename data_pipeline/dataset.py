@@ -17,7 +17,11 @@ It exists only in batches where at least one cell failed; `type` rules read it, 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """One answer or file as sent. `open()` gives a fresh binary stream of it, transfer encoding already undone."""
+    """One answer or file as sent. `open()` gives a fresh binary stream of it, transfer encoding already undone.
+
+    Attributes:
+        extra: Name and value of what its rows have in common and may not say themselves (`for_each`).
+    """
 
     open: Callable[[], Any]
     size: int
@@ -25,6 +29,7 @@ class Payload:
     name: str = ""
     media_type: str = ""
     charset: str = ""
+    extra: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

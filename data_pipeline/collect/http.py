@@ -1,88 +1,34 @@
-"""Collect over HTTP: bounded, conditional, page after page, each request on its provider's account."""
+"""Collect over HTTP: one address of the data or another, one value after the other, page after page."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, Self
-from urllib.parse import quote, urljoin, urlsplit
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-
-from config.durations import Size
-from data_pipeline.collect import answers, placeholders
-from data_pipeline.collect.addresses import file_name, provider_name, same_origin, shown
+from data_pipeline.collect import answers
+from data_pipeline.collect.addresses import file_name, provider_name, shown
 from data_pipeline.collect.collector import CollectRequest
-from data_pipeline.collect.connections import Connections, Credentials, Route
-from data_pipeline.collect.exchange import Answer, Exchange
-from data_pipeline.collect.keys import NotYet
-from data_pipeline.collect.paging import Paginate, is_empty, next_in_json, next_in_links
+from data_pipeline.collect.connections import Connections
+from data_pipeline.collect.drafts import Draft, draft_of, full_address
+from data_pipeline.collect.exchange import Answer
+from data_pipeline.collect.for_each import ForEach, values_of
+from data_pipeline.collect.http_options import Options
+from data_pipeline.collect.mirrors import Load, Source
+from data_pipeline.collect.pages import collect_pages
+from data_pipeline.collect.sending import Sender
 from data_pipeline.collect.spool import Spool
 from data_pipeline.dataset import Collected, Payload, Provenance
-from data_pipeline.errors import CollectError, ProviderRefused
+from data_pipeline.errors import CollectError, PayloadUnreadable, ProviderRefused, ProviderUnavailable
+from utils.resilience.errors import RejectedError
 
 __all__ = ["HttpCollector", "Options"]
 
-MAX_REDIRECTS = 5
-MAX_JSON_PAGE = 64 * 10**6
-"""Bytes of a page that are read into memory to look for the next page's address."""
-HARMLESS = {"accept", "accept-encoding", "accept-language", "user-agent"}
-
-
-class Options(BaseModel):
-    """`collect: {kind: http, …}`.
-
-    Attributes:
-        url: Full address, or a path under the provider's `base_url`. `{now}`, `{run_date}` are filled in.
-        params: Query parameters, encoded and added to `url`.
-        max_size: Bytes, after decompression, over all pages; more is refused.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["http"] = "http"
-    url: str = Field(min_length=1)
-    method: Literal["GET"] = "GET"
-    params: dict[str, str | int | float | bool] = {}
-    headers: dict[str, str] = {}
-    max_size: Size = Field(default=10**9, gt=0)
-    paginate: Paginate = Paginate()
-
-    mirrors: NotYet = None
-    auth: NotYet = None
-    success: NotYet = None
-    transient_when: NotYet = None
-    for_each: NotYet = None
-    body: NotYet = None
-
-    @field_validator("method", mode="before")
-    @classmethod
-    def _only_get(cls, method: Any) -> Any:
-        if isinstance(method, str) and method.upper() != "GET":
-            raise ValueError(f"method `{method}` is not supported yet; only GET")
-        return method.upper() if isinstance(method, str) else method
-
-    @field_validator("url")
-    @classmethod
-    def _address(cls, url: str) -> str:
-        scheme, separator, rest = url.partition("://")
-        if separator:
-            if scheme.lower() not in ("http", "https"):
-                raise ValueError(f"`{scheme}://` is not HTTP; kind http takes http:// and https:// addresses")
-            if "{" in rest.partition("/")[0]:
-                raise ValueError("a placeholder in the host is not possible: the host decides who the provider is")
-            provider_name(url)
-        return placeholders.check(url)
-
-    @model_validator(mode="after")
-    def _templates(self) -> Self:
-        for value in (*self.params.values(), *self.headers.values()):
-            if isinstance(value, str):
-                placeholders.check(value)
-        return self
+_OF_THE_PROVIDER = (ProviderUnavailable, ProviderRefused, PayloadUnreadable, RejectedError)
+"""Failures after which another address of the same data is worth asking; a full disk is none of them."""
 
 
 class HttpCollector:
-    """Brings the body of an HTTP answer, or of all its pages.
+    """Brings the body of an HTTP answer, or of all its pages, or of those for each value of a column.
 
     Bodies beyond 8 MB wait in a temporary file. Redirects are followed by hand, up to five: each hop is a request of
     the provider that it goes to, and credentials go to their own host only.
@@ -92,6 +38,7 @@ class HttpCollector:
 
     def __init__(self) -> None:
         self._connections = Connections()
+        self._load = Load()
 
     def provider_of(self, options: Any, dataset: str) -> str:
         if "://" not in options.url:
@@ -101,11 +48,35 @@ class HttpCollector:
         return provider_name(options.url)
 
     def collect(self, request: CollectRequest) -> Collected:
-        """See `Collector.collect`. A failure after the first page keeps what came before: `partial`, with a note."""
-        return _Collection(request, request.options, self._connections).run()
+        """See `Collector.collect`. A failure after the first page keeps what came before: `partial`, with a note.
+
+        All of it comes from one address. With mirrors the next one is asked from the beginning when one fails; when
+        none can bring it all, the largest part is kept.
+        """
+        return _Collection(request, request.options, self._connections, self._load).run()
 
     def close(self) -> None:
         self._connections.close()
+
+
+@dataclass(slots=True)
+class _Found:
+    """What one address brought, complete or not."""
+
+    source: Source
+    first_url: str = ""
+    answers: list[Answer] = field(default_factory=list)
+    extras: list[tuple[tuple[str, Any], ...]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    partial: bool = False
+    failure: CollectError | RejectedError | None = None
+    attempts: int = 0
+    size: int = 0
+
+    def close(self) -> None:
+        for answer in self.answers:
+            if answer.body is not None:
+                answer.body.close()
 
 
 @dataclass(slots=True)
@@ -115,212 +86,229 @@ class _Collection:
     request: CollectRequest
     options: Options
     connections: Connections
-    home: str = ""
-    route: Route = field(default_factory=Route)
-    credentials: Credentials = field(default_factory=Credentials)
+    load: Load
     attempts: int = 0
-    size: int = 0
-    pages: list[Answer] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    partial: bool = False
 
     def run(self) -> Collected:
         started = self.request.clock.monotonic()
         try:
-            self.home = _first_url(self.request)
-            self.route = Route.of(self.request.settings)
-            self.credentials = Credentials.of(self.request.settings, self.home)
-            # The first page alone cannot say that none of them changed.
-            first = self._page(self.home, conditional=self.options.paginate.kind == "none")
-            if first.body is None:
-                return self._not_modified(first, started)
-            self._keep(first)
-            self._follow_pages(first)
-            return self._collected(started)
+            found = self._from_any(self._sources())
         except CollectError as error:
-            self.close()
             error.provider = error.provider or self.request.provider
             error.attempts = max(error.attempts, self.attempts)
             raise
+        if found.answers and found.answers[0].body is None:
+            return self._not_modified(found, started)
+        return self._collected(found, started)
+
+    # From where
+
+    def _sources(self) -> list[Source]:
+        """The dataset's own address first."""
+        found = [Source(full_address(self.request, self.options.url), self.request.provider)]
+        for mirror in self.options.mirrors:
+            address = full_address(self.request, mirror)
+            found.append(Source(address, provider_name(address), mirror=True))
+        return found
+
+    def _from_any(self, sources: list[Source]) -> _Found:
+        """What the first source brings that brings it all, else the largest part.
+
+        Raises:
+            CollectError, RejectedError: none brought anything; the error is that of the dataset's own address.
+        """
+        clock, home = self.request.clock, sources[0]
+        values = values_of(self.options.for_each, self.request) if self.options.for_each else None
+        best: _Found | None = None
+        failures: dict[Source, CollectError | RejectedError] = {}
+        try:
+            for source in self.load.order(sources, clock.monotonic()):
+                with self.load.at(source):
+                    found, failure = self._from_one(source, home, values)
+                if failure is None:
+                    self.load.worked(source)
+                else:
+                    self.load.failed(source, clock.monotonic())
+                    failures[source] = failure
+                best = _better(best, found)
+                if failure is None or not isinstance(failure, _OF_THE_PROVIDER):
+                    break
         except BaseException:
-            self.close()
+            if best is not None:
+                best.close()
             raise
+        if best is None:
+            raise _of_all(home, failures)
+        self._tell_mirrors(best, failures)
+        return best
 
-    def close(self) -> None:
-        for page in self.pages:
-            if page.body is not None:
-                page.body.close()
+    def _from_one(
+        self, source: Source, home: Source, values: list[Any] | None
+    ) -> tuple[_Found | None, CollectError | RejectedError | None]:
+        """What one source brings, and what it did not."""
+        found = _Found(source)
+        try:
+            self._fill(found, source, home, values)
+        except (CollectError, RejectedError) as error:
+            found.close()
+            return None, error
+        except BaseException:
+            found.close()
+            raise
+        finally:
+            self.attempts = max(self.attempts, found.attempts)
+        return found, found.failure
 
-    # Pages
+    def _tell_mirrors(self, best: _Found, failures: Mapping[Source, CollectError | RejectedError]) -> None:
+        told = [
+            f"{'mirror' if source.mirror else 'address'} {shown(source.address)} did not deliver: {error}"
+            for source, error in failures.items()
+            if source is not best.source
+        ]
+        if best.source.mirror:
+            told.append(f"this came from the mirror {shown(best.first_url)}")
+        best.notes[:0] = told
 
-    def _follow_pages(self, page: Answer) -> None:
-        from utils.resilience.errors import RejectedError
+    # What
 
-        paginate = self.options.paginate
-        addresses = {self.home, page.url}
-        contents = {page.body.sha256} if page.body else set()
-        while (url := self._next_address(page)) is not None:
-            number = len(self.pages) + 1
-            if number > paginate.max_pages:
-                self.notes.append(f"stopped after max_pages: {paginate.max_pages}; the provider has more")
-                return
-            if url in addresses:
-                self.notes.append(f"page {number - 1} names an earlier page as the next one; stopped there")
-                return
-            addresses.add(url)
+    def _fill(self, found: _Found, source: Source, home: Source, values: list[Any] | None) -> None:
+        """Collect for every value, or once without one."""
+        each, request = self.options.for_each, self.request
+        start, own = source.address, home.address
+        sender = Sender(request, self.connections, home=own, start=start)
+        found.first_url = start
+        try:
+            if each is None or values is None:
+                self._take(found, sender, self._draft(source), ())
+            else:
+                self._take_each(found, sender, source, each, values)
+        finally:
+            found.attempts, found.size = sender.attempts, sender.size
+
+    def _take_each(self, found: _Found, sender: Sender, source: Source, each: ForEach, values: list[Any]) -> None:
+        failures: list[tuple[Any, CollectError | RejectedError]] = []
+        for value in values:
             try:
-                page = self._page(url, conditional=False)
-            except (CollectError, RejectedError) as error:
-                self.partial = True
-                self.notes.append(f"page {number} did not come, the {number - 1} before it are kept: {error}")
-                return
-            body = page.body
-            if body is None:
-                return
-            if self._is_empty(body) or body.sha256 in contents:
-                if body.sha256 in contents:
-                    self.notes.append(f"page {number} repeats an earlier page; stopped there")
-                body.close()
-                return
-            contents.add(body.sha256)
-            self._keep(page)
-
-    def _keep(self, page: Answer) -> None:
-        self.pages.append(page)
-        self.size += page.body.size if page.body else 0
-
-    def _next_address(self, page: Answer) -> str | None:
-        paginate = self.options.paginate
-        target: str | None = None
-        if paginate.kind == "link_header":
-            target = next_in_links(page.headers.get("link", ""))
-        elif paginate.kind == "json_next" and page.body is not None:
-            if page.body.size > MAX_JSON_PAGE:
-                self.partial = True
-                self.notes.append(f"a page of {page.body.size:,} bytes is too large to look for `{paginate.next}` in")
-                return None
-            try:
-                with page.body.open() as stream:
-                    target = next_in_json(stream, paginate.next)
-            except ValueError as error:
-                # The parser will say more about a page that is no JSON; here it only means that pages may be missing.
-                self.partial = True
-                self.notes.append(f"page {len(self.pages)} does not say whether there is a next one: {error}")
-        return None if not target else urljoin(page.url, target)
-
-    def _is_empty(self, body: Spool) -> bool:
-        with body.open() as stream:
-            return is_empty(stream.read(64), body.size)
-
-    # One page: a request, or a few when it is redirected
-
-    def _page(self, url: str, *, conditional: bool) -> Answer:
-        for _hop in range(MAX_REDIRECTS + 1):
-            exchange = self._exchange(url, conditional=conditional)
-            try:
-                answer = self.request.call(exchange.provider, exchange)
-            finally:
-                self.attempts = max(self.attempts, exchange.calls)
-            if not answer.redirect:
-                return answer
-            url = urljoin(url, answer.redirect).partition("#")[0]
-            if urlsplit(url).scheme not in ("http", "https"):
-                raise ProviderRefused(
-                    f"{self.request.dataset}: redirected to {shown(url)}, which is not HTTP", provider=exchange.provider
-                )
-        raise ProviderRefused(
-            f"{self.request.dataset}: more than {MAX_REDIRECTS} redirects, the last to {shown(url)}",
-            hint="the provider sends us in circles; open `url` in a browser and set the address where it ends",
-            provider=self.request.provider,
+                self._take(found, sender, self._draft(source, each, value), ((each.name, value),))
+            except (CollectError, RejectedError) as failure:
+                failures.append((value, failure))
+        if not values:
+            found.notes.append(f"for_each: {each.dataset}.{each.column} has no values")
+        if not failures:
+            return
+        value, error = failures[0]
+        if len(failures) == len(values):
+            raise error
+        found.partial = True
+        found.failure = found.failure or error
+        found.notes.append(
+            f"for_each: {len(failures)} of {len(values)} values of {each.dataset}.{each.column} did not come, "
+            f"the first is {value}: {error}"
         )
 
-    def _exchange(self, url: str, *, conditional: bool) -> Exchange:
-        at_home = same_origin(self.home, url)
-        headers = {
-            name: placeholders.render(value, self.request.values) for name, value in self.options.headers.items()
-        }
-        if not at_home:
-            # A user's own header may be a credential too; only those that never are go along.
-            headers = {name: value for name, value in headers.items() if name.lower() in HARMLESS}
-        return Exchange(
-            self.request,
-            self.connections,
-            url,
-            provider=self.request.provider if at_home else provider_name(url),
-            route=self.route if at_home else self.route.to_a_stranger(),
-            credentials=self.credentials if at_home else Credentials(),
-            headers=headers,
-            conditions=_conditions(self.request.validators, url) if conditional else {},
-            limit=self.options.max_size - self.size,
-            max_size=self.options.max_size,
+    def _take(self, found: _Found, sender: Sender, draft: Draft, extra: tuple[tuple[str, Any], ...]) -> None:
+        """The pages that begin with `draft`."""
+        paginate = self.options.paginate
+        # The first page alone cannot say that none of them changed; nor can the first value.
+        alone = paginate.kind == "none" and draft.method == "GET" and not extra
+        if not found.answers:
+            found.first_url = draft.url
+        pages = collect_pages(
+            sender,
+            draft,
+            paginate,
+            records=self.request.records,
+            conditions=_conditions(self.request.validators, draft.ask().url) if alone else None,
         )
+        found.answers += pages.answers
+        found.extras += [extra] * len(pages.answers)
+        about = f"for_each {extra[0][1]}: " if extra else ""
+        found.notes += [about + note for note in pages.notes]
+        found.partial = found.partial or pages.partial
+        found.failure = found.failure or pages.failure
+
+    def _draft(self, source: Source, each: ForEach | None = None, value: Any = None) -> Draft:
+        """The request to a source, for one value."""
+        values = self.request.values
+        if each is not None and each.word:
+            values = replace(values, named={**values.named, each.word: value})
+        try:
+            draft = draft_of(self.request, source.address, values)
+            if each is not None and each.place is not None:
+                draft = draft.put(each.place, value)
+            draft.ask()
+            return draft
+        except ValueError as error:
+            raise ProviderRefused(
+                f"{self.request.dataset}: the request cannot be made: {error}",
+                hint="check `url`, `params`, `headers` and `body`",
+                provider=self.request.provider,
+            ) from error
 
     # Results
 
-    def _collected(self, started: float) -> Collected:
-        spools = [page.body for page in self.pages if page.body is not None]
-        newest = [moment for page in self.pages if (moment := answers.http_date(page.headers.get("last-modified", "")))]
-        provenance = self._provenance(started)
+    def _collected(self, found: _Found, started: float) -> Collected:
+        spools = [answer.body for answer in found.answers if answer.body is not None]
+        newest = [
+            moment for answer in found.answers if (moment := answers.http_date(answer.headers.get("last-modified", "")))
+        ]
+        simple = self.options.paginate.kind == "none" and self.options.method == "GET" and not self.options.for_each
         provenance = replace(
-            provenance,
+            self._provenance(found, started),
             content_sha256=_sha256(spools),
             last_modified=max(newest, default=None),
-            size=self.size,
-            partial=self.partial,
-            validators=_validators(self.pages[0]) if self.options.paginate.kind == "none" else (),
-            notes=tuple(self.notes),
+            size=found.size,
+            partial=found.partial,
+            validators=_validators(found.answers[0]) if simple else (),
+            notes=tuple(found.notes),
         )
-        payloads = tuple(_payload(page, spool) for page, spool in zip(self.pages, spools, strict=True))
-        return Collected(provenance, payloads, close=self.close)
+        return Collected(provenance, tuple(_payloads(found)), close=found.close)
 
-    def _not_modified(self, answer: Answer, started: float) -> Collected:
+    def _not_modified(self, found: _Found, started: float) -> Collected:
         # A 304 may bring new validators (RFC 9110, 15.4.5); what it does not name stays as it was.
-        validators = {**self.request.validators, **dict(_validators(answer))}
+        validators = {**self.request.validators, **dict(_validators(found.answers[0]))}
         provenance = replace(
-            self._provenance(started),
+            self._provenance(found, started),
             unchanged=True,
             last_modified=answers.http_date(validators.get("last_modified", "")),
             validators=tuple(validators.items()),
+            notes=tuple(found.notes),
         )
         return Collected(provenance, not_modified=True)
 
-    def _provenance(self, started: float) -> Provenance:
+    def _provenance(self, found: _Found, started: float) -> Provenance:
         clock = self.request.clock
         return Provenance(
             provider=self.request.provider,
             collected_at=clock.now(),
             attempts=max(1, self.attempts),
             latency_s=max(0.0, clock.monotonic() - started),
-            source=shown(self.home),
+            source=_source(found),
         )
 
 
-def _first_url(request: CollectRequest) -> str:
-    options: Options = request.options
-    address, mark, query = options.url.partition("#")[0].partition("?")
-    url = placeholders.render(address, request.values, encode=placeholders.in_path)
-    url += mark + placeholders.render(query, request.values, encode=placeholders.in_query)
-    if "://" not in url:
-        base = str(getattr(request.settings, "base_url", "") or "")
-        if not base:
-            raise ProviderRefused(
-                f"{request.dataset}: `url` is only a path and provider {request.provider} has no `base_url`",
-                hint="give a full address in `url`, or set `base_url` at the provider",
-            )
-        url = f"{base.rstrip('/')}/{url.lstrip('/')}"
-    if options.params:
-        pairs = "&".join(
-            f"{quote(name, safe='')}={quote(_parameter(value, request.values), safe='')}"
-            for name, value in options.params.items()
-        )
-        url += ("&" if "?" in url else "?") + pairs
-    return url
+def _better(one: _Found | None, other: _Found | None) -> _Found | None:
+    """The whole one, else the longer one; the one that is not chosen is given back."""
+    if one is None or other is None:
+        return one or other
+    if (not other.failure, len(other.answers)) > (not one.failure, len(one.answers)):
+        one, other = other, one
+    other.close()
+    return one
 
 
-def _parameter(value: str | float | bool, values: placeholders.Values) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return placeholders.render(value, values) if isinstance(value, str) else str(value)
+def _of_all(home: Source, failures: Mapping[Source, CollectError | RejectedError]) -> CollectError | RejectedError:
+    """The error of the dataset's own address, with what the mirrors said."""
+    error = failures.get(home) or next(iter(failures.values()))
+    others = [f"{shown(source.address)}: {other}" for source, other in failures.items() if other is not error]
+    if others and isinstance(error, CollectError):
+        error.args = (f"{error}. The mirrors did not deliver either: {'; '.join(others)}",)
+    return error
+
+
+def _source(found: _Found) -> str:
+    """The address for people; with parameters or a body of ours it is not the whole question."""
+    return shown(found.first_url)
 
 
 def _conditions(validators: Mapping[str, str], url: str) -> dict[str, str]:
@@ -342,9 +330,13 @@ def _fingerprint(url: str) -> str:
     return hashlib.sha256(url.encode()).hexdigest()[:16]
 
 
-def _payload(page: Answer, spool: Spool) -> Payload:
-    kind, charset = answers.media_type(page.headers.get("content-type", ""))
-    return Payload(spool.open, spool.size, spool.sha256, name=file_name(page.url), media_type=kind, charset=charset)
+def _payloads(found: _Found) -> Iterator[Payload]:
+    for answer, extra in zip(found.answers, found.extras, strict=True):
+        if answer.body is None:
+            continue
+        kind, charset = answers.media_type(answer.headers.get("content-type", ""))
+        body, name = answer.body, file_name(answer.url)
+        yield Payload(body.open, body.size, body.sha256, name=name, media_type=kind, charset=charset, extra=extra)
 
 
 def _sha256(spools: list[Spool]) -> str:

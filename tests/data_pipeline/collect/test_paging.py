@@ -99,11 +99,11 @@ def test_a_failure_on_the_first_page_is_a_failure(fetch: Fetch) -> None:
 
 
 def test_paging_stops_at_max_pages_and_says_so(fetch: Fetch) -> None:
-    """A bound of the user's is no failure, but the report tells that there was more."""
+    """What was cut off is missing: the rest is a part, and the report tells why."""
     with FaultyServer(fault.pages_by_link([b"[1]", b"[2]", b"[3]"])) as server:
         collected = fetch(server.url, paginate={**LINKS, "max_pages": 2})
         assert server.count == 2
-    assert (len(collected.payloads), collected.provenance.partial) == (2, False)
+    assert (len(collected.payloads), collected.provenance.partial) == (2, True)
     assert "max_pages: 2" in collected.provenance.notes[0]
 
 
