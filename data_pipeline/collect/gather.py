@@ -17,6 +17,9 @@ __all__ = ["gather"]
 LISTING = "files"
 """The validator under which the fingerprint of a listing is kept."""
 
+UNTOLD = "-"
+"""Its value when equal listings prove nothing: there was data, no more is said."""
+
 
 def gather(
     request: CollectRequest,
@@ -121,7 +124,8 @@ class _Gathering:
         can_wait = self.which.ready is not None or isinstance(error, ProviderUnavailable)
         # A ledger of files elsewhere is that of another configuration.
         had = LISTING in self.request.validators or any(path.startswith(self.place.root) for path in ledger)
-        if had and (can_wait or (self.request.only_new and self.later)):
+        # A piece of a table that is not there yet must not pass for one that was read.
+        if had and self.request.partition is None and (can_wait or (self.request.only_new and self.later)):
             self.notes = self.notes or [f"nothing new: {error}"]
             return self._not_modified(started, *self.request.validators.items())
         if can_wait and not isinstance(error, ProviderUnavailable):
@@ -191,7 +195,7 @@ class _Gathering:
             size=sum(seen.size for seen in self.seen),
             partial=partial,
             # What is not whole must be asked for again.
-            validators=((LISTING, mark),) if mark and not partial else (),
+            validators=((LISTING, UNTOLD if partial else mark or UNTOLD),),
         )
         return Collected(provenance, tuple(self.payloads), close=self._close)
 

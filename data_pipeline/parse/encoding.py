@@ -1,8 +1,9 @@
-"""Bytes as sent to UTF-8: gzip undone, encoding found, byte order mark dropped, sizes bounded."""
+"""Bytes as sent to UTF-8: gzip, zstd and bzip2 undone, encoding found, byte order mark dropped, sizes bounded."""
 
 import codecs
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,11 @@ IN_MEMORY = 4 * 2**20
 CHUNK = 2**20
 MAX_RATIO = 200
 """How much larger than sent a payload may become; honest CSV and JSON seldom pass 30, a gzip bomb reaches 1,000."""
+
+_MAGIC = 10
+_COMPRESSED = ((re.compile(rb"\x1f\x8b"), "gzip"), (re.compile(rb"\x28\xb5\x2f\xfd"), "zstd"),
+               (re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), "bzip2"))  # fmt: skip
+"""How compressed payloads begin; looked for in the first `_MAGIC` bytes."""
 
 _RATIO_FREE = 16 * 2**20
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
@@ -41,21 +47,22 @@ class Text:
 
 
 def open_bytes(request: ParseRequest) -> IO[bytes]:
-    """The payload's bytes, gzip undone, bounded by `max_size`.
+    """The payload's bytes, gzip, zstd or bzip2 undone, bounded by `max_size`.
 
     Raises:
-        PayloadUnreadable: while reading, when it grows too large or its gzip is damaged.
+        PayloadUnreadable: while reading, when it grows too large or is damaged.
     """
     stream: IO[bytes] = request.payload.open()
-    head = stream.read(2)
+    head = stream.read(_MAGIC)
     rest: IO[bytes]
     if stream.seekable():
         stream.seek(0)
         rest = stream
     else:
         rest = io.BufferedReader(_Chained(head, stream), CHUNK)
-    if head == b"\x1f\x8b":
-        return io.BufferedReader(_Gunzipped(rest, request), CHUNK)
+    for magic, kind in _COMPRESSED:
+        if magic.match(head):
+            return io.BufferedReader(_Decompressed(rest, kind, request), CHUNK)
     if request.payload.size > request.max_size:
         raise _too_large(request)
     return rest
@@ -239,12 +246,12 @@ class _Chained(io.RawIOBase):
         super().close()
 
 
-class _Gunzipped(io.RawIOBase):
+class _Decompressed(io.RawIOBase):
     """A decompressing stream that stops a bomb early and tells damage in our words."""
 
-    def __init__(self, sent: IO[bytes], request: ParseRequest) -> None:
-        self._sent, self._request, self._count = sent, request, 0
-        self._stream = gzip.GzipFile(fileobj=sent)
+    def __init__(self, sent: IO[bytes], kind: str, request: ParseRequest) -> None:
+        self._sent, self._kind, self._request, self._count = sent, kind, request, 0
+        self._stream: Any = _decompressor(sent, kind)
 
     def readable(self) -> bool:
         return True
@@ -252,9 +259,11 @@ class _Gunzipped(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         try:
             data = self._stream.read(len(buffer))
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except (EOFError, OSError, zlib.error) as error:
             raise unreadable(
-                self._request, f"the gzip data is damaged or cut off ({error})", hint="the download was incomplete"
+                self._request,
+                f"the {self._kind} data is damaged or cut off ({error})",
+                hint="the download was incomplete",
             ) from error
         self._count += len(data)
         size = self._request.payload.size
@@ -263,7 +272,7 @@ class _Gunzipped(io.RawIOBase):
         if self._count > _RATIO_FREE and size and self._count > MAX_RATIO * size:
             raise unreadable(
                 self._request,
-                f"the gzip data grows to more than {MAX_RATIO} times its {size:,} bytes; refused as a bomb",
+                f"the {self._kind} data grows to more than {MAX_RATIO} times its {size:,} bytes; refused as a bomb",
                 hint="look at what the provider sends",
             )
         buffer[: len(data)] = data
@@ -273,3 +282,15 @@ class _Gunzipped(io.RawIOBase):
         self._stream.close()
         self._sent.close()  # GzipFile leaves what it was given open
         super().close()
+
+
+def _decompressor(sent: IO[bytes], kind: str) -> Any:
+    if kind == "gzip":
+        return gzip.GzipFile(fileobj=sent)
+    if kind == "bzip2":
+        import bz2
+
+        return bz2.BZ2File(sent)
+    from utils.arrow import pa
+
+    return pa.CompressedInputStream(sent, "zstd")

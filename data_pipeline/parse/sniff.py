@@ -118,7 +118,7 @@ def _json_kind(text: bytes, name: str, media_type: str) -> str:
 
 
 def _promised(name: str, media_type: str) -> str:
-    lowered = name.lower().removesuffix(".gz")
+    lowered = name.lower().removesuffix(".gz").removesuffix(".zst").removesuffix(".bz2")
     kind = media_type.partition(";")[0].strip().lower()
     if lowered.endswith((".jsonl", ".ndjson")) or kind in {"application/x-ndjson", "application/jsonl"}:
         return "jsonl"
