@@ -1,0 +1,85 @@
+"""Which elements of an XML document are its rows."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from data_pipeline.discover.findings import Finding, Layout
+
+
+def elements(data: bytes) -> Layout:
+    """The keys of `parse`: an XPath to the repeated element, and the namespaces it needs.
+
+    The outermost element that repeats and holds something; but where it holds nothing of its own beside others that
+    repeat, those (rates inside of days, which bring the attributes of their day along).
+    """
+    found = Layout(parse=[Finding("format", "xml")])
+    root = _root(data)
+    if root is None:
+        return found
+    counts: Counter[tuple[str, ...]] = Counter()
+    rich: Counter[tuple[str, ...]] = Counter()
+    parents: dict[tuple[str, ...], set[int]] = {}
+    for element, path in _walk(root):
+        counts[path] += 1
+        rich[path] += bool(len(element) or element.attrib)
+        parents.setdefault(path, set()).add(id(element.getparent()))
+    repeated = [path for path, count in counts.items() if count > len(parents[path]) and rich[path] * 2 > count]
+    if not repeated:
+        return found
+    shallow = min(repeated, key=lambda path: (len(path), -counts[path]))
+    chosen = _inner(shallow, counts, repeated)
+    prefixes = _prefixes(chosen, root)
+    expression = "/" + "/".join(_step(tag, prefixes) for tag in chosen)
+    found.parse.append(Finding("records", expression, f"this element comes {counts[chosen]:,} times"))
+    if prefixes:
+        found.parse.append(Finding("namespaces", {prefix: uri for uri, prefix in prefixes.items()}))
+    return found
+
+
+def _inner(
+    path: tuple[str, ...], counts: "Counter[tuple[str, ...]]", repeated: list[tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Down to the only children, as long as these repeat as well."""
+    while True:
+        children = [other for other in counts if other[:-1] == path]
+        if len(children) == 1 and children[0] in repeated:
+            path = children[0]
+        else:
+            return path
+
+
+def _root(data: bytes) -> Any:
+    from lxml import etree
+
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        return etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        return None  # the parser says why it is no XML
+
+
+def _walk(root: Any) -> Iterator[tuple[Any, tuple[str, ...]]]:
+    waiting: list[tuple[Any, tuple[str, ...]]] = [(root, (root.tag,))]
+    while waiting:
+        element, path = waiting.pop()
+        yield element, path
+        waiting += [(child, (*path, child.tag)) for child in element if isinstance(child.tag, str)]
+
+
+def _prefixes(path: tuple[str, ...], root: Any) -> dict[str, str]:
+    """URI -> prefix for the namespaces of a path: the document's own, `ns` for the one without."""
+    made: dict[str, str] = {}
+    for tag in path:
+        uri = tag[1:].partition("}")[0] if tag.startswith("{") else ""
+        if uri and uri not in made:
+            own = next((prefix for prefix, known in root.nsmap.items() if known == uri and prefix), None)
+            made[uri] = own or ("ns" if "ns" not in made.values() else f"ns{len(made) + 1}")
+    return made
+
+
+def _step(tag: str, prefixes: dict[str, str]) -> str:
+    if not tag.startswith("{"):
+        return tag
+    uri, _, name = tag[1:].partition("}")
+    return f"{prefixes[uri]}:{name}"
