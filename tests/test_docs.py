@@ -189,7 +189,10 @@ def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str 
         if len(inner) == 1 and not field.is_required():
             yield from leaves(inner[0], f"{prefix}{key}.")
         elif inner:
-            yield from {f"{prefix}{key}.{part}": None for one in inner for part, _ in leaves(one)}.items()
+            told: dict[str, str | None] = {}
+            for part, default in (leaf for one in inner for leaf in leaves(one)):
+                told[part] = default if told.get(part, default) == default else None
+            yield from ((f"{prefix}{key}.{part}", default) for part, default in told.items())
         else:
             default = None if field.is_required() else json.dumps(dumped[key], ensure_ascii=False)
             yield f"{prefix}{key}", default
