@@ -56,17 +56,17 @@ def _text(value: Any, options: ParseOptions, time_format: str | None, *, short: 
         text = str(int(number)) if short and number.is_integer() and abs(number) <= EXACT else repr(number)
         return text.replace(".", options.decimal)
     if isinstance(value, datetime | date):
-        return _written(value, time_format)
+        return _written(value, time_format, options.decimal)
     if isinstance(value, timedelta):
         return _duration(value)
     return value.isoformat() if isinstance(value, time) else str(value)
 
 
-def _written(value: date, time_format: str | None) -> str:
+def _written(value: date, time_format: str | None, decimal: str) -> str:
     """A date among texts, in the form that the column is declared to have."""
     if time_format in DAY_COUNTS or time_format in EPOCHS:
         days = (_moment(value) - _EXCEL_DAY_0) / _DAY
-        return repr(days) if time_format == "excel" else value.isoformat()
+        return repr(days).replace(".", decimal) if time_format == "excel" else value.isoformat()
     return value.strftime(time_format) if time_format else value.isoformat()
 
 

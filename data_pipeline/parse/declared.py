@@ -6,14 +6,16 @@ from decimal import Decimal, localcontext
 
 from data_pipeline.parse.native import as_text, plain
 from data_pipeline.parse.numbers import WIDE, NumberStyle, no_nan, to_decimals, to_floats, to_integers
-from data_pipeline.parse.options import EPOCHS, ColumnOptions
+from data_pipeline.parse.options import DAY_COUNTS, EPOCHS, ColumnOptions
 from data_pipeline.parse.times import (
     UTC_NS,
     UTC_US,
     Result,
     Zone,
+    dates_from_days,
     dates_from_text,
     from_dates,
+    from_days,
     from_epoch,
     from_format,
     from_iso,
@@ -196,6 +198,8 @@ def _date(array: "pa.Array", how: "_How") -> Result:
     if how.format in EPOCHS:
         moments, failed = _epoch(array, how)
         return _day_in(moments, how.zone), failed
+    if how.format in DAY_COUNTS and not (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
+        return _counted(array, how, lambda numbers: dates_from_days(numbers, str(how.format)), pa.date32())
     if pa.types.is_string(kind):
         if how.format is None:
             try:
@@ -216,6 +220,8 @@ def _timestamp(array: "pa.Array", how: "_How") -> Result:
     kind = array.type
     if how.format in EPOCHS and not pa.types.is_timestamp(kind):
         return _epoch(array, how)
+    if how.format in DAY_COUNTS and not (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
+        return _counted(array, how, lambda numbers: from_days(numbers, str(how.format), how.zone), UTC_US)
     if pa.types.is_string(kind) or (how.format is not None and pa.types.is_integer(kind)):
         text = as_text(array)
         if how.format is None:
@@ -245,14 +251,19 @@ _READERS: dict[str, Callable[["pa.Array", _How], Result]] = {
 
 
 def _epoch(array: "pa.Array", how: "_How") -> Result:
+    return _counted(array, how, lambda numbers: from_epoch(numbers, how.format or "epoch_s"), UTC_US)
+
+
+def _counted(array: "pa.Array", how: "_How", read: "Callable[[pa.Array], Result]", target: "pa.DataType") -> Result:
+    """Times that are written as a count of something, as numbers or as text."""
     kind, failed = array.type, None
     if pa.types.is_string(kind):
         array, failed = to_decimals(array, how.style)
         if array.type.scale == 0:
             array = array.cast(WIDE)
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
-        return _nothing_fits(array, UTC_US)
-    result, beyond = from_epoch(array, how.format or "epoch_s")
+        return _nothing_fits(array, target)
+    result, beyond = read(array)
     if beyond is not None:
         beyond = compute.fill_null(beyond, False)
     return result, failed if beyond is None else beyond if failed is None else compute.or_(failed, beyond)

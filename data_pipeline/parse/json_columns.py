@@ -1,11 +1,13 @@
 """Decoded JSON rows to columns: nested objects flattened, mixed values as text, numbers exact."""
 
 import json
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
+from data_pipeline.parse.extended_json import unwrapped
 from data_pipeline.parse.names import unique_names
 from utils.arrow import pa
 
@@ -76,6 +78,9 @@ def _columns_of(rows: list[dict[str, Any]], flatten: bool, depth: int = 0) -> li
     for key in keys:
         values = [row.get(key) for row in rows]
         kinds = set(map(type, values))
+        if dict in kinds:
+            values = unwrapped(values)
+            kinds = set(map(type, values))
         if dict in kinds and flatten and depth < MAX_DEPTH:
             if kinds - {dict, _NOTHING}:
                 result.append((key, _as_cells([None if type(value) is dict else value for value in values])))
@@ -105,6 +110,11 @@ def _clean(text: str) -> str:
 
 def _mixed(values: list[Any]) -> "pa.Array":
     kinds = {type(value) for value in values if value is not None}
+    if str in kinds and kinds <= {str, int, float, Decimal} and len(kinds) > 1:
+        # Some writers have no other way to say NaN; the column is one of numbers all the same.
+        numbers = [None if type(value) is str and value.lower() == "nan" else value for value in values]
+        if not any(type(value) is str for value in numbers):
+            return to_array(numbers)
     if kinds <= {int, float, Decimal}:
         return _numbers(values)
     return pa.array([_text(value) for value in values], pa.string())
@@ -114,6 +124,8 @@ def _numbers(values: list[Any]) -> "pa.Array":
     """Decimals when they fit into 38 digits, else text: an integer above 2^53 must not become a float."""
     exact = [None if value is None else Decimal(repr(value) if type(value) is float else value) for value in values]
     present = [value for value in exact if value is not None]
+    if not all(value.is_finite() for value in present):
+        return pa.array([_text(value) for value in values], pa.string())
     scale = max(0, *(-int(value.as_tuple().exponent) for value in present))
     whole = max(value.adjusted() + 1 for value in present)
     if scale + max(whole, 1) > 38:
@@ -130,6 +142,8 @@ def _text(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, Decimal):
         return format(value, "f") if abs(value.adjusted()) < 100 else str(value)
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
     return str(value) if isinstance(value, int) else repr(value)
 
 

@@ -24,6 +24,9 @@ _NAIVE_US = pa.timestamp("us")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001 - subtracted from naive times
 _MICROSECOND = timedelta(microseconds=1)
+_DAY_1970 = {"excel": 25_569.0, "julian": 2_440_587.5}
+"""What 1970-01-01 00:00 is in each count of days."""
+
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _YEAR_1, _YEAR_10000 = -62_135_596_800, 253_402_300_800
 """Seconds from the epoch to the years that Python can tell; a millisecond epoch read as seconds lands beyond."""
@@ -175,6 +178,37 @@ def from_epoch(numbers: "pa.Array", unit: str) -> Result:
     else:
         micros = compute.round(compute.multiply(numbers, float(factor))).cast(pa.int64())
     return micros.cast(UTC_US), failed
+
+
+def from_days(numbers: "pa.Array", unit: str, zone: Zone) -> Result:
+    """Numbers that count days, with fractions, to the millisecond.
+
+    `excel`: days since 1899-12-30, wall times of the zone. (Before March 1900 Excel itself shows a day more, because
+    it takes 1900 for a leap year.) `julian`: days since noon of 4713-11-24 BC, Greenwich; 2440587.5 is 1970-01-01.
+    """
+    naive, failed = _days(numbers, unit)
+    result, skipped = localize(naive, Zone() if unit == "julian" else zone)
+    return (result, failed) if skipped is None else _with_failed(result, failed, skipped)
+
+
+def dates_from_days(numbers: "pa.Array", unit: str) -> Result:
+    """The calendar days of what `from_days` reads; of Julian days those in Greenwich."""
+    naive, failed = _days(numbers, unit)
+    return naive.cast(pa.date32(), safe=False), failed
+
+
+def _days(numbers: "pa.Array", unit: str) -> Result:
+    # Excel and most catalogues are exact to a millisecond; the digits beyond are noise of the fraction.
+    since_1970 = compute.subtract(numbers.cast(pa.float64(), safe=False), _DAY_1970[unit])
+    fits = compute.and_(
+        compute.greater_equal(since_1970, _YEAR_1 / 86_400), compute.less(since_1970, _YEAR_10000 / 86_400)
+    )
+    failed = None
+    if compute.all(fits).as_py() is False:
+        failed = compute.fill_null(compute.invert(fits), False)
+        since_1970 = compute.if_else(fits, since_1970, pa.scalar(None, pa.float64()))
+    millis = compute.round(compute.multiply(since_1970, 86_400_000.0)).cast(pa.int64())
+    return compute.multiply(millis, 1_000).cast(_NAIVE_US), failed
 
 
 def from_dates(dates: "pa.Array", zone: Zone) -> Result:

@@ -50,7 +50,7 @@ def test_turkish_rates_keep_their_decimals_and_their_wrapped_integer():
         columns={
             "day": {"from": "Tarih", "type": "date", "format": "%d-%m-%Y"},
             "usd": {"from": "TP_DK_USD_A_YTL", "type": "decimal"},
-            "time": {"from": "UNIXTIME.$numberLong", "type": "timestamp", "format": "epoch_s"},
+            "time": {"from": "UNIXTIME", "type": "timestamp", "format": "epoch_s"},
         },
         data_time="time",
     )

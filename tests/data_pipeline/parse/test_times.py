@@ -1,11 +1,13 @@
 """Wall times become moments, also when clocks change."""
 
+import io
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from data_pipeline.dataset import UNPARSED
 from data_pipeline.parse.times import Zone, from_format, from_iso, localize, moment
@@ -142,3 +144,79 @@ def test_data_time_is_found_where_the_dataset_says_or_noted(data_time, expected)
     assert batch.provenance.data_time == (utc(expected) if expected else None)
     assert any("data_time" in note for note in batch.provenance.notes) == (expected is None)
     assert PROVENANCE.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind", "expected"),
+    [
+        ("45292", "excel", "2024-01-01T00:00:00"),
+        ("45292.52425925926", "excel", "2024-01-01T12:34:56"),
+        ("25569", "excel", "1970-01-01T00:00:00"),
+        ("61", "excel", "1900-03-01T00:00:00"),
+        ("-1", "excel", "1899-12-29T00:00:00"),
+        ("2440587.5", "julian", "1970-01-01T00:00:00"),
+        ("2451545", "julian", "2000-01-01T12:00:00"),
+        ("2460311.024259259", "julian", "2024-01-01T12:34:56"),
+        ("2299160.5", "julian", "1582-10-15T00:00:00"),
+    ],
+)
+def test_day_counts_are_moments_and_days(cell, kind, expected):
+    """As text, as numbers of JSON and as dates: the same."""
+    moment_ = {"t": {"type": "timestamp", "format": kind}}
+
+    assert rows(f"t\n{cell}\n".encode(), columns=moment_) == [{"t": utc(expected)}]
+    assert rows(f'[{{"t": {cell}}}]'.encode(), columns=moment_) == [{"t": utc(expected)}]
+    day = {"t": {"type": "date", "format": kind}}
+    assert rows(f'[{{"t": {cell}}}]'.encode(), columns=day) == [{"t": utc(expected).date()}]
+
+
+def test_excel_days_are_wall_times_and_julian_days_are_not():
+    """A sheet knows no zone; Julian days are counted in Greenwich."""
+    data = b'[{"a": 45474.5, "b": 2460493.0}]'
+    columns = {"a": {"type": "timestamp", "format": "excel"}, "b": {"type": "timestamp", "format": "julian"}}
+
+    assert rows(data, columns=columns, zone="Europe/Berlin") == [
+        {"a": utc("2024-07-01T10:00"), "b": utc("2024-07-01T12:00")}
+    ]
+
+
+@pytest.mark.parametrize("kind", ["excel", "julian", "epoch_s", "epoch_ms"])
+@pytest.mark.parametrize("kind_of_column", ["date", "timestamp"])
+def test_counts_that_are_none_keep_their_text(kind, kind_of_column):
+    """Words, and numbers far outside the calendar."""
+    data = b't\n1e30\nsoon\n-99999999999999999\n""\n'
+
+    read_ = rows(data, columns={"t": {"type": kind_of_column, "format": kind}})
+
+    assert [row["t"] for row in read_] == [None] * len(read_)
+    assert [row[UNPARSED] for row in read_][:3] == ['{"t":"1e30"}', '{"t":"soon"}', '{"t":"-99999999999999999"}']
+
+
+@pytest.mark.parametrize(
+    "sent", ["1772398800", '"1772398800"', "1772398800.0", '"1772398800.000"', '{"$numberLong": "1772398800"}']
+)
+def test_an_epoch_may_be_written_in_any_way(sent):
+    """A number, a text, with a fraction, or wrapped."""
+    data = f'[{{"t": {sent}}}]'.encode()
+
+    assert rows(data, columns={"t": {"type": "timestamp", "format": "epoch_s"}}) == [{"t": utc("2026-03-01T21:00:00")}]
+
+
+def test_moments_of_other_zones_and_int96_are_the_same_moments():
+    """Arrow's zones are kept as moments; INT96 has none and takes the dataset's."""
+    berlin_ = (
+        pa.array([datetime(2024, 7, 1, 10)], pa.timestamp("ms"))
+        .cast(pa.timestamp("ms", "UTC"))
+        .cast(pa.timestamp("ms", "Europe/Berlin"))
+    )
+    naive = pa.array([datetime(2024, 7, 1, 12)], pa.timestamp("us"))
+    sink = io.BytesIO()
+    parquet.write_table(pa.table({"a": berlin_, "b": naive}), sink, use_deprecated_int96_timestamps=True)
+    arrow = io.BytesIO()
+    with pa.ipc.new_file(arrow, pa.schema([("a", berlin_.type)])) as target:
+        target.write_table(pa.table({"a": berlin_}))
+
+    [row] = rows(sink.getvalue(), zone="Europe/Berlin")
+
+    assert row["b"] == utc("2024-07-01T10:00")
+    assert rows(arrow.getvalue(), zone="America/New_York") == [{"a": utc("2024-07-01T10:00")}]
