@@ -130,11 +130,16 @@ def _new_client(route: Route) -> "httpx.Client":
     context = tls_context(route)
     try:
         transport = httpx.HTTPTransport(verify=context, proxy=route.proxy or None, limits=limits, trust_env=False)
-    except (ValueError, ImportError) as error:
+    except ImportError as error:
+        raise ProviderRefused(
+            "`proxy` of the provider speaks SOCKS, for which a package is missing",
+            hint="install it with `pip install httpx[socks]`, or name an HTTP proxy",
+        ) from error
+    except ValueError as error:
         # The error may repeat the address with its password.
         raise ProviderRefused(
             f"`proxy` of the provider cannot be used: {shown(route.proxy)} is not the address of a proxy",
-            hint="write `proxy` as http://host:port, https://host:port or socks5://host:port",
+            hint="write `proxy` as http://host:port or https://host:port",
         ) from error
     # A private name of httpx and httpcore, whose public constructors do not let us through; if a release renames it,
     # dripping providers are cut late again, and tests/data_pipeline/collect/test_http_faults.py says so.

@@ -125,6 +125,17 @@ def _take_quota(path: str, limit: str, tries: str) -> None:
     _say(granted)
 
 
+def _hold_token(state: str, name: str) -> None:
+    """Hold the lock of a token until killed."""
+    from utils.database import Database
+    from utils.tokens import SCHEMA, StoredTokens
+
+    folder = Path(state)
+    with StoredTokens(Database(folder / "coordination.db", migrations=[SCHEMA]), folder / "locks").lock(name):
+        _say("held")
+        sys.stdin.readline()
+
+
 def _collect_with_token(url: str, token_url: str, state: str, client: str, secret: str) -> None:
     """Collect once with a refresh token that may be used once; print the size of what came."""
     from config.providers import OAuth2Auth, ProviderSettings
@@ -166,6 +177,7 @@ _PROGRAMS: dict[str, Callable[..., None]] = {
     "hold": _hold,
     "measure": _measure,
     "take-quota": _take_quota,
+    "hold-token": _hold_token,
     "collect-with-token": _collect_with_token,
     "prepare-as-nobody": _prepare_as_nobody,
 }
