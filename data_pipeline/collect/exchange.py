@@ -11,7 +11,7 @@ from data_pipeline.collect.addresses import file_name, shown
 from data_pipeline.collect.collector import CollectRequest
 from data_pipeline.collect.connections import Connections, Credentials, Route
 from data_pipeline.collect.decoding import ACCEPTED, BrokenEncoding, CutOff, UnknownEncoding, decoded
-from data_pipeline.collect.spool import Spool
+from data_pipeline.collect.spool import MEMORY, Spool
 from data_pipeline.errors import CollectError, PayloadUnreadable, ProviderUnavailable
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class Exchange:
         conditions: The headers that make the request conditional; only then a 304 is an answer.
         limit: Bytes that may still come, after decompression.
         max_size: What the user allowed for the whole collection; for the message.
+        memory: Bytes of the answer that may be held in memory.
         expected: What is to be seen in the answer.
     """
 
@@ -87,6 +88,7 @@ class Exchange:
         conditions: Mapping[str, str],
         limit: int,
         max_size: int,
+        memory: int = MEMORY,
         expected: Expected = Expected(),
     ) -> None:
         self.provider = provider
@@ -100,6 +102,7 @@ class Exchange:
         self._conditions = conditions
         self._limit = limit
         self._max_size = max_size
+        self._memory = memory
         self._expected = expected
         self._what = f"{request.dataset}: {shown(ask.url)}"
 
@@ -230,7 +233,7 @@ class Exchange:
         announced = response.headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > self._limit:
             raise self._too_large(f"announces {int(announced):,} bytes")
-        spool = Spool(self._request.folder)
+        spool = Spool(self._request.folder, memory=self._memory)
         whole = False
         try:
             for chunk in _chunks(response):

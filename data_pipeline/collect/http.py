@@ -1,30 +1,34 @@
 """Collect over HTTP: one address of the data or another, one value after the other, page after page."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from data_pipeline.collect import answers
-from data_pipeline.collect.addresses import file_name, provider_name, shown
+from data_pipeline.collect.addresses import provider_name, shown
 from data_pipeline.collect.collector import CollectRequest
 from data_pipeline.collect.connections import Connections
 from data_pipeline.collect.drafts import Draft, draft_of, full_address
-from data_pipeline.collect.exchange import Answer
 from data_pipeline.collect.for_each import ForEach, values_of
+from data_pipeline.collect.found import Found, better, conditions, payloads, sha256_of, validators
 from data_pipeline.collect.http_options import Options
 from data_pipeline.collect.mirrors import Load, Source
 from data_pipeline.collect.pages import collect_pages
 from data_pipeline.collect.sending import Sender
-from data_pipeline.collect.spool import Spool
-from data_pipeline.dataset import Collected, Payload, Provenance
+from data_pipeline.dataset import Collected, Provenance
 from data_pipeline.errors import CollectError, PayloadUnreadable, ProviderRefused, ProviderUnavailable
+from utils.resilience.deadline import deadline, remaining
 from utils.resilience.errors import RejectedError
 
 __all__ = ["HttpCollector", "Options"]
 
 _OF_THE_PROVIDER = (ProviderUnavailable, ProviderRefused, PayloadUnreadable, RejectedError)
 """Failures after which another address of the same data is worth asking; a full disk is none of them."""
+
+
+MOST_NOTES = 20
+"""Notes of one collection."""
 
 
 class HttpCollector:
@@ -60,26 +64,6 @@ class HttpCollector:
 
 
 @dataclass(slots=True)
-class _Found:
-    """What one address brought, complete or not."""
-
-    source: Source
-    first_url: str = ""
-    answers: list[Answer] = field(default_factory=list)
-    extras: list[tuple[tuple[str, Any], ...]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    partial: bool = False
-    failure: CollectError | RejectedError | None = None
-    attempts: int = 0
-    size: int = 0
-
-    def close(self) -> None:
-        for answer in self.answers:
-            if answer.body is not None:
-                answer.body.close()
-
-
-@dataclass(slots=True)
 class _Collection:
     """One collection of one dataset."""
 
@@ -111,7 +95,7 @@ class _Collection:
             found.append(Source(address, provider_name(address), mirror=True))
         return found
 
-    def _from_any(self, sources: list[Source]) -> _Found:
+    def _from_any(self, sources: list[Source]) -> Found:
         """What the first source brings that brings it all, else the largest part.
 
         Raises:
@@ -119,18 +103,19 @@ class _Collection:
         """
         clock, home = self.request.clock, sources[0]
         values = values_of(self.options.for_each, self.request) if self.options.for_each else None
-        best: _Found | None = None
+        best: Found | None = None
         failures: dict[Source, CollectError | RejectedError] = {}
         try:
-            for source in self.load.order(sources, clock.monotonic()):
-                with self.load.at(source):
+            ordered = self.load.order(sources, clock.monotonic())
+            for source in ordered:
+                with self.load.at(source), deadline(_share(remaining(), last=source is ordered[-1]), clock):
                     found, failure = self._from_one(source, home, values)
                 if failure is None:
                     self.load.worked(source)
                 else:
                     self.load.failed(source, clock.monotonic())
                     failures[source] = failure
-                best = _better(best, found)
+                best = better(best, found)
                 if failure is None or not isinstance(failure, _OF_THE_PROVIDER):
                     break
         except BaseException:
@@ -144,9 +129,9 @@ class _Collection:
 
     def _from_one(
         self, source: Source, home: Source, values: list[Any] | None
-    ) -> tuple[_Found | None, CollectError | RejectedError | None]:
+    ) -> tuple[Found | None, CollectError | RejectedError | None]:
         """What one source brings, and what it did not."""
-        found = _Found(source)
+        found = Found(source)
         try:
             self._fill(found, source, home, values)
         except (CollectError, RejectedError) as error:
@@ -159,7 +144,7 @@ class _Collection:
             self.attempts = max(self.attempts, found.attempts)
         return found, found.failure
 
-    def _tell_mirrors(self, best: _Found, failures: Mapping[Source, CollectError | RejectedError]) -> None:
+    def _tell_mirrors(self, best: Found, failures: Mapping[Source, CollectError | RejectedError]) -> None:
         told = [
             f"{'mirror' if source.mirror else 'address'} {shown(source.address)} did not deliver: {error}"
             for source, error in failures.items()
@@ -171,12 +156,11 @@ class _Collection:
 
     # What
 
-    def _fill(self, found: _Found, source: Source, home: Source, values: list[Any] | None) -> None:
+    def _fill(self, found: Found, source: Source, home: Source, values: list[Any] | None) -> None:
         """Collect for every value, or once without one."""
         each, request = self.options.for_each, self.request
-        start, own = source.address, home.address
-        sender = Sender(request, self.connections, home=own, start=start)
-        found.first_url = start
+        sender = Sender(request, self.connections, home=home.address, start=source.address)
+        found.first_url = source.address
         try:
             if each is None or values is None:
                 self._take(found, sender, self._draft(source), ())
@@ -185,7 +169,7 @@ class _Collection:
         finally:
             found.attempts, found.size = sender.attempts, sender.size
 
-    def _take_each(self, found: _Found, sender: Sender, source: Source, each: ForEach, values: list[Any]) -> None:
+    def _take_each(self, found: Found, sender: Sender, source: Source, each: ForEach, values: list[Any]) -> None:
         failures: list[tuple[Any, CollectError | RejectedError]] = []
         for value in values:
             try:
@@ -201,24 +185,26 @@ class _Collection:
             raise error
         found.partial = True
         found.failure = found.failure or error
-        found.notes.append(
+        found.notes.insert(
+            0,
             f"for_each: {len(failures)} of {len(values)} values of {each.dataset}.{each.column} did not come, "
-            f"the first is {value}: {error}"
+            f"the first is {value}: {error}",
         )
 
-    def _take(self, found: _Found, sender: Sender, draft: Draft, extra: tuple[tuple[str, Any], ...]) -> None:
+    def _take(self, found: Found, sender: Sender, draft: Draft, extra: tuple[tuple[str, Any], ...]) -> None:
         """The pages that begin with `draft`."""
         paginate = self.options.paginate
         # The first page alone cannot say that none of them changed; nor can the first value.
         alone = paginate.kind == "none" and draft.method == "GET" and not extra
+        url = draft.ask().url
         if not found.answers:
-            found.first_url = draft.url
+            found.first_url = url
         pages = collect_pages(
             sender,
             draft,
             paginate,
             records=self.request.records,
-            conditions=_conditions(self.request.validators, draft.ask().url) if alone else None,
+            conditions=conditions(self.request.validators, draft.ask().url) if alone else None,
         )
         found.answers += pages.answers
         found.extras += [extra] * len(pages.answers)
@@ -247,7 +233,7 @@ class _Collection:
 
     # Results
 
-    def _collected(self, found: _Found, started: float) -> Collected:
+    def _collected(self, found: Found, started: float) -> Collected:
         spools = [answer.body for answer in found.answers if answer.body is not None]
         newest = [
             moment for answer in found.answers if (moment := answers.http_date(answer.headers.get("last-modified", "")))
@@ -255,46 +241,36 @@ class _Collection:
         simple = self.options.paginate.kind == "none" and self.options.method == "GET" and not self.options.for_each
         provenance = replace(
             self._provenance(found, started),
-            content_sha256=_sha256(spools),
+            content_sha256=sha256_of(spools),
             last_modified=max(newest, default=None),
             size=found.size,
             partial=found.partial,
-            validators=_validators(found.answers[0]) if simple else (),
-            notes=tuple(found.notes),
+            validators=validators(found.answers[0]) if simple else (),
+            notes=_few(found.notes),
         )
-        return Collected(provenance, tuple(_payloads(found)), close=found.close)
+        return Collected(provenance, tuple(payloads(found)), close=found.close)
 
-    def _not_modified(self, found: _Found, started: float) -> Collected:
+    def _not_modified(self, found: Found, started: float) -> Collected:
         # A 304 may bring new validators (RFC 9110, 15.4.5); what it does not name stays as it was.
-        validators = {**self.request.validators, **dict(_validators(found.answers[0]))}
+        known = {**self.request.validators, **dict(validators(found.answers[0]))}
         provenance = replace(
             self._provenance(found, started),
             unchanged=True,
-            last_modified=answers.http_date(validators.get("last_modified", "")),
-            validators=tuple(validators.items()),
+            last_modified=answers.http_date(known.get("last_modified", "")),
+            validators=tuple(known.items()),
             notes=tuple(found.notes),
         )
         return Collected(provenance, not_modified=True)
 
-    def _provenance(self, found: _Found, started: float) -> Provenance:
+    def _provenance(self, found: Found, started: float) -> Provenance:
         clock = self.request.clock
         return Provenance(
             provider=self.request.provider,
             collected_at=clock.now(),
             attempts=max(1, self.attempts),
             latency_s=max(0.0, clock.monotonic() - started),
-            source=_source(found),
+            source=shown(found.first_url),
         )
-
-
-def _better(one: _Found | None, other: _Found | None) -> _Found | None:
-    """The whole one, else the longer one; the one that is not chosen is given back."""
-    if one is None or other is None:
-        return one or other
-    if (not other.failure, len(other.answers)) > (not one.failure, len(one.answers)):
-        one, other = other, one
-    other.close()
-    return one
 
 
 def _of_all(home: Source, failures: Mapping[Source, CollectError | RejectedError]) -> CollectError | RejectedError:
@@ -306,46 +282,15 @@ def _of_all(home: Source, failures: Mapping[Source, CollectError | RejectedError
     return error
 
 
-def _source(found: _Found) -> str:
-    """The address for people; with parameters or a body of ours it is not the whole question."""
-    return shown(found.first_url)
+def _share(seconds: float, *, last: bool) -> float | None:
+    """How long one address may take, of what is left: a third is kept back for those that come after it.
+
+    An address that hangs through all its retries would else leave no time to ask another.
+    """
+    return None if last or math.isinf(seconds) else seconds * 2 / 3
 
 
-def _conditions(validators: Mapping[str, str], url: str) -> dict[str, str]:
-    """Ask conditionally only for the very address that the validators came from."""
-    if validators.get("address") != _fingerprint(url):
-        return {}
-    headers = {"If-None-Match": validators.get("etag", ""), "If-Modified-Since": validators.get("last_modified", "")}
-    return {name: value for name, value in headers.items() if value}
-
-
-def _validators(answer: Answer) -> tuple[tuple[str, str], ...]:
-    found = {"etag": answer.headers.get("etag", ""), "last_modified": answer.headers.get("last-modified", "")}
-    known = [(name, value) for name, value in found.items() if value]
-    return (("address", _fingerprint(answer.url)), *known) if known else ()
-
-
-def _fingerprint(url: str) -> str:
-    """Tells addresses apart without storing them: their query may hold a secret."""
-    return hashlib.sha256(url.encode()).hexdigest()[:16]
-
-
-def _payloads(found: _Found) -> Iterator[Payload]:
-    for answer, extra in zip(found.answers, found.extras, strict=True):
-        if answer.body is None:
-            continue
-        kind, charset = answers.media_type(answer.headers.get("content-type", ""))
-        body, name = answer.body, file_name(answer.url)
-        yield Payload(body.open, body.size, body.sha256, name=name, media_type=kind, charset=charset, extra=extra)
-
-
-def _sha256(spools: list[Spool]) -> str:
-    """Of all pages, one after the other; of one page it is the page's own."""
-    if len(spools) == 1:
-        return spools[0].sha256
-    digest = hashlib.sha256()
-    for spool in spools:
-        with spool.open() as stream:
-            while chunk := stream.read(2**20):
-                digest.update(chunk)
-    return digest.hexdigest()
+def _few(notes: list[str]) -> tuple[str, ...]:
+    """The notes, but not those of ten thousand values."""
+    kept = notes[:MOST_NOTES]
+    return (*kept, f"and {len(notes) - MOST_NOTES} more notes") if len(notes) > MOST_NOTES else tuple(kept)

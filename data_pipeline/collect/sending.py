@@ -9,6 +9,7 @@ from data_pipeline.collect.addresses import provider_name, same_origin, shown
 from data_pipeline.collect.collector import CollectRequest
 from data_pipeline.collect.connections import Connections, Credentials, Route
 from data_pipeline.collect.exchange import Answer, Ask, Exchange, Expected
+from data_pipeline.collect.spool import MEMORY
 from data_pipeline.errors import ProviderRefused
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["Sender"]
 
 MAX_REDIRECTS = 5
+HELD = 32 * 2**20
+"""Bytes that all answers of one collection may hold in memory together; later ones wait in files."""
 HARMLESS = {"accept", "accept-encoding", "accept-language", "content-type", "soapaction", "user-agent"}
 """Headers of the user that any host may see; others may be credentials."""
 
@@ -118,5 +121,6 @@ class Sender:
             conditions=conditions,
             limit=self._max_size - self.size,
             max_size=self._max_size,
+            memory=max(0, min(MEMORY, HELD - self.size)),
             expected=replace(self._expected, excused=excused),
         )

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from data_pipeline.collect.for_each import MOST
+from data_pipeline.collect.http import MOST_NOTES
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import ProviderRefused, ProviderUnavailable
 from tests import faulty_server as fault
@@ -200,6 +202,34 @@ def test_mirrors_bring_all_values_or_none(fetch: Fetch) -> None:
         )
         assert [request.query["id"] for request in mirror.requests] == ["a", "b"]
     assert (len(collected.payloads), collected.provenance.partial) == (2, False)
+
+
+def test_a_thousand_values_do_not_make_a_thousand_notes(fetch: Fetch) -> None:
+    """The sum comes first, then a few, then how many more there are."""
+
+    def answer(request: Request) -> Answer:
+        return by_query(request) if request.query["page"] == "1" else fault.status(500)
+
+    with FaultyServer(answer) as server:
+        collected = fetch(
+            server.url,
+            paginate={"kind": "page"},
+            for_each={**EACH, "into": "params.id"},
+            request={"column_of": column(*range(30))},
+        )
+    notes = collected.provenance.notes
+    assert (len(notes), notes[-1]) == (MOST_NOTES + 1, f"and {30 - MOST_NOTES} more notes")
+
+
+def test_many_answers_do_not_fill_the_memory(fetch: Fetch, tmp_path: Path) -> None:
+    """Each is small enough to be held, all together are not: the later ones wait in files, which go away."""
+    with FaultyServer(lambda r: fault.ok(b"%d" % r.number + b"x" * 7 * 2**20)) as server:
+        collected = fetch(server.url, for_each={**EACH, "into": "params.id"}, request={"column_of": column(*range(6))})
+    files = list(tmp_path.rglob("answer-*"))
+    assert len(files) == 2
+    assert [body[:1] for body in bodies_of(collected)] == [b"1", b"2", b"3", b"4", b"5", b"6"]
+    collected.close()
+    assert not any(file.exists() for file in files)
 
 
 def test_max_size_counts_all_values(fetch: Fetch) -> None:

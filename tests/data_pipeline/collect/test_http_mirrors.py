@@ -17,6 +17,7 @@ from tests.data_pipeline.collect.requests import Calls, make_request
 from tests.data_pipeline.collect.test_paging import bodies_of
 from tests.faulty_server import Answer, FaultyServer, Request
 from utils.clock import ManualClock
+from utils.resilience.deadline import deadline
 from utils.resilience.errors import CircuitOpenError
 
 Fetch = Callable[..., Collected]
@@ -209,6 +210,17 @@ def test_a_busy_address_is_relieved_by_its_mirror(
     go_on.set()
     first.join(10)
     assert brought == [mirror.url, home.url]
+
+
+def test_an_address_that_hangs_leaves_time_for_its_mirror(
+    fetch: Fetch, home: FaultyServer, mirror: FaultyServer
+) -> None:
+    """Two thirds of the deadline are the most that the first one may take."""
+    home.answer = fault.hang()
+    with deadline(0.6):
+        collected = fetch(home.url, mirrors=[mirror.url], request={"call": Calls(tries=9)})
+    assert body_of(collected) == CSV
+    assert "in time" in collected.provenance.notes[0]
 
 
 def test_a_full_disk_is_no_reason_to_ask_elsewhere(
