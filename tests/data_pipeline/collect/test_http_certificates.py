@@ -1,7 +1,8 @@
 """Certificates of both sides, against real TLS servers: what is wrong, and which key to set."""
 
+import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from config.providers import OAuth2Auth, ProviderSettings, TlsSettings
 from data_pipeline.collect.answers import transport_error
+from data_pipeline.collect.connections import Route
+from data_pipeline.collect.tls import tls_context
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import ProviderRefused
 from tests import faulty_server as fault
@@ -147,6 +150,17 @@ def test_a_token_endpoint_is_reached_with_the_providers_certificates(fetch: Fetc
         given = {"provider": "partner", "settings": ProviderSettings(auth=auth, tls=tls)}
         assert body_of(fetch(server.url, request=given)) == CSV
     assert server.requests[0].headers["authorization"] == "Bearer access-1"
+
+
+def test_a_private_authority_is_trusted_instead_of_the_public_ones_but_for_tokens_beside_them(papers: Papers) -> None:
+    """A login service on a host of its own often has a public certificate, where the provider's is private."""
+    private = Route(ca=str(papers.authority.file))
+    alone, beside = tls_context(private), tls_context(replace(private, public_too=True))
+    (one,) = alone.get_ca_certs()
+    assert one in beside.get_ca_certs()
+    assert len(beside.get_ca_certs()) > 50
+    assert {alone.verify_mode, beside.verify_mode} == {ssl.CERT_REQUIRED}
+    assert (alone.check_hostname, beside.check_hostname) == (True, True)
 
 
 @pytest.mark.parametrize(

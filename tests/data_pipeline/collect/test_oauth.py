@@ -1,6 +1,7 @@
 """OAuth 2.0 against a real token endpoint and a real data server that asks it."""
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -278,6 +279,28 @@ def test_a_token_that_is_refused_is_renewed_once_and_the_request_made_again(
 
     assert body_of(collected) == CSV
     assert shown(data) == ["Bearer access-1", "Bearer access-1", "Bearer access-2"]
+
+
+def test_threads_whose_token_is_refused_at_once_renew_it_once(
+    tokens: TokenServer, store: StoredTokens, tmp_path: Path, collector: HttpCollector
+) -> None:
+    """All four show the old token before any of them is answered; the first one renews it for all."""
+    request = asking(oauth2(tokens.url), store)
+    together = threading.Barrier(4)
+    ask = tokens.protecting(fault.ok(CSV))
+
+    def answer(asked: fault.Request) -> Answer:
+        if asked.number > 1 and asked.headers["authorization"] == "Bearer access-1":
+            together.wait(10)
+        return ask(asked)
+
+    with FaultyServer(answer) as data:
+        collect(collector, data, tmp_path, request)
+        tokens.good = {"revoked"}
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda _: collect(collector, data, tmp_path, request), range(4)))
+    assert [body_of(each) for each in found] == [CSV] * 4
+    assert (tokens.count, data.count) == (2, 9)
 
 
 def test_a_refused_token_does_not_count_against_the_provider(
