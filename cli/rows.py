@@ -1,15 +1,10 @@
-"""Rows on standard output or in a file: table, CSV, JSON, Parquet, Arrow.
-
-Decimals and integers beyond 2^53 are written digit for digit: decimals as JSON strings, never with an exponent.
-"""
+"""Rows on standard output or in a file: table, CSV, JSON, Parquet, Arrow."""
 
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 from cli.output import say, table
 
@@ -54,27 +49,14 @@ def _limited(batches: "Iterable[pa.RecordBatch]", limit: int | None) -> "Iterato
 
 
 def _write(schema: "pa.Schema", batches: "Iterator[pa.RecordBatch]", kind: Format, output: Path | None) -> None:
+    from operations.export import cell, write_rows
+
     if kind == "table":
         rows = (row for batch in batches for row in batch.to_pylist())
-        table(schema.names, [[_cell(value) for value in row.values()] for row in rows])
+        table(schema.names, [[cell(value) for value in row.values()] for row in rows])
         return
     with _target(output) as target:
-        if kind == "json":
-            _json(batches, target)
-        elif kind == "csv":
-            _csv(schema, batches, target)
-        elif kind == "parquet":
-            import pyarrow.parquet as pq
-
-            with pq.ParquetWriter(target, schema, compression="zstd") as writer:
-                for batch in batches:
-                    writer.write_batch(batch)
-        else:
-            import pyarrow as pa
-
-            with pa.ipc.new_stream(target, schema) as stream:
-                for batch in batches:
-                    stream.write_batch(batch)
+        write_rows(schema, batches, kind, target)
 
 
 @contextmanager
@@ -94,51 +76,3 @@ def _target(output: Path | None) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):  # where it could not be made, there is nothing to take away
             part.unlink(missing_ok=True)
-
-
-def _json(batches: "Iterator[pa.RecordBatch]", target: IO[bytes]) -> None:
-    import orjson
-
-    separator = b"[\n"
-    for batch in batches:
-        for row in batch.to_pylist():
-            target.write(separator + orjson.dumps(row, default=_plain, option=orjson.OPT_UTC_Z))
-            separator = b",\n"
-    target.write(b"[]\n" if separator == b"[\n" else b"\n]\n")
-
-
-def _csv(schema: "pa.Schema", batches: "Iterator[pa.RecordBatch]", target: IO[bytes]) -> None:
-    import csv
-    import io
-
-    text = io.TextIOWrapper(target, encoding="utf-8", newline="", write_through=True)
-    writer = csv.writer(text)
-    writer.writerow(schema.names)
-    for batch in batches:
-        columns = [[_cell(value) for value in column.to_pylist()] for column in batch.columns]
-        writer.writerows(zip(*columns, strict=True))
-    text.detach()
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list | dict):
-        import orjson
-
-        return orjson.dumps(value, default=_plain).decode()
-    return str(_plain(value))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, datetime | date):
-        return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, bytes):
-        return value.hex()
-    return value

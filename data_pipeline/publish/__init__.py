@@ -1,0 +1,1 @@
+"""PUBLISH: accepted versions go out to files and databases, once and in order."""

@@ -1,0 +1,154 @@
+"""Publish the table as a file: written beside its name and renamed when it is whole."""
+
+import contextlib
+import gzip
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Annotated, Any, ClassVar, Literal, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from config.errors import Fault
+from data_pipeline.collect import placeholders
+from data_pipeline.collect.placeholders import Values
+from data_pipeline.errors import PublishError
+from data_pipeline.export import Format, write_rows
+from data_pipeline.publish.sink import Published, PublishRequest
+
+__all__ = ["FileSink", "Options"]
+
+OWN = ("dataset", "version")
+_ALLOWED = {*OWN, "now", "run_date"}
+_FORMATS: dict[str, Format] = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+}
+_PACKABLE = {"csv", "json", "jsonl"}
+
+
+def _checked(path: str) -> str:
+    placeholders.check(path, also=OWN)
+    unknown = placeholders.named(path) - _ALLOWED
+    if unknown:
+        raise Fault(
+            f"`{{{unknown.pop()}}}` has no meaning here",
+            hint="A published file may be named by {dataset}, {version}, {run_date} and {now}.",
+        )
+    if "://" in path:
+        raise Fault("expected a path, got an address", hint="Object stores are a kind of their own, not supported yet.")
+    if "\0" in path:
+        raise Fault("a path cannot hold a null character")
+    _format(path)
+    return path
+
+
+class Options(BaseModel):
+    """`{kind: file, path: "out/{dataset}.parquet"}`.
+
+    Attributes:
+        path: Its suffix says the format; `.gz` behind a text format packs it. A relative path starts at the
+            configuration file that names it. `{dataset}`, `{version}`, `{run_date}`, `{now}` are filled in.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["file"] = "file"
+    path: Annotated[str, AfterValidator(_checked)]
+
+
+class FileSink:
+    """Writes whole tables. A reader sees the file of before or the new one, never half of one."""
+
+    Options: ClassVar[type] = Options
+
+    def name_of(self, options: Any) -> str:
+        """The path as written."""
+        return str(options.path)
+
+    def server_of(self, options: Any) -> str:
+        return ""
+
+    def wants_every(self, options: Any) -> bool:
+        """A path that names version or day is another file each time."""
+        return bool(placeholders.named(options.path) & {"version", "run_date", "now"})
+
+    def publish(self, request: PublishRequest) -> Published:
+        """See `Sink.publish`. Folders are made; the file has the mode that the umask gives."""
+        path = _location(request)
+        kind, packed = _format(path.name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _replacing(path) as file:
+                if packed:
+                    # Neither name nor time inside: equal rows are equal bytes.
+                    with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as stream:
+                        rows = write_rows(
+                            request.table.schema, request.table.batches(), kind, cast("IO[bytes]", stream)
+                        )
+                else:
+                    rows = write_rows(request.table.schema, request.table.batches(), kind, file, arrow_file=True)
+        except OSError as error:
+            refused = isinstance(error, PermissionError | IsADirectoryError | NotADirectoryError | FileExistsError)
+            raise PublishError(
+                f"{path} cannot be written ({error.strerror or error})",
+                hint="choose a place with room that this user may write to",
+                transient=not refused,
+            ) from error
+        return Published(rows)
+
+
+def _location(request: PublishRequest) -> Path:
+    named = {"dataset": request.dataset, "version": request.version}
+    path = placeholders.render(request.options.path, Values(request.moment, named=named))
+    return request.base.absolute() / Path(path).expanduser()
+
+
+def _format(path: str) -> tuple[Format, bool]:
+    """The format that a name's suffix means, and whether it is to be packed."""
+    name = Path(path.lower())
+    packed = name.suffix == ".gz"
+    kind = _FORMATS.get(Path(name.stem).suffix if packed else name.suffix)
+    if kind is None:
+        raise Fault(
+            f"the suffix of `{Path(path).name}` names no format",
+            hint=f"Known are {', '.join(_FORMATS)}, and .csv.gz, .json.gz, .jsonl.gz.",
+        )
+    if packed and kind not in _PACKABLE:
+        raise Fault(f"a {kind} file is packed inside already", hint="Leave `.gz` away.")
+    return kind, packed
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `path` when the block ends well; else nothing is left of it."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(handle, 0o666 & ~_umask())
+            yield file
+            file.flush()
+            os.fsync(handle)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name too survives a power cut
+    finally:
+        os.close(folder)
+
+
+def _umask() -> int:
+    """The process's umask without changing it, which other threads would notice."""
+    for line in Path("/proc/self/status").read_text().splitlines() if Path("/proc/self/status").exists() else ():
+        if line.startswith("Umask:"):
+            return int(line.split()[1], 8)
+    return 0o022

@@ -1,0 +1,83 @@
+"""The contract of a sink, and what it is given."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from utils.arrow import pa
+
+__all__ = ["PublishRequest", "Published", "Rows", "Sink"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A schema and a stream of record batches that starts again each time it is called."""
+
+    schema: "pa.Schema"
+    batches: "Callable[[], Iterator[pa.RecordBatch]]"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishRequest:
+    """One version of a dataset for one sink.
+
+    Attributes:
+        version: Its name; the same version may come twice, when nobody could say whether it arrived.
+        moment: When it was accepted, aware UTC; placeholders use it, so that a later try goes to the same place.
+        now: When it goes out, aware UTC.
+        options: The sink's own validated options.
+        table: All rows that readers see with this version.
+        added: The rows that this version added to the ones before; for the first version that goes out, all.
+        key: What makes a row one row.
+        base: Where relative paths of the options start.
+        connect_timeout: Seconds until a connection must stand.
+    """
+
+    dataset: str
+    version: str
+    moment: datetime
+    now: datetime
+    options: Any
+    table: Rows
+    added: Rows
+    key: tuple[str, ...] = ()
+    base: Path = Path()
+    connect_timeout: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What went out. `repeated`: the target had this version already, and nothing was done."""
+
+    rows: int
+    repeated: bool = False
+
+
+class Sink(Protocol):
+    """One kind of target. Stateless; publishing the same version twice is as good as once."""
+
+    Options: ClassVar[type]
+    """A pydantic model of the keys this kind takes, unknown keys refused."""
+
+    def name_of(self, options: Any) -> str:
+        """The target's stable name, without who asks: `warehouse.example.org/shop.orders`."""
+        ...
+
+    def server_of(self, options: Any) -> str:
+        """Whose being away keeps other sinks from working too; "": nobody's."""
+        ...
+
+    def wants_every(self, options: Any) -> bool:
+        """Whether each version must go out, in order; else the newest is enough."""
+        ...
+
+    def publish(self, request: PublishRequest) -> Published:
+        """Put the version there: wholly, or not at all.
+
+        Raises:
+            PublishError: it is not there; `transient` tells whether it may work later.
+        """
+        ...

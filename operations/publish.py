@@ -1,0 +1,15 @@
+"""Hand versions that wait to their sinks."""
+
+from collections.abc import Sequence
+
+from config.datasets import DatasetSettings
+from data_pipeline.publish.publish import Attempt
+from integrated_system import IntegratedSystem
+
+
+def publish_pending(system: IntegratedSystem, datasets: Sequence[DatasetSettings]) -> list[Attempt]:
+    """Try once each version of these datasets that has not gone out; what fails waits for the next time."""
+    if not any(dataset.publish for dataset in datasets):
+        return []
+    cancel = system.runner.cancel
+    return system.outbox.publish(datasets, cancelled=lambda: cancel.cancelled)
