@@ -136,7 +136,8 @@ def _replace(path: Path, content: bytes, name: str, environ: Mapping[str, str], 
             file.flush()
             os.fsync(file.fileno())
         if name not in _names(load(Path(part), environ=environ, cwd=cwd)):
-            raise PipelineError(f"{path}: the dataset would not be found in it", hint="add the block by hand")
+            hint = "its own `datasets` lies over what it includes: take the empty `datasets: []` away, then add again"
+            raise PipelineError(f"{path}: the dataset would not be found in it", hint=hint)
         if path.exists():
             shutil.copymode(path, part)
         else:

@@ -13,7 +13,7 @@ from data_pipeline.discover.table import NOTHING
 MOST_CELLS = 20_000
 TIME_NAME = re.compile(
     r"(?i).*(?:time|date|datum|tarih|stamp|created|updated|modified|published|expires?|epoch|since|until|_at|_on|day|"
-    r"observed|issued|recorded)(?:_?(?:ms|s|utc|at))?|(?:.*[._ ])?(?:at|ts|dt|t)|.*(?:At|On)"
+    r"observed|issued|recorded)(?:_?(?:ms|s|utc|at))?|(?:.*[._ ])?(?:at|ts|dt|t)|.*[a-z](?-i:At|On)"
 )
 _SECONDS, _MILLISECONDS = (315_532_800, 4_102_444_800), (315_532_800_000, 4_102_444_800_000)
 """1980 to 2100."""

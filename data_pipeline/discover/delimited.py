@@ -54,7 +54,8 @@ class _Table:
         if self.place is None or self.place.width < 2:
             return (0.0, 0)
         filled = sum(1 for row in self.rows if not is_blank(row))
-        return (round((self.place.last - self.place.first + 2) / (filled + 1), 1), self.place.width)
+        start = self.place.first if self.place.header is None else self.place.header
+        return (round((self.place.last - start + 1) / filled, 1), self.place.width)
 
 
 def _table(text: str, sign: str) -> _Table:

@@ -38,9 +38,7 @@ def key_of(table: "pa.Table", time: str | None) -> tuple[tuple[str, ...], str]:
     if table.num_rows < 2:
         return (), ""
     likely = [name for name in usable if _LIKELY.fullmatch(name) and name not in named]
-    if time is not None and time in usable and _unique(table, (time,)):
-        return (time,), "no value repeats"
-    for name in likely:
+    for name in (*likely, *([time] if time is not None and time in usable else ())):
         if _unique(table, (name,)):
             return (name,), "no value repeats"
     texts = [

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -75,7 +76,7 @@ def layout_of(collected: Collected, dataset: str) -> Layout:
         head = stream.read(HEAD)
     kind = detect_format(head, payload.name, payload.media_type)
     if kind == "binary":
-        with open_text(request).open() as stream:
+        with suppress(PayloadUnreadable), open_text(request).open() as stream:  # UTF-16 is full of zero bytes too
             kind = detect_format(stream.read(HEAD), payload.name, payload.media_type)
     if not head.strip():
         raise PayloadUnreadable(

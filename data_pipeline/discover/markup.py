@@ -20,21 +20,37 @@ def elements(data: bytes) -> Layout:
     counts: Counter[tuple[str, ...]] = Counter()
     rich: Counter[tuple[str, ...]] = Counter()
     parents: dict[tuple[str, ...], set[int]] = {}
-    for element, path in _walk(root):
+    for element, path, parent in _walk(root):
         counts[path] += 1
         rich[path] += bool(len(element) or element.attrib)
-        parents.setdefault(path, set()).add(id(element.getparent()))
+        parents.setdefault(path, set()).add(parent)
     repeated = [path for path, count in counts.items() if count > len(parents[path]) and rich[path] * 2 > count]
     if not repeated:
         return found
     shallow = min(repeated, key=lambda path: (len(path), -counts[path]))
     chosen = _inner(shallow, counts, repeated)
+    _lost_around(found, chosen, root)
     prefixes = _prefixes(chosen, root)
     expression = "/" + "/".join(_step(tag, prefixes) for tag in chosen)
     found.parse.append(Finding("records", expression, f"this element comes {counts[chosen]:,} times"))
     if prefixes:
         found.parse.append(Finding("namespaces", {prefix: uri for uri, prefix in prefixes.items()}))
     return found
+
+
+def _lost_around(found: Layout, chosen: tuple[str, ...], root: Any) -> None:
+    """What stands around the rows is not read with them; what differs there must at least be told."""
+    seen: dict[str, set[str]] = {}
+    for element, path, _ in _walk(root):
+        if 1 < len(path) < len(chosen) and chosen[: len(path)] == path:
+            for name, value in element.attrib.items():
+                seen.setdefault(name, set()).add(value)
+    lost = [name for name, values in seen.items() if len(values) > 1]
+    if lost:
+        found.notes.append(
+            f"the attribute {', '.join(f'`{name}`' for name in lost)} of the elements around the rows is not read "
+            "with them; take the outer elements as `records`, or a function of your own (`kind: python`)"
+        )
 
 
 def _inner(
@@ -59,12 +75,15 @@ def _root(data: bytes) -> Any:
         return None  # the parser says why it is no XML
 
 
-def _walk(root: Any) -> Iterator[tuple[Any, tuple[str, ...]]]:
-    waiting: list[tuple[Any, tuple[str, ...]]] = [(root, (root.tag,))]
+def _walk(root: Any) -> Iterator[tuple[Any, tuple[str, ...], int]]:
+    """Every element with its path and the number of the one around it."""
+    waiting: list[tuple[Any, tuple[str, ...], int]] = [(root, (root.tag,), 0)]
+    number = 0
     while waiting:
-        element, path = waiting.pop()
-        yield element, path
-        waiting += [(child, (*path, child.tag)) for child in element if isinstance(child.tag, str)]
+        element, path, parent = waiting.pop()
+        number += 1
+        yield element, path, parent
+        waiting += [(child, (*path, child.tag), number) for child in element if isinstance(child.tag, str)]
 
 
 def _prefixes(path: tuple[str, ...], root: Any) -> dict[str, str]:

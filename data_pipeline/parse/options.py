@@ -1,6 +1,6 @@
 """What the user declares under `parse:` and `columns:`. Imports no Arrow: reading a configuration must stay quick."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -215,6 +215,6 @@ def _check_time_format(text: str) -> None:
             f"format `{text}` has no directive; say for example %d.%m.%Y, or {', '.join((*EPOCHS, *DAY_COUNTS))}"
         )
     try:
-        datetime.strptime(datetime(2000, 12, 31, 23, 59, 58).strftime(text), text)  # noqa: DTZ001, DTZ007 - a trial
+        datetime.strptime(datetime(2000, 12, 31, 23, 59, 58, tzinfo=UTC).strftime(text), text)  # noqa: DTZ007 - a trial
     except ValueError as error:
         raise ValueError(f"format `{text}` cannot be read back: {error}") from error
