@@ -9,7 +9,7 @@ maintenance and shows the state. As a library:
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -103,7 +103,8 @@ class IntegratedSystem:
 
         schema = ";".join((events.SCHEMA, history.SCHEMA, views.SCHEMA))
         path = self.state_dir / "orchestrator.db"
-        return Database(path, migrations=[schema], durability=self.settings.app.durability)
+        # A script that was released is never changed: what is new is one more.
+        return Database(path, migrations=[schema, views.FILES_SCHEMA], durability=self.settings.app.durability)
 
     @cached_property
     def coordination(self) -> "Database":
@@ -216,6 +217,8 @@ class IntegratedSystem:
             folder=folder,
             clock=self.clock,
             tokens=self.tokens,
+            column_of=self._column_of,
+            memory_limit=self.settings.app.memory_limit,
         )
 
     @cached_property
@@ -229,6 +232,7 @@ class IntegratedSystem:
             cache=self.cache,
             clock=self.clock,
             memory_limit=self.settings.app.memory_limit,
+            ledger=self.views.ledger,
         )
 
     @cached_property
@@ -296,6 +300,17 @@ class IntegratedSystem:
         if found is None:
             found = self._resilience[id(written)] = protection.of_provider(written)
         return found
+
+    def _column_of(self, dataset: str, column: str) -> "Iterator[Any]":
+        from config.errors import ConfigError
+        from data_pipeline.errors import ProviderRefused
+        from data_pipeline.store.distinct import distinct
+
+        try:
+            self.settings.dataset(dataset)
+        except ConfigError as error:
+            raise ProviderRefused(f"for_each: {error}", hint="look at `for_each.dataset`") from error
+        return distinct(self.results, self.views, dataset, column)
 
     def _breaker_moved(self, transition: "Transition") -> None:
         from utils.events import NewEvent

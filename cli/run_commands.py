@@ -30,6 +30,7 @@ def run(
     context: Context,
     datasets: Annotated[list[str] | None, typer.Argument(help="Datasets to run; default: all.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ask the providers even within the TTL.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Take everything, whatever the cursors say.")] = False,
     workers: Annotated[int | None, typer.Option(min=1, max=1024, help="Datasets at the same time.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN_ID", help="Go on with a queued or broken-off run.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
@@ -37,8 +38,8 @@ def run(
 ) -> int:
     """Run the pipeline: collect, validate, score, store, detect."""
     if dry_run:
-        return _dry_run(context, datasets or [], fresh)
-    return run_all(context, datasets or [], fresh=fresh, workers=workers, resume=resume, strict=strict)
+        return _dry_run(context, datasets or [], fresh or full)
+    return run_all(context, datasets or [], fresh=fresh, full=full, workers=workers, resume=resume, strict=strict)
 
 
 def run_all(
@@ -46,6 +47,7 @@ def run_all(
     datasets: list[str] | None = None,
     *,
     fresh: bool = False,
+    full: bool = False,
     workers: int | None = None,
     resume: str | None = None,
     strict: bool = False,
@@ -63,7 +65,7 @@ def run_all(
             result = operations.resume(system, local_user(), resume, workers=workers, progress=progress)
         else:
             result = operations.run(
-                system, local_user(), datasets or [], fresh=fresh, workers=workers, progress=progress
+                system, local_user(), datasets or [], fresh=fresh, full=full, workers=workers, progress=progress
             )
     if told is not None:
         told(result)
@@ -99,6 +101,11 @@ def _print(result: "PipelineRun", system: "IntegratedSystem", *, brief: bool) ->
     if not brief:
         _print_datasets(result)
     _print_what_to_do(result, system)
+    for attempt in result.publications:
+        if attempt.error is not None:
+            say(attempt.words)
+            if attempt.hint:
+                say(f"  {attempt.hint}")
     counts = ", ".join(
         f"{number} {name}"
         for name in ("succeeded", "degraded", "failed", "skipped")

@@ -106,10 +106,13 @@ class PartitionSettings(Section):
 
 
 class DriftSettings(Section):
-    """What happens to a batch whose columns differ from the table's: new ones, missing ones, ones of another type."""
+    """What happens to a batch whose columns differ from the table's: new ones, missing ones, ones of another type.
+
+    A column that is missing has nothing that could be discarded.
+    """
 
     new: Literal["evolve", "hold", "discard_row", "discard_value", "freeze"] = "evolve"
-    missing: Literal["evolve", "hold", "discard_row", "discard_value", "freeze"] = "hold"
+    missing: Literal["evolve", "hold", "freeze"] = "hold"
     changed: Literal["evolve", "hold", "discard_row", "discard_value", "freeze"] = "hold"
 
 
@@ -191,6 +194,10 @@ class DatasetSettings(Section):
             raise Faults(
                 [(("key",), Fault("is missing", hint="`write: merge` needs `key`: what makes a row one row."), None)]
             )
+        for position, sink in enumerate(self.publish):
+            if getattr(sink, "mode", None) == "merge" and not self.key:
+                hint = "A sink with `mode: merge` needs `key`: what makes a row one row."
+                raise Faults([(("publish", position, "mode"), Fault("needs the dataset's `key`", hint=hint), None)])
         if self.deletes != "keep" and self.write != "merge":
             raise Faults([(("deletes",), Fault("belongs to `write: merge`"), None)])
 
@@ -215,16 +222,21 @@ class DatasetSettings(Section):
 
         A rotated credential under `collect.auth` is no change.
         """
-        written = self._written
-        parts: dict[str, Any] = {
-            key: written[key]
-            for key in ("collect", "parse", "columns", "data_time", "rules", "ambiguous", "nonexistent")
-            if key in written
-        }
-        if isinstance(parts.get("collect"), dict):
-            parts["collect"] = {key: value for key, value in parts["collect"].items() if key != "auth"}
+        parts = self._parts("collect", "parse", "columns", "data_time", "rules", "ambiguous", "nonexistent")
         parts["zone"] = self.zone or "UTC"
         return hashlib.sha256(_canonical(parts)).hexdigest()[:16]
+
+    @cached_property
+    def layout(self) -> str:
+        """16 hex digits that change with whatever decides what the columns are: `collect`, `parse`, `columns`."""
+        return hashlib.sha256(_canonical(self._parts("collect", "parse", "columns"))).hexdigest()[:16]
+
+    def _parts(self, *names: str) -> dict[str, Any]:
+        """Some keys as they are written, if they are."""
+        parts = {name: self._written[name] for name in names if name in self._written}
+        if isinstance(parts.get("collect"), dict):
+            parts["collect"] = {key: value for key, value in parts["collect"].items() if key != "auth"}
+        return parts
 
     def complete(self, defaults: "DatasetDefaults") -> None:
         """Put the defaults under what this dataset says itself. Called once, while `Settings` is made."""

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from config.datasets import DatasetSettings
-from data_pipeline.batch import Batch
-from data_pipeline.dataset import Collected, DatasetRun, FailedRule, Provenance, Quality, Status
+from data_pipeline.dataset import DatasetRun, FailedRule, Provenance, Status
 from data_pipeline.errors import BatchNotDelivered, PipelineError
 from data_pipeline.fallback import Served, quality_from
+from data_pipeline.judging import Judged
 from data_pipeline.promise import broken, oldest
 from data_pipeline.score import score
-from data_pipeline.store.gate import Verdict, judge
+from data_pipeline.store.gate import judge
 from data_pipeline.store.results import Written
 from data_pipeline.store.views import Version
 from data_pipeline.validate.report import Report
@@ -82,44 +82,33 @@ class Delivery:
         self._clock = clock
         self._started = clock.monotonic()
 
-    def accepted(
-        self,
-        batch: Batch,
-        report: Report,
-        quality: Quality,
-        measured: Mapping[str, float | None],
-        verdict: Verdict,
-        written: Written,
-        *,
-        unchanged: bool,
-        otherwise: Otherwise,
-    ) -> Outcome:
-        """The batch became what readers see."""
-        result = self._from_provider(
-            batch, report, quality, verdict, version=self._run_id, rows=written.rows, unchanged=unchanged
+    def accepted(self, found: Judged, written: Written, *, unchanged: bool, otherwise: Otherwise) -> Outcome:
+        """The batch became what readers see, or a part of it."""
+        result = self._from_provider(found, version=self._run_id, rows=written.rows, unchanged=unchanged)
+        full = self._measured(found)
+        events = self._batch_events("batch.accepted", found, full, written)
+        return self._outcome(
+            result,
+            events,
+            full,
+            cacheable=True,
+            table=written.table,
+            table_rows=written.table_rows,
+            otherwise=otherwise,
         )
-        full = self._measured(batch, quality, measured, report)
-        events = self._batch_events("batch.accepted", batch, report, quality, full, verdict, written)
-        return self._outcome(result, events, full, cacheable=True, table=written.table, otherwise=otherwise)
 
-    def unchanged(
-        self,
-        last_good: Version,
-        batch: Batch,
-        report: Report,
-        quality: Quality,
-        measured: Mapping[str, float | None],
-        verdict: Verdict,
-    ) -> Outcome:
+    def unchanged(self, last_good: Version, found: Judged) -> Outcome:
         """The provider sent the bytes we have: confirmed, but no news and no new version."""
-        result = self._from_provider(
-            batch, report, quality, verdict, version=last_good.version, rows=last_good.rows, unchanged=True
-        )
-        return self._outcome(result, [], self._measured(batch, quality, measured, report), cacheable=True)
+        result = self._from_provider(found, version=last_good.version, rows=last_good.rows, unchanged=True)
+        return self._outcome(result, [], self._measured(found), cacheable=True)
 
-    def confirmed(self, last_good: Version, collected: Collected) -> Outcome:
-        """The provider answered "not modified": the stored report is judged again, for time has passed."""
-        provenance, body = collected.provenance, last_good.body
+    def confirmed(self, last_good: Version, provenance: Provenance, *, rows: int | None = None) -> Outcome:
+        """The provider has nothing new: the stored report is judged again, for time has passed.
+
+        Args:
+            rows: How many rows came; None: it answered "not modified", and those of the last batch stand.
+        """
+        body = last_good.body
         report = Report.from_json(body["report"]).rejudged(self._clock.now())
         quality = score(report)
         # A copy that was good yesterday may be too old today: it is served, but not as if all were well.
@@ -144,35 +133,26 @@ class Delivery:
             failed_rules=report.failed_rules(),
         )
         measured = {**body["measured"], "latency_s": provenance.latency_s, "attempts": float(provenance.attempts)}
+        if rows is not None:
+            measured["rows"] = float(rows)
         return self._outcome(result, [], {**measured, "quality": quality.score}, cacheable=True)
 
-    def held(
-        self,
-        batch: Batch,
-        report: Report,
-        quality: Quality,
-        measured: Mapping[str, float | None],
-        verdict: Verdict,
-        written: Written,
-        served: Served | None,
-        *,
-        otherwise: Otherwise,
-    ) -> Outcome:
+    def held(self, found: Judged, written: Written, served: Served | None, *, otherwise: Otherwise) -> Outcome:
         """The batch waits as a candidate; readers keep what they had, if there was anything."""
-        full = self._measured(batch, quality, measured, report)
-        events = self._batch_events("batch.held", batch, report, quality, full, verdict, written)
+        full, verdict, provenance = self._measured(found), found.verdict, found.batch.provenance
+        events = self._batch_events("batch.held", found, full, written)
         error = BatchNotDelivered(
             f"{self.dataset.name}: the new batch is held: {verdict.reason}",
             hint=f"look at it with `show {self.dataset.name} --batch`; mend the source or the rule, then run again",
         )
-        result = self._from_copy(served, error, attempts=batch.provenance.attempts)
+        result = self._from_copy(served, error, attempts=provenance.attempts)
         if verdict.critical:
             result = replace(result, status="failed")
         result = replace(
             result,
-            failed_rules=report.failed_rules(),
+            failed_rules=found.report.failed_rules(),
             quarantined=written.quarantined,
-            partial=batch.provenance.partial,
+            partial=provenance.partial,
         )
         return self._outcome(result, events, full, otherwise=otherwise)
 
@@ -201,18 +181,8 @@ class Delivery:
         )
         return self._outcome(result, [], None)
 
-    def _from_provider(
-        self,
-        batch: Batch,
-        report: Report,
-        quality: Quality,
-        verdict: Verdict,
-        *,
-        version: str,
-        rows: int,
-        unchanged: bool,
-    ) -> DatasetRun:
-        provenance = batch.provenance
+    def _from_provider(self, found: Judged, *, version: str, rows: int, unchanged: bool) -> DatasetRun:
+        provenance, verdict, report = found.batch.provenance, found.verdict, found.report
         return DatasetRun(
             dataset=self.dataset.name,
             provider=self._provider,
@@ -229,7 +199,7 @@ class Delivery:
             content_sha256=provenance.content_sha256,
             version=version,
             attempts=provenance.attempts,
-            quality=quality,
+            quality=found.quality,
             failed_rules=report.failed_rules(),
         )
 
@@ -265,6 +235,7 @@ class Delivery:
         *,
         cacheable: bool = False,
         table: Any = None,
+        table_rows: int | None = None,
         otherwise: Otherwise | None = None,
     ) -> Outcome:
         """Ages, promise, the closing event, the metric point, the cache entry."""
@@ -287,24 +258,20 @@ class Delivery:
             statements = (point(result.dataset, now.timestamp(), {name: full.get(name) for name in METRICS}),)
         entries: tuple[CacheEntry, ...] = ()
         if cacheable and result.status == "succeeded":
-            entries = ((f"result:{result.dataset}", {**body, "fingerprint": self.dataset.fingerprint}),)
+            # A copy is the whole table, however few rows came last.
+            served = {**body, "rows": body["rows"] if table_rows is None else table_rows}
+            entries = ((f"result:{result.dataset}", {**served, "fingerprint": self.dataset.fingerprint}),)
             if table is not None:
-                entries += ((f"table:{result.dataset}", table),)
+                entries += ((f"table:{result.dataset}:{result.version}", table),)
         return Outcome(result, tuple(events), statements, entries, otherwise)
 
     def _batch_events(
-        self,
-        kind: str,
-        batch: Batch,
-        report: Report,
-        quality: Quality,
-        measured: Mapping[str, float | None],
-        verdict: Verdict,
-        written: Written,
+        self, kind: str, found: Judged, measured: Mapping[str, float | None], written: Written
     ) -> list[NewEvent]:
-        provenance = batch.provenance
-        scored = quality.to_json()
-        events = [self._event("quality.scored", {**scored, "rows": report.rows, "quarantined": report.quarantined})]
+        provenance, report = found.batch.provenance, found.report
+        scored = found.quality.to_json()
+        events = [self._event("schema.drifted", drift.to_json()) for drift in found.drifts]
+        events.append(self._event("quality.scored", {**scored, "rows": report.rows, "quarantined": report.quarantined}))
         if written.bad is not None:
             reasons = {rule.rule: rule.failed for rule in report.failed_rules() if rule.severity != "warning"}
             quarantined = {"rows": written.quarantined, "path": written.bad.path, "reasons": reasons}
@@ -312,10 +279,10 @@ class Delivery:
         version = {
             "version": self._run_id,
             "rows": written.rows,
-            "size": written.good.size,
+            "size": written.size,
             "path": written.good.path,
             "sha256": written.good.sha256,
-            "reason": self._redacted(verdict.reason),
+            "reason": self._redacted(found.verdict.reason),
             "provider": self._provider,
             "source": self._redacted(provenance.source),
             "fingerprint": self.dataset.fingerprint,
@@ -327,19 +294,24 @@ class Delivery:
             "quality": scored,
             "report": report.to_json(),
             "measured": dict(measured),
+            **found.standing.to_json(),
         }
+        if written.table_rows is not None:
+            version |= {"table_rows": written.table_rows, "batch": written.batch}
+        if provenance.partial:
+            version["partial"] = True
+        if provenance.files:
+            version["files"] = [[file.path, file.size, file.modified, file.sha256] for file in provenance.files]
         events.append(self._event(kind, version))
         return events
 
-    def _measured(
-        self, batch: Batch, quality: Quality, measured: Mapping[str, float | None], report: Report
-    ) -> dict[str, float | None]:
-        provenance: Provenance = batch.provenance
+    def _measured(self, found: Judged) -> dict[str, float | None]:
+        provenance = found.batch.provenance
         return {
-            **measured,
-            "quarantined": float(report.quarantined),
-            "quality": quality.score,
-            "quality_uncapped": quality.uncapped,
+            **found.measured,
+            "quarantined": float(found.report.quarantined),
+            "quality": found.quality.score,
+            "quality_uncapped": found.quality.uncapped,
             "latency_s": provenance.latency_s,
             "bytes": float(provenance.size),
             "attempts": float(provenance.attempts),

@@ -51,6 +51,7 @@ class Recorder:
         self.recorded: set[str] = set()
         self._finished = False
         self._pending: list[Future[Any]] = []
+        self._last: dict[str, Future[Any]] = {}
         self._results: list[DatasetRun] = []
         self._cached: list[tuple[str, Any]] = []
         self._guard = threading.Lock()
@@ -64,6 +65,14 @@ class Recorder:
         future = self._events.append(outcome.events, statements=outcome.statements, guard=guard)
         future.add_done_callback(lambda done: self._acknowledged(done, outcome, data["run_id"]))
         self._pending.append(future)
+        self._last[outcome.result.dataset] = future
+
+    def wait_for(self, dataset: str) -> None:
+        """Until what was recorded of a dataset is committed, or refused."""
+        while (future := self._last.get(dataset)) is not None:
+            future.exception()
+            if self._last.get(dataset) is future:  # else another outcome was recorded in its place
+                return
 
     def _guarding(self, outcome: Outcome, fence: int) -> Callable[[sqlite3.Connection], None]:
         """The versions of a whole commit reach the disk before it; and the lease must still be ours."""

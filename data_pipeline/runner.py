@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -14,8 +14,10 @@ from data_pipeline.dataset import DatasetRun, Status
 from data_pipeline.delivery import skipped
 from data_pipeline.detect.datasets import detect_datasets
 from data_pipeline.pipeline import Pipeline, RunContext
+from data_pipeline.publish.publish import Attempt
 from data_pipeline.recorder import Progress, Recorder
 from data_pipeline.store.views import Views
+from data_pipeline.waiting import Waiting
 from utils.cache.cache import Cache
 from utils.clock import Clock
 from utils.database import StateError
@@ -30,7 +32,7 @@ RANK: dict[Status, int] = {"skipped": 0, "succeeded": 0, "degraded": 1, "failed"
 
 @dataclass(frozen=True, slots=True)
 class PipelineRun:
-    """One pass over some datasets. Times RFC 3339; `duration_s` in seconds."""
+    """One pass over some datasets. Times RFC 3339; `duration_s` in seconds; `publications`: what went to sinks."""
 
     run_id: str
     status: str
@@ -39,6 +41,7 @@ class PipelineRun:
     duration_s: float
     datasets: tuple[DatasetRun, ...]
     learning: dict[str, str] = field(default_factory=dict)
+    publications: tuple[Attempt, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -48,16 +51,21 @@ class PipelineRun:
             "finished_at": self.finished_at,
             "duration_s": self.duration_s,
             "datasets": [dataset.to_json() for dataset in self.datasets],
+            "publications": [attempt.to_json() for attempt in self.publications],
         }
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What is asked for. `claim`: the run stands in the log already (queued, crashed, interrupted) and goes on."""
+    """What is asked for. `claim`: the run stands in the log already (queued, crashed, interrupted) and goes on.
+
+    `fresh`: ask the providers also within the TTL; `full`: take everything, whatever the cursors say.
+    """
 
     run_id: str = ""
     actor: str = "local"
     fresh: bool = False
+    full: bool = False
     workers: int = 8
     claim: bool = False
 
@@ -116,6 +124,7 @@ class Runner:
                 run_id=run_id,
                 now=started,
                 fresh=request.fresh,
+                full=request.full,
                 current=self._views.current(),
                 fences={name.removeprefix("dataset:"): lease.fence for name, lease in leases.items()},
             )
@@ -133,6 +142,7 @@ class Runner:
             "actor": request.actor,
             "owner": str(this_process()),
             "fresh": request.fresh,
+            "full": request.full,
             "datasets": [dataset.name for dataset in datasets],
         }
         guard = _claimable(run_id) if request.claim else None
@@ -142,16 +152,18 @@ class Runner:
         self, datasets: Sequence[DatasetSettings], context: RunContext, workers: int, progress: Progress
     ) -> list[DatasetRun]:
         recorder = Recorder(self._events, self._cache, self._cache_ttl, progress, self._pipeline.flush)
-        waiting = deque(sorted(datasets, key=lambda dataset: -dataset.priority))
+        waiting = Waiting(datasets)
 
         def work() -> None:
             # One task a worker, not one a dataset: a thousand tasks are a thousand hand-overs between threads.
-            while not self.cancel.cancelled:
+            while not self.cancel.cancelled and (dataset := waiting.take()) is not None:
                 try:
-                    dataset = waiting.popleft()
-                except IndexError:
-                    return
-                self._one(dataset, context, recorder)
+                    self._one(dataset, context, recorder)
+                    if dataset.name in waiting.needed:
+                        recorder.wait_for(dataset.name)  # what needs its rows reads what is committed
+                finally:
+                    waiting.done(dataset.name)
+            waiting.stop()
 
         executor = self._executor or ThreadPoolExecutor(workers, thread_name_prefix="worker")
         try:

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from data_pipeline.errors import StoreError
+from data_pipeline.store.views import Version
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
 from operations.health import health
+from operations.publish import publish_pending
 from utils.events import NewEvent, rfc3339
 
 TEMPORARY_AGE = 24 * 3600.0
@@ -92,6 +95,7 @@ def maintain(
         ("leases", lambda: _leases(system, dry_run)),
         ("temporary", lambda: _temporary(system, dry_run)),
         ("cache", lambda: _cache(system, dry_run)),
+        ("publish", lambda: _publish(system, dry_run)),
         ("versions", lambda: _versions(system, dry_run, gone)),
         ("quarantine", lambda: _quarantine(system, dry_run, gone)),
         ("history", lambda: _history(system, dry_run)),
@@ -148,24 +152,60 @@ def _cache(system: IntegratedSystem, dry_run: bool) -> Step:
     return Step("cache", purged.entries, purged.bytes, "expired results purged")
 
 
+def _publish(system: IntegratedSystem, dry_run: bool) -> Step:
+    """Hand waiting versions to their sinks, for all datasets."""
+    datasets = [dataset for dataset in system.settings.datasets if dataset.publish]
+    if dry_run:
+        count = sum(len(system.outbox.pending(dataset)) for dataset in datasets)
+        return Step("publish", count, detail="versions would be published")
+    done = publish_pending(system, datasets)
+    waiting = sorted({attempt.sink for attempt in done if attempt.error is not None})
+    detail = "versions published" + (f"; waiting for {', '.join(waiting)}" if waiting else "")
+    return Step("publish", sum(attempt.error is None for attempt in done), detail=detail)
+
+
 def _versions(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Step:
-    """Drop accepted and held versions beyond the retention; never the one that readers see."""
+    """Drop accepted and held versions beyond the retention, and files of tables that no kept version needs.
+
+    Never the version that readers see, nor one that waits for a sink, nor a file that it or another kept version names.
+    """
     keep = system.settings.retention.versions
     oldest = _before(system, keep.age)
     current = {name: entry.version for name, entry in system.views.current().items()}
-    count = freed = 0
+    needed: set[str] = set()
+    unsure: set[str] = set()
+    dropped: list[Version] = []
     rank: dict[tuple[str, str], int] = {}
+    waiting = {dataset.name: system.outbox.waiting(dataset) for dataset in system.settings.datasets if dataset.publish}
     for version in system.views.versions():  # newest first within a dataset
         key = (version.dataset, version.state)
         rank[key] = rank.get(key, 0) + 1
-        if version.version == current.get(version.dataset):
-            continue
-        if rank[key] > keep.count or version.time < oldest:
-            count, freed = count + 1, freed + version.size
-            gone.append(version.path)
-            if not dry_run:
-                system.storage.delete(version.path)
-    return Step("versions", count, freed, "old versions removed")
+        kept = version.version == current.get(version.dataset) or version.version in waiting.get(version.dataset, ())
+        if not kept and (rank[key] > keep.count or version.time < oldest):
+            dropped.append(version)
+        elif (files := _files(system, version)) is not None:
+            needed |= files
+        else:
+            unsure.add(f"tables/{version.dataset}/")  # nobody knows now which files it needs: all stay
+    gone += [version.path for version in dropped]
+    loose = set().union(*(_files(system, version) or {version.path} for version in dropped)) - needed
+    # A run that is going on writes parts before its event names them; one that was killed never names them.
+    before = system.clock.now() - timedelta(seconds=TEMPORARY_AGE)
+    loose |= {b.path for b in system.storage.list("tables/") if b.path not in needed and b.modified < before}
+    loose = {path for path in loose if not path.startswith(tuple(unsure))}
+    freed = sum(system.storage.size(path) for path in loose if system.storage.exists(path))
+    if not dry_run:
+        for path in loose:
+            system.storage.delete(path)
+    return Step("versions", len(dropped), freed, "old versions removed")
+
+
+def _files(system: IntegratedSystem, version: Version) -> set[str] | None:
+    """What a version needs; None when the list of its files cannot be read."""
+    try:
+        return system.results.files(version)
+    except StoreError:
+        return None
 
 
 def _quarantine(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Step:

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from config.datasets import DatasetSettings
@@ -13,6 +13,7 @@ from data_pipeline.errors import PipelineError
 from data_pipeline.runner import PipelineRun, RunRequest
 from integrated_system import ROOT, IntegratedSystem
 from operations.actor import Actor, operation
+from operations.publish import publish_pending
 from utils.events import NewEvent, uuid7
 from utils.logger import get_logger
 
@@ -71,10 +72,15 @@ def run(
     names: Sequence[str] = (),
     *,
     fresh: bool = False,
+    full: bool = False,
     workers: int | None = None,
     progress: Callable[[DatasetRun], None] = lambda _: None,
 ) -> PipelineRun:
     """Collect, validate, score, store; look for anomalies; return what came of every dataset.
+
+    Args:
+        fresh: Ask the providers also within the TTL.
+        full: Take everything, whatever the cursors and the ledgers of files say.
 
     Raises:
         ConfigError: the configuration has faults, or a name is unknown.
@@ -82,8 +88,9 @@ def run(
     """
     datasets = chosen(system, names)
     system.runner.recover()
-    request = RunRequest(actor=actor.name, fresh=fresh, workers=workers or system.settings.executor.workers)
-    return _logged(system.runner.run(datasets, request, progress=progress))
+    workers = workers or system.settings.executor.workers
+    request = RunRequest(actor=actor.name, fresh=fresh, full=full, workers=workers)
+    return _published(system, datasets, lambda: system.runner.run(datasets, request, progress=progress))
 
 
 @operation("operator")
@@ -115,10 +122,11 @@ def resume(
         run_id=run_id,
         actor=actor.name,
         fresh=stored.request["fresh"],
+        full=stored.request.get("full", False),
         workers=workers or system.settings.executor.workers,
         claim=True,
     )
-    return _logged(system.runner.run(datasets, request, progress=progress))
+    return _published(system, datasets, lambda: system.runner.run(datasets, request, progress=progress))
 
 
 @operation("operator")
@@ -141,6 +149,19 @@ def queue(system: IntegratedSystem, actor: Actor, names: Sequence[str] = (), *, 
         )
     _detached.append(child)
     return Queued(run_id, tuple(datasets))
+
+
+def _published(
+    system: IntegratedSystem, datasets: Sequence[DatasetSettings], run: Callable[[], PipelineRun]
+) -> PipelineRun:
+    """Run, then hand the new versions (and those that wait) to the sinks; a sink that fails changes no status."""
+    with_sinks = [dataset for dataset in datasets if dataset.publish]
+    if with_sinks:
+        system.outbox.declare(with_sinks)
+    result = _logged(run())
+    if not with_sinks or system.runner.cancel.cancelled:
+        return result
+    return replace(result, publications=tuple(publish_pending(system, with_sinks)))
 
 
 def _logged(result: PipelineRun) -> PipelineRun:

@@ -23,15 +23,15 @@ def delivered(system: IntegratedSystem, name: str, *, last_batch: bool = False) 
         versions = system.views.versions(name)
         if not versions:
             raise PipelineError(f"{name}: no batch was ever collected", hint=f"run it: `run {name}`")
-        return _stored(system, versions[0], limit)
+        last = versions[0]
+        return system.results.batch(last.body.get("batch") or last.path, _provenance(last), memory_limit=limit)
     current = system.views.current_of(name)
     version = system.results.last_good(current)
     if version is not None:
-        hit = system.cache.get(f"table:{name}")
-        result = system.cache.get(f"result:{name}") if hit is not None else None
-        if hit is not None and result is not None and result.value["version"] == version.version:
+        hit = system.cache.get(f"table:{name}:{version.version}")
+        if hit is not None:
             return Batch.from_table(hit.value, provenance=_provenance(version), memory_limit=limit)
-        return _stored(system, version, limit)
+        return system.results.batch(version.path, _provenance(version), memory_limit=limit)
     body = system.views.latest().get(name)
     if body is not None and body["origin"] == "snapshot":
         rules = system.pipeline.rules_of(dataset)
@@ -43,18 +43,6 @@ def delivered(system: IntegratedSystem, name: str, *, last_batch: bool = False) 
         hint = f"a batch is held: look at it with `show {name} --batch`"
         raise PipelineError(f"{name}: nothing was delivered yet", hint=hint)
     raise PipelineError(f"{name}: nothing was delivered yet", hint=f"run it: `run {name}`")
-
-
-def _stored(system: IntegratedSystem, version: Version, limit: int) -> Batch:
-    schema = system.results.schema(version.path)
-    return Batch(
-        schema,
-        lambda: system.results.batches(version.path),
-        rows=version.rows,
-        nbytes=system.results.nbytes(version.path),
-        provenance=_provenance(version),
-        memory_limit=limit,
-    )
 
 
 def _provenance(version: Version) -> Provenance:

@@ -12,6 +12,14 @@ MOST_QUARANTINED = 0.2
 
 
 @dataclass(frozen=True, slots=True)
+class Objection:
+    """What holds a batch whatever `on_fail` says: its columns, its cursor. `critical`: the dataset has failed."""
+
+    reason: str
+    critical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """Accepted or held. `reason` is empty for a plain acceptance; `critical`: a critical rule was broken."""
 
@@ -22,24 +30,40 @@ class Verdict:
 
 
 def judge(
-    report: Report, quality: Quality, provenance: Provenance, dataset: DatasetSettings, *, has_last_good: bool
+    report: Report,
+    quality: Quality,
+    provenance: Provenance,
+    dataset: DatasetSettings,
+    *,
+    has_last_good: bool,
+    objection: Objection | None = None,
+    adds: bool = False,
+    short: str = "",
 ) -> Verdict:
     """Decide about a batch.
 
-    A partial batch with rows is delivered only when there is nothing whole to serve, and is degraded then too.
-    `on_fail: publish` accepts what the gate would hold, as degraded.
+    A partial batch with rows is delivered only when there is nothing whole to serve, or when it is added to what is
+    there; it is degraded then too. `on_fail: publish` accepts what the gate would hold, as degraded, but for an
+    objection.
+
+    Args:
+        adds: The batch is added to a table and takes the place of nothing.
+        short: Why less was collected than was due, though what came is whole; accepted, as degraded.
     """
     critical = report.broken_critical
     if not report.rows and not dataset.allow_empty:
         # An empty answer is no answer: not even `publish` puts nothing in the place of something.
         return Verdict(accepted=False, critical=bool(critical), reason="the batch has no rows (see `allow_empty`)")
+    if objection is not None:
+        return Verdict(accepted=False, critical=objection.critical or bool(critical), reason=objection.reason)
     doubt = _doubt(report, quality, dataset, critical)
     if doubt and dataset.on_fail == "hold":
         return Verdict(accepted=False, critical=bool(critical), reason=doubt)
     if provenance.partial:
         reason = "only a part arrived" + "".join(f": {note}" for note in provenance.notes[-1:])
-        return Verdict(accepted=not has_last_good, degraded=True, critical=False, reason=reason)
-    return Verdict(accepted=True, degraded=bool(doubt), critical=False, reason=doubt)
+        return Verdict(accepted=adds or not has_last_good, degraded=True, critical=False, reason=reason)
+    reason = "; ".join(filter(None, (doubt, short)))
+    return Verdict(accepted=True, degraded=bool(reason), critical=False, reason=reason)
 
 
 def _doubt(report: Report, quality: Quality, dataset: DatasetSettings, critical: Sequence[RuleOutcome]) -> str:

@@ -1,43 +1,51 @@
 """Versions of a dataset in storage: write one, read one back, find the last good.
 
-A version is one Parquet file, named after the run that made it; storage is the durable truth, the cache only the quick
-way. A held batch stands beside the accepted ones under another name and is never read by mistake.
+A version is one Parquet file, named after the run that made it, or the list of the files that a table consists of;
+readers need not know which. Storage is the durable truth, the cache only the quick way. A held batch stands beside the
+accepted ones under another name and is never read by mistake.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from data_pipeline.batch import Batch
-from data_pipeline.dataset import UNPARSED
+from data_pipeline.dataset import UNPARSED, Provenance
 from data_pipeline.errors import StoreError
+from data_pipeline.store.manifest import Manifest, Part, is_manifest
+from data_pipeline.store.parts import FILE, SMALL, TINY, TINY_FILE, Parts, read_part
 from data_pipeline.store.views import Current, Version, Views
 from utils.storage import BlobWriter, Storage, StorageError, Stored
 
 if TYPE_CHECKING:
+    from data_pipeline.store.merge import Change
     from data_pipeline.validate.engine import Validation
     from utils.arrow import pa
-
-SMALL = 4 * 2**20
-"""Bytes up to which a version is built in memory and written at once."""
-
-TINY = 16_384
-"""Bytes up to which setting up zstd, dictionaries and statistics costs more than the rows (74 against 28 µs)."""
-
-_FILE: dict[str, Any] = {"compression": "zstd"}
-_TINY_FILE: dict[str, Any] = {"compression": "snappy", "use_dictionary": False, "write_statistics": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written of one batch: good rows, and quarantined ones if any; `table`: the rows worth caching."""
+    """What was written of one batch.
+
+    Attributes:
+        good: What the version's path names: its good rows, or the list of the table's files.
+        rows: Good rows of the batch.
+        table: The rows, if they are worth caching.
+        bad: Its quarantined rows, if any.
+        batch: Where the batch's own rows lie, if the version is a table.
+        table_rows: Rows of the table with the batch in it; None: the version is the batch.
+        size: Bytes of the version, all its files.
+    """
 
     good: Stored
     rows: int
     table: "pa.Table | None" = None
     bad: Stored | None = None
     quarantined: int = 0
+    batch: str | None = None
+    table_rows: int | None = None
+    size: int = 0
 
 
 class Results:
@@ -47,19 +55,71 @@ class Results:
         self._storage = storage
         self._views = views
 
-    def write(self, batch: Batch, validation: "Validation", *, dataset: str, run_id: str, accepted: bool) -> Written:
+    def write(
+        self,
+        batch: Batch,
+        validation: "Validation",
+        *,
+        dataset: str,
+        run_id: str,
+        accepted: bool,
+        change: "Change | None" = None,
+        base: Version | None = None,
+    ) -> Written:
         """Write a batch's good rows as a version and its bad rows to quarantine.
+
+        Args:
+            change: How the good rows become part of the table that `base` is; None: they are the version.
 
         Raises:
             StoreError: the disk is full or cannot be written; nothing half-written stays.
+            PipelineError: the batch and the table do not go together.
         """
-        path = f"{'datasets' if accepted else 'held'}/{dataset}/{run_id}.parquet"
+        folder = "held" if not accepted else "datasets" if change is None else "tables"
+        path = f"{folder}/{dataset}/{run_id}.parquet"
         try:
             if not validation.report.quarantined:
-                return self._write(path, (good for good, _ in validation.split(batch)), batch)
-            return self._write_both(path, f"quarantine/{dataset}/{run_id}.parquet", batch, validation)
+                written = self._write(path, (good for good, _ in validation.split(batch)), batch, validation)
+            else:
+                written = self._write_both(path, f"quarantine/{dataset}/{run_id}.parquet", batch, validation)
+            if change is None or not accepted:
+                return written
+            columns = _kept(batch, validation)
+            return self._advance(written, columns, batch.nbytes, change, base, Parts(self._storage, dataset, run_id))
         except StorageError as error:
             raise StoreError(f"{dataset}: {error}", hint=error.hint) from error
+
+    def _advance(
+        self, written: Written, columns: "pa.Schema", nbytes: int, change: "Change", base: Version | None, parts: Parts
+    ) -> Written:
+        from data_pipeline.store.merge import advanced
+
+        good = written.good
+        mine = Part(good.path, written.rows, good.size, nbytes, good.sha256)
+        table = advanced(parts, self.manifest(base) if base is not None else None, mine, columns, change)
+        listed = self._storage.put_bytes(good.path.removesuffix(".parquet") + ".json", table.to_bytes(), later=True)
+        return replace(
+            written, good=listed, table=None, batch=good.path, table_rows=table.rows, size=listed.size + table.size
+        )
+
+    def manifest(self, version: Version) -> Manifest:
+        """The files of a version; of one that is a single file, that file.
+
+        Raises:
+            StoreError: the list is missing or damaged.
+        """
+        if is_manifest(version.path):
+            return self._listed(version.path)
+        digest = version.body.get("sha256", "")
+        part = Part(version.path, version.rows, version.size, self.nbytes(version.path), digest)
+        return Manifest(self.schema(version.path), (part,))
+
+    def files(self, version: Version) -> set[str]:
+        """All files that a version needs, the batch that it came with included."""
+        found = {version.path, version.body.get("batch") or version.path}
+        if is_manifest(version.path):
+            found |= {part.path for part in self._listed(version.path).parts}
+        return found
 
     def flush(self) -> None:
         """Bring to the disk what waits of the versions written so far; before the events that speak of them.
@@ -82,6 +142,11 @@ class Results:
         Raises:
             StoreError: the file is missing or damaged.
         """
+        if is_manifest(path):
+            table = self._listed(path)
+            for part in table.parts:
+                yield from read_part(self._storage, part, table.schema)
+            return
         import pyarrow.parquet as pq
 
         with (
@@ -93,6 +158,8 @@ class Results:
 
     def schema(self, path: str) -> "pa.Schema":
         """The columns of a stored file."""
+        if is_manifest(path):
+            return self._listed(path).schema
         import pyarrow.parquet as pq
 
         with _readable(path), self._storage.open(path) as file:
@@ -100,6 +167,8 @@ class Results:
 
     def nbytes(self, path: str) -> int:
         """About how many bytes a stored file takes in memory."""
+        if is_manifest(path):
+            return self._listed(path).nbytes
         import pyarrow.parquet as pq
 
         with _readable(path), self._storage.open(path) as file:
@@ -111,15 +180,34 @@ class Results:
         from utils.arrow import pa
 
         batches = list(self.batches(path))
-        return pa.Table.from_batches(batches) if batches else self._empty(path)
+        return pa.Table.from_batches(batches, schema=None if batches else self.schema(path))
 
-    def _empty(self, path: str) -> "pa.Table":
+    def batch(self, path: str, provenance: Provenance, *, memory_limit: int) -> Batch:
+        """The rows of a version as a batch."""
+        table = self._listed(path) if is_manifest(path) else None
+        rows = self._rows(path) if table is None else table.rows
+        return Batch(
+            self.schema(path),
+            lambda: self.batches(path),
+            rows=rows,
+            nbytes=self.nbytes(path),
+            provenance=provenance,
+            memory_limit=memory_limit,
+        )
+
+    def _rows(self, path: str) -> int:
         import pyarrow.parquet as pq
 
-        with self._storage.open(path) as file:
-            return pq.read_table(file)
+        with _readable(path), self._storage.open(path) as file:
+            return int(pq.read_metadata(file).num_rows)
 
-    def _write(self, path: str, batches: "Iterator[pa.RecordBatch]", batch: Batch) -> Written:
+    def _listed(self, path: str) -> Manifest:
+        try:
+            return Manifest.from_bytes(self._storage.read_bytes(path))
+        except (StorageError, ValueError) as error:
+            raise StoreError(f"{path}: {error}", hint="build the table anew with `run --full`") from error
+
+    def _write(self, path: str, batches: "Iterator[pa.RecordBatch]", batch: Batch, validation: "Validation") -> Written:
         import pyarrow.parquet as pq
 
         from utils.arrow import pa
@@ -127,15 +215,16 @@ class Results:
         size = batch.nbytes
         if size <= SMALL:
             parts = list(batches)
-            table = pa.Table.from_batches(parts, schema=parts[0].schema if parts else _visible(batch.schema))
+            schema = parts[0].schema if parts else _kept(batch, validation)
+            table = pa.Table.from_batches(parts, schema=schema)
             sink = pa.BufferOutputStream()
-            pq.write_table(table, sink, **(_TINY_FILE if size <= TINY else _FILE))
+            pq.write_table(table, sink, **(TINY_FILE if size <= TINY else FILE))
             stored = self._storage.put_bytes(path, sink.getvalue(), later=True)
             # A tiny version is read from storage as quickly as from the cache: one row of one database either way.
-            return Written(stored, table.num_rows, None if size <= TINY else table)
+            return Written(stored, table.num_rows, None if size <= TINY else table, size=stored.size)
         with self._storage.writer(path) as file:
             rows = _stream(batches, file)
-        return Written(_stored(file), rows)
+        return Written(_stored(file), rows, size=_stored(file).size)
 
     def _write_both(self, good_path: str, bad_path: str, batch: Batch, validation: "Validation") -> Written:
         import pyarrow.parquet as pq
@@ -144,17 +233,18 @@ class Results:
         good_writer = bad_writer = None
         with self._storage.writer(good_path) as good_file, self._storage.writer(bad_path) as bad_file:
             for good, bad in validation.split(batch):
-                good_writer = good_writer or pq.ParquetWriter(good_file, good.schema, **_FILE)
+                good_writer = good_writer or pq.ParquetWriter(good_file, good.schema, **FILE)
                 good_writer.write_batch(good)
                 rows += good.num_rows
                 if bad is not None and bad.num_rows:
-                    bad_writer = bad_writer or pq.ParquetWriter(bad_file, bad.schema, **_FILE)
+                    bad_writer = bad_writer or pq.ParquetWriter(bad_file, bad.schema, **FILE)
                     bad_writer.write_batch(bad)
                     quarantined += bad.num_rows
             for writer in (good_writer, bad_writer):
                 if writer is not None:
                     writer.close()
-        return Written(_stored(good_file), rows, bad=_stored(bad_file), quarantined=quarantined)
+        good = _stored(good_file)
+        return Written(good, rows, bad=_stored(bad_file), quarantined=quarantined, size=good.size)
 
 
 @contextmanager
@@ -168,11 +258,11 @@ def _readable(path: str) -> Iterator[None]:
         raise StoreError(f"{path}: {error}", hint="run the dataset again with --fresh") from error
 
 
-def _visible(schema: "pa.Schema") -> "pa.Schema":
-    """The columns that are stored, of a batch without rows to take them from."""
-    from utils.arrow import pa
+def _kept(batch: Batch, validation: "Validation") -> "pa.Schema":
+    """The columns that the good rows of a batch have."""
+    from data_pipeline.store.widening import visible
 
-    return pa.schema([field for field in schema if field.name != UNPARSED])
+    return visible(batch.schema, {UNPARSED, *validation.without})
 
 
 def _stored(file: BlobWriter) -> Stored:
@@ -186,7 +276,7 @@ def _stream(batches: "Iterator[pa.RecordBatch]", file: object) -> int:
 
     rows, writer = 0, None
     for batch in batches:
-        writer = writer or pq.ParquetWriter(file, batch.schema, **_FILE)
+        writer = writer or pq.ParquetWriter(file, batch.schema, **FILE)
         writer.write_batch(batch)
         rows += batch.num_rows
     if writer is not None:

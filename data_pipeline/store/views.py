@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from data_pipeline.dataset import FileSeen
 from utils.database import Database, Statement
 from utils.events import Event
 
@@ -40,6 +41,13 @@ CREATE TABLE anomalies (
     body TEXT NOT NULL);
 CREATE INDEX anomalies_by_dataset ON anomalies (dataset, seq)
 """
+FILES_SCHEMA = """
+CREATE TABLE files (
+    dataset TEXT NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL, modified REAL NOT NULL, sha256 TEXT NOT NULL,
+    version TEXT NOT NULL, PRIMARY KEY (dataset, path)) WITHOUT ROWID
+"""
+"""The second migration: which files went into accepted batches."""
+
 # Every table and index that a dataset run adds to grows at its end, or has entries so short that many datasets share a
 # page. Where each dataset has pages of its own, a run writes all of them, and the write-ahead log grows with the past.
 
@@ -63,6 +71,7 @@ ON CONFLICT (dataset) DO UPDATE SET
 """
 
 _VERSION = "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_FILE = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)"
 _QUARANTINED = "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, 'waiting', ?)"
 _BREAKER = "INSERT OR REPLACE INTO breakers VALUES (?, ?, ?, ?)"
 _ANOMALY = "INSERT OR REPLACE INTO anomalies VALUES (?, ?, ?, ?, ?, ?)"
@@ -81,7 +90,16 @@ class PipelineViews:
     """The projection: one event in, the statements that bring the views up to date out."""
 
     name = "pipeline"
-    tables: Sequence[str] = ("runs", "dataset_runs", "datasets", "versions", "quarantine", "breakers", "anomalies")
+    tables: Sequence[str] = (
+        "runs",
+        "dataset_runs",
+        "datasets",
+        "versions",
+        "quarantine",
+        "breakers",
+        "anomalies",
+        "files",
+    )
 
     def apply(self, event: Event) -> Iterable[Statement]:
         handler = _HANDLERS.get(event.type)
@@ -102,8 +120,10 @@ def _outcome(event: Event) -> Iterable[Statement]:
 
 def _version(event: Event) -> Iterable[Statement]:
     data, state = event.data, event.type.removeprefix("batch.")
-    row = (event.subject, data["version"], state, event.time, data["rows"], data["size"], data["path"], _text(data))
-    return [(_VERSION, row)]
+    rows = data.get("table_rows", data["rows"])
+    row = (event.subject, data["version"], state, event.time, rows, data["size"], data["path"], _text(data))
+    read = data.get("files", ()) if state == "accepted" else ()
+    return [(_VERSION, row), *((_FILE, (event.subject, *file, data["version"])) for file in read)]
 
 
 def _quarantined(event: Event) -> Iterable[Statement]:
@@ -176,7 +196,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A stored batch of a dataset. `state`: accepted or held. `body`: provenance, quality and report."""
+    """A stored batch of a dataset, or the table that it is part of. `state`: accepted or held.
+
+    `rows`: of the table, if there is one; `body`: provenance, quality and report, and what the next collection asks by.
+    """
 
     dataset: str
     version: str
@@ -252,6 +275,11 @@ class Views:
         if dataset is None:
             return self._versions("ORDER BY dataset, version DESC", ())
         return self._versions("WHERE dataset = ? ORDER BY version DESC", (dataset,))
+
+    def ledger(self, dataset: str) -> dict[str, FileSeen]:
+        """The files that went into accepted batches of a dataset, by path."""
+        sql = "SELECT path, size, modified, sha256 FROM files WHERE dataset = ?"
+        return {row[0]: FileSeen(*row) for row in self._database.query(sql, (dataset,))}
 
     def quarantined(self, dataset: str | None = None) -> list[dict[str, Any]]:
         """Quarantined batches of rows, newest first."""

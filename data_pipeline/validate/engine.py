@@ -27,11 +27,13 @@ class Validation:
 
     Attributes:
         states: What the verdict was made from; parts merge with `judge([part.states, ...])`.
+        without: Columns that good rows do not keep (the schema contract discards them).
     """
 
     report: Report
     states: States
     marks: tuple[Marks, ...]
+    without: frozenset[str] = frozenset()
 
     def split(self, batch: "Batch") -> "Iterator[tuple[pa.RecordBatch, pa.RecordBatch | None]]":
         """Good and bad rows of the batch that was validated, one pair a record batch; see `quarantine.split`.
@@ -39,7 +41,7 @@ class Validation:
         Raises:
             ValueError: it is another batch (its parts have other numbers of rows).
         """
-        return split(batch.schema, batch.batches(), self.marks)
+        return split(batch.schema, batch.batches(), self.marks, self.without)
 
 
 def validate(batch: "Batch", rules: Sequence[Rule], *, now: datetime) -> Validation:

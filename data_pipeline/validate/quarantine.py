@@ -34,12 +34,16 @@ class Marks(NamedTuple):
 
 
 def split(
-    schema: "pa.Schema", batches: "Iterable[pa.RecordBatch]", marks: Sequence[Marks]
+    schema: "pa.Schema",
+    batches: "Iterable[pa.RecordBatch]",
+    marks: Sequence[Marks],
+    without: frozenset[str] = frozenset(),
 ) -> "Iterator[tuple[pa.RecordBatch, pa.RecordBatch | None]]":
     """Pairs of good and bad rows, one a record batch; bad is None where all rows are good.
 
-    Good rows have the batch's columns without the hidden one for unparsed cells. Bad rows have them too, as text where
-    any cell of the column did not parse, and `_rules` and `_row`; their schema is `bad_schema`, the same in all pairs.
+    Good rows have the batch's columns without the hidden one for unparsed cells and those in `without`. Bad rows have
+    all but the hidden one, as text where any cell of the column did not parse, and `_rules` and `_row`; their schema is
+    `bad_schema`, the same in all pairs.
 
     Raises:
         ValueError: the marks belong to another batch.
@@ -53,10 +57,11 @@ def split(
             raise ValueError("this is not the batch that was validated: its parts have other numbers of rows")
         mark = marks[number - 1]
         bare = batch if hidden < 0 else batch.select([at for at in range(batch.num_columns) if at != hidden])
+        good = bare.drop_columns([name for name in bare.schema.names if name in without]) if without else bare
         if mark.bad is None or wanted is None:
-            yield bare, None
+            yield good, None
         else:
-            yield bare.filter(compute.invert(mark.bad)), _bad_rows(batch, bare, mark, start, wanted)
+            yield good.filter(compute.invert(mark.bad)), _bad_rows(batch, bare, mark, start, wanted)
         start += batch.num_rows
     if number < len(marks):
         raise ValueError("this is not the batch that was validated: it has fewer parts")

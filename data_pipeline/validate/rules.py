@@ -40,8 +40,10 @@ BATCH_KINDS = frozenset({"fresh", "row_count"})
 """Kinds that judge the batch as one; all others judge rows."""
 
 _NOT_YET_KINDS = ("format", "changed", "aggregate", "change", "references", "monotonic", "drift", "python")
-_COMMON = ("severity", "tolerance", "dimension", "weight", "id")
-_NOT_YET_KEYS = ("where", "by", "scope", "calendar")
+_COMMON = ("severity", "tolerance", "dimension", "weight", "id", "scope")
+_NOT_YET_KEYS = ("where", "by", "calendar")
+SCOPES = ("batch", "dataset")
+"""What a rule looks at: the rows of a batch, or the whole stored table with the batch in it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +56,7 @@ class Rule:
         dimension: What it is evidence for; empty: the default of its kind.
         weight: In the score; negative: the default of its severity.
         params: The kind's own settings, checked; not to be changed.
+        scope: `batch`, or `dataset`: the stored table with the batch in it; rows of it are told, never set aside.
         fingerprint: Text that differs when anything of the rule differs.
     """
 
@@ -65,13 +68,15 @@ class Rule:
     dimension: str = ""
     weight: float = -1.0
     params: Mapping[str, Any] = field(default_factory=dict)
+    scope: str = "batch"
     fingerprint: str = field(init=False, default="", repr=False)
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
         set_(self, "dimension", self.dimension or KINDS[self.kind])
         set_(self, "weight", self.weight if self.weight >= 0 else SEVERITIES[self.severity])
-        parts = (self.id, self.kind, self.columns, self.severity, self.tolerance, self.dimension, self.weight)
+        judged = (self.severity, self.tolerance, self.dimension, self.weight, self.scope)
+        parts = (self.id, self.kind, self.columns, *judged)
         set_(self, "fingerprint", repr((*parts, sorted(self.params.items()))))
 
     def __eq__(self, other: object) -> bool:
@@ -87,7 +92,7 @@ class Rule:
     @property
     def quarantines(self) -> bool:
         """Whether a row that breaks it is set aside: also within its tolerance."""
-        return self.severity != "warning" and self.kind not in BATCH_KINDS
+        return self.severity != "warning" and self.kind not in BATCH_KINDS and self.scope == "batch"
 
 
 def parse_rule(raw: Mapping[str, Any]) -> list[Rule]:
@@ -193,6 +198,9 @@ def _common_of(common: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(_unknown("dimension", str(dimension), DIMENSIONS[:-1], ""))
     if dimension == "accuracy":
         raise ValueError("accuracy is not measured without a reference to compare with; choose another `dimension`")
+    scope = common.get("scope", "batch")
+    if scope not in SCOPES:
+        raise ValueError(_unknown("scope", str(scope), SCOPES, ""))
     name = common.get("id", "")
     if not isinstance(name, str):
         raise ValueError(f"`id` must be text, not {name!r}")
@@ -202,6 +210,7 @@ def _common_of(common: Mapping[str, Any]) -> dict[str, Any]:
         "dimension": dimension,
         "weight": float(weight),
         "id": name,
+        "scope": scope,
     }
 
 
@@ -210,6 +219,8 @@ def _named(
 ) -> Rule:
     about = " ".join(params["expr"].split()) if kind == "compare" else ", ".join(columns)
     default = f"{kind}({about})" if about else kind
+    if declared["scope"] == "dataset":
+        default = f"{default} of the table"  # the same rule may stand for the batch too
     name = declared["id"] or default
     if declared["id"] and not alone:
         name = f"{name}({about})"  # one id for several columns: each rule needs its own

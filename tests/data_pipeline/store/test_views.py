@@ -23,7 +23,7 @@ class Log:
 
     def __init__(self, folder: Path) -> None:
         self.clock = ManualClock()
-        self.database = Database(folder / "orchestrator.db", migrations=[SCHEMA])
+        self.database = Database(folder / "orchestrator.db", migrations=[SCHEMA, module.FILES_SCHEMA])
         self.store = EventStore(self.database, projections=[PipelineViews()], clock=self.clock)
         self.views = Views(self.database)
 

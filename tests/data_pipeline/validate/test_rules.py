@@ -68,7 +68,7 @@ def test_weights_follow_the_severity():
         ({"not_null": "a", "unique": "a"}, "`not_null` and `unique`"),
         ({"not_null": "a", "where": "b > 1"}, "`where` of a rule is not supported yet"),
         ({"not_null": {"column": "a", "by": "b"}}, "`by` is not supported yet"),
-        ({"not_null": "a", "scope": "dataset"}, "`scope` of a rule is not supported yet"),
+        ({"not_null": "a", "scope": "table"}, "unknown scope `table`"),
         ({"references": {"column": "a"}}, "rule `references` is not supported yet"),
         ({"python": "m:f"}, "rule `python` is not supported yet"),
         ({"not_null": []}, "needs a column or a list of columns"),

@@ -1,0 +1,111 @@
+"""What is asked of a provider this time: all, what is new since the cursor, or pieces of the table."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from config.datasets import DatasetSettings
+from data_pipeline.collect.resilient import Asked
+from data_pipeline.dataset import FileSeen
+from data_pipeline.errors import PipelineError
+from data_pipeline.incremental import Cursor, initial, start
+from data_pipeline.partitions import due
+from data_pipeline.store.views import Version
+
+__all__ = ["Question", "keeps_a_table", "question"]
+
+Ledger = Callable[[], Mapping[str, FileSeen]]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, and what the answer will mean.
+
+    Attributes:
+        asked: One collection, or one for each piece of a partitioned table, oldest first; None: simply all.
+        validators: To ask "has it changed?" with; empty: unconditionally.
+        cursor: The newest value stored; an answer that is older does not move it.
+        reach: The newest value that a row of the table has: beyond the cursor, when a partial answer was accepted.
+        complete: The answer is all there is, so what it does not hold was deleted.
+        anew: The table begins with the answer.
+        notes: What a reader should know.
+    """
+
+    asked: tuple[Asked | None, ...] = (None,)
+    validators: Mapping[str, str] | None = None
+    cursor: Cursor | None = None
+    reach: Cursor | None = None
+    complete: bool = True
+    anew: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def keeps_a_table(dataset: DatasetSettings) -> bool:
+    """Whether batches become part of a table; else each takes the place of the one before."""
+    return dataset.write != "replace" or dataset.partition is not None
+
+
+def question(
+    dataset: DatasetSettings, last_good: Version | None, *, now: datetime, fresh: bool, full: bool, ledger: Ledger
+) -> Question:
+    """What to ask now.
+
+    Args:
+        last_good: The accepted version that readers see, if it is there.
+        fresh: Do not ask whether something changed.
+        full: Take everything, whatever is there already.
+
+    Raises:
+        PipelineError: `incremental` does not fit the values of its column.
+    """
+    if dataset.partition is not None:
+        newest = last_good.body.get("partition") if last_good is not None and not full else None
+        pieces = due(dataset.partition, now=now, newest=newest)
+        if not pieces:
+            raise PipelineError(
+                f"{dataset.name}: no piece is complete yet", hint="`partition.start` and `partition.lag` say which are"
+            )
+        return Question(tuple(Asked(partition=piece, full=full, ledger=ledger) for piece in pieces), complete=False)
+    if dataset.incremental is not None:
+        return _incremental(dataset, last_good, full, ledger)
+    validators = None
+    # Asking "has it changed?" makes sense only if the copy we have was read as we would read it today.
+    if last_good is not None and not fresh and not full and last_good.body["fingerprint"] == dataset.fingerprint:
+        validators = last_good.body["validators"]
+    if not keeps_a_table(dataset):
+        return Question((Asked(full=True) if full else None,), validators)
+    asked = Asked(full=full, ledger=ledger, only_new=True)
+    return Question((asked,), validators, anew=full and dataset.write == "append")
+
+
+def _incremental(dataset: DatasetSettings, last_good: Version | None, full: bool, ledger: Ledger) -> Question:
+    settings = dataset.incremental
+    assert settings is not None
+    stored, reach = (_kept(last_good, name) for name in ("cursor", "reach"))
+    notes: tuple[str, ...] = ()
+    if stored is not None and stored.column != settings.cursor:
+        notes = (f"the cursor is `{settings.cursor}` now, no longer `{stored.column}`: everything is collected again",)
+        stored = None
+    if reach is None or reach.column != settings.cursor:
+        reach = stored
+    anew = full and dataset.write != "merge"
+    asked_with = None
+    if not full:
+        try:
+            if stored is not None:
+                asked_with = start(stored, settings)
+            else:
+                declared = getattr(dataset.columns.get(settings.cursor), "type", None)
+                asked_with = initial(settings, declared, dataset.zone or "UTC")
+        except PipelineError as error:
+            raise PipelineError(f"{dataset.name}: {error}", hint=error.hint) from error
+    adds = dataset.write != "replace"
+    asked = Asked(
+        cursor=asked_with, cursor_format=settings.format, full=full, ledger=ledger if adds else None, only_new=adds
+    )
+    return Question((asked,), None, stored, reach, complete=asked_with is None, anew=anew, notes=notes)
+
+
+def _kept(version: Version | None, name: str) -> Cursor | None:
+    found = version.body.get(name) if version is not None else None
+    return Cursor.from_json(found) if found else None

@@ -1,0 +1,277 @@
+"""VALIDATE and SCORE: a batch held against its contract, its rules, its cursor, and the gate's verdict on it."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from config.datasets import DatasetSettings
+from data_pipeline.asking import Question, keeps_a_table
+from data_pipeline.batch import Batch
+from data_pipeline.bringing import Brought
+from data_pipeline.dataset import UNPARSED, Quality
+from data_pipeline.fallback import dated
+from data_pipeline.incremental import Cursor, moved
+from data_pipeline.partitions import good_rows
+from data_pipeline.profile import profile
+from data_pipeline.score import score
+from data_pipeline.store.gate import Objection, Verdict, judge
+from data_pipeline.store.views import Version
+from data_pipeline.validate.engine import Validation, validate
+from data_pipeline.validate.report import Report
+from data_pipeline.validate.rules import Rule, implied_type_rules
+
+if TYPE_CHECKING:
+    from data_pipeline.drift import Contracted, Drift
+    from data_pipeline.store.merge import Change
+    from utils.arrow import pa
+
+__all__ = ["Judged", "Rules", "Standing", "change_of", "judged", "with_table_rules"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of a dataset by what they look at: the batch, or the whole table that it becomes part of."""
+
+    of_batch: tuple[Rule, ...]
+    of_table: tuple[Rule, ...] = ()
+
+    @classmethod
+    def of(cls, dataset: DatasetSettings) -> "Rules":
+        """The declared rules, and those that declared column types imply."""
+        mine = tuple(rule for rule in dataset.rules if rule.scope != "dataset")
+        table = tuple(rule for rule in dataset.rules if rule.scope == "dataset")
+        return cls((*implied_type_rules(dataset.columns), *mine), table)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the next collection will want to know of a version; part of its event.
+
+    Attributes:
+        layout: Fingerprint of the configuration that decides what the columns are.
+        columns: Fingerprint of the batch's columns.
+        cursor: The newest value stored; the next collection begins there.
+        reach: The newest value of a row, when it lies beyond the cursor.
+        partition: The newest piece that was collected whole.
+        pieces: Keys of the pieces in the batch.
+    """
+
+    layout: str
+    columns: str
+    cursor: Cursor | None = None
+    reach: Cursor | None = None
+    partition: str | None = None
+    pieces: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Without what is not there: most datasets have neither cursor nor pieces."""
+        found: dict[str, Any] = {"layout": self.layout, "columns": self.columns}
+        if self.cursor is not None:
+            found["cursor"] = self.cursor.to_json()
+        if self.reach is not None:
+            found["reach"] = self.reach.to_json()
+        if self.partition is not None:
+            found["partition"] = self.partition
+        if self.pieces:
+            found["pieces"] = list(self.pieces)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A batch and all that was found out about it."""
+
+    batch: Batch
+    validation: Validation
+    report: Report
+    quality: Quality
+    measured: Mapping[str, float | None]
+    verdict: Verdict
+    standing: Standing
+    drifts: "tuple[Drift, ...]" = ()
+    objection: Objection | None = None
+    adds: bool = False
+    short: str = ""
+
+
+def judged(
+    brought: Brought,
+    dataset: DatasetSettings,
+    rules: Sequence[Rule],
+    question: Question,
+    last_good: Version | None,
+    *,
+    now: datetime,
+    columns_of: "Callable[[Version], pa.Schema]",
+    pieces_of: Callable[[Version], set[str | None]],
+) -> Judged:
+    """Everything that can be said of a batch before it is stored.
+
+    Args:
+        last_good: The version that readers see: its columns are the contract.
+        columns_of: Gives the columns of a stored version, asked only when they may differ.
+        pieces_of: Gives the keys of the pieces in a stored version, asked only when a batch is partial.
+    """
+    batch, settings = brought.batch, dataset.incremental
+    contracted = _contracted(batch, dataset, question, last_good, columns_of)
+    objection = None
+    drifts: tuple[Drift, ...] = ()
+    if contracted is not None:
+        batch, drifts, objection = contracted.batch, contracted.drifts, contracted.objection
+    validation = validate(batch, rules, now=now)
+    if contracted is not None:
+        validation = contracted.judged(validation)
+    batch = dated(dataset, batch, validation)
+    cursor = question.cursor
+    if settings is not None and objection is None and batch.rows:
+        good = (good for good, _ in validation.split(batch))
+        cursor, objection = moved(cursor, settings, good, batch.schema)
+    reach = question.reach if cursor is None or (question.reach and question.reach.rank > cursor.rank) else None
+    if batch.provenance.partial and cursor is not None:
+        # What came is kept, but nobody knows what is missing: the next collection begins where this one did.
+        reach, cursor = reach or cursor, question.cursor
+    before = last_good.body.get("partition") if last_good is not None else None
+    keys = tuple(key for key, _ in brought.pieces or ())
+    standing = Standing(
+        dataset.layout,
+        _columns(batch.schema, validation.without),
+        cursor,
+        reach,
+        max((key for key in (before, brought.newest) if key is not None), default=None),
+        keys,
+    )
+    adds = dataset.write != "replace" and dataset.partition is None
+    if keys and batch.provenance.partial and last_good is not None:
+        adds = not pieces_of(last_good).intersection(keys)
+    report, quality = validation.report, score(validation.report)
+    verdict = judge(
+        report,
+        quality,
+        batch.provenance,
+        dataset,
+        has_last_good=last_good is not None,
+        objection=objection,
+        adds=adds,
+        short=brought.short,
+    )
+    measured = profile(batch).metrics()
+    return Judged(
+        batch, validation, report, quality, measured, verdict, standing, drifts, objection, adds, brought.short
+    )
+
+
+def with_table_rules(
+    found: Judged, table: Batch, rules: Sequence[Rule], dataset: DatasetSettings, *, now: datetime, has_last_good: bool
+) -> Judged:
+    """The same, with the rules that look at the whole table judged too. Their rows are told, and stay in the table."""
+    told = validate(table, rules, now=now).report
+    report = replace(found.report, outcomes=(*found.report.outcomes, *told.outcomes))
+    quality = score(report)
+    verdict = judge(
+        report,
+        quality,
+        found.batch.provenance,
+        dataset,
+        has_last_good=has_last_good,
+        objection=found.objection,
+        adds=found.adds,
+        short=found.short,
+    )
+    return replace(found, report=report, quality=quality, verdict=verdict)
+
+
+def change_of(
+    found: Judged, brought: Brought, dataset: DatasetSettings, question: Question
+) -> "tuple[Change | None, tuple[str, ...]]":
+    """What the batch does to the table, and notes on it; None: it takes the place of the version before."""
+    if not keeps_a_table(dataset):
+        return None, ()
+    from data_pipeline.store.merge import Change
+
+    if brought.pieces is not None:
+        return Change(pieces=good_rows(brought.pieces, found.validation)), ()
+    settings = dataset.incremental
+    order = () if settings is None else tuple(filter(None, (settings.cursor, settings.tie_breaker)))
+    _refuse_missing(found, dataset, order)
+    merge = dataset.write == "merge"
+    complete, doubted = question.complete and not found.batch.provenance.partial, None
+    notes: tuple[str, ...] = ()
+    if merge and complete and dataset.deletes != "keep" and found.report.quarantined:
+        doubted = _bad_keys(found, dataset.key)
+        if doubted is None:
+            complete = False
+            notes = ("a quarantined row has no readable key: nobody knows which rows were deleted, so none are",)
+    change = Change(
+        merge=merge,
+        key=dataset.key,
+        order=order if merge else (),
+        cursor="" if settings is None else settings.cursor,
+        until=question.reach,
+        complete=complete,
+        deletes=dataset.deletes,
+        doubted=doubted,
+        anew=question.anew,
+    )
+    return change, notes
+
+
+_layouts: "dict[tuple[pa.Schema, frozenset[str]], str]" = {}
+_MOST_LAYOUTS = 4096
+
+
+def _columns(schema: "pa.Schema", without: frozenset[str]) -> str:
+    """A fingerprint of the stored columns, made once a schema."""
+    key = (schema, without)
+    found = _layouts.get(key)
+    if found is None:
+        if len(_layouts) >= _MOST_LAYOUTS:
+            _layouts.clear()
+        kept = [(f.name, str(f.type)) for f in schema if f.name != UNPARSED and f.name not in without]
+        found = _layouts[key] = hashlib.sha256(repr(kept).encode()).hexdigest()[:16]
+    return found
+
+
+def _contracted(
+    batch: Batch,
+    dataset: DatasetSettings,
+    question: Question,
+    last_good: Version | None,
+    columns_of: "Callable[[Version], pa.Schema]",
+) -> "Contracted | None":
+    """The batch under the schema contract; None where there is nothing to hold it against, or nothing differs."""
+    if last_good is None or question.anew or last_good.body.get("layout") != dataset.layout:
+        return None  # a configuration that was changed says itself what the columns are
+    if last_good.body["columns"] == _columns(batch.schema, frozenset()) or not batch.rows:
+        return None
+    from data_pipeline.drift import contract
+
+    return contract(batch, columns_of(last_good), dataset.drift)
+
+
+def _refuse_missing(found: Judged, dataset: DatasetSettings, order: tuple[str, ...]) -> None:
+    from data_pipeline.errors import BatchNotDelivered
+
+    for name in (*(dataset.key if dataset.write == "merge" or order else ()), *order):
+        if name not in found.batch.schema.names:
+            known = ", ".join(f"`{column}`" for column in found.batch.schema.names[:20])
+            raise BatchNotDelivered(
+                f"{dataset.name}: the batch has no column `{name}`, by which rows are recognised; it has {known}",
+                hint="look at `key` and `incremental`: they use the new names of `columns`",
+            )
+
+
+def _bad_keys(found: Judged, key: tuple[str, ...]) -> "pa.Table | None":
+    """The keys of the quarantined rows; None when one of them cannot be read."""
+    from utils.arrow import pa
+
+    schema = pa.schema([found.batch.schema.field(name) for name in key])
+    parts = []
+    for _, bad in found.validation.split(found.batch):
+        if bad is not None and bad.num_rows:
+            mine = bad.select(list(key))
+            if mine.schema.types != schema.types or any(column.null_count for column in mine.columns):
+                return None
+            parts.append(pa.RecordBatch.from_arrays(mine.columns, schema=schema))
+    return pa.Table.from_batches(parts, schema=schema)

@@ -1,0 +1,120 @@
+"""STORE: a judged batch becomes a version, a part of a table, or a candidate; or it is what we have already."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from config.datasets import DatasetSettings
+from data_pipeline.asking import Question, keeps_a_table
+from data_pipeline.bringing import Brought
+from data_pipeline.delivery import Delivery, Outcome
+from data_pipeline.errors import PipelineError
+from data_pipeline.fallback import Served
+from data_pipeline.judging import Judged, Rules, change_of, with_table_rules
+from data_pipeline.store.results import Results, Written
+from data_pipeline.store.views import Version
+
+if TYPE_CHECKING:
+    from data_pipeline.pipeline import RunContext
+
+__all__ = ["Storing", "nothing_new"]
+
+
+class Storing:
+    """Writes what the gate accepts or holds. Thread-safe."""
+
+    def __init__(self, results: Results, *, memory_limit: int) -> None:
+        self._results = results
+        self._memory_limit = memory_limit
+
+    def store(
+        self,
+        delivery: Delivery,
+        found: Judged,
+        brought: Brought,
+        question: Question,
+        last_good: Version | None,
+        rules: Rules,
+        run: "RunContext",
+        served: Callable[[], Served | None],
+    ) -> Outcome:
+        """What comes of the batch.
+
+        Args:
+            served: Gives what readers get in its place.
+
+        Raises:
+            PipelineError: it cannot be written, or does not go together with its table.
+        """
+        dataset = delivery.dataset
+        same = last_good is not None and not run.full and _known_already(found, last_good, dataset)
+        if same and found.verdict.accepted and last_good and last_good.body["fingerprint"] == dataset.fingerprint:
+            return delivery.unchanged(last_good, found)
+        written = None
+        if found.verdict.accepted:
+            found, written = self._written(found, brought, question, last_good, rules, dataset, run)
+        if written is None:
+            written = self._results.write(
+                found.batch, found.validation, dataset=dataset.name, run_id=run.run_id, accepted=False
+            )
+
+        def unwritten(error: PipelineError) -> Outcome:
+            return delivery.fallen_back(served(), error)
+
+        if found.verdict.accepted:
+            return delivery.accepted(found, written, unchanged=same, otherwise=unwritten)
+        return delivery.held(found, written, served(), otherwise=unwritten)
+
+    def _written(
+        self,
+        found: Judged,
+        brought: Brought,
+        question: Question,
+        last_good: Version | None,
+        rules: Rules,
+        dataset: DatasetSettings,
+        run: "RunContext",
+    ) -> tuple[Judged, Written | None]:
+        """The version, and the verdict once the rules on the whole table are judged; None when they hold the batch.
+
+        A table that is written and then held is named by nobody; maintenance removes it.
+        """
+        change, notes = change_of(found, brought, dataset, question)
+        if notes:
+            told = replace(found.batch.provenance, notes=(*found.batch.provenance.notes, *notes))
+            found = replace(found, batch=found.batch.with_provenance(told))
+        written = self._results.write(
+            found.batch,
+            found.validation,
+            dataset=dataset.name,
+            run_id=run.run_id,
+            accepted=True,
+            change=change,
+            base=last_good,
+        )
+        if not rules.of_table:
+            return found, written
+        table = self._results.batch(written.good.path, found.batch.provenance, memory_limit=self._memory_limit)
+        has_last_good = last_good is not None
+        found = with_table_rules(found, table, rules.of_table, dataset, now=run.now, has_last_good=has_last_good)
+        return found, written if found.verdict.accepted else None
+
+
+def nothing_new(brought: Brought, dataset: DatasetSettings, question: Question) -> bool:
+    """Whether an incremental collection came back empty: then the table is confirmed, for it holds all there is."""
+    asked = question.asked[0]
+    asked_from = asked is not None and asked.cursor is not None
+    return dataset.incremental is not None and asked_from and not brought.batch.rows and not _partial(brought)
+
+
+def _partial(brought: Brought) -> bool:
+    return brought.batch.provenance.partial
+
+
+def _known_already(found: Judged, last_good: Version, dataset: DatasetSettings) -> bool:
+    """Whether a batch has the very content that the last version came with."""
+    body, provenance = last_good.body, found.batch.provenance
+    if body["content_sha256"] != provenance.content_sha256 or tuple(body.get("pieces", ())) != found.standing.pieces:
+        return False
+    # Files of the same content are news all the same: each of them is one more delivery.
+    return not (keeps_a_table(dataset) and (provenance.files or body.get("partial") or provenance.partial))
