@@ -23,6 +23,9 @@ BLOCK = 2**21
 LONGEST_ROW = 64 * 2**20
 """Bytes a row may have; rows longer than a block make the reader start again with blocks of this size."""
 
+LONGEST_HEADER = 2**20
+"""Bytes that a header of several lines may have."""
+
 MAX_COLUMNS = 10_000
 
 SMALL = 64 * 2**10
@@ -133,15 +136,20 @@ def _header(request: ParseRequest, stream: Any, delimiter: str) -> tuple[list[st
                 "no header line: the text ends before it",
                 hint="check `parse.skip_rows` and `parse.header_row`",
             )
-    while quote and record.count(quote) % 2:
+    lines, length = [record], len(record)
+    inside = bool(quote) and record.count(quote) % 2 == 1
+    while inside:
         more = _line(request, stream)
-        if not more or len(record) > BLOCK:
+        lines.append(more)
+        length += len(more)
+        if not more or length > LONGEST_HEADER:
             raise unreadable(
                 request,
                 f"the header has a quote that is never closed: {first_bytes(record)}",
                 hint="check `parse.quote`",
             )
-        record += more
+        inside = more.count(quote) % 2 == 0
+    record = b"".join(lines)
     sent = record.decode("utf-8", "replace")
     quoting: dict[str, Any] = (
         {"quotechar": request.options.quote} if request.options.quote else {"quoting": csv.QUOTE_NONE}
@@ -190,12 +198,14 @@ class _Table:
             bad: list[Any] = []
             skip = given  # rows that the first reader gave before it met a row too long for it
             try:
-                for batch in self._open(source, block, bad):
-                    fresh = batch.slice(min(skip, batch.num_rows))
-                    skip -= batch.num_rows - fresh.num_rows
-                    given += fresh.num_rows
-                    if fresh.num_rows:
-                        yield fresh
+                # Closed at once when the caller stops early: its threads would still be reading from the stream.
+                with self._open(source, block, bad) as reader:
+                    for batch in reader:
+                        fresh = batch.slice(min(skip, batch.num_rows))
+                        skip -= batch.num_rows - fresh.num_rows
+                        given += fresh.num_rows
+                        if fresh.num_rows:
+                            yield fresh
                 break
             except pa.ArrowInvalid as error:
                 if "Empty CSV file" in str(error):
@@ -209,7 +219,7 @@ class _Table:
             schema = pa.schema([(name, pa.string()) for name in self.names])
             yield pa.RecordBatch.from_pylist([], schema=schema)
 
-    def _open(self, source: Any, block: int, bad: list[Any]) -> Iterator["pa.RecordBatch"]:
+    def _open(self, source: Any, block: int, bad: list[Any]) -> "pa.RecordBatchReader":
         from pyarrow import csv as arrow_csv
 
         def on_bad_row(row: Any) -> str:
@@ -219,7 +229,7 @@ class _Table:
             return "error"
 
         options = self.request.options
-        reader: Iterator[pa.RecordBatch] = arrow_csv.open_csv(
+        reader: pa.RecordBatchReader = arrow_csv.open_csv(
             source,
             read_options=arrow_csv.ReadOptions(column_names=self.names, block_size=block),
             parse_options=arrow_csv.ParseOptions(

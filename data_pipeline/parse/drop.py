@@ -6,6 +6,7 @@ from typing import Any
 from data_pipeline.batch import Batch
 from data_pipeline.dataset import UNPARSED
 from data_pipeline.errors import PayloadUnreadable
+from data_pipeline.parse.unreadable import printable
 from data_pipeline.validate.expression import columns_of, parse_expression
 from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk, column_type, loader_of
 from data_pipeline.validate.kernels.compare import compare
@@ -56,4 +57,4 @@ class _Left:
 
 
 def _wrong(dataset: str, what: str) -> PayloadUnreadable:
-    return PayloadUnreadable(f"{dataset}: drop_where: {what}", hint="check `parse.drop_where`")
+    return PayloadUnreadable(printable(f"{dataset}: drop_where: {what}"), hint="check `parse.drop_where`")

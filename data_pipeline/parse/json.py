@@ -1,8 +1,10 @@
 """JSON documents and JSON lines: objects become rows, nested objects columns `a.b`, and no digit is lost."""
 
 import json
+import math
+import re
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import orjson
@@ -24,8 +26,11 @@ MAX_LINE = 64 * 2**20
 _OBJECT_COST = 4
 """Decoded objects take about this many times the bytes of their text."""
 
-_DIGITS = bytes(48 if 48 <= code <= 57 else 32 for code in range(256))
-"""Every digit to `0`, all else to a blank: finds long numbers at memory speed."""
+_DIGITS = bytes(48 if 48 <= code <= 57 else 101 if code in b"eE" else 32 for code in range(256))
+"""Every digit to `0`, all else but `e` to a blank: finds long numbers at memory speed."""
+
+_HUGE = re.compile(rb"(?:^|[\s:,\[])-?[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]{3}")
+"""A number of a hundred digits or more, which may be beyond what a float holds."""
 
 _MANY_DIGITS = 4_000  # Python refuses to turn longer text into an int
 
@@ -104,9 +109,11 @@ def _decode(request: ParseRequest, data: bytes, line_number: int | None = None) 
 
 def _long_numbers(request: ParseRequest, data: bytes) -> bool:
     """Whether a number may be longer than orjson keeps: 64 bits, or a float's digits where decimals are declared."""
-    if any(column.type == "decimal" for column in request.columns.values()):
-        return b"0" * 16 in data.translate(_DIGITS, b".")
-    return b"0" * 19 in data.translate(_DIGITS)
+    decimals = any(column.type == "decimal" for column in request.columns.values())
+    digits = data.translate(_DIGITS, b"+." if decimals else b"+")
+    if b"0" * (16 if decimals else 19) in digits:
+        return True
+    return b"0e000" in digits and _HUGE.search(data) is not None  # `3e100` stands in many a hash too
 
 
 def _decode_exactly(request: ParseRequest, data: bytes) -> Any:
@@ -118,16 +125,24 @@ def _decode_exactly(request: ParseRequest, data: bytes) -> Any:
     return json.loads(
         data.decode(),
         parse_int=lambda digits: int(digits) if len(digits) < _MANY_DIGITS else digits,
-        parse_float=_exact_float if decimals else float,
+        parse_float=_exact_float if decimals else _finite_float,
         parse_constant=refuse,
     )
 
 
-def _exact_float(digits: str) -> float | Decimal:
+def _finite_float(digits: str) -> float | str:
     number = float(digits)
-    if len(digits) < 16 or repr(number) == digits:
+    return digits if math.isinf(number) else number  # 1e400 stays what was sent
+
+
+def _exact_float(digits: str) -> float | Decimal | str:
+    number = _finite_float(digits)
+    if isinstance(number, str) or len(digits) < 16 or repr(number) == digits:
         return number
-    return Decimal(digits)
+    try:
+        return Decimal(digits)
+    except InvalidOperation:  # an exponent beyond what Python's decimals know
+        return digits
 
 
 def _explained(request: ParseRequest, data: bytes, error: ValueError, line: int | None) -> PayloadUnreadable:

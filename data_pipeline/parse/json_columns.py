@@ -46,7 +46,7 @@ def to_batch(rows: list[Any], *, flatten: bool = True) -> "pa.RecordBatch":
     else:
         row = next(index for index, row in enumerate(rows, start=1) if type(row) is not dict)
         raise TypeError(f"row {row:,} is a {_word(rows[row - 1])} beside rows that are objects")
-    names, _ = unique_names(name for name, _ in columns)
+    names, _ = unique_names(_clean(name) for name, _ in columns)
     arrays = [to_array(values) for _, values in columns]
     if not arrays:
         # Rows of `{}` are rows all the same, but Arrow counts rows by columns.

@@ -16,6 +16,7 @@ from data_pipeline.parse.native import NativeColumn, to_type
 from data_pipeline.parse.numbers import NumberStyle
 from data_pipeline.parse.options import ColumnOptions, Melt
 from data_pipeline.parse.times import Zone
+from data_pipeline.parse.unreadable import printable
 from utils.arrow import pa
 
 
@@ -35,7 +36,8 @@ def melted(
         if name not in batch.schema.names:
             there = ", ".join(f"`{other}`" for other in wide[:12]) or "no columns"
             raise PayloadUnreadable(
-                f"{dataset}: melt: there is no column `{name}`; there are {there}", hint="check `parse.melt.id`"
+                printable(f"{dataset}: melt: there is no column `{name}`; there are {there}"),
+                hint="check `parse.melt.id`",
             )
     if not wide:
         raise PayloadUnreadable(

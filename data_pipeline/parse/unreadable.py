@@ -10,11 +10,21 @@ _NOUNS = {
 }  # fmt: skip
 
 
+_LONGEST = 1_000
+"""Signs of a message that are shown; a name as sent may have a million."""
+
+
 def unreadable(request: ParseRequest, what: str, hint: str = "") -> PayloadUnreadable:
     """The error for one payload, ready to raise; names dataset and payload."""
     name = request.payload.name
     where = f"{request.dataset} ({name})" if name else request.dataset
-    return PayloadUnreadable(f"{where}: {what}", hint=hint)
+    return PayloadUnreadable(f"{where}: {printable(what)}", hint=hint)
+
+
+def printable(text: str) -> str:
+    """Text that holds names or cells as sent, in one line of bounded length without control characters."""
+    shown = "".join(sign if sign.isprintable() else "·" for sign in text[:_LONGEST])
+    return shown if len(text) <= _LONGEST else f"{shown}…"
 
 
 def not_as_promised(request: ParseRequest, expected: str, got: str, head: bytes) -> PayloadUnreadable:
