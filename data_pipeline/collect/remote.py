@@ -240,8 +240,6 @@ class RemoteFiles:
                 read=request.read_timeout,
                 note=self.notes.append,
             )
-            if self._address.scheme == "ftp":
-                self._system.ftp.voidcmd("TYPE I")
         return self._system
 
     def _secrets(self) -> Mapping[str, Any]:

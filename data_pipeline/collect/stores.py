@@ -126,7 +126,9 @@ class Stores:
 
             return SafeSftp.connected(address, options, connect=connect, read=read, note=note)
         if address.scheme == "ftp":
-            return _ftp(address, options, connect, read)
+            from data_pipeline.collect.ftp import SafeFtp
+
+            return SafeFtp.connected(address, options, connect=connect, read=read)
         key = repr((address.scheme, address.account, address.user, address.password, sorted(options.items(), key=repr)))
         key += repr((connect, read))
         with self._lock:
@@ -180,15 +182,3 @@ def _bucket_store(address: Address, options: dict[str, Any], connect: float, rea
     if address.account:
         options = {"account_name": address.account, **options}
     return module.AzureBlobFileSystem(**{**usual, "connection_timeout": connect, "read_timeout": read, **options})
-
-
-def _ftp(address: Address, options: Mapping[str, Any], connect: float, read: float) -> Any:
-    from fsspec.implementations.ftp import FTPFileSystem  # type: ignore[import-untyped]  # fsspec has no types
-
-    given = {"username": address.user, "password": address.password, "timeout": connect, **options}
-    system = FTPFileSystem(
-        address.host, port=address.port or 21, skip_instance_cache=True, use_listings_cache=False, **given
-    )
-    system.ftp.sock.settimeout(read)
-    system.ftp.timeout = read
-    return system

@@ -9,6 +9,7 @@ import pytest
 from data_pipeline.collect.http import HttpCollector, Options
 from data_pipeline.dataset import Collected
 from tests.data_pipeline.collect.requests import make_request
+from tests.servers.ftp import ftp_server  # noqa: F401 - a fixture
 from tests.servers.s3 import bucket, s3_endpoint  # noqa: F401 - fixtures
 from tests.servers.sftp import sftp_server  # noqa: F401 - a fixture
 

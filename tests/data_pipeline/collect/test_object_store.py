@@ -246,6 +246,38 @@ def test_what_the_server_says_decides_whether_to_try_again(
     assert "the-key" not in str(caught.value)
 
 
+@pytest.mark.parametrize("size", [1_000, 9 * 2**20], ids=["small", "in pieces"])
+def test_an_object_that_is_cut_off_is_tried_again(fetch: Fetch, bucket: Bucket, size: int) -> None:
+    """The server promises more than it sends: never half a file, and worth a retry."""
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+    from threading import Thread
+
+    class CuttingOff(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(size))
+            self.send_header("ETag", '"x"')
+            self.send_header("Last-Modified", "Sun, 01 Mar 2026 07:00:00 GMT")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_HEAD()
+            self.wfile.write(b"id")
+            self.close_connection = True
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), CuttingOff) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        options = {**bucket.options, "endpoint_url": f"http://127.0.0.1:{server.server_port}"}
+        with pytest.raises(ProviderUnavailable):
+            fetch("a.csv", options=options)
+        server.shutdown()
+        thread.join(5)
+
+
 def test_wrong_names_in_options_are_told(fetch: Fetch, bucket: Bucket) -> None:
     """The library's own words about the option, without its value."""
     with pytest.raises(ProviderRefused, match="cannot be asked like this") as caught:

@@ -1,5 +1,6 @@
 """A real SFTP server: a nightly archive with its marker, logins, host keys, and faults in words."""
 
+import asyncio
 import os
 import socket
 import threading
@@ -221,6 +222,30 @@ def test_a_file_without_permission_is_refused(fetch: Fetch, folder: Path, monkey
     assert any("access denied" in note for note in collected.provenance.notes)
     with pytest.raises(ProviderRefused, match="access denied"):
         fetch("b.csv")
+
+
+def test_a_server_that_stalls_is_left_in_time(fetch: Fetch, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection stands, but no byte of the file comes: `timeout.read` ends the wait; the next try is a new one."""
+    import asyncssh
+
+    real, stalled = asyncssh.SFTPServer.read, []
+
+    async def stalling_once(self: Any, handle: Any, offset: int, size: int) -> Any:
+        if not stalled:
+            stalled.append(True)
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                handle.close()  # the server itself forgets it when its client hangs up
+        return real(self, handle, offset, size)
+
+    monkeypatch.setattr(asyncssh.SFTPServer, "read", stalling_once)
+    (folder / "a.csv").write_bytes(b"a")
+    bounds = {"read_timeout": 0.3}
+    with pytest.raises(ProviderUnavailable, match="no answer in time"):
+        fetch("a.csv", request=bounds)
+    stalled.clear()
+    assert contents(fetch("a.csv", request={**bounds, "call": Calls(tries=2)})) == {"a.csv": b"a"}
 
 
 def test_a_large_file_waits_on_disk(fetch: Fetch, folder: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from data_pipeline.collect.file import FileCollector, Options
 from data_pipeline.collect.listing import Found
+from data_pipeline.collect.placeholders import Partition
 from data_pipeline.collect.unread import fingerprint, not_read_yet, ready_files
 from data_pipeline.dataset import Collected, FileSeen
 from data_pipeline.errors import ProviderRefused, ProviderUnavailable
@@ -204,6 +205,26 @@ def test_once_there_is_data_a_missing_marker_is_no_failure(tmp_path: Path, only_
     assert table.run(now=later).not_modified
     write(tmp_path, "dt=2026-03-02/_SUCCESS")
     assert table.names(now=later) == ["b.csv"]
+
+
+def test_a_single_replaced_file_may_wait_for_its_marker_each_night(tmp_path: Path) -> None:
+    """The marker is taken away and comes back: in between there is nothing new, and no ledger is needed to know."""
+    table = Table(tmp_path, only_new=False, path="a.csv", ready="*.done")
+    write(tmp_path, "a.csv", "a.done")
+    assert table.names(ledger=dict) == ["a.csv"]
+    (tmp_path / "a.done").unlink()
+    assert table.run(ledger=dict).not_modified
+    write(tmp_path, "a.done")
+    assert table.names(ledger=dict) == ["a.csv"]
+
+
+def test_a_piece_that_is_not_ready_never_passes_for_one_that_was_read(tmp_path: Path) -> None:
+    """Of a partitioned table each piece must come; that others did does not help it."""
+    table = Table(tmp_path, only_new=False, path="dt={partition.key}/*.csv", ready="_SUCCESS")
+    write(tmp_path, "dt=1/a.csv", "dt=1/_SUCCESS", "dt=2/b.csv")
+    assert table.names(partition=Partition("1")) == ["a.csv"]
+    with pytest.raises(ProviderUnavailable, match="waits for marker"):
+        table.run(partition=Partition("2"))
 
 
 def test_nothing_there_at_all_waits_for_the_marker_too(tmp_path: Path) -> None:
