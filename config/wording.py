@@ -106,7 +106,7 @@ def _word(detail: Mapping[str, Any], path: KeyPath, known: list[str]) -> Wrong:
     if kind.startswith("union_tag") and isinstance(value, dict):
         path, value = (*path, "kind"), value.get("kind")
         if value is None:
-            return Wrong(path, "is missing", "Known kinds are none, basic, bearer, header and query.")
+            return Wrong(path, "is missing", "Known kinds are none, basic, bearer, header, query and oauth2.")
     if not_yet.value_not_yet(path, value):
         return _not_yet(path, value)
     return _refused(kind, path, value, detail)
