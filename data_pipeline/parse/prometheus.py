@@ -76,7 +76,7 @@ def parse_prometheus(request: ParseRequest) -> Parsed:
     if text.data is None:
         stream.close()
         stream = text.open()
-    other = markup(head) or ("binary" if b"\x00" in head[:64] else None)
+    other = markup(head)
     if other is not None or not head.strip():
         stream.close()
         raise not_as_promised(request, "Prometheus text", other or "nothing", head)

@@ -180,7 +180,7 @@ def _streamed(
 ) -> Iterator["pa.RecordBatch"]:
     def records() -> Iterator[Any]:
         with open_bytes(request) as source:
-            yield from Stream(request, encoding).records(source, path, request.memory_limit // TREE_COST)
+            yield from Stream(request, encoding, path).records(source, request.memory_limit // TREE_COST)
 
     yield from _batches(request, records, notes)
 

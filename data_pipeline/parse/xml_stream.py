@@ -20,20 +20,20 @@ class Stream:
         PayloadUnreadable: from any method; the document is not well-formed or declares entities.
     """
 
-    def __init__(self, request: ParseRequest, encoding: str | None) -> None:
+    def __init__(self, request: ParseRequest, encoding: str | None, path: PlainPath | None = None) -> None:
         from lxml import etree
 
         self._request = request
-        self._encoding = encoding
+        self._path = path
         self._etree: Any = etree
-        self._checked = self._has_doctype = False
         self.prefixes: dict[str, str] = {}
         """Prefix -> URI as the document declares them; the outermost counts."""
 
         try:
             self._parser = etree.XMLPullParser(
-                events=("start", "end", "start-ns"), encoding=encoding, resolve_entities=False, no_network=True,
-                load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True,
+                tag=None if path is None else f"{{*}}{path.steps[-1][1]}",
+                events=("start-ns",) if path is None else ("end", "start-ns"), encoding=encoding,
+                resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True,
             )  # fmt: skip
             # `collect_ids=False` would be quicker and makes libxml2 load the external DTD, whatever `load_dtd` says.
             self._parser.resolvers.add(_nothing_outside(etree))
@@ -53,55 +53,55 @@ class Stream:
             root = self._parser.close()
         except self._etree.XMLSyntaxError as error:
             raise self._explained(error) from error
-        self._refuse_references(root)
+        self._refuse_entities(root)
         return root
 
-    def records(self, source: IO[bytes], path: PlainPath, longest: int) -> Iterator[Any]:
-        """The elements at a path, each forgotten after its turn. One of more than `longest` bytes is refused."""
+    def records(self, source: IO[bytes], longest: int) -> Iterator[Any]:
+        """The elements at the path, each forgotten after its turn, with all that stands before it.
+
+        Raises:
+            MemoryLimitExceeded: more than `longest` bytes come between the ends of two records.
+        """
+        assert self._path is not None
         namespaces = _Namespaces(self._request.options.namespaces, self.prefixes)
-        tags: list[str] = []
-        inside = fed = 0
+        fed = 0
         while chunk := source.read(CHUNK):
-            fed = fed + len(chunk) if inside else 0
+            fed += len(chunk)
             if fed > longest:
                 raise MemoryLimitExceeded(
-                    f"{self._request.dataset}: one element `{self._request.options.records}` has more than "
-                    f"{longest:,} bytes and does not fit into app.memory_limit",
-                    hint="let `parse.records` name smaller elements",
+                    f"{self._request.dataset}: more than {longest:,} bytes of XML without the end of an element "
+                    f"`{self._request.options.records}` do not fit into app.memory_limit",
+                    hint="check `parse.records`, or let it name smaller elements",
                 )
-            for event, item in self._events(chunk):
-                if event == "start":
-                    tags.append(item.tag)
-                    inside += bool(inside or path.matches(tags, namespaces))
+            for item in self._events(chunk):
+                tags = [element.tag for element in item.iterancestors()][::-1]
+                depth = len(tags)
+                tags.append(item.tag)
+                if not self._path.matches(tags, namespaces):
                     continue
-                is_record = bool(inside) and path.matches(tags, namespaces)
-                tags.pop()
-                inside = max(0, inside - 1)
-                if is_record:
-                    self._refuse_references(item)
-                    fed = 0
-                    yield item
-                if not inside:
+                self._refuse_entities(item)
+                fed = 0
+                yield item
+                if not any(self._path.matches(tags[:length], namespaces) for length in range(1, depth + 1)):
                     _forget(item)
         self.close()
 
-    def _events(self, chunk: bytes) -> Iterator[tuple[str, Any]]:
+    def _events(self, chunk: bytes) -> Iterator[Any]:
+        """The elements that end in a chunk."""
         try:
             self._parser.feed(chunk)
             for event, item in self._parser.read_events():
                 if event == "start-ns":
                     self.prefixes.setdefault(*item)
-                    continue
-                if not self._checked:
-                    self._refuse_entities(item)
-                yield event, item
+                else:
+                    yield item
         except self._etree.XMLSyntaxError as error:
             raise self._explained(error) from error
 
-    def _refuse_entities(self, root: Any) -> None:
-        self._checked = True
-        information = root.getroottree().docinfo
-        self._has_doctype = bool(information.doctype)
+    def _refuse_entities(self, element: Any) -> None:
+        information = element.getroottree().docinfo
+        if not information.doctype:
+            return
         internal = information.internalDTD
         if internal is not None and internal.entities():
             raise unreadable(
@@ -109,11 +109,7 @@ class Stream:
                 "the document declares entities, which are not resolved: they can read files and fill the memory",
                 hint="ask the provider for XML without a DOCTYPE",
             )
-
-    def _refuse_references(self, element: Any) -> None:
-        """An entity of a DTD that we do not fetch would silently be no text."""
-        if not self._has_doctype or element is None:
-            return
+        # One of a DTD that we do not fetch would silently be no text.
         for reference in element.iter(self._etree.Entity):
             raise unreadable(
                 self._request,
@@ -152,7 +148,10 @@ def _nothing_outside(etree: Any) -> Any:
 
 
 def _forget(element: Any) -> None:
-    """The element's content and the empty shells before it."""
+    """The element's content, and all that stands before it and before what it stands in."""
     element.clear()
-    while element.getprevious() is not None:
-        del element.getparent()[0]
+    while element is not None:
+        parent = element.getparent()
+        while parent is not None and parent[0] is not element:
+            del parent[0]
+        element = parent
