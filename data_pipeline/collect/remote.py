@@ -233,13 +233,18 @@ class RemoteFiles:
     def _connected(self) -> Any:
         if self._system is None:
             request = self._request
-            self._system = self._stores.open(
-                self._address,
-                self._options,
-                connect=min(request.connect_timeout, remaining()),
-                read=request.read_timeout,
-                note=self.notes.append,
-            )
+            try:
+                self._system = self._stores.open(
+                    self._address,
+                    self._options,
+                    connect=min(request.connect_timeout, remaining()),
+                    read=request.read_timeout,
+                    note=self.notes.append,
+                )
+            except ProviderRefused as error:
+                # Who opens a connection does not know for which dataset.
+                told_again = ProviderRefused(f"{request.dataset}: {error}", hint=error.hint, provider=request.provider)
+                raise told_again from error
         return self._system
 
     def _secrets(self) -> Mapping[str, Any]:
