@@ -15,6 +15,7 @@ from data_pipeline.parse.options import ColumnOptions
 from data_pipeline.parse.parser import Parsed, ParseRequest
 from data_pipeline.parse.sniff import HEAD, detect_format
 from data_pipeline.parse.unreadable import first_line, not_as_promised, unreadable
+from data_pipeline.parse.workbook_lock import has_password
 from data_pipeline.parse.workbook_size import check_size
 from utils.arrow import pa
 
@@ -49,6 +50,8 @@ def parse_excel(request: ParseRequest) -> Parsed:
     kind = detect_format(data[:HEAD], request.payload.name, request.payload.media_type)
     if kind not in {"excel", "zip"}:
         raise not_as_promised(request, "a workbook (.xlsx, .xls, .xlsb, .ods)", kind, data[:HEAD])
+    if has_password(data):
+        raise _locked(request)
     check_size(request, data)
     sheets, notes = _read(request, data)
     return Parsed(_batches(request, sheets, notes), notes, text=True)
@@ -61,9 +64,7 @@ def _read(request: ParseRequest, data: bytes) -> tuple[list[_Sheet], list[str]]:
         with CalamineWorkbook.from_filelike(io.BytesIO(data)) as workbook:
             return _sheets(request, workbook)
     except PasswordError as error:
-        raise unreadable(
-            request, "the workbook has a password", hint="ask the provider for a file without one, or for CSV"
-        ) from error
+        raise _locked(request) from error
     except (CalamineError, OSError, ValueError, OverflowError) as error:
         raise unreadable(
             request,
@@ -77,6 +78,11 @@ def _read(request: ParseRequest, data: bytes) -> tuple[list[_Sheet], list[str]]:
         raise unreadable(
             request, f"the workbook is damaged: {first_line(error)}", hint="collect it again, or ask for CSV"
         ) from error
+
+
+def _locked(request: ParseRequest) -> PayloadUnreadable:
+    hint = "ask the provider for a file without one, or for CSV"
+    return unreadable(request, "the workbook has a password", hint=hint)
 
 
 def _sheets(request: ParseRequest, workbook: "CalamineWorkbook") -> tuple[list[_Sheet], list[str]]:

@@ -94,9 +94,9 @@ def _found(
 ) -> list[Any]:
     records = request.options.records
     if not records:
-        found, where = find_records(root)
+        likely, where = find_records(root)
         notes.append(f"no `parse.records`; the rows are the elements at `{where}`")
-        return found
+        return likely
     if path is None:
         return _by_xpath(request, root, records, prefixes, notes)
     for prefix, _ in path.steps:

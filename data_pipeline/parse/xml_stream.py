@@ -33,7 +33,8 @@ class Stream:
             self._parser = etree.XMLPullParser(
                 tag=None if path is None else f"{{*}}{path.steps[-1][1]}",
                 events=("start-ns",) if path is None else ("end", "start-ns"), encoding=encoding,
-                resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True,
+                resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
+                remove_comments=True, remove_pis=True,
             )  # fmt: skip
             # `collect_ids=False` would be quicker and makes libxml2 load the external DTD, whatever `load_dtd` says.
             self._parser.resolvers.add(_nothing_outside(etree))
