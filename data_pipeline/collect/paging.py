@@ -68,8 +68,7 @@ class Paginate(BaseModel):
             raise ValueError("`size_param` needs `size`: how many rows to ask for, e.g. size: 100")
         if self.kind == "page" and self.size is not None and not self.size_param:
             raise ValueError("`size` needs `size_param`: the parameter that asks for so many rows, e.g. per_page")
-        for place in self.targets:
-            assert place.path
+        _ = self.targets  # raises for what is no place
         return self
 
     @property
