@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from data_pipeline.collect.resilient import ResilientCollector
     from data_pipeline.pipeline import Pipeline
+    from data_pipeline.publish.publish import Outbox
+    from data_pipeline.publish.views import Publications
     from data_pipeline.runner import Runner
     from data_pipeline.store.results import Results
     from data_pipeline.store.views import Views
@@ -97,6 +99,7 @@ class IntegratedSystem:
 
     @cached_property
     def database(self) -> "Database":
+        from data_pipeline.publish import views as publish
         from data_pipeline.store import views
         from utils import events, history
         from utils.database import Database
@@ -104,7 +107,8 @@ class IntegratedSystem:
         schema = ";".join((events.SCHEMA, history.SCHEMA, views.SCHEMA))
         path = self.state_dir / "orchestrator.db"
         # A script that was released is never changed: what is new is one more.
-        return Database(path, migrations=[schema, views.FILES_SCHEMA], durability=self.settings.app.durability)
+        migrations = [schema, views.FILES_SCHEMA, publish.SCHEMA]
+        return Database(path, migrations=migrations, durability=self.settings.app.durability)
 
     @cached_property
     def coordination(self) -> "Database":
@@ -125,10 +129,12 @@ class IntegratedSystem:
 
     @cached_property
     def events(self) -> "EventStore":
+        from data_pipeline.publish.views import PublicationViews
         from data_pipeline.store.views import PipelineViews
         from utils.events import EventStore
 
-        return EventStore(self.database, projections=[PipelineViews()], announce=self._announce, clock=self.clock)
+        views = (PipelineViews(), PublicationViews())
+        return EventStore(self.database, projections=views, announce=self._announce, clock=self.clock)
 
     @cached_property
     def views(self) -> "Views":
@@ -178,6 +184,26 @@ class IntegratedSystem:
         from data_pipeline.store.results import Results
 
         return Results(self.storage, self.views)
+
+    @cached_property
+    def publications(self) -> "Publications":
+        from data_pipeline.publish.views import Publications
+
+        return Publications(self.database)
+
+    @cached_property
+    def outbox(self) -> "Outbox":
+        from data_pipeline.publish.publish import Outbox, VersionRows
+
+        return Outbox(
+            rows=VersionRows(self.results),
+            views=self.views,
+            publications=self.publications,
+            events=self.events,
+            leases=self.leases,
+            clock=self.clock,
+            redacted=self.loaded.known.redacted,
+        )
 
     @cached_property
     def cache(self) -> "DiskCache":

@@ -176,7 +176,7 @@ def _publish(value: list[Any]) -> tuple[Any, ...]:
         try:
             if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
                 raise Fault(f"expected a sink such as `{{kind: file, path: out.parquet}}`, got {shown(entry)}")
-            made.append(_validated(kinds.sink_options(entry["kind"]), entry, (position,)))
+            made.append(_validated(_sink_options(entry["kind"], position), entry, (position,)))
         except Faults as faults:
             found += faults.found
         except ValueError as error:
@@ -184,6 +184,13 @@ def _publish(value: list[Any]) -> tuple[Any, ...]:
     if found:
         raise Faults(found)
     return tuple(made)
+
+
+def _sink_options(kind: str, position: int) -> type[BaseModel]:
+    try:
+        return kinds.sink_options(kind)
+    except ValueError as error:
+        raise Faults([((position, "kind"), error, None)]) from error
 
 
 def _validated(model: type[BaseModel], value: Any, place: KeyPath) -> Any:

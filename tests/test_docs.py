@@ -213,10 +213,12 @@ def settings() -> dict[str, str | None]:
             found |= dict(leaves(field.annotation, f"{name}."))  # type: ignore[arg-type]  # looked at just before
         else:
             found[name] = "[]"
-    for key in ("collect", "parse", "columns", "rules"):
+    for key in ("collect", "parse", "columns", "rules", "publish"):
         del found[f"datasets.*.{key}"]
     for kind in kinds.COLLECTORS:
         found |= dict(leaves(kinds.collect_options(kind), f"datasets.*.collect({kind})."))
+    for kind in kinds.SINKS:
+        found |= dict(leaves(kinds.sink_options(kind), f"datasets.*.publish({kind})."))
     found |= dict(leaves(kinds.parse_options(), "datasets.*.parse."))
     found |= dict(leaves(kinds.column_options(), "datasets.*.columns.*."))
     return found

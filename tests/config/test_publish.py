@@ -1,0 +1,84 @@
+"""Sinks in a configuration: each kind's own keys, and mistakes with their place."""
+
+import subprocess
+import sys
+
+import pytest
+
+from config import kinds
+from config.errors import ConfigError
+from tests.config.conftest import House
+
+HEAVY = ("pyarrow", "sqlalchemy", "psycopg", "pandas")
+
+
+@pytest.fixture(autouse=True)
+def _with_sql(_small_kinds: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(kinds.COLLECTORS, "sql", "data_pipeline.collect.sql:SqlCollector")
+
+
+DATASET = """
+datasets:
+  - name: a
+    collect: {kind: simulated}
+    %s
+"""
+
+
+def test_sinks_are_read_in_order(house: House) -> None:
+    """Each is an instance of its kind's own options."""
+    written = DATASET % 'publish: [{kind: file, path: a.csv}, {kind: sql, url: "sqlite:///a.db", table: t}]'
+    (dataset,) = house.load(written).settings.datasets
+    assert [sink.kind for sink in dataset.publish] == ["file", "sql"]
+    assert dataset.publish[1].mode == "replace"
+
+
+@pytest.mark.parametrize(
+    ("publish", "key", "message"),
+    [
+        ("[{kind: webhook, url: x}]", "publish[0].kind", "`kind: webhook` is not supported yet"),
+        ("[{kind: object_store, url: x}]", "publish[0].kind", "not supported yet"),
+        ("[{kind: flie, path: a.csv}]", "publish[0].kind", "did you mean `file`"),
+        ("[{kind: file, path: a.csv}, {kind: file}]", "publish[1].path", "missing"),
+        ("[{kind: file, path: a.xls}]", "publish[0].path", "names no format"),
+        ('[{kind: sql, url: "sqlite:///a.db", table: t, mode: merge}]', "publish[0].mode", "needs the dataset's `key`"),
+        ("[{kind: sql, url: host/db, table: t}]", "publish[0].url", "no address of a database"),
+    ],
+    ids=["webhook", "object-store", "misspelt", "no-path", "unknown-suffix", "merge-without-key", "no-address"],
+)
+def test_mistakes_name_their_place(house: House, publish: str, key: str, message: str) -> None:
+    """The sink by its position, the key, and what to do."""
+    with pytest.raises(ConfigError) as caught:
+        house.load(DATASET % f"publish: {publish}")
+    (problem,) = caught.value.problems
+    assert problem.key == f"datasets.a.{key}"
+    assert message in f"{problem.message} {problem.hint}"
+    assert problem.hint
+
+
+@pytest.mark.parametrize(
+    ("collect", "key", "message"),
+    [
+        ('url: "sqlite:///a.db"', "query", "missing"),
+        ('url: "sqlite:///a.db", query: "SELECT {cursr}"', "collect", "unknown placeholder `{cursr}`"),
+        ('url: "sqlite:///a.db", query: "SELECT :x"', "collect", "not in `params`"),
+        ('url: "bob:s3cret@host", query: "SELECT 1"', "url", "no address of a database"),
+    ],
+    ids=["no-query", "placeholder", "parameter", "address"],
+)
+def test_mistakes_of_a_query_are_told_before_it_is_asked(house: House, collect: str, key: str, message: str) -> None:
+    """With the name; and never with what may be a password."""
+    written = DATASET.replace("{kind: simulated}", f"{{kind: sql, {collect}}}") % ""
+    with pytest.raises(ConfigError) as caught:
+        house.load(written)
+    assert message in str(caught.value)
+    assert key in caught.value.problems[0].key
+    assert "s3cret" not in str(caught.value)
+
+
+def test_reading_a_configuration_with_sinks_stays_light() -> None:
+    """Databases and Arrow are imported when rows move, not when keys are checked."""
+    modules = "data_pipeline.collect.sql, data_pipeline.publish.file, data_pipeline.publish.sql"
+    code = f"import sys, {modules}; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
