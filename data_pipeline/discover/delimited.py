@@ -5,7 +5,15 @@ import io
 from collections.abc import Sequence
 
 from data_pipeline.discover.findings import Finding, Layout
-from data_pipeline.discover.table import Place, footer_of, missing_in, number_signs, place_of
+from data_pipeline.discover.table import (
+    Place,
+    ends_at_blank,
+    footer_of,
+    header_repeats,
+    missing_in,
+    number_signs,
+    place_of,
+)
 from data_pipeline.parse.grid import is_blank
 
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -91,18 +99,19 @@ def _above(found: Layout, table: _Table, text: str) -> None:
 def _below(found: Layout, table: _Table) -> None:
     place = table.place
     assert place is not None, "looked at before"
+    if header_repeats(table.rows, place):
+        found.parse.append(Finding("repeated_header", True, "tables stand below each other, each with its header"))
+        return
     count, why = footer_of(table.rows, place)
     rest = table.rows[place.last + 1 :]
-    if not count or (not any(not is_blank(row) for row in rest) and count == len(rest)):
-        return
-    if rest and is_blank(rest[0]) and count == len(rest):
+    if ends_at_blank(table.rows, place) and count == len(rest):
         found.parse.append(Finding("stop_at_blank", True, "other text follows behind a blank line"))
-    else:
+    elif count > len(rest) or not all(map(is_blank, rest)):
         lines = table.lines[-1] - table.lines[len(table.rows) - count - 1]
         found.parse.append(Finding("footer_rows", lines, why))
 
 
 def _columns(rows: Sequence[Sequence[str]], place: Place, footer: int) -> list[list[str]]:
     last = min(place.last, len(rows) - footer - 1)
-    table = rows[place.first : last + 1]
+    table = [row for row in rows[place.first : last + 1] if len(row) == place.width]
     return [[row[index] for row in table] for index in range(place.width)]

@@ -67,7 +67,7 @@ def path_text(path: tuple[str, ...]) -> str:
     >>> path_text(("data", "odd name"))
     'data."odd name"'
     """
-    return ".".join(key if re.fullmatch(r"[A-Za-z_]\w*", key) else json.dumps(key, ensure_ascii=False) for key in path)
+    return ".".join(key if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key) else json.dumps(key) for key in path)
 
 
 def _is_table(rows: list[Any]) -> bool:

@@ -4,7 +4,7 @@ import io
 from typing import Any
 
 from data_pipeline.discover.findings import Finding, Layout
-from data_pipeline.discover.table import footer_of, missing_in, number_signs, place_of
+from data_pipeline.discover.table import ends_at_blank, footer_of, header_repeats, missing_in, number_signs, place_of
 from data_pipeline.parse.grid import is_blank, is_empty
 
 MOST_ROWS = 20_000
@@ -40,12 +40,14 @@ def _place(found: Layout, grid: list[list[Any]]) -> None:
         found.parse.append(Finding("skip_rows", start, f"rows above the header, the first is {title[:40]!r}"))
     if place.header is None:
         found.parse.append(Finding("header_row", 0, "the first row looks like data; name the columns in `columns`"))
-    end = _end(rows, place.first, place.last, place.width)
-    if end < len(rows) - 1 and is_blank(rows[end + 1]):
-        if any(not is_blank(row) for row in rows[end + 1 :]):
-            found.parse.append(Finding("stop_at_blank", True, "other text follows behind a blank row"))
-    elif end == place.last and (footer := footer_of(rows, place))[0]:
-        found.parse.append(Finding("footer_rows", footer[0], footer[1]))
+    end = place.last
+    footer, why = footer_of(rows, place)
+    if header_repeats(rows, place):
+        found.parse.append(Finding("repeated_header", True, "tables stand below each other, each with its header"))
+    elif ends_at_blank(rows, place) and footer == len(rows) - end - 1:
+        found.parse.append(Finding("stop_at_blank", True, "other text follows behind a blank row"))
+    elif footer > len(rows) - end - 1 or not all(map(is_blank, rows[end + 1 :])):
+        found.parse.append(Finding("footer_rows", footer, why))
     columns = [
         [cell for row in rows[place.first : end + 1] if isinstance(cell := row[i], str)] for i in range(place.width)
     ]
@@ -79,8 +81,3 @@ def _left(grid: list[list[Any]]) -> int:
     """Empty columns at the left are no part of a table."""
     width = max(map(len, grid), default=0)
     return next((at for at in range(width) if any(at < len(row) and not is_empty(row[at]) for row in grid)), 0)
-
-
-def _end(rows: list[list[Any]], first: int, last: int, width: int) -> int:
-    """The last row before a blank one."""
-    return next((at - 1 for at in range(first, last + 1) if is_blank(rows[at][:width])), last)

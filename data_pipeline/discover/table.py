@@ -43,9 +43,12 @@ def place_of(rows: Sequence[Sequence[Any]]) -> Place | None:
     start = 0
     while start < len(widths):
         width = widths[start]
-        end = start
-        while end + 1 < len(widths) and widths[end + 1] == width:
-            end += 1
+        end = look = start
+        # Blank rows between rows of the same width divide nothing, as long as what follows looks like the table.
+        while look + 1 < len(widths) and widths[look + 1] in (width, 0):
+            look += 1
+            if widths[look] and (look == end + 1 or _alike(rows[look], rows[end])):
+                end = look
         if width:
             filled = sum(1 for row in rows[start : end + 1] for cell in row if not is_empty(cell))
             best = max(best, (filled if width > 1 else (end - start + 1) // 2, start, end))
@@ -53,7 +56,7 @@ def place_of(rows: Sequence[Sequence[Any]]) -> Place | None:
     score, start, end = best
     if not score:
         return None
-    first = _first_full(rows, start, end)
+    first = _last_heading(rows, _first_full(rows, start, end), end)
     width = len(rows[first])
     if not _is_header(rows, first, end):
         return Place(None, first, end, width)
@@ -68,6 +71,21 @@ def footer_of(rows: Sequence[Sequence[Any]], place: Place) -> tuple[int, str]:
     if last + 1 < len(rows):
         return len(rows) - last - 1, "what follows is not as wide as the table"
     return 0, ""
+
+
+def header_repeats(rows: Sequence[Sequence[Any]], place: Place) -> bool:
+    """Whether a row inside of the table begins like its header: tables below each other."""
+    if place.header is None or is_empty(rows[place.header][0]):
+        return False
+    head = str(rows[place.header][0]).strip()
+    return any(row and str(row[0]).strip() == head for row in rows[place.first : place.last + 1])
+
+
+def ends_at_blank(rows: Sequence[Sequence[Any]], place: Place) -> bool:
+    """Whether the first blank row below the header is the one behind the table, and something follows it."""
+    behind = rows[place.last + 1 :]
+    inside = rows[place.first : place.last + 1]
+    return bool(behind) and is_blank(behind[0]) and not all(map(is_blank, behind)) and not any(map(is_blank, inside))
 
 
 def missing_in(columns: Iterable[Sequence[str]]) -> list[str]:
@@ -132,6 +150,35 @@ def _first_full(rows: Sequence[Sequence[Any]], start: int, end: int) -> int:
         if count >= max(2, usual * 0.7) or count == len(rows[start]):
             return start + offset
     return start
+
+
+def _alike(row: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Whether a row behind a blank one goes on with the table: as full, and figures where figures were."""
+    figures = (_data_like(other) or 0) >= 0.3
+    return _filled(row) * 2 > _filled(other) and (not figures or (_data_like(row) or 0) >= 0.3)
+
+
+def _last_heading(rows: Sequence[Sequence[Any]], first: int, end: int) -> int:
+    """Of several rows of words above rows of figures (title, unit, source, code) the last one names the columns."""
+    head = range(first, min(first + 40, first + (end - first) // 2 + 1))
+    shares = [_data_like(rows[at]) for at in head]
+    below = [share for row in rows[head.stop : head.stop + 200] if (share := _data_like(row)) is not None]
+    if len(below) < 3 or sorted(below)[len(below) // 2] < 0.7 or sorted(below)[len(below) // 10] < 0.4:
+        return first
+    words = [at for at, share in zip(head, shares, strict=True) if share is not None and share < 0.3]
+    return words[-1] if words and _filled(rows[words[-1]]) * 2 > _filled(rows[first]) else first
+
+
+def _data_like(row: Sequence[Any]) -> float | None:
+    """Share of numbers and dates among the cells that hold something; None for a blank row."""
+    cells = [cell for cell in row if not is_empty(cell) and not (isinstance(cell, str) and cell.strip() in NOTHING)]
+    if not cells:
+        return None
+    return sum(not isinstance(cell, str) or is_number(cell) or is_date(cell) for cell in cells) / len(cells)
+
+
+def _filled(row: Sequence[Any]) -> int:
+    return sum(not is_empty(cell) for cell in row)
 
 
 def _is_header(rows: Sequence[Sequence[Any]], first: int, end: int) -> bool:

@@ -76,6 +76,20 @@ def test_missing_values_need_numbers_or_dates_around_them() -> None:
     assert missing_in([["a", "."]]) == []
 
 
+def test_blank_lines_inside_a_table_end_nothing() -> None:
+    """Series below each other: stopping at the first blank line would lose all but one."""
+    assert options("a;b\nx;1\nx;2\n\ny;1\ny;2\n\nz;3\n") == {"format": "csv", "delimiter": ";"}
+    again = options("a;b\nx;1\nx;2\n\na;b\ny;1\ny;2\n")
+    assert again == {"format": "csv", "delimiter": ";", "repeated_header": True}
+
+
+def test_the_last_of_several_headings_names_the_columns() -> None:
+    """Title, unit, publication date, code: then the figures."""
+    head = "Title,AUD,EUR\nUnits,per USD,per USD\nPublished,20-Mar-2026,20-Mar-2026\nSeries ID,FXA,FXE\n"
+    body = "".join(f"{day:02d}-Jan-2026,1.{day},2.{day}\n" for day in range(1, 20))
+    assert options(head + body)["skip_rows"] == 3
+
+
 def test_titles_padded_with_empty_cells_are_no_header() -> None:
     """As spreadsheets write them."""
     rows = [["Report", "", ""], ["", "", ""], ["id", "name", "n"], ["1", "x", "2"], ["2", "y", "3"]]
