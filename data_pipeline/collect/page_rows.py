@@ -1,6 +1,7 @@
 """How many rows a page holds, and whether it holds the same ones as another, as far as can be told without parsing."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,10 @@ from data_pipeline.collect.xpaths import asked, root_of
 from data_pipeline.parse.sniff import HEAD, detect_format
 
 __all__ = ["PageRows", "rows_of"]
+
+_CHOICE = re.compile(r"\s*\|?\s*\[(?:\?|\*|\]).*|\.\*.*", re.DOTALL)
+"""Where a JMESPath begins to choose among rows, or to go into each of them."""
+_PREDICATE = re.compile(r"\[[^\[\]]*\]")
 
 LARGEST = 64 * 10**6
 """Bytes of a page that are read into memory to look at its rows."""
@@ -36,6 +41,7 @@ class PageRows:
 def rows_of(body: Spool, *, name: str = "", media_type: str = "", records: str = "", header: bytes = b"") -> PageRows:
     """Look at one page.
 
+    A page is empty when it has no rows at all: a filter in `records` that takes none of them does not end the pages.
     JSON: the list at `records`; without it the only list in the document, or all of them when all are empty. XML: the
     elements that `records` finds; without it only a root without children tells something. Delimited text and JSON
     lines: no line but the header of the first page is no row.
@@ -76,6 +82,7 @@ def _of_json(content: bytes, records: str) -> PageRows | None:
         return None
     if document in (None, [], {}):
         return PageRows(0, "")
+    records = _CHOICE.sub("", records, count=1)
     if records:
         found = _at(document, records)
         if found is None:
@@ -129,6 +136,8 @@ def _of_xml(content: bytes, records: str) -> PageRows | None:
         root = root_of(content)
         if not records:
             return PageRows(0, "") if len(root) == 0 and not (root.text or "").strip() else None
+        while (wider := _PREDICATE.sub("", records)) != records:
+            records = wider
         found = asked(root, records)
     except ValueError:
         return None

@@ -1,5 +1,6 @@
 """All pages of one answer, from the first to the last, or to the one that did not come."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any, Protocol
@@ -21,6 +22,11 @@ MAX_JSON_PAGE = 64 * 10**6
 """Bytes of a page that are read into memory to look for what leads to the next one."""
 SMALL = 64 * 2**10
 """Bytes of a page that may be empty though it names a next one; larger ones are not looked into."""
+
+
+_LONGEST_NUMBER = 40
+_NUMBER = re.compile(rf"[0-9]{{1,{_LONGEST_NUMBER}}}")
+_DATE = re.compile(r"[12]\d{3}-[01]\d-[0-3]\d")
 
 
 @dataclass(slots=True)
@@ -248,7 +254,7 @@ class _ByCursor:
     def __init__(self, paginate: Paginate) -> None:
         self._paginate = paginate
         self._seen: set[Any] = set()
-        self._last: int | None = None
+        self._last: str | None = None
         self._direction = 0
 
     def first(self, draft: Draft) -> Draft:
@@ -273,12 +279,13 @@ class _ByCursor:
         return draft.put(self._paginate.targets[0], cursor)
 
     def _turned(self, cursor: Any) -> bool:
-        """Whether numbers that grew begin to fall, or the other way round."""
-        number = int(cursor) if isinstance(cursor, int | str) and str(cursor).isdecimal() else None
-        before, self._last = self._last, number
-        if number is None or before is None:
+        """Whether numbers or dates that grew begin to fall, or the other way round. Of other texts nobody can tell."""
+        text = str(cursor)
+        now = text.zfill(_LONGEST_NUMBER) if _NUMBER.fullmatch(text) else text if _DATE.match(text) else None
+        before, self._last = self._last, now
+        if now is None or before is None:
             return False
-        direction = 1 if number > before else -1
+        direction = 1 if now > before else -1
         turned = self._direction not in (0, direction)
         self._direction = direction
         return turned

@@ -143,7 +143,16 @@ def value_in_json(stream: IO[bytes], path: str) -> Any:
     """
     import orjson
 
-    value: Any = orjson.loads(stream.read())
+    content = stream.read()
+    value = _at(path, orjson.loads(content))
+    if isinstance(value, float) and abs(value) >= 2**53:
+        import json
+
+        return _at(path, json.loads(content))  # orjson makes a float of an integer beyond 64 bits
+    return value
+
+
+def _at(path: str, value: Any) -> Any:
     for step in steps(path):
         if isinstance(step, str) and isinstance(value, dict):
             value = value.get(step)

@@ -225,8 +225,9 @@ def test_a_cursor_goes_into_the_body_as_it_is(fetch: Fetch) -> None:
         (["a", "b", "a"], "page 3 names the cursor of an earlier page"),
         ([10, 20, 15], "page 3 names a cursor that goes backwards"),
         (["30", "20", "25"], "page 3 names a cursor that goes backwards"),
+        (["2026-03-01", "2026-03-02", "2026-03-01T12:00"], "page 3 names a cursor that goes backwards"),
     ],
-    ids=["repeats", "number turns back", "falling number turns back"],
+    ids=["repeats", "number turns back", "falling number turns back", "date turns back"],
 )
 def test_a_cursor_that_goes_in_circles_leaves_a_part(fetch: Fetch, cursors: list[Any], words: str) -> None:
     """What came is kept, nothing is taken twice, and the page is named."""
@@ -236,6 +237,16 @@ def test_a_cursor_that_goes_in_circles_leaves_a_part(fetch: Fetch, cursors: list
         assert server.count == 3
     assert (ids(collected), collected.provenance.partial) == ([0, 1, 2], True)
     assert words in collected.provenance.notes[0]
+
+
+@pytest.mark.parametrize(
+    "cursor", [2**63 + 1, 10**25 + 1, "9" * 5000, 1.5, "ü ✓"], ids=["64 bits", "80 bits", "long", "fraction", "signs"]
+)
+def test_a_cursor_of_any_size_comes_back_digit_for_digit(fetch: Fetch, cursor: Any) -> None:
+    """Nothing is rounded on the way."""
+    with FaultyServer(by_cursor([cursor, None], lambda r: r.query.get("after") and cursor)) as server:
+        fetch(server.url, paginate=CURSOR)
+        assert server.requests[1].query["after"] == str(cursor)
 
 
 def test_falling_cursors_are_well(fetch: Fetch) -> None:
@@ -300,6 +311,12 @@ def test_links_are_followed_with_the_same_body(fetch: Fetch) -> None:
         (b'{"data": [], "included": []}', "", 0),
         (b'{"data": null}', "data", None),
         (b'{"a": {"items": [1, 2]}}', "", 2),
+        (b'{"a": [{"k": 1}, {"k": 2}]}', "a[?k == `9`]", 2),
+        (b'{"a": [{"k": []}, {"k": []}]}', "a[].k[]", 2),
+        (b'{"a": []}', "a[].k[]", 0),
+        (b'[{"n": 1}, [1, 2, 3]]', "[1]", 3),
+        (b"[{}, {}]", "[*].k", 2),
+        (b"<a><b k='1'/><b/></a>", "//b[@k = '2'][c[1]]", 2),
         (b'{"a": {"items": [1, 2]}, "tags": ["x"]}', "a.items", 2),
         (b'{"a": [1], "b": []}', "", None),
         (b'{"a": 1}', "", None),
