@@ -27,6 +27,7 @@ from operations import dataset_file
 from operations.actor import UsageError
 from operations.dataset_file import target_of
 from operations.sample import sample
+from operations.try_dataset import tried
 from utils.resilience.deadline import deadline
 from utils.resilience.errors import RejectedError
 
@@ -208,14 +209,12 @@ def _delivered(system: IntegratedSystem, settings: DatasetSettings, collected: C
     Raises:
         PipelineError: they would not be delivered.
     """
-    from operations.try_dataset import judged
-
-    tried = judged(system, settings, replace(collected, close=lambda: None))
-    if not tried.verdict.accepted and not collected.provenance.partial:
+    found = tried(system, settings, replace(collected, close=lambda: None))
+    if not found.verdict.accepted and not collected.provenance.partial:
         raise PayloadUnreadable(
-            f"{settings.name}: {tried.verdict.reason}", hint="add it by hand; see docs/configuration.md"
+            f"{settings.name}: {found.verdict.reason}", hint="add it by hand; see docs/configuration.md"
         )
-    return tried.batch
+    return found.batch
 
 
 def _worth_telling(found: Look) -> list[str]:

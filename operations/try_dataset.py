@@ -5,20 +5,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from config.datasets import DatasetSettings
+from data_pipeline.asking import Question, question
 from data_pipeline.batch import Batch
-from data_pipeline.collect.resilient import Asked
-from data_pipeline.dataset import Collected, Quality
+from data_pipeline.bringing import Answers, Bringer
+from data_pipeline.dataset import Collected
 from data_pipeline.errors import PipelineError
-from data_pipeline.fallback import dated
-from data_pipeline.parse.parse import parse
-from data_pipeline.score import score
-from data_pipeline.store import gate
-from data_pipeline.validate.engine import Validation, validate
+from data_pipeline.judging import Judged, judged
+from data_pipeline.store.gate import Verdict
+from data_pipeline.store.views import Version
+from data_pipeline.validate.engine import validate
 from data_pipeline.validate.report import RuleOutcome, utc_text
 from data_pipeline.validate.rules import BATCH_KINDS, Rule
 from integrated_system import IntegratedSystem
 from operations.sample import plain, sample
-from utils.resilience.deadline import deadline
 from utils.resilience.errors import RejectedError
 
 EXAMPLES = 3
@@ -40,21 +39,29 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One collection, judged. `verdict`: what the gate would say of it."""
+    """One collection, judged."""
 
     dataset: DatasetSettings
-    batch: Batch
-    validation: Validation
-    quality: Quality
-    verdict: gate.Verdict
+    judged: Judged
     broken: tuple[Broken, ...] = ()
 
     @property
+    def batch(self) -> Batch:
+        return self.judged.batch
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.judged.verdict
+
+    @property
     def notes(self) -> tuple[str, ...]:
-        return self.batch.provenance.notes
+        """What a reader should know; rules on the whole table are judged by a run only."""
+        later = [rule.id for rule in self.dataset.rules if rule.scope == "dataset"]
+        table = (f"not judged here, but by a run on its whole table: {', '.join(later)}",) if later else ()
+        return (*self.batch.provenance.notes, *table)
 
     def to_json(self) -> dict[str, Any]:
-        provenance, report, seen = self.batch.provenance, self.validation.report, sample(self.batch)
+        provenance, report, seen = self.batch.provenance, self.judged.report, sample(self.batch)
         return {
             "dataset": self.dataset.name,
             "provider": provenance.provider,
@@ -65,7 +72,7 @@ class Tried:
             "quarantined": report.quarantined,
             "columns": seen.columns,
             "sample": seen.rows,
-            "quality": self.quality.to_json(),
+            "quality": self.judged.quality.to_json(),
             "failed_rules": [broken.to_json() for broken in self.broken],
             "collected_at": utc_text(provenance.collected_at),
             "data_time": utc_text(provenance.data_time) if provenance.data_time else None,
@@ -78,73 +85,65 @@ class Tried:
 def try_dataset(system: IntegratedSystem, name: str) -> Tried:
     """Collect, parse, validate, score. No version, no event of a run, no cursor, no ledger, no cache.
 
-    An incremental dataset is asked from its beginning.
+    It is asked like the first time: an incremental dataset from its beginning, of pieces only the newest. Its columns
+    are held against the table that is there.
 
     Raises:
         ConfigError: no such dataset.
         PipelineError: nothing usable came.
     """
-    dataset = system.settings.dataset(name)
-    incremental = dataset.incremental
-    asked = Asked(full=True)
-    if incremental is not None:
-        asked = Asked(cursor=incremental.initial, cursor_format=incremental.format, full=True)
-    with deadline(dataset.resilience.deadline, system.clock):
-        try:
-            collected = system.collector.collect(
-                dataset,
-                provider=system.collector.provider_of(dataset),
-                now=system.clock.now(),
-                number=0,
-                validators={},
-                asked=asked,
-            )
-        except RejectedError as error:
-            raise PipelineError(f"{name}: {error}", hint=error.hint) from error
-        return judged(system, dataset, collected)
-
-
-def judged(system: IntegratedSystem, dataset: DatasetSettings, collected: Collected) -> Tried:
-    """What the line would make of a collection. Closes it."""
-    now = system.clock.now()
+    dataset, now = system.settings.dataset(name), system.clock.now()
+    asked = question(dataset, None, now=now, fresh=True, full=False, ledger=dict)
+    asked = replace(asked, asked=asked.asked[-1:])
     try:
-        batch = parse(
-            collected,
-            dataset=dataset.name,
-            options=dataset.parse,
-            columns=dataset.columns,
-            zone=dataset.zone or "UTC",
-            ambiguous=dataset.ambiguous,
-            nonexistent=dataset.nonexistent,
-            data_time=dataset.data_time,
-            memory_limit=system.settings.app.memory_limit,
-        )
-    finally:
-        collected.close()
+        provider = system.collector.provider_of(dataset)
+        answers = _bringer(system).collect(dataset, asked, provider=provider, now=now, number=0)
+    except RejectedError as error:
+        raise PipelineError(f"{name}: {error}", hint=error.hint) from error
+    return _judged(system, dataset, asked, answers, system.results.last_good(system.views.current_of(name)))
+
+
+def tried(system: IntegratedSystem, dataset: DatasetSettings, collected: Collected) -> Tried:
+    """What the line would make of a collection, as the first batch of a dataset. Closes it."""
+    return _judged(system, dataset, Question(), Answers((("", collected),)), None)
+
+
+def _judged(
+    system: IntegratedSystem, dataset: DatasetSettings, asked: Question, answers: Answers, last_good: Version | None
+) -> Tried:
+    brought = _bringer(system).parse(dataset, asked, answers)
     rules = system.pipeline.rules_of(dataset)
-    validation = validate(batch, rules, now=now)
-    batch = dated(dataset, batch, validation)
-    quality = score(validation.report)
-    verdict = gate.judge(validation.report, quality, batch.provenance, dataset, has_last_good=False)
-    return Tried(dataset, batch, validation, quality, verdict, tuple(_broken(batch, rules, validation)))
+    found = judged(
+        brought,
+        dataset,
+        rules,
+        asked,
+        last_good,
+        now=system.clock.now(),
+        columns_of=lambda version: system.results.schema(version.path),
+        pieces_of=lambda version: {part.partition for part in system.results.manifest(version).parts},
+    )
+    return Tried(dataset, found, tuple(_broken(found, rules)))
 
 
-def _broken(batch: Batch, rules: Sequence[Rule], validation: Validation) -> list[Broken]:
-    found = [outcome for outcome in validation.report.outcomes if outcome.failed]
-    return [Broken(outcome, _examples(batch, rules, outcome, validation)) for outcome in found]
+def _bringer(system: IntegratedSystem) -> Bringer:
+    return Bringer(system.collector, clock=system.clock, memory_limit=system.settings.app.memory_limit)
 
 
-def _examples(
-    batch: Batch, rules: Sequence[Rule], outcome: RuleOutcome, validation: Validation
-) -> tuple[dict[str, Any], ...]:
+def _broken(found: Judged, rules: Sequence[Rule]) -> list[Broken]:
+    outcomes = [outcome for outcome in found.report.outcomes if outcome.failed]
+    return [Broken(outcome, _examples(found, rules, outcome)) for outcome in outcomes]
+
+
+def _examples(found: Judged, rules: Sequence[Rule], outcome: RuleOutcome) -> tuple[dict[str, Any], ...]:
     """The first rows that broke a rule: their numbers, and the cells that it looked at."""
-    if outcome.kind in BATCH_KINDS:
+    rule = next((rule for rule in rules if rule.id == outcome.rule), None)
+    if rule is None or outcome.kind in BATCH_KINDS:
         return ()
-    rule = next(rule for rule in rules if rule.id == outcome.rule)
     # Rows that break a warning are not set apart; asked as an error, the same rule shows them.
-    alone = validate(batch, (replace(rule, severity="error"),), now=validation.report.now)
+    alone = validate(found.batch, (replace(rule, severity="error"),), now=found.report.now)
     rows: list[dict[str, Any]] = []
-    for _, bad in alone.split(batch):
+    for _, bad in alone.split(found.batch):
         if bad is not None:
             names = [name for name in bad.schema.names if name in (*rule.columns, "_row")]
             rows += bad.select(names).slice(0, EXAMPLES - len(rows)).to_pylist()
