@@ -79,12 +79,14 @@ class TokenServer:
         self._thread.join()
         self._server.server_close()
 
-    def protecting(self, answer: Answer) -> Callable[[Request], Answer]:
+    def protecting(self, answer: Answer | Callable[[Request], Answer]) -> Callable[[Request], Answer]:
         """`answer` for who shows a good token, 401 for all others."""
 
         def protected(request: Request) -> Answer:
             shown = request.headers.get("authorization", "")
-            return answer if shown.removeprefix("Bearer ") in self.good else fault.status(401, b"who are you?")
+            if shown.removeprefix("Bearer ") not in self.good:
+                return fault.status(401, b"who are you?")
+            return answer(request) if callable(answer) else answer
 
         return protected
 
