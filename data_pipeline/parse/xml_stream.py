@@ -26,6 +26,7 @@ class Stream:
         self._request = request
         self._path = path
         self._etree: Any = etree
+        self._has_doctype: bool | None = None
         self.prefixes: dict[str, str] = {}
         """Prefix -> URI as the document declares them; the outermost counts."""
 
@@ -65,6 +66,7 @@ class Stream:
         """
         assert self._path is not None
         namespaces = _Namespaces(self._request.options.namespaces, self.prefixes)
+        known: dict[tuple[str, ...], tuple[bool, bool]] = {}
         fed = 0
         while chunk := source.read(CHUNK):
             fed += len(chunk)
@@ -75,15 +77,18 @@ class Stream:
                     hint="check `parse.records`, or let it name smaller elements",
                 )
             for item in self._events(chunk):
-                tags = [element.tag for element in item.iterancestors()][::-1]
-                depth = len(tags)
-                tags.append(item.tag)
-                if not self._path.matches(tags, namespaces):
+                tags = (item.tag, *(element.tag for element in item.iterancestors()))[::-1]
+                found = known.get(tags)
+                if found is None:
+                    depths = [self._path.matches(tags[:depth], namespaces) for depth in range(1, len(tags) + 1)]
+                    found = known[tags] = depths[-1], any(depths[:-1])
+                is_record, within_another = found
+                if not is_record:
                     continue
                 self._refuse_entities(item)
                 fed = 0
                 yield item
-                if not any(self._path.matches(tags[:length], namespaces) for length in range(1, depth + 1)):
+                if not within_another:
                     _forget(item)
         self.close()
 
@@ -100,9 +105,11 @@ class Stream:
             raise self._explained(error) from error
 
     def _refuse_entities(self, element: Any) -> None:
-        information = element.getroottree().docinfo
-        if not information.doctype:
+        if self._has_doctype is None:
+            self._has_doctype = bool(element.getroottree().docinfo.doctype)
+        if not self._has_doctype:
             return
+        information = element.getroottree().docinfo
         internal = information.internalDTD
         if internal is not None and internal.entities():
             raise unreadable(

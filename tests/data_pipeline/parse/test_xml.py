@@ -269,11 +269,13 @@ def large(options, count=300_000, memory_limit=10**9):
     )
 
 
-def test_a_large_document_is_read_piece_by_piece():
-    """17 MB of XML; types are found from all of its rows."""
-    batch = large({"records": "/l/r"})
+def test_a_large_document_is_read_piece_by_piece(monkeypatch):
+    """What counts as large is lowered; types are found from all of its rows."""
+    monkeypatch.setattr(xml_parser, "WHOLE", 2**20)
 
-    assert batch.rows == 300_000
+    batch = large({"records": "/l/r"}, 40_000)
+
+    assert batch.rows == 40_000
     assert types(batch) == {"id": "int64", "name": "string", "v": "double"}
 
 
@@ -294,16 +296,16 @@ def test_what_was_read_of_a_large_document_is_forgotten():
 
 @pytest.mark.prove
 def test_a_document_larger_than_the_memory_is_read():
-    """200 MB of XML, whose tree would take more than 1 GB, in a process of its own."""
+    """68 MB of XML, whose tree would take more than 500 MB, in a process of its own."""
     code = (
         "import resource; from tests.data_pipeline.parse.test_xml import large;"
-        "batch = large({'records': '/l/r'}, 3_500_000);"
+        "batch = large({'records': '/l/r'}, 1_200_000);"
         "print(batch.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
-    assert int(told[0]) == 3_500_000
-    assert int(told[1]) < 500
+    assert int(told[0]) == 1_200_000
+    assert int(told[1]) < 400
 
 
 def test_a_large_document_that_must_be_held_is_refused():
