@@ -160,7 +160,8 @@ def _bucket_store(address: Address, options: dict[str, Any], connect: float, rea
     try:
         import importlib
 
-        module = importlib.import_module(library)
+        # gcsfs itself gives a class that first asks by gRPC what kind of bucket it is, for up to a minute.
+        module = importlib.import_module("gcsfs.core" if library == "gcsfs" else library)
     except ImportError as error:
         raise ProviderRefused(
             f"`{address.scheme}://` needs the library {library}, which is not installed",

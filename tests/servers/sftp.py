@@ -82,8 +82,9 @@ def sftp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SftpServer
         await server.wait_closed()
         # Connections end in tasks of their own.
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        if others:
-            await asyncio.wait(others, timeout=5)
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     run(stop())
     loop.call_soon_threadsafe(loop.stop)
