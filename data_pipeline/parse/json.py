@@ -1,5 +1,6 @@
 """JSON documents and JSON lines: objects become rows, nested objects columns `a.b`, and no digit is lost."""
 
+import contextlib
 import json
 import math
 import re
@@ -81,14 +82,11 @@ def _blocks(request: ParseRequest, stream: Any) -> Iterator["pa.RecordBatch"]:
 def _decode_lines(request: ParseRequest, lines: list[bytes], number: int) -> list[Any]:
     filled = [line for line in lines if not line.isspace()]
     whole = b"[" + b",".join(filled) + b"]"
-    try:
-        if not _long_numbers(request, whole):
-            documents = orjson.loads(whole)
-            # `1,2` on one line would pass as two values of the list.
-            if isinstance(documents, list) and len(documents) == len(filled):
-                return documents
-    except orjson.JSONDecodeError:
-        pass
+    with contextlib.suppress(ValueError, RecursionError):
+        documents = _decode_exactly(request, whole) if _long_numbers(request, whole) else orjson.loads(whole)
+        # `1,2` on one line would pass as two values of the list.
+        if isinstance(documents, list) and len(documents) == len(filled):
+            return documents
     documents = []
     for offset, line in enumerate(lines):
         if not line.isspace():
