@@ -103,8 +103,9 @@ def _without_list(found: Layout, node: dict[str, Any], lists: list[_Rows]) -> No
             f"the document holds columns instead of rows ({names}); `parse` reads it as one row: "
             "turn it with a function of your own, `collect: {kind: python, …}`"
         )
-    elif lists and all(isinstance(row, list) for row in lists[0].rows[:100]):
-        found.parse.append(Finding("records", path_text(lists[0].path), f"{len(lists[0].rows):,} rows without names"))
+    elif nameless := next((one for one in lists if all(isinstance(row, list) for row in one.rows[:100])), None):
+        why = f"{len(nameless.rows):,} rows without names; name them in `columns`"
+        found.parse.append(Finding("records", path_text(nameless.path), why))
 
 
 _LONG = {"id": [], "name": "name", "value": "value"}

@@ -25,6 +25,10 @@ def workbook(data: bytes) -> Layout:
     if len(grids) > 1:
         others = ", ".join(other for other, _ in grids if other != name)
         found.parse.append(Finding("sheet", name, f"holds most; there are also {others[:80]}"))
+        alike = sum(_words(other) == _words(grid) for _, other in grids if other)
+        if alike > 1:
+            why = f"{alike} sheets have the same headings: this reads all, with a column `_sheet`"
+            found.parse.append(Finding("sheet", "*", why, sure=False))
     _place(found, grid)
     return found
 
@@ -66,6 +70,12 @@ def _grids(data: bytes) -> list[tuple[str, list[list[Any]]]]:
     with CalamineWorkbook.from_filelike(io.BytesIO(data)) as book:
         names = [sheet.name for sheet in book.sheets_metadata if "WorkSheet" in str(sheet.typ)]
         return [(name, _rows(book.get_sheet_by_name(name))) for name in names]
+
+
+def _words(grid: list[list[Any]]) -> set[str]:
+    """The headings of a sheet, wherever they stand."""
+    place = place_of(grid)
+    return set() if place is None or place.header is None else {str(cell) for cell in grid[place.header]} - {""}
 
 
 def _rows(sheet: Any) -> list[list[Any]]:

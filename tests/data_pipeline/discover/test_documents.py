@@ -28,9 +28,10 @@ def of(typed: str, **more: Any) -> Source:
         ({"odd name": ROWS, "tags": ["x", "y", "z"]}, '"odd name"'),
         ({"few": [{"b": 1}], "many": ROWS}, "many"),
         ({"a": 1, "b": "x"}, None),
+        ({"columns": ["a", "b"], "data": [[1, 2], [3, 4]]}, "data"),
         ({"base": "EUR", "date": "2026-01-01", "rates": {"USD": 1.1, "TRY": 51.0, "GBP": 0.8}}, "rates"),
     ],
-    ids=["a list", "nested", "an odd name", "the longer one", "one object", "figures by name"],
+    ids=["a list", "nested", "an odd name", "the longer one", "one object", "rows without names", "figures by name"],
 )
 def test_the_rows_of_a_document_are_found(found_in: Any, records: str | None) -> None:
     """The longest list of objects, wherever it is."""
