@@ -18,6 +18,7 @@ from operations.try_dataset import try_dataset
 from tests.faulty_server import Answer, FaultyServer, Request, html, ok, status
 from tests.integration.installation import Installation
 from tests.integration.unseen import SOURCES
+from tests.servers.ftp import PASSWORD, USER, FtpServer, ftp_server  # noqa: F401 - the last is a fixture
 
 
 def _route(request: Request) -> Answer:
@@ -173,6 +174,18 @@ def test_a_file_is_named_from_the_configuration_that_names_it(newcomer: Newcomer
     made = newcomer.add("in/prices {x}.csv", write=True)
     assert made.block["collect"] == {"kind": "file", "path": "in/prices {{x}}.csv"}
     with newcomer.system() as system:
+        assert run(system, Actor("test"), ()).datasets[0].rows == 2
+
+
+def test_a_file_on_a_server(newcomer: Newcomer, ftp_server: FtpServer) -> None:  # noqa: F811 - the fixture
+    """Its login becomes variables; with them set the block runs."""
+    (ftp_server.root / "stock.csv").write_text("sku;qty\nA1;3\nA2;4\n")
+    made = newcomer.add(f"ftp://{USER}:{PASSWORD}@127.0.0.1:{ftp_server.port}/stock.csv", write=True)
+
+    assert made.block["collect"]["kind"] == "object_store"
+    assert set(made.variables) == {"STOCK_USER", "STOCK_PASSWORD"}
+    environ = {"STOCK_USER": USER, "STOCK_PASSWORD": PASSWORD}
+    with IntegratedSystem(newcomer.main, state_dir=newcomer.folder / "state", environ=environ) as system:
         assert run(system, Actor("test"), ()).datasets[0].rows == 2
 
 
