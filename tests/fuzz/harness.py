@@ -13,7 +13,10 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 5.0
 LIMIT_MB = 500
-STARTS_S = 60.0
+"""Processor seconds and resident megabytes that one case may take."""
+
+PATIENCE_S = 60.0
+"""Wall seconds without a word after which a case hangs; what is only slow tells its processor seconds itself."""
 
 
 @dataclass(slots=True)
@@ -80,19 +83,18 @@ def _until_stopped(seed: int, first: int, count: int, step: int, findings: Findi
     listeners = [threading.Thread(target=listen), threading.Thread(target=complain)]
     for listener in listeners:
         listener.start()
-    running, patience, problem = first - step, STARTS_S, None
+    running, problem = first - step, None
     while True:
         try:
-            # Twice the limit: what takes between the two tells its time itself.
-            line = said.get(timeout=patience)
+            line = said.get(timeout=PATIENCE_S)
         except queue.Empty:
-            problem = f"hung for more than {patience} s"
+            problem = f"hung for more than {PATIENCE_S} s"
             break
         if line is None:
             break
         result = json.loads(line)
         if "begins" in result:
-            running, patience = result["begins"], 2 * LIMIT_S
+            running = result["begins"]
         else:
             with lock:
                 findings.add(result)
