@@ -84,7 +84,8 @@ def _measured(result: dict[str, Any]) -> Iterator[None]:
     yield
     result["seconds"] = round(time.process_time() - began, 3)
     status = Path("/proc/self/status").read_text()
-    result["peak_mb"] = int(re.search(r"VmHWM:\s+(\d+)", status)[1]) // 1024  # type: ignore[index] - Linux always has it
+    peak = re.search(r"VmHWM:\s+(\d+)", status)
+    result["peak_mb"] = int(peak[1]) // 1024 if peak else 0
 
 
 def main() -> None:

@@ -174,3 +174,31 @@ def test_documents_and_lines_are_the_same_table(objects):
     right = read(lines, parse_options={"format": "jsonl"}).table
 
     assert left.equals(right)
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ("1e400, 2.5", ["1e400", "2.5"]),
+        ("1.5, true", ["1.5", "true"]),
+        ("1e300, 2.5", [1e300, 2.5]),
+        ("18446744073709551616, 1e400", ["18446744073709551616", "1e400"]),
+    ],
+    ids=["beyond floats", "a truth value behind a float", "large", "two wide ones"],
+)
+@pytest.mark.parametrize("lines", [False, True], ids=["document", "lines"])
+def test_numbers_that_no_type_holds_keep_their_text(cells, expected, lines):
+    """Neither infinity nor 1.0 was sent."""
+    first, second = (f'{{"x": {cell}}}' for cell in cells.split(", "))
+    data = f"{first}\n{second}\n" if lines else f"[{first}, {second}]"
+
+    result = rows(data.encode(), parse_options={"format": "jsonl" if lines else "json"})
+
+    assert [row["x"] for row in result] == expected
+
+
+def test_a_lone_surrogate_in_a_key_is_a_name_all_the_same():
+    r"""Beside a long number, where Python decodes, "\ud800" passes; no column can be called that."""
+    result = rows(b'[{"a\\ud800": 18446744073709551616}]', parse_options={"format": "json"})
+
+    assert [list(row) for row in result] == [["a?"]]
