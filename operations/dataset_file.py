@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from config.errors import ConfigError
@@ -144,9 +144,8 @@ def _replace(path: Path, content: bytes, name: str, environ: Mapping[str, str], 
             Path(part).chmod(0o644)
         Path(part).replace(path)
     except ConfigError as error:
-        for problem in error.problems:
-            object.__setattr__(problem, "file", problem.file.replace(part, str(path)))
-        raise ConfigError(error.problems) from None
+        # The user knows the file by its own name.
+        raise ConfigError([replace(p, file=p.file.replace(part, str(path))) for p in error.problems]) from None
     finally:
         with suppress(FileNotFoundError):
             Path(part).unlink()
