@@ -14,6 +14,7 @@ RUN: dict[str, Any] = {
     "finished_at": "moment",
     "duration_s": NUMBER,
     "datasets": list,
+    "publications": list,
 }
 DATASET: dict[str, Any] = {
     "dataset": str,
