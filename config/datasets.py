@@ -1,6 +1,7 @@
 """One named table: where it comes from, how it is read, what must hold, what happens when it does not."""
 
 import hashlib
+import re
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -61,6 +62,20 @@ def _start(value: str) -> str:
     except ValueError as error:
         raise Fault(f"expected a date, got {shown(value)}", hint='Write it like: start: "2024-01-01".') from error
     return value
+
+
+_ASKED_WITH = {
+    "incremental": re.compile(r"(?<!\{)\{ *cursor *[:}]"),
+    "partition": re.compile(r"(?<!\{)\{ *partition\.\w+ *[:}]"),
+}
+
+
+def _first_with(placeholder: re.Pattern[str], value: Any) -> str | None:
+    """The first text in a block as written that has a placeholder."""
+    if isinstance(value, str):
+        return value if placeholder.search(value) else None
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return next((found for item in inside if (found := _first_with(placeholder, item)) is not None), None)
 
 
 class PromiseSettings(Section):
@@ -187,7 +202,7 @@ class DatasetSettings(Section):
         return made
 
     def _check_table(self, write_is_written: bool) -> None:
-        """How rows are recognised must be known before rows are merged."""
+        """How rows are recognised must be known before rows are merged; what is asked for must be there to ask with."""
         if self.incremental is not None and not write_is_written:
             self.__dict__["write"] = "merge"
         if self.write == "merge" and not self.key:
@@ -200,6 +215,12 @@ class DatasetSettings(Section):
                 raise Faults([(("publish", position, "mode"), Fault("needs the dataset's `key`", hint=hint), None)])
         if self.deletes != "keep" and self.write != "merge":
             raise Faults([(("deletes",), Fault("belongs to `write: merge`"), None)])
+        if self.incremental is not None and self.partition is not None:
+            raise Faults([(("partition",), Fault("does not go with `incremental`", hint="Take one of them."), None)])
+        for name, given in (("incremental", self.incremental), ("partition", self.partition)):
+            if given is None and (text := _first_with(_ASKED_WITH[name], self._written.get("collect"))) is not None:
+                hint = f"Add `{name}` to the dataset, or double the braces if the text is meant."
+                raise Faults([(("collect",), Fault(f"{shown(text)} needs `{name}`", hint=hint), None)])
 
     @property
     def base(self) -> Path:

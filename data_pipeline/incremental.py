@@ -160,7 +160,8 @@ def moved(
         if newest is None or mine.rank > newest.rank:
             newest = mine
     if empty and settings.nulls == "hold":
-        return before, Objection(f"{empty:,} rows have no `{name}` (incremental.nulls: hold)")
+        words = "row has" if empty == 1 else "rows have"
+        return before, Objection(f"{empty:,} {words} no `{name}` (incremental.nulls: hold)")
     return newest, None
 
 

@@ -4,9 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration import feed as provider
 from tests.integration.installation import Installation
 
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Installation:
     return Installation(tmp_path)
+
+
+@pytest.fixture
+def feed(monkeypatch: pytest.MonkeyPatch) -> provider.Feed:
+    """A provider in Python, new for each test."""
+    made = provider.Feed()
+    monkeypatch.setattr(provider, "FEED", made)
+    return made

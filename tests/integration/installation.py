@@ -78,14 +78,14 @@ class Installation:
         with IntegratedSystem(self.config, state_dir=self.state, environ={}, clock=clock) as system:
             yield system
 
-    def run(self, *names: str, fresh: bool = False, clock: Clock = SYSTEM_CLOCK) -> PipelineRun:
+    def run(self, *names: str, fresh: bool = False, full: bool = False, clock: Clock = SYSTEM_CLOCK) -> PipelineRun:
         """Run all or the named datasets in a new system: what a restart forgets is forgotten."""
         with self.system(clock) as system:
-            return run(system, Actor("test"), names, fresh=fresh)
+            return run(system, Actor("test"), names, fresh=fresh, full=full)
 
-    def run_one(self, *, fresh: bool = False, clock: Clock = SYSTEM_CLOCK) -> DatasetRun:
+    def run_one(self, *, fresh: bool = False, full: bool = False, clock: Clock = SYSTEM_CLOCK) -> DatasetRun:
         """Run the one dataset of the configuration; what came of it."""
-        (found,) = self.run(fresh=fresh, clock=clock).datasets
+        (found,) = self.run(fresh=fresh, full=full, clock=clock).datasets
         return found
 
     def rows(self, name: str, *, last_batch: bool = False) -> list[dict[str, Any]]:
