@@ -1,4 +1,4 @@
-"""Commands for a source that is new or was changed: `add` and `try`."""
+"""Commands for a source that is new or was changed: `add`, `try`, `record`."""
 
 import os
 import sys
@@ -21,6 +21,7 @@ MOST_COLUMNS = 10
 def register(app: typer.Typer) -> None:
     command(app)(add)
     command(app, "try")(try_)
+    command(app)(record)
 
 
 def add(
@@ -70,6 +71,25 @@ def try_(context: Context, dataset: Annotated[str, typer.Argument(help="The data
     else:
         _show_tried(tried)
     return OK if tried.verdict.accepted else FAILED
+
+
+def record(
+    context: Context,
+    dataset: Annotated[str, typer.Argument(help="The dataset; it is collected over HTTP.")],
+    output: Annotated[Path | None, typer.Option(help="The file; default: DATASET.cassette.json.")] = None,
+) -> int:
+    """Record a provider's answers as a cassette for your tests (docs/testing.md); nothing else is stored."""
+    from operations.record import record as do
+
+    made = do(context.system, dataset, output or Path(f"{dataset}.cassette.json"))
+    if context.json:
+        print_json(made.to_json())
+        return OK
+    noun = "exchange" if made.exchanges == 1 else "exchanges"
+    say(f"{made.exchanges} {noun} written to {made.path}. Look at the bodies before you commit them.")
+    if made.failed:
+        say(f"note: the collection did not come to its end: {made.failed}")
+    return OK
 
 
 def _show_added(made: "Added") -> None:

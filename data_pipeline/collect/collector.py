@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from data_pipeline.collect.cassette import Recorder
 from data_pipeline.collect.placeholders import Partition, Values
 from data_pipeline.dataset import Collected, FileSeen
 from utils.clock import SYSTEM_CLOCK, Clock
@@ -68,6 +69,7 @@ class CollectRequest:
         column_of: The distinct values of a column of another dataset's delivered table, in order of appearance.
         tokens: Where access tokens are kept; None: in memory only.
         memory_limit: Bytes that may be held at once (`app.memory_limit`).
+        recorder: Takes down every exchange with the provider; None: nobody does.
         records: Where the rows of an answer are (`parse.records`), so that an empty page is known; "": not said.
         zone: Of naive times, the dataset's own.
     """
@@ -91,6 +93,7 @@ class CollectRequest:
     column_of: Callable[[str, str], Iterator[Any]] = _no_table
     tokens: TokenStore | None = None
     memory_limit: int = 10**9
+    recorder: Recorder | None = None
     records: str = ""
     zone: str = "UTC"
     connect_timeout: float = 5.0

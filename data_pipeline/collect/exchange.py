@@ -131,22 +131,35 @@ class Exchange:
     def _read(self, response: "httpx.Response") -> Answer:
         status, headers = response.status_code, response.headers
         if status == 304 and self._conditions:
+            self._record(response)
             return Answer(self._url, headers)
         if status in _REDIRECTS and headers.get("location"):
+            self._record(response)
             return Answer(self._url, headers, redirect=headers["location"], status=status)
         if not 200 <= status < 300 or status == 206:
             raise self._failure(response)
-        answer = Answer(self._url, headers, body=self._body(response))
+        body = self._body(response)
+        self._record(response, body.open)
+        answer = Answer(self._url, headers, body=body)
         if self._expected.success or self._expected.transient_when:
             self._judge(answer)
         return answer
+
+    def _record(self, response: "httpx.Response", body: Callable[[], IO[bytes]] = BytesIO) -> None:
+        recorder = self._request.recorder
+        if recorder is not None:
+            with body() as stream:
+                sent = self._ask.content or b""
+                recorder.take(self._ask.method, self._url, sent, response.status_code, response.headers, stream.read())
 
     # What the answer says of itself
 
     def _failure(self, response: "httpx.Response") -> CollectError:
         """The error for an answer without data; `transient_when` may say that it will pass."""
         status, headers = response.status_code, response.headers
-        head = _first_bytes(response, _FAILURE_READ if self._expected.transient_when else 400)
+        thorough = self._expected.transient_when or self._request.recorder is not None
+        head = _first_bytes(response, _FAILURE_READ if thorough else 400)
+        self._record(response, lambda: BytesIO(head))
         said = self.credentials.hidden(_first_words(head, headers))
         error = answers.status_error(self._what, self.provider, status, headers, self._request.clock.now(), said)
         if error.transient or not self._expected.transient_when:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from config.datasets import DatasetSettings
 from data_pipeline.batch import MEMORY_LIMIT
 from data_pipeline.collect import protection
+from data_pipeline.collect.cassette import Recorder
 from data_pipeline.collect.collector import Collector, CollectRequest, TokenStore
 from data_pipeline.collect.placeholders import Partition
 from data_pipeline.dataset import Collected, FileSeen
@@ -34,6 +35,7 @@ class Asked:
     full: bool = False
     only_new: bool = False
     ledger: Callable[[], Mapping[str, FileSeen]] | None = None
+    recorder: Recorder | None = None
 
 
 class ResilientCollector:
@@ -156,7 +158,7 @@ def _part(asked: Asked | None, column_of: Callable[[str, str], Iterator[Any]] | 
     if asked is None:
         return found
     found |= {"cursor": asked.cursor, "cursor_format": asked.cursor_format, "partition": asked.partition}
-    found |= {"full": asked.full, "only_new": asked.only_new}
+    found |= {"full": asked.full, "only_new": asked.only_new, "recorder": asked.recorder}
     return found if asked.ledger is None else {**found, "ledger": asked.ledger}
 
 

@@ -189,7 +189,7 @@ def test_every_command_has_the_four_options() -> None:
 def test_all_commands_of_this_release_are_there() -> None:
     """Their names are a promise."""
     assert set(commands()) == {
-        *("", "add", "try", "run", "status", "health", "show", "detect", "metrics", "maintain", "dashboard", "demo"),
+        *("", "add", "try", "record", "run", "status", "health", "show", "detect", "metrics", "maintain", "dashboard", "demo"),
         *("events", "events verify", "quarantine list", "quarantine show", "breakers list", "breakers reset"),
         *("config check", "config show", "config init"),
     }
