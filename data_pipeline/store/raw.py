@@ -1,7 +1,7 @@
 """What providers sent, byte for byte, so that a rule can be mended today and yesterday replayed.
 
-One capture is a folder, `raw/DATASET/RUN_ID/`: a blob an answer (or one Arrow stream of rows), and `index.json`, which
-is written last: a capture without it is not whole and does not count.
+One capture is a folder, `raw/DATASET/RUN_ID/`: a folder a piece, in it a blob an answer (or one Arrow stream of rows),
+and `index.json`, which is written last: a capture without it is not whole and does not count.
 """
 
 import shutil
@@ -19,6 +19,7 @@ from utils.storage import BlobNotFound, Storage, StorageError
 
 _INDEX = "index.json"
 _ROWS = "rows.arrow"
+_PAYLOAD = ("size", "sha256", "name", "media_type", "charset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +32,39 @@ class Capture:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was collected in one run: an answer, or one for each piece of the table (with its key).
+
+    `complete`: the answers were all there is, not only what was new; `short`: why later pieces did not come.
+    """
+
+    pieces: tuple[tuple[str, Collected], ...]
+    complete: bool = True
+    short: str = ""
+
+
 class Raw:
     """Keeps captures and gives them back."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
-    def keep(self, dataset: str, run_id: str, collected: Collected) -> None:
-        """Keep what came; a `not_modified` brings nothing to keep.
+    def keep(self, dataset: str, run_id: str, kept: Kept) -> None:
+        """Keep what came.
 
         Raises:
             StoreError: it cannot be written; nothing half-written counts.
         """
         folder = f"raw/{dataset}/{run_id}"
         try:
-            payloads = [self._payload(folder, number, each) for number, each in enumerate(collected.payloads)]
-            rows = None if collected.rows is None else self._rows(f"{folder}/{_ROWS}", collected.rows)
-            index = {"provenance": _written(collected.provenance), "payloads": payloads, "rows": rows}
+            pieces = [self._piece(f"{folder}/{number:05d}", *piece) for number, piece in enumerate(kept.pieces)]
+            index = {"pieces": pieces, "complete": kept.complete, "short": kept.short}
             self._storage.put_bytes(f"{folder}/{_INDEX}", orjson.dumps(index))
         except StorageError as error:
             raise StoreError(f"{dataset}: the raw answer cannot be kept: {error}", hint=error.hint) from error
 
-    def replay(self, dataset: str, run_id: str) -> Collected:
+    def replay(self, dataset: str, run_id: str) -> Kept:
         """What the provider sent in that run, with the provenance of that day.
 
         Raises:
@@ -61,18 +73,14 @@ class Raw:
         folder = f"raw/{dataset}/{run_id}"
         try:
             index = orjson.loads(self._storage.read_bytes(f"{folder}/{_INDEX}"))
-            provenance = _read(index["provenance"])
-            payloads = tuple(self._opened(folder, entry) for entry in index["payloads"])
+            pieces = tuple((piece["key"], self._collected(piece)) for piece in index["pieces"])
+            return Kept(pieces, index["complete"], index["short"])
         except BlobNotFound as error:
             kept = [capture.run_id for capture in self.captures(dataset)]
             hint = f"kept are {', '.join(kept[-5:])}" if kept else f"set `keep_raw` at {dataset}: nothing is kept of it"
             raise StoreError(f"{dataset}: no raw answer of run {run_id} is kept", hint=hint) from error
         except (StorageError, ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{dataset}: the raw answer of run {run_id} is damaged: {error}") from error
-        note = f"replayed from what was collected {provenance.collected_at:%Y-%m-%d %H:%M} UTC"
-        provenance = replace(provenance, notes=(*provenance.notes, note))
-        rows = None if index["rows"] is None else self._reader(f"{folder}/{_ROWS}")
-        return Collected(provenance, payloads, rows)
 
     def captures(self, dataset: str | None = None) -> list[Capture]:
         """Whole captures, oldest first, of one dataset or of all."""
@@ -87,7 +95,7 @@ class Raw:
         for folder in whole:
             _, name, run_id = folder.split("/")
             index = orjson.loads(self._storage.read_bytes(f"{folder}/{_INDEX}"))
-            at = datetime.fromisoformat(index["provenance"]["collected_at"])
+            at = datetime.fromisoformat(index["pieces"][0]["provenance"]["collected_at"])
             found.append(Capture(name, run_id, at, sizes[folder]))
         return sorted(found, key=lambda capture: capture.run_id)
 
@@ -98,34 +106,47 @@ class Raw:
         for blob in list(self._storage.list(f"{folder}/")):
             self._storage.delete(blob.path)
 
-    def _payload(self, folder: str, number: int, payload: Payload) -> dict[str, Any]:
-        with self._storage.writer(f"{folder}/{number:05d}") as target, payload.open() as source:
-            shutil.copyfileobj(source, target, 2**20)
-        about = {"size": payload.size, "sha256": payload.sha256, "name": payload.name}
-        return {"blob": f"{number:05d}", **about, "media_type": payload.media_type, "charset": payload.charset}
+    def _piece(self, folder: str, key: str, collected: Collected) -> dict[str, Any]:
+        payloads = [self._payload(f"{folder}/{number:05d}", each) for number, each in enumerate(collected.payloads)]
+        rows = None if collected.rows is None else self._rows(f"{folder}/{_ROWS}", collected.rows)
+        return {"key": key, "provenance": _written(collected.provenance), "payloads": payloads, "rows": rows}
 
-    def _rows(self, path: str, rows: Callable[[], Iterator[Any]]) -> str:
+    def _payload(self, blob: str, payload: Payload) -> dict[str, Any]:
+        with self._storage.writer(blob) as target, payload.open() as source:
+            shutil.copyfileobj(source, target, 2**20)
+        about = {name: getattr(payload, name) for name in _PAYLOAD}
+        return {"blob": blob, "extra": list(payload.extra), **about}
+
+    def _rows(self, blob: str, rows: Callable[[], Iterator[Any]]) -> str:
         from utils.arrow import pa
 
         # One stream a batch, back to back: each says its own schema.
-        with self._storage.writer(path) as target:
+        with self._storage.writer(blob) as target:
             for batch in rows():
                 with pa.ipc.new_stream(target, batch.schema) as stream:
                     stream.write_batch(batch)
-        return path
+        return blob
 
-    def _opened(self, folder: str, entry: dict[str, Any]) -> Payload:
-        path = f"{folder}/{entry['blob']}"
-        if self._storage.size(path) != entry["size"]:
-            raise ValueError(f"{path} has another size than when it was kept")
-        about = {name: entry[name] for name in ("size", "sha256", "name", "media_type", "charset")}
-        return Payload(open=lambda: self._storage.open(path), **about)
+    def _collected(self, piece: dict[str, Any]) -> Collected:
+        provenance = _read(piece["provenance"])
+        note = f"replayed from what was collected {provenance.collected_at:%Y-%m-%d %H:%M} UTC"
+        provenance = replace(provenance, notes=(*provenance.notes, note))
+        payloads = tuple(self._opened(entry) for entry in piece["payloads"])
+        return Collected(provenance, payloads, None if piece["rows"] is None else self._reader(piece["rows"]))
 
-    def _reader(self, path: str) -> Callable[[], Iterator[Any]]:
+    def _opened(self, entry: dict[str, Any]) -> Payload:
+        blob = entry["blob"]
+        if self._storage.size(blob) != entry["size"]:
+            raise ValueError(f"{blob} has another size than when it was kept")
+        about = {name: entry[name] for name in _PAYLOAD}
+        extra = tuple((name, value) for name, value in entry["extra"])
+        return Payload(open=lambda: self._storage.open(blob), extra=extra, **about)
+
+    def _reader(self, blob: str) -> Callable[[], Iterator[Any]]:
         def batches() -> Iterator[Any]:
             from utils.arrow import pa
 
-            with self._storage.open(path) as file, pa.PythonFile(file) as source:
+            with self._storage.open(blob) as file, pa.PythonFile(file) as source:
                 size = source.size()
                 while source.tell() < size:
                     with pa.ipc.open_stream(source) as reader:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from data_pipeline.dataset import Collected, FileSeen, Payload, Provenance
 from data_pipeline.errors import StoreError
-from data_pipeline.store.raw import Raw
+from data_pipeline.store.raw import Kept, Raw
 from utils.arrow import pa
 from utils.storage import Storage
 
@@ -25,9 +25,26 @@ def storage(tmp_path: Path) -> Iterator[Storage]:
     storage.close()
 
 
+def whole(collected: Collected) -> Kept:
+    return Kept((("", collected),))
+
+
+def replayed(raw: Raw) -> Collected:
+    ((_, collected),) = raw.replay("eq", "run-1").pieces
+    return collected
+
+
 def sent(*bodies: bytes) -> Collected:
     payloads = tuple(
-        Payload(lambda body=body: BytesIO(body), len(body), f"sha-{number}", f"{number}.csv", "text/csv", "latin-1")
+        Payload(
+            lambda body=body: BytesIO(body),
+            len(body),
+            f"sha-{number}",
+            f"{number}.csv",
+            "text/csv",
+            "latin-1",
+            extra=(("id", str(number)),),
+        )
         for number, body in enumerate(bodies)
     )
     provenance = Provenance(
@@ -55,12 +72,12 @@ def test_payloads_come_back_byte_for_byte(bodies: list[bytes], tmp_path_factory:
     raw = Raw(storage)
     before = sent(*bodies)
 
-    raw.keep("eq", "run-1", before)
-    after = raw.replay("eq", "run-1")
+    raw.keep("eq", "run-1", whole(before))
+    after = replayed(raw)
 
     assert [content(payload) for payload in after.payloads] == bodies
-    assert [(p.size, p.sha256, p.name, p.media_type, p.charset) for p in after.payloads] == [
-        (p.size, p.sha256, p.name, p.media_type, p.charset) for p in before.payloads
+    assert [(p.size, p.sha256, p.name, p.media_type, p.charset, p.extra) for p in after.payloads] == [
+        (p.size, p.sha256, p.name, p.media_type, p.charset, p.extra) for p in before.payloads
     ]
     assert after.provenance.notes == ("a note", "replayed from what was collected 2026-03-01 07:05 UTC")
     assert after.provenance.files == before.provenance.files
@@ -74,8 +91,8 @@ def test_rows_come_back_with_the_schema_of_every_batch(storage: Storage) -> None
     batches = [pa.RecordBatch.from_pylist([{"a": 2**53 + 1}]), pa.RecordBatch.from_pylist([{"a": "x", "b": None}])]
     raw = Raw(storage)
 
-    raw.keep("eq", "run-1", Collected(sent().provenance, rows=lambda: iter(batches)))
-    rows = raw.replay("eq", "run-1").rows
+    raw.keep("eq", "run-1", whole(Collected(sent().provenance, rows=lambda: iter(batches))))
+    rows = replayed(raw).rows
 
     assert rows is not None
     assert list(rows()) == batches
@@ -92,7 +109,7 @@ def test_a_capture_that_was_broken_off_does_not_count(storage: Storage) -> None:
 
     broken = Collected(sent().provenance, (Payload(Breaks, 3, "x"),))
     with pytest.raises(OSError, match="gone"):
-        raw.keep("eq", "run-1", broken)
+        raw.keep("eq", "run-1", whole(broken))
 
     assert raw.captures() == []
     with pytest.raises(StoreError, match="no raw answer of run run-1 is kept") as caught:
@@ -103,8 +120,8 @@ def test_a_capture_that_was_broken_off_does_not_count(storage: Storage) -> None:
 def test_a_damaged_capture_is_told(storage: Storage) -> None:
     """A blob that was cut is never parsed as if it were whole."""
     raw = Raw(storage)
-    raw.keep("eq", "run-1", sent(b"id\n1\n"))
-    storage.put_bytes("raw/eq/run-1/00000", b"id")
+    raw.keep("eq", "run-1", whole(sent(b"id\n1\n")))
+    storage.put_bytes("raw/eq/run-1/00000/00000", b"id")
 
     with pytest.raises(StoreError, match="damaged"):
         raw.replay("eq", "run-1")
@@ -113,9 +130,9 @@ def test_a_damaged_capture_is_told(storage: Storage) -> None:
 def test_captures_are_listed_and_dropped(storage: Storage) -> None:
     """Oldest first, with their sizes; what is dropped is gone, its neighbours stay."""
     raw = Raw(storage)
-    raw.keep("eq", "run-1", sent(b"id\n1\n"))
-    raw.keep("eq", "run-2", sent(b"id\n2\n", b"x" * 200))
-    raw.keep("fx", "run-3", sent(b""))
+    raw.keep("eq", "run-1", whole(sent(b"id\n1\n")))
+    raw.keep("eq", "run-2", whole(sent(b"id\n2\n", b"x" * 200)))
+    raw.keep("fx", "run-3", whole(sent(b"")))
 
     assert [(c.dataset, c.run_id, c.collected_at) for c in raw.captures()] == [
         ("eq", "run-1", AT),
@@ -132,3 +149,20 @@ def test_captures_are_listed_and_dropped(storage: Storage) -> None:
     with pytest.raises(StoreError, match="no raw answer") as caught:
         raw.replay("eq", "run-1")
     assert caught.value.hint == "kept are run-2"
+
+
+def test_every_piece_comes_back_under_its_key(storage: Storage) -> None:
+    """Of a partitioned table, with why later pieces did not come."""
+    raw = Raw(storage)
+    kept = Kept(
+        (("2026-03-01", sent(b"id\n1\n")), ("2026-03-02", sent(b"id\n2\n"))), complete=False, short="2026-03-03"
+    )
+
+    raw.keep("eq", "run-1", kept)
+    again = raw.replay("eq", "run-1")
+
+    assert [(key, content(collected.payloads[0])) for key, collected in again.pieces] == [
+        ("2026-03-01", b"id\n1\n"),
+        ("2026-03-02", b"id\n2\n"),
+    ]
+    assert (again.complete, again.short) == (False, "2026-03-03")
