@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from data_pipeline.pipeline import Pipeline
     from data_pipeline.publish.publish import Outbox
     from data_pipeline.publish.views import Publications
+    from data_pipeline.replaying import Replaying
     from data_pipeline.runner import Runner
+    from data_pipeline.store.raw import Raw
     from data_pipeline.store.results import Results
     from data_pipeline.store.views import Views
     from utils.bus import Bus
@@ -248,6 +250,18 @@ class IntegratedSystem:
         )
 
     @cached_property
+    def raw(self) -> "Raw":
+        from data_pipeline.store.raw import Raw
+
+        return Raw(self.storage)
+
+    @cached_property
+    def replaying(self) -> "Replaying":
+        from data_pipeline.replaying import Replaying
+
+        return Replaying(self.raw, self.views)
+
+    @cached_property
     def pipeline(self) -> "Pipeline":
         from data_pipeline.pipeline import Pipeline
 
@@ -259,6 +273,7 @@ class IntegratedSystem:
             clock=self.clock,
             memory_limit=self.settings.app.memory_limit,
             ledger=self.views.ledger,
+            replaying=self.replaying,
         )
 
     @cached_property

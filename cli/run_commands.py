@@ -31,6 +31,9 @@ def run(
     datasets: Annotated[list[str] | None, typer.Argument(help="Datasets to run; default: all.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ask the providers even within the TTL.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Take everything, whatever the cursors say.")] = False,
+    from_raw: Annotated[
+        str, typer.Option(metavar="RUN_ID", help="Take the raw answers kept of a run (`keep_raw`), ask no provider.")
+    ] = "",
     workers: Annotated[int | None, typer.Option(min=1, max=1024, help="Datasets at the same time.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN_ID", help="Go on with a queued or broken-off run.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
@@ -38,8 +41,17 @@ def run(
 ) -> int:
     """Run the pipeline: collect, validate, score, store, detect."""
     if dry_run:
-        return _dry_run(context, datasets or [], fresh or full)
-    return run_all(context, datasets or [], fresh=fresh, full=full, workers=workers, resume=resume, strict=strict)
+        return _dry_run(context, datasets or [], fresh or full, from_raw)
+    return run_all(
+        context,
+        datasets or [],
+        fresh=fresh,
+        full=full,
+        from_raw=from_raw,
+        workers=workers,
+        resume=resume,
+        strict=strict,
+    )
 
 
 def run_all(
@@ -48,6 +60,7 @@ def run_all(
     *,
     fresh: bool = False,
     full: bool = False,
+    from_raw: str = "",
     workers: int | None = None,
     resume: str | None = None,
     strict: bool = False,
@@ -65,7 +78,14 @@ def run_all(
             result = operations.resume(system, local_user(), resume, workers=workers, progress=progress)
         else:
             result = operations.run(
-                system, local_user(), datasets or [], fresh=fresh, full=full, workers=workers, progress=progress
+                system,
+                local_user(),
+                datasets or [],
+                fresh=fresh,
+                full=full,
+                from_raw=from_raw,
+                workers=workers,
+                progress=progress,
             )
     if told is not None:
         told(result)
@@ -81,10 +101,10 @@ def run_all(
     return FAILED if result.status == "failed" else OK
 
 
-def _dry_run(context: Context, datasets: list[str], fresh: bool) -> int:
+def _dry_run(context: Context, datasets: list[str], fresh: bool, from_raw: str) -> int:
     from operations.run import plan
 
-    planned = plan(context.system, datasets, fresh=fresh)
+    planned = plan(context.system, datasets, fresh=fresh, from_raw=from_raw)
     if context.json:
         print_json({"dry_run": True, "datasets": [dataset.to_json() for dataset in planned]})
     else:

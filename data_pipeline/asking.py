@@ -28,6 +28,7 @@ class Question:
         reach: The newest value that a row of the table has: beyond the cursor, when a partial answer was accepted.
         complete: The answer is all there is, so what it does not hold was deleted.
         anew: The table begins with the answer.
+        replay: The answer is that of an earlier run; rows it brought then are replaced.
         notes: What a reader should know.
     """
 
@@ -37,6 +38,7 @@ class Question:
     reach: Cursor | None = None
     complete: bool = True
     anew: bool = False
+    replay: bool = False
     notes: tuple[str, ...] = ()
 
 

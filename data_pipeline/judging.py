@@ -195,7 +195,7 @@ def change_of(
     settings = dataset.incremental
     order = () if settings is None else tuple(filter(None, (settings.cursor, settings.tie_breaker)))
     _refuse_missing(found, dataset, order)
-    merge = dataset.write == "merge"
+    merge = dataset.write == "merge" or (question.replay and bool(dataset.key))
     complete, doubted = question.complete and not found.batch.provenance.partial, None
     notes: tuple[str, ...] = ()
     if merge and complete and dataset.deletes != "keep" and found.report.quarantined:

@@ -18,6 +18,7 @@ from data_pipeline.delivery import Delivery, Outcome
 from data_pipeline.errors import PipelineError, UnexpectedError
 from data_pipeline.fallback import Fallback, Served
 from data_pipeline.judging import Judged, Rules, judged
+from data_pipeline.replaying import Replaying
 from data_pipeline.store.results import Results
 from data_pipeline.store.views import Current, Version
 from data_pipeline.storing import Storing, nothing_new
@@ -32,13 +33,15 @@ from utils.turn import turn
 class RunContext:
     """What all datasets of a run share. `now` is taken once; `current` is where each dataset stood at the start.
 
-    `fresh`: also within the TTL; `full`: everything, whatever the cursor and the ledger say.
+    `fresh`: also within the TTL; `full`: everything, whatever the cursor and the ledger say; `from_raw`: the run whose
+    raw answers are taken in place of the provider's.
     """
 
     run_id: str
     now: datetime
     fresh: bool = False
     full: bool = False
+    from_raw: str = ""
     current: dict[str, Current] = field(default_factory=dict)
     fences: dict[str, int] = field(default_factory=dict)
 
@@ -55,6 +58,7 @@ class Pipeline:
         clock: Clock,
         memory_limit: int,
         redacted: Callable[[str], str] = str,
+        replaying: Replaying,
         ledger: Callable[[str], Mapping[str, FileSeen]] = lambda _: {},
     ) -> None:
         self._redacted = redacted
@@ -64,6 +68,7 @@ class Pipeline:
         self._cache = cache
         self._clock = clock
         self._store = Storing(results, memory_limit=memory_limit)
+        self._replaying = replaying
         self._ledger = ledger
         self._fallback = Fallback()
         self._rules: dict[str, Rules] = {}
@@ -73,7 +78,7 @@ class Pipeline:
         current = run.current.get(dataset.name)
         provider = self._collector.provider_of(dataset)
         delivery = Delivery(dataset, provider, run.run_id, run.fences.get(dataset.name, 0), self._clock, self._redacted)
-        if not run.fresh and not run.full and (hit := self.cached(dataset, current)) is not None:
+        if not (run.fresh or run.full or run.from_raw) and (hit := self.cached(dataset, current)) is not None:
             return delivery.from_cache(hit)
         last_good = self._results.last_good(current)
 
@@ -92,8 +97,12 @@ class Pipeline:
                 full=run.full,
                 ledger=lambda: self._ledger(dataset.name),
             )
-            number = current.runs if current else 0
-            answers = self._bringer.collect(dataset, asked, provider=provider, now=run.now, number=number)
+            if run.from_raw:
+                asked, answers = self._replaying.again(dataset, run.from_raw, asked)
+            else:
+                number = current.runs if current else 0
+                answers = self._bringer.collect(dataset, asked, provider=provider, now=run.now, number=number)
+                answers = self._replaying.keep(dataset, run.run_id, asked, answers)
             if last_good is not None and (unmodified := answers.not_modified) is not None:
                 return delivery.confirmed(last_good, unmodified.provenance)
             with turn(answers.size):

@@ -60,12 +60,14 @@ class RunRequest:
     """What is asked for. `claim`: the run stands in the log already (queued, crashed, interrupted) and goes on.
 
     `fresh`: ask the providers also within the TTL; `full`: take everything, whatever the cursors say.
+    `from_raw`: the run whose raw answers are taken in place of the providers'.
     """
 
     run_id: str = ""
     actor: str = "local"
     fresh: bool = False
     full: bool = False
+    from_raw: str = ""
     workers: int = 8
     claim: bool = False
 
@@ -125,6 +127,7 @@ class Runner:
                 now=started,
                 fresh=request.fresh,
                 full=request.full,
+                from_raw=request.from_raw,
                 current=self._views.current(),
                 fences={name.removeprefix("dataset:"): lease.fence for name, lease in leases.items()},
             )
@@ -143,6 +146,7 @@ class Runner:
             "owner": str(this_process()),
             "fresh": request.fresh,
             "full": request.full,
+            "from_raw": request.from_raw or None,
             "datasets": [dataset.name for dataset in datasets],
         }
         guard = _claimable(run_id) if request.claim else None

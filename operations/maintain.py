@@ -97,6 +97,7 @@ def maintain(
         ("cache", lambda: _cache(system, dry_run)),
         ("publish", lambda: _publish(system, dry_run)),
         ("versions", lambda: _versions(system, dry_run, gone)),
+        ("raw", lambda: _raw(system, dry_run)),
         ("quarantine", lambda: _quarantine(system, dry_run, gone)),
         ("history", lambda: _history(system, dry_run)),
         ("database", lambda: _database(system, dry_run)),
@@ -206,6 +207,23 @@ def _files(system: IntegratedSystem, version: Version) -> set[str] | None:
         return system.results.files(version)
     except StoreError:
         return None
+
+
+def _raw(system: IntegratedSystem, dry_run: bool) -> Step:
+    """Drop raw answers past the age their dataset says, then the oldest beyond the size."""
+    keep = system.settings.retention.raw
+    ages = {dataset.name: dataset.keep_raw for dataset in system.settings.datasets}
+    now = system.clock.now()
+    count = freed = kept = 0
+    for capture in reversed(system.raw.captures()):  # newest first
+        age = (now - capture.collected_at).total_seconds()
+        if age <= ages.get(capture.dataset, keep.age) and kept + capture.size <= keep.size:
+            kept += capture.size
+            continue
+        count, freed = count + 1, freed + capture.size
+        if not dry_run:
+            system.raw.drop(capture)
+    return Step("raw", count, freed, "raw answers past their retention removed")
 
 
 def _quarantine(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Step:

@@ -54,11 +54,33 @@ def chosen(system: IntegratedSystem, names: Sequence[str]) -> list[DatasetSettin
     return [settings.dataset(name) for name in dict.fromkeys(names)] if names else list(settings.datasets)
 
 
-def plan(system: IntegratedSystem, names: Sequence[str] = (), *, fresh: bool = False) -> list[Planned]:
+def _captured(system: IntegratedSystem, run_id: str) -> list[str]:
+    """The declared datasets of which a run's raw answers are kept."""
+    captures = system.raw.captures()
+    declared = {dataset.name for dataset in system.settings.datasets}
+    found = [capture.dataset for capture in captures if capture.run_id == run_id and capture.dataset in declared]
+    if not found:
+        kept = ", ".join(sorted({capture.run_id for capture in captures})[-5:])
+        hint = (
+            f"kept are the runs {kept}"
+            if kept
+            else "set `keep_raw` at a dataset, and its answers are kept from then on"
+        )
+        raise PipelineError(f"no raw answers of run {run_id} are kept", hint=hint)
+    return found
+
+
+def plan(
+    system: IntegratedSystem, names: Sequence[str] = (), *, fresh: bool = False, from_raw: str = ""
+) -> list[Planned]:
     """What `run` would do, without doing it."""
     current = system.views.current()
     planned = []
-    for dataset in chosen(system, names):
+    for dataset in chosen(system, names or (_captured(system, from_raw) if from_raw else ())):
+        if from_raw:
+            provider = system.collector.provider_of(dataset)
+            planned.append(Planned(dataset.name, provider, f"take what came in run {from_raw}"))
+            continue
         hit = None if fresh else system.pipeline.cached(dataset, current.get(dataset.name))
         action = f"serve the copy of {hit['collected_at']}, within its TTL" if hit else "ask the provider"
         planned.append(Planned(dataset.name, system.collector.provider_of(dataset), action))
@@ -73,6 +95,7 @@ def run(
     *,
     fresh: bool = False,
     full: bool = False,
+    from_raw: str = "",
     workers: int | None = None,
     progress: Callable[[DatasetRun], None] = lambda _: None,
 ) -> PipelineRun:
@@ -81,15 +104,17 @@ def run(
     Args:
         fresh: Ask the providers also within the TTL.
         full: Take everything, whatever the cursors and the ledgers of files say.
+        from_raw: Take the raw answers of this run in place of the providers'; without names, all that it has.
 
     Raises:
         ConfigError: the configuration has faults, or a name is unknown.
+        PipelineError: nothing is kept of the run `from_raw`.
         StateError: the state cannot be written; no run starts without its log.
     """
-    datasets = chosen(system, names)
+    datasets = chosen(system, names or (_captured(system, from_raw) if from_raw else ()))
     system.runner.recover()
     workers = workers or system.settings.executor.workers
-    request = RunRequest(actor=actor.name, fresh=fresh, full=full, workers=workers)
+    request = RunRequest(actor=actor.name, fresh=fresh, full=full, from_raw=from_raw, workers=workers)
     return _published(system, datasets, lambda: system.runner.run(datasets, request, progress=progress))
 
 
@@ -123,6 +148,7 @@ def resume(
         actor=actor.name,
         fresh=stored.request["fresh"],
         full=stored.request.get("full", False),
+        from_raw=stored.request.get("from_raw") or "",
         workers=workers or system.settings.executor.workers,
         claim=True,
     )

@@ -87,9 +87,9 @@ class Raw:
         sizes: dict[str, int] = {}
         whole: list[str] = []
         for blob in self._storage.list("raw/" if dataset is None else f"raw/{dataset}/"):
-            folder, _, name = blob.path.rpartition("/")
+            folder = "/".join(blob.path.split("/")[:3])
             sizes[folder] = sizes.get(folder, 0) + blob.size
-            if name == _INDEX:
+            if blob.path == f"{folder}/{_INDEX}":
                 whole.append(folder)
         found = []
         for folder in whole:
