@@ -198,6 +198,9 @@ def change_of(
     merge = dataset.write == "merge" or (question.replay and bool(dataset.key))
     complete, doubted = question.complete and not found.batch.provenance.partial, None
     notes: tuple[str, ...] = ()
+    if merge and complete and dataset.deletes != "keep" and _left_out(found, question):
+        complete = False
+        notes = ("files that were read before are not in this batch, so it does not say which rows were deleted",)
     if merge and complete and dataset.deletes != "keep" and found.report.quarantined:
         doubted = _bad_keys(found, dataset.key)
         if doubted is None:
@@ -260,6 +263,14 @@ def _refuse_missing(found: Judged, dataset: DatasetSettings, order: tuple[str, .
                 f"{dataset.name}: the batch has no column `{name}`, by which rows are recognised; it has {known}",
                 hint="look at `key` and `incremental`: they use the new names of `columns`",
             )
+
+
+def _left_out(found: Judged, question: Question) -> bool:
+    """Whether files that are in the table did not come this time: they were read before, and only new ones are."""
+    asked, read = question.asked[0], found.batch.provenance.files
+    if asked is None or asked.full or asked.ledger is None or not read:
+        return False
+    return not asked.ledger().keys() <= {file.path for file in read}
 
 
 def _bad_keys(found: Judged, key: tuple[str, ...]) -> "pa.Table | None":

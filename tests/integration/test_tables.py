@@ -290,3 +290,21 @@ def test_files_that_were_read_are_remembered_with_the_version(installation: Inst
     assert [path.rpartition("/")[2] for path in sorted(before)] == ["a.csv", "b.csv"]
     installation.run_one(full=True)
     assert delivered(installation) == [(1, "a"), (1, "b")]
+
+
+def test_files_that_were_left_out_delete_nothing(installation: Installation) -> None:
+    """Only new files are read; the rows of the others are not gone. One file that is read again is a full picture."""
+    folder = installation.folder / "in"
+    folder.mkdir()
+    collect = {"kind": "file", "path": str(folder / "*.csv")}
+    installation.configure(people(collect=collect, deletes="remove"))
+    (folder / "a.csv").write_text("id,name\n1,anna\n2,bert\n")
+    installation.run_one(fresh=True)
+    (folder / "a.csv").write_text("id,name\n1,anne\n")
+    installation.run_one(fresh=True)
+    assert delivered(installation) == [(1, "anne")]
+
+    (folder / "b.csv").write_text("id,name\n3,cleo\n")
+    installation.run_one(fresh=True)
+    assert sorted(delivered(installation)) == [(1, "anne"), (3, "cleo")]
+    assert any("does not say which rows were deleted" in n for n in installation.events("batch.accepted")[-1]["notes"])
