@@ -193,7 +193,7 @@ def test_an_incremental_append_neither_loses_nor_doubles_a_row(
     assert bag(mine.rows()) == bag(provider)
 
 
-def test_ten_thousand_appends_leave_dozens_of_parts(tmp_path: Path) -> None:
+def test_a_thousand_appends_leave_dozens_of_parts(tmp_path: Path) -> None:
     """Small parts are written together, larger ones less often; the order of rows stays."""
     mine = Table(tmp_path)
     rows = [{"id": number, "sub": "a", "at": number, "value": 0.5} for number in range(1000)]
