@@ -56,7 +56,7 @@ def test_every_kind_names_a_collector_with_options() -> None:
         ("rules: [{drift: {column: a}}]", "datasets.a.rules[0]", "`drift` is not supported yet"),
         ("rules: [{rnge: {column: a}}]", "datasets.a.rules[0]", "range"),
         ("parse: {format: cvs}", "datasets.a.parse.format", "csv"),
-        ("parse: {melt: {id: [a]}}", "datasets.a.parse.melt", "`melt` is not supported yet"),
+        ("parse: {melt: {id: [a], nam: b}}", "datasets.a.parse.melt.nam", "unknown key `nam`; did you mean `name`?"),
         ("columns: {x: flaot}", "datasets.a.columns.x", "float"),
         ("collect: {kind: http, url: 'https://x.org', mirrors: 'ftp'}", "datasets.a.collect.mirrors", "list"),
         ("collect: {kind: http, url: 'https://x.org', body: {a: 1}}", "datasets.a.collect", "needs `method: POST`"),

@@ -60,7 +60,8 @@ def test_no_token_is_written_anywhere_but_into_the_coordination_database(
     installation: Installation, tokens: TokenServer, data: FaultyServer
 ) -> None:
     """Not into logs, events, results, nor what the command line prints; and the configuration is shown masked."""
-    own = {**auth(tokens), "client_secret": "wrong-secret"}
+    # Another client: one with the same id would be given the token that is stored already.
+    own = {**auth(tokens), "client_id": "stranger", "client_secret": "wrong-secret"}
     installation.configure(
         dataset("orders", data.url),
         dataset("refunds", data.url, auth=own),
