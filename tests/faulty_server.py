@@ -189,7 +189,7 @@ def pages_by_link(bodies: Sequence[bytes]) -> Callable[[Request], Answer]:
 
 
 class FaultyServer:
-    """Serves `answer` until the block ends; `requests` holds what was asked."""
+    """Serves `answer` until the block ends; `requests` holds what was asked, `connected` counts the connections."""
 
     def __init__(
         self, answer: Answering = Answer(404), *, tls: Path | None = None, client_ca: Path | None = None
@@ -201,6 +201,7 @@ class FaultyServer:
         self.answer: Answering = answer
         self.scheme = "https" if tls else "http"
         self.requests: list[Request] = []
+        self.connected = 0
         self.over = threading.Event()
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
@@ -267,6 +268,7 @@ class FaultyServer:
     def _opened(self, connection: socket.socket) -> None:
         with self._lock:
             self._connections.add(connection)
+            self.connected += 1
         if self.over.is_set():
             _shut(connection)
 

@@ -116,14 +116,17 @@ class Exchange:
 
         self.calls += 1
         request = self._request
-        client = self._connections.client(self._route, self._url)
         self._route.look_behind_the_proxy(self._url, request.connect_timeout)
         timeout = httpx.Timeout(request.read_timeout, connect=request.connect_timeout)
-        url = self.credentials.on(self._url)
         try:
-            with client.stream(
-                self._ask.method, url, headers=self._all_headers(), content=self._ask.content, timeout=timeout
-            ) as response:
+            sent = httpx.Request(
+                self._ask.method,
+                self.credentials.on(self._url),
+                headers=self._all_headers(),
+                content=self._ask.content,
+                extensions={"timeout": timeout.as_dict()},
+            )
+            with self._connections.answer(self._route, sent) as response:
                 return self._read(response)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise answers.transport_error(self._what, self.provider, error) from error
@@ -287,7 +290,12 @@ class Exchange:
         )
 
     def _all_headers(self) -> list[tuple[bytes, bytes]]:
-        usual = {"Accept": "*/*", "Accept-Encoding": ACCEPTED, "User-Agent": "cloud-data-orchestrator"}
+        usual = {
+            "Accept": "*/*",
+            "Accept-Encoding": ACCEPTED,
+            "Connection": "keep-alive",
+            "User-Agent": "cloud-data-orchestrator",
+        }
         if self._ask.media_type:
             usual["Content-Type"] = self._ask.media_type
         merged: dict[str, tuple[str, str]] = {}

@@ -11,6 +11,7 @@ from data_pipeline.collect.addresses import shown
 from data_pipeline.collect.collector import CollectRequest
 from data_pipeline.collect.connections import Connections, Route
 from data_pipeline.collect.credentials import hidden
+from data_pipeline.collect.decoding import ACCEPTED
 from data_pipeline.errors import PayloadUnreadable, ProviderRefused, ProviderUnavailable
 
 if TYPE_CHECKING:
@@ -85,11 +86,13 @@ class TokenRequest:
 
         request = self.request
         timeout = httpx.Timeout(request.read_timeout, connect=request.connect_timeout)
-        client = self.connections.client(self.route, self.url)
         self.route.look_behind_the_proxy(self.url, request.connect_timeout)
         headers, form = self._signed()
         try:
-            with client.stream("POST", self.url, data=form, headers=headers, timeout=timeout) as response:
+            sent = httpx.Request(
+                "POST", self.url, data=form, headers=headers, extensions={"timeout": timeout.as_dict()}
+            )
+            with self.connections.answer(self.route, sent) as response:
                 return self._granted(response, self._body(response))
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise answers.transport_error(self._what, self.host, error) from error
@@ -102,7 +105,12 @@ class TokenRequest:
         return f"{request.dataset}: provider {request.provider}: the token endpoint {shown(self.url)}"
 
     def _signed(self) -> tuple[dict[str, str], dict[str, str]]:
-        headers = {"Accept": "application/json", "User-Agent": "cloud-data-orchestrator"}
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": ACCEPTED,
+            "Connection": "keep-alive",
+            "User-Agent": "cloud-data-orchestrator",
+        }
         form = dict(self.form)
         if self.client_auth == "basic":
             pair = f"{quote_plus(self.client_id)}:{quote_plus(self.client_secret)}"

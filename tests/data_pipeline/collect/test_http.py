@@ -252,13 +252,12 @@ def test_no_cookie_is_carried_from_one_dataset_to_another(fetch: Fetch) -> None:
         assert ["cookie" in request.headers for request in server.requests] == [False, False]
 
 
-def test_connections_are_used_again(fetch: Fetch, collector: HttpCollector) -> None:
-    """Two collections from one provider share a client."""
+def test_connections_are_used_again(fetch: Fetch) -> None:
+    """Collections from one provider, one after the other, need one connection; the body of each is read to its end."""
     with FaultyServer(fault.ok(CSV)) as server:
-        fetch(server.url)
-        client = next(iter(collector._connections._clients.values()))
-        fetch(server.url)
-        assert list(collector._connections._clients.values()) == [client]
+        for _ in range(3):
+            assert body_of(fetch(server.url)) == CSV
+        assert (server.count, server.connected) == (3, 1)
 
 
 def test_a_proxy_of_the_environment_is_used_but_not_for_loopback(fetch: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
