@@ -24,6 +24,7 @@ from config.errors import Fault, Faults, shown
 from config.model import Section, laid_over
 from config.resilience import DatasetResilience
 from config.sections import Zone
+from config.variables import is_secret_key, without_user_part
 
 NAME = r"^[a-z0-9_-]{1,64}$"
 
@@ -241,7 +242,7 @@ class DatasetSettings(Section):
     def fingerprint(self) -> str:
         """16 hex digits that change with whatever decides what the rows are and how they are judged.
 
-        A rotated credential under `collect.auth` is no change.
+        A rotated credential (`auth`, secrets of `options`, the user part of an address) is no change.
         """
         parts = self._parts("collect", "parse", "columns", "data_time", "rules", "ambiguous", "nonexistent")
         parts["zone"] = self.zone or "UTC"
@@ -256,7 +257,7 @@ class DatasetSettings(Section):
         """Some keys as they are written, if they are."""
         parts = {name: self._written[name] for name in names if name in self._written}
         if isinstance(parts.get("collect"), dict):
-            parts["collect"] = {key: value for key, value in parts["collect"].items() if key != "auth"}
+            parts["collect"] = _without_credentials(parts["collect"])
         return parts
 
     def complete(self, defaults: "DatasetDefaults") -> None:
@@ -273,6 +274,18 @@ class DatasetSettings(Section):
     def place(self, base: Path) -> None:
         """Remember where relative paths start. Called once, by the loader."""
         self._base = base
+
+
+def _without_credentials(collect: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in collect.items() if key != "auth"}
+    if isinstance(kept.get("url"), str):
+        kept["url"] = without_user_part(kept["url"])
+    if isinstance(kept.get("options"), dict):
+        named = {"key", "username", "user", "account_key"}
+        kept["options"] = {
+            key: value for key, value in kept["options"].items() if not is_secret_key(str(key)) and key not in named
+        }
+    return kept
 
 
 class DatasetDefaults(DatasetResilience):

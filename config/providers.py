@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from config.errors import Fault, shown
 from config.model import Section
 from config.resilience import ProviderResilience
 
@@ -45,12 +46,22 @@ class QueryAuth(Section):
     value: str
 
 
+def _token_url(value: str) -> str:
+    scheme, separator, host = value.partition("://")
+    if not value or (separator and (scheme.lower() not in ("http", "https") or not host)):
+        raise Fault(
+            f"expected an http(s) address, got {shown(value)}",
+            hint="Write the address of the token endpoint, or its path under the provider's `base_url`.",
+        )
+    return value
+
+
 class OAuth2Auth(Section):
     """A token that is fetched and renewed (RFC 6749): with the client's own credentials, or with a refresh token."""
 
     kind: Literal["oauth2"]
-    token_url: str
-    client_id: str
+    token_url: Annotated[str, AfterValidator(_token_url)]
+    client_id: Annotated[str, Field(min_length=1)]
     client_secret: str = ""
     scope: str = ""
     refresh_token: str = ""

@@ -55,6 +55,11 @@ HOUSE = [
         "`basic`, `bearer`, `header`, `query`, `oauth2`, got `digest`",
     ),
     (provider("auth: {token: x}"), "providers.p.auth.kind", "is missing"),
+    (
+        provider("auth: {kind: oauth2, client_id: x, token_url: 'ftp://h/t'}"),
+        "providers.p.auth.token_url",
+        "expected an http(s) address, got `ftp://h/t`",
+    ),
     (provider("auth: {kind: basic, user: x}"), "providers.p.auth.password", "is missing"),
     (provider("auth: {kind: bearer, token: x, tokn: y}"), "providers.p.auth.tokn", "did you mean `token`?"),
     (provider("resilience: {breaker: {windw: 1}}"), "providers.p.resilience.breaker.windw", "did you mean `window`?"),
