@@ -3,10 +3,12 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from config import kinds
+from config.datasets import DatasetSettings
 from config.loading import ConfigError, init_text
 from tests.config.conftest import House
 
@@ -15,8 +17,14 @@ REAL = {
     "file": "data_pipeline.collect.file:FileCollector",
     "host": "data_pipeline.collect.host:HostCollector",
     "simulated": "data_pipeline.collect.simulated:SimulatedCollector",
+    "sql": "data_pipeline.collect.sql:SqlCollector",
+    "object_store": "data_pipeline.collect.object_store:ObjectStoreCollector",
+    "python": "data_pipeline.collect.python:PythonCollector",
 }
-HEAVY = ("pyarrow", "httpx", "pandas", "rich", "numpy", "tenacity", "yaml")
+HEAVY = (
+    *("pyarrow", "httpx", "pandas", "rich", "numpy", "tenacity", "yaml"),
+    *("sqlalchemy", "psycopg", "fsspec", "s3fs", "paramiko", "lxml", "python_calamine"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +111,31 @@ def test_loading_a_csv_dataset_is_light_too(tmp_path: Path) -> None:
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
 
     assert printed.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            {"kind": "sql", "url": "postgresql://me:old@h/d", "query": "SELECT 1"},
+            {"kind": "sql", "url": "postgresql://me:new@h/d", "query": "SELECT 1"},
+        ),
+        (
+            {"kind": "object_store", "url": "s3://b/x.csv", "options": {"key": "a", "secret": "old", "anon": False}},
+            {"kind": "object_store", "url": "s3://b/x.csv", "options": {"key": "b", "secret": "new", "anon": False}},
+        ),
+        (
+            {"kind": "http", "url": "https://h/x", "auth": {"kind": "bearer", "token": "old"}},
+            {"kind": "http", "url": "https://h/x", "auth": {"kind": "bearer", "token": "new"}},
+        ),
+    ],
+    ids=["user part", "options", "auth"],
+)
+def test_a_rotated_credential_is_the_same_fingerprint(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Else every rotation would throw the copy away, and drift would go unseen."""
+    assert made(one).fingerprint == made(other).fingerprint
+    assert made(one).layout == made(other).layout
+
+
+def made(collect: dict[str, Any]) -> DatasetSettings:
+    return DatasetSettings.model_validate({"name": "a", "collect": collect})
