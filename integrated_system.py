@@ -9,17 +9,16 @@ maintenance and shows the state. As a library:
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from utils.clock import SYSTEM_CLOCK, Clock
+from utils.state import Kept, State
 
 if TYPE_CHECKING:
     from config.loading import Loaded
-    from config.providers import ProviderSettings
     from config.settings import Settings
     from data_pipeline.collect.resilient import ResilientCollector
     from data_pipeline.pipeline import Pipeline
@@ -30,28 +29,13 @@ if TYPE_CHECKING:
     from data_pipeline.store.raw import Raw
     from data_pipeline.store.results import Results
     from data_pipeline.store.views import Views
-    from utils.bus import Bus
-    from utils.cache.disk import DiskCache
-    from utils.coordination import SharedVerdicts
-    from utils.database import Database
-    from utils.events import EventStore
-    from utils.history import History
-    from utils.leases import Leases
-    from utils.quotas import CountedQuotas
-    from utils.resilience.exchange import Transition
     from utils.resilience.registry import ResilienceRegistry
-    from utils.resilience.settings import ProviderResilience
-    from utils.storage import Storage
-    from utils.tokens import StoredTokens
-
-PACK_BELOW = 16_384
-"""Bytes below which a version is a row in one file instead of a file of its own."""
 
 ROOT = Path(__file__).resolve().parent
 
 
-class IntegratedSystem:
-    """The parts of one installation: a configuration and a state directory.
+class IntegratedSystem(State):
+    """The parts of one installation: a configuration and a state directory; what it keeps is opened by `State`.
 
     Args:
         config: The configuration file; default: found as the configuration contract says.
@@ -71,11 +55,10 @@ class IntegratedSystem:
         environ: Mapping[str, str] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        super().__init__(self._what_is_kept, clock)
         self.config = config
         self._state_dir = state_dir
         self._environ = os.environ if environ is None else environ
-        self.clock = clock
-        self._resilience: dict[int, ProviderResilience] = {}  # by the section's id: sections are frozen and stay
 
     @cached_property
     def loaded(self) -> "Loaded":
@@ -100,86 +83,10 @@ class IntegratedSystem:
         return path
 
     @cached_property
-    def database(self) -> "Database":
-        from data_pipeline.publish import views as publish
-        from data_pipeline.store import views
-        from utils import events, history
-        from utils.database import Database
-
-        schema = ";".join((events.SCHEMA, history.SCHEMA, views.SCHEMA))
-        path = self.state_dir / "orchestrator.db"
-        # A script that was released is never changed: what is new is one more.
-        migrations = [schema, views.FILES_SCHEMA, publish.SCHEMA]
-        return Database(path, migrations=migrations, durability=self.settings.app.durability)
-
-    @cached_property
-    def coordination(self) -> "Database":
-        """A small database of its own: a permit or a lease must not wait behind the log."""
-        from utils import coordination, leases, quotas, tokens
-        from utils.database import Database
-
-        first = ";".join((leases.SCHEMA, coordination.SCHEMA))
-        second = ";".join((quotas.SCHEMA, tokens.SCHEMA))
-        return Database(self.state_dir / "coordination.db", migrations=[first, second])
-
-    @cached_property
-    def bus(self) -> "Bus":
-        from utils.bus import Bus
-
-        # The writer's thread announces: it must never wait for a handler, who may be waiting for a commit.
-        return Bus(policy="drop_oldest")
-
-    @cached_property
-    def events(self) -> "EventStore":
-        from data_pipeline.publish.views import PublicationViews
-        from data_pipeline.store.views import PipelineViews
-        from utils.events import EventStore
-
-        views = (PipelineViews(), PublicationViews())
-        return EventStore(self.database, projections=views, announce=self._announce, clock=self.clock)
-
-    @cached_property
     def views(self) -> "Views":
         from data_pipeline.store.views import Views
 
         return Views(self.database)
-
-    @cached_property
-    def history(self) -> "History":
-        from utils.history import History
-
-        return History(self.database)
-
-    @cached_property
-    def leases(self) -> "Leases":
-        from utils.leases import Leases
-
-        return Leases(self.coordination, clock=self.clock)
-
-    @cached_property
-    def verdicts(self) -> "SharedVerdicts":
-        from utils.coordination import SharedVerdicts
-
-        return SharedVerdicts(self.coordination)
-
-    @cached_property
-    def quotas(self) -> "CountedQuotas":
-        from utils.quotas import CountedQuotas
-
-        return CountedQuotas(self.coordination)
-
-    @cached_property
-    def tokens(self) -> "StoredTokens":
-        from utils.tokens import StoredTokens
-
-        return StoredTokens(self.coordination, self.state_dir / "locks")
-
-    @cached_property
-    def storage(self) -> "Storage":
-        from utils.storage import Storage
-
-        url = str(self.settings.storage.url).removeprefix("file://")
-        return Storage(Path(url) if url else self.state_dir / "storage", clock=self.clock, pack_below=PACK_BELOW)
 
     @cached_property
     def results(self) -> "Results":
@@ -208,25 +115,16 @@ class IntegratedSystem:
         )
 
     @cached_property
-    def cache(self) -> "DiskCache":
-        from utils.cache.disk import DiskCache
-
-        return DiskCache(
-            self.state_dir / "cache",
-            size_limit=self.settings.cache.size_limit,
-            clock=self.clock,
-            listener=self._cache_event,
-        )
-
-    @cached_property
     def resilience(self) -> "ResilienceRegistry":
+        from data_pipeline.collect.breaker_events import breaker_event
+        from data_pipeline.collect.protection import of_provider
         from utils.resilience.registry import ResilienceRegistry
 
         return ResilienceRegistry(
-            self._provider_resilience,
+            lambda name: of_provider(self.settings.provider(name, kind=self.collector.kind_of(name)).resilience),
             shared=self.verdicts,
             quotas=self.quotas,
-            listener=self._breaker_moved,
+            listener=lambda moved: self.events.append([breaker_event(moved)]),
             clock=self.clock,
         )
 
@@ -241,7 +139,7 @@ class IntegratedSystem:
         return ResilientCollector(
             build=collector,
             registry=self.resilience,
-            provider_settings=self._provider_settings,
+            provider_settings=lambda name, kind: self.settings.provider(name, kind=kind),
             folder=folder,
             clock=self.clock,
             tokens=self.tokens,
@@ -316,61 +214,30 @@ class IntegratedSystem:
 
     def close(self) -> None:
         """Commit what waits, free what is held. Parts that were never built stay unbuilt."""
-        built = self.__dict__
-        for name in ("collector", "leases", "events", "bus", "cache", "storage", "database", "coordination"):
-            if name in built:
-                built.pop(name).close()
+        if (collector := self.__dict__.pop("collector", None)) is not None:
+            collector.close()
+        super().close()
 
-    def __enter__(self) -> "IntegratedSystem":
-        return self
+    def _what_is_kept(self) -> Kept:
+        from data_pipeline.publish import views as publish
+        from data_pipeline.store import views
+        from utils import events, history
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _provider_settings(self, name: str, kind: str) -> "ProviderSettings":
-        return self.settings.provider(name, kind=kind)
-
-    def _provider_resilience(self, name: str) -> "ProviderResilience":
-        """Most providers share one section of the configuration, and then the settings made of it."""
-        from data_pipeline.collect import protection
-
-        written = self.settings.provider(name, kind=self.collector.kind_of(name)).resilience
-        found = self._resilience.get(id(written))
-        if found is None:
-            found = self._resilience[id(written)] = protection.of_provider(written)
-        return found
+        first = ";".join((events.SCHEMA, history.SCHEMA, views.SCHEMA))
+        url = str(self.settings.storage.url).removeprefix("file://")
+        return Kept(
+            self.state_dir,
+            migrations=(first, views.FILES_SCHEMA, publish.SCHEMA),
+            projections=(views.PipelineViews(), publish.PublicationViews()),
+            durability=self.settings.app.durability,
+            storage=Path(url) if url else self.state_dir / "storage",
+            cache_size=self.settings.cache.size_limit,
+        )
 
     def _column_of(self, dataset: str, column: str) -> "Iterator[Any]":
-        from config.errors import ConfigError
-        from data_pipeline.errors import ProviderRefused
         from data_pipeline.store.distinct import distinct
 
-        try:
-            self.settings.dataset(dataset)
-        except ConfigError as error:
-            raise ProviderRefused(f"for_each: {error}", hint="look at `for_each.dataset`") from error
-        return distinct(self.results, self.views, dataset, column)
-
-    def _breaker_moved(self, transition: "Transition") -> None:
-        from utils.events import NewEvent
-
-        kind = {"open": "breaker.opened", "half_open": "breaker.half_opened", "closed": "breaker.closed"}
-        until = transition.open_until if transition.open_until < float("inf") else None
-        data = {"before": transition.before, "reason": transition.reason, "open_until": until}
-        self.events.append([NewEvent(kind[transition.after], transition.name, data, source="resilience")])
-
-    def _cache_event(self, kind: str, data: dict[str, Any]) -> None:
-        from utils.events import NewEvent
-
-        self.events.append([NewEvent(kind, "cache", data, source="cache")])
-
-    def _announce(self, events: Sequence[Any]) -> None:
-        bus = self.__dict__.get("bus")  # nobody can have subscribed to a bus that was never asked for
-        if bus is not None:
-            for event in events:
-                bus.publish(event)
+        return distinct(self.settings, self.results, self.views, dataset, column)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """What the configuration says about resilience, as the resilience patterns take it; they know no configuration."""
 
+from functools import lru_cache
+
 from config import resilience as written
 from utils.resilience.settings import (
     BreakerSettings,
@@ -10,6 +12,7 @@ from utils.resilience.settings import (
 )
 
 
+@lru_cache(maxsize=1024)  # most providers share one section, and then what is made of it
 def of_provider(section: written.ProviderResilience) -> ProviderResilience:
     """What protects a provider."""
     limit, bulkhead = section.rate_limit, section.bulkhead

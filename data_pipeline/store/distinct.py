@@ -3,17 +3,23 @@
 from collections.abc import Iterator
 from typing import Any
 
+from config.errors import ConfigError
+from config.settings import Settings
 from data_pipeline.errors import ProviderRefused
 from data_pipeline.store.results import Results
 from data_pipeline.store.views import Views
 
 
-def distinct(results: Results, views: Views, dataset: str, column: str) -> Iterator[Any]:
+def distinct(settings: Settings, results: Results, views: Views, dataset: str, column: str) -> Iterator[Any]:
     """In order of appearance, without null.
 
     Raises:
-        ProviderRefused: nothing was delivered of this dataset yet, or its table has no such column.
+        ProviderRefused: there is no such dataset, nothing was delivered of it yet, or its table has no such column.
     """
+    try:
+        settings.dataset(dataset)
+    except ConfigError as error:
+        raise ProviderRefused(f"for_each: {error}", hint="look at `for_each.dataset`") from error
     version = results.last_good(views.current_of(dataset))
     if version is None:
         raise ProviderRefused(

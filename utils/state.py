@@ -1,0 +1,164 @@
+"""What an installation keeps: databases, log, history, storage and cache, each opened when it is first asked for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from utils.clock import Clock
+
+if TYPE_CHECKING:
+    from utils.bus import Bus
+    from utils.cache.disk import DiskCache
+    from utils.coordination import SharedVerdicts
+    from utils.database import Database, Durability
+    from utils.events import EventStore, Projection
+    from utils.history import History
+    from utils.leases import Leases
+    from utils.quotas import CountedQuotas
+    from utils.storage import Storage
+    from utils.tokens import StoredTokens
+
+PACK_BELOW = 16_384
+"""Bytes below which a blob is a row in one file instead of a file of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where the state lies, and what is kept in it.
+
+    Attributes:
+        directory: Exists, and is ours alone.
+        migrations: Scripts of the main database; one that was released is never changed: what is new is one more.
+        projections: Views that the log keeps up to date.
+        cache_size: Bytes.
+    """
+
+    directory: Path
+    migrations: "Sequence[str]"
+    projections: "Sequence[Projection]"
+    durability: "Durability"
+    storage: Path
+    cache_size: int
+
+
+class State:
+    """The parts that keep something, for one state directory. Several processes may each have one.
+
+    Args:
+        kept: Asked when the first part is opened, so that a faulty configuration is told then, and not before.
+        clock: Where the time comes from.
+    """
+
+    def __init__(self, kept: Callable[[], Kept], clock: Clock) -> None:
+        self._asked = kept
+        self.clock = clock
+
+    @cached_property
+    def _kept(self) -> Kept:
+        return self._asked()
+
+    @cached_property
+    def database(self) -> "Database":
+        from utils.database import Database
+
+        path = self._kept.directory / "orchestrator.db"
+        return Database(path, migrations=self._kept.migrations, durability=self._kept.durability)
+
+    @cached_property
+    def coordination(self) -> "Database":
+        """A small database of its own: a permit or a lease must not wait behind the log."""
+        from utils import coordination, leases, quotas, tokens
+        from utils.database import Database
+
+        first = ";".join((leases.SCHEMA, coordination.SCHEMA))
+        second = ";".join((quotas.SCHEMA, tokens.SCHEMA))
+        return Database(self._kept.directory / "coordination.db", migrations=[first, second])
+
+    @cached_property
+    def bus(self) -> "Bus":
+        from utils.bus import Bus
+
+        # The writer's thread announces: it must never wait for a handler, who may be waiting for a commit.
+        return Bus(policy="drop_oldest")
+
+    @cached_property
+    def events(self) -> "EventStore":
+        from utils.events import EventStore
+
+        return EventStore(self.database, projections=self._kept.projections, announce=self._announce, clock=self.clock)
+
+    @cached_property
+    def history(self) -> "History":
+        from utils.history import History
+
+        return History(self.database)
+
+    @cached_property
+    def leases(self) -> "Leases":
+        from utils.leases import Leases
+
+        return Leases(self.coordination, clock=self.clock)
+
+    @cached_property
+    def verdicts(self) -> "SharedVerdicts":
+        from utils.coordination import SharedVerdicts
+
+        return SharedVerdicts(self.coordination)
+
+    @cached_property
+    def quotas(self) -> "CountedQuotas":
+        from utils.quotas import CountedQuotas
+
+        return CountedQuotas(self.coordination)
+
+    @cached_property
+    def tokens(self) -> "StoredTokens":
+        from utils.tokens import StoredTokens
+
+        return StoredTokens(self.coordination, self._kept.directory / "locks")
+
+    @cached_property
+    def storage(self) -> "Storage":
+        from utils.storage import Storage
+
+        return Storage(self._kept.storage, clock=self.clock, pack_below=PACK_BELOW)
+
+    @cached_property
+    def cache(self) -> "DiskCache":
+        from utils.cache.disk import DiskCache
+
+        return DiskCache(
+            self._kept.directory / "cache",
+            size_limit=self._kept.cache_size,
+            clock=self.clock,
+            listener=self._cache_event,
+        )
+
+    def close(self) -> None:
+        """Commit what waits, free what is held. Parts that were never opened stay unopened."""
+        opened = self.__dict__
+        for name in ("leases", "events", "bus", "cache", "storage", "database", "coordination"):
+            if name in opened:
+                opened.pop(name).close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _cache_event(self, kind: str, data: dict[str, Any]) -> None:
+        from utils.events import NewEvent
+
+        self.events.append([NewEvent(kind, "cache", data, source="cache")])
+
+    def _announce(self, events: Sequence[Any]) -> None:
+        bus = self.__dict__.get("bus")  # nobody can have subscribed to a bus that was never asked for
+        if bus is not None:
+            for event in events:
+                bus.publish(event)
