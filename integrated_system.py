@@ -116,7 +116,7 @@ class IntegratedSystem(State):
 
     @cached_property
     def resilience(self) -> "ResilienceRegistry":
-        from data_pipeline.collect.breaker_events import breaker_event
+        from data_pipeline.collect.breaker_events import note_breaker
         from data_pipeline.collect.protection import of_provider
         from utils.resilience.registry import ResilienceRegistry
 
@@ -124,7 +124,7 @@ class IntegratedSystem(State):
             lambda name: of_provider(self.settings.provider(name, kind=self.collector.kind_of(name)).resilience),
             shared=self.verdicts,
             quotas=self.quotas,
-            listener=lambda moved: self.events.append([breaker_event(moved)]),
+            listener=lambda moved: note_breaker(self.events, moved),
             clock=self.clock,
         )
 

@@ -1,13 +1,13 @@
 """What the log says when a provider's circuit breaker moves."""
 
-from utils.events import NewEvent
+from utils.events import EventStore, NewEvent
 from utils.resilience.exchange import Transition
 
 _KIND = {"open": "breaker.opened", "half_open": "breaker.half_opened", "closed": "breaker.closed"}
 
 
-def breaker_event(transition: Transition) -> NewEvent:
-    """`open_until`: epoch seconds; None when nobody knows, because it was opened by hand."""
-    until = transition.open_until if transition.open_until < float("inf") else None
-    data = {"before": transition.before, "reason": transition.reason, "open_until": until}
-    return NewEvent(_KIND[transition.after], transition.name, data, source="resilience")
+def note_breaker(events: EventStore, moved: Transition) -> None:
+    """Append it, without waiting. `open_until`: epoch seconds; null when a person has to close it."""
+    until = moved.open_until if moved.open_until < float("inf") else None
+    data = {"before": moved.before, "reason": moved.reason, "open_until": until}
+    events.append([NewEvent(_KIND[moved.after], moved.name, data, source="resilience")])
