@@ -53,27 +53,12 @@ def collector(kind: str) -> Any:
     Raises:
         ValueError: no such kind; the text names the nearest one.
     """
-    target = COLLECTORS.get(kind)
-    if target is None:
-        if ":" not in kind:
-            near = get_close_matches(kind, COLLECTORS, n=1)
-            suggestion = f"; did you mean `{near[0]}`?" if near else ""
-            raise Fault(
-                f"unknown kind {shown(kind)}{suggestion}",
-                hint=f"Known kinds are {', '.join(COLLECTORS)}; a kind of your own is written `module:Class`.",
-            )
-        target = kind
-    return load(target)
+    return _class(kind, COLLECTORS)
 
 
 def collect_options(kind: str) -> type[BaseModel]:
     """The model of the keys that `collect.kind` takes."""
-    options = getattr(collector(kind), "Options", None)
-    if not (isinstance(options, type) and issubclass(options, BaseModel)):
-        raise Fault(
-            f"{shown(kind)} has no `Options`", hint="A collector's class attribute `Options` is a pydantic model."
-        )
-    return options
+    return _options(kind, collector(kind), "A collector's")
 
 
 def sink(kind: str) -> Any:
@@ -82,23 +67,12 @@ def sink(kind: str) -> Any:
     Raises:
         ValueError: no such kind; the text names the nearest one.
     """
-    target = SINKS.get(kind)
-    if target is None:
-        if ":" not in kind:
-            near = get_close_matches(kind, SINKS, n=1)
-            suggestion = f"; did you mean `{near[0]}`?" if near else ""
-            raise Fault(
-                f"unknown kind {shown(kind)}{suggestion}",
-                hint=f"Known kinds are {', '.join(SINKS)}; a kind of your own is written `module:Class`.",
-            )
-        target = kind
-    return load(target)
+    return _class(kind, SINKS)
 
 
 def sink_options(kind: str) -> type[BaseModel]:
     """The model of the keys that a sink of this kind takes."""
-    options: type[BaseModel] = sink(kind).Options
-    return options
+    return _options(kind, sink(kind), "A sink's")
 
 
 def parse_options() -> type[BaseModel]:
@@ -129,3 +103,24 @@ def _import(target: str) -> Any:
         reason = f"{type(error).__name__}: {error}"
         raise Fault(f"cannot import {shown(target)} ({reason})", hint="Is its folder listed under `code`?") from error
     return found
+
+
+def _class(kind: str, known: dict[str, str]) -> Any:
+    target = known.get(kind)
+    if target is None:
+        if ":" not in kind:
+            near = get_close_matches(kind, known, n=1)
+            suggestion = f"; did you mean `{near[0]}`?" if near else ""
+            raise Fault(
+                f"unknown kind {shown(kind)}{suggestion}",
+                hint=f"Known kinds are {', '.join(known)}; a kind of your own is written `module:Class`.",
+            )
+        target = kind
+    return load(target)
+
+
+def _options(kind: str, found: Any, whose: str) -> type[BaseModel]:
+    options = getattr(found, "Options", None)
+    if not (isinstance(options, type) and issubclass(options, BaseModel)):
+        raise Fault(f"{shown(kind)} has no `Options`", hint=f"{whose} class attribute `Options` is a pydantic model.")
+    return options

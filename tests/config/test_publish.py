@@ -39,12 +39,22 @@ def test_sinks_are_read_in_order(house: House) -> None:
         ("[{kind: webhook, url: x}]", "publish[0].kind", "`kind: webhook` is not supported yet"),
         ("[{kind: object_store, url: x}]", "publish[0].kind", "not supported yet"),
         ("[{kind: flie, path: a.csv}]", "publish[0].kind", "did you mean `file`"),
+        ("[{kind: 'tests.config.fakes:NoOptions'}]", "publish[0].kind", "has no `Options`"),
         ("[{kind: file, path: a.csv}, {kind: file}]", "publish[1].path", "missing"),
         ("[{kind: file, path: a.xls}]", "publish[0].path", "names no format"),
         ('[{kind: sql, url: "sqlite:///a.db", table: t, mode: merge}]', "publish[0].mode", "needs the dataset's `key`"),
         ("[{kind: sql, url: host/db, table: t}]", "publish[0].url", "no address of a database"),
     ],
-    ids=["webhook", "object-store", "misspelt", "no-path", "unknown-suffix", "merge-without-key", "no-address"],
+    ids=[
+        "webhook",
+        "object-store",
+        "misspelt",
+        "own-kind-without-options",
+        "no-path",
+        "unknown-suffix",
+        "merge-without-key",
+        "no-address",
+    ],
 )
 def test_mistakes_name_their_place(house: House, publish: str, key: str, message: str) -> None:
     """The sink by its position, the key, and what to do."""
