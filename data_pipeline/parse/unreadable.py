@@ -28,10 +28,10 @@ def printable(text: str) -> str:
 
 
 def not_as_promised(request: ParseRequest, expected: str, got: str, head: bytes) -> PayloadUnreadable:
-    """The payload is of another kind than promised.
+    """The payload is of another kind than promised, in words such as
 
-    >>> str(not_as_promised(request, "`;`-separated text", "html", b"<html><body>"))  # doctest: +SKIP
-    'fx_daily: expected `;`-separated text, got HTML (first bytes: `<html><body>`). Check `parse.format`, ...'
+        fx_daily: expected `;`-separated text, got HTML (first bytes: `<html><body>`). Check `parse.format`, or the
+        provider's login page.
     """
     advice = "Check `parse.format`"
     if got == "html":
