@@ -1,10 +1,11 @@
 """What a request shows to its own provider, and to nobody else."""
 
 import base64
+import json
 import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from data_pipeline.errors import ProviderRefused
 
@@ -81,6 +82,8 @@ class Credentials:
 
     def on(self, url: str) -> str:
         """The address as it is called: without user and password (a header by now), with the query's credentials."""
+        if not self.query and "@" not in url:
+            return url
         parts = urlsplit(url)
         if "@" in parts.netloc:
             parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
@@ -105,7 +108,7 @@ def hidden(text: str, secrets: tuple[str, ...]) -> str:
     >>> hidden("token abcdefgh is unknown; token abcdef", ("abcdefgh",))
     'token *** is unknown; token ***'
     """
-    for secret in sorted(filter(None, set(secrets)), key=len, reverse=True):
+    for secret in sorted({way for secret in secrets if secret for way in _ways_to_write(secret)}, key=len, reverse=True):
         if len(secret) < _SHORTEST_SECRET:
             continue
         text = text.replace(secret, _MASK)
@@ -117,6 +120,17 @@ def hidden(text: str, secrets: tuple[str, ...]) -> str:
                 break
         text += cut
     return text
+
+
+def _ways_to_write(secret: str) -> set[str]:
+    """As it is, and as an address or a JSON document repeats it."""
+    return {
+        secret,
+        quote(secret, safe=""),
+        quote_plus(secret),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+    }
 
 
 def plain_text(value: Any) -> str:

@@ -55,7 +55,7 @@ def better(one: Found | None, other: Found | None) -> Found | None:
 
 def conditions(validators: Mapping[str, str], url: str) -> dict[str, str]:
     """Ask conditionally only for the very address that the validators came from."""
-    if validators.get("address") != _fingerprint(url):
+    if not validators or validators.get("address") != _fingerprint(url):
         return {}
     headers = {"If-None-Match": validators.get("etag", ""), "If-Modified-Since": validators.get("last_modified", "")}
     return {name: value for name, value in headers.items() if value}

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import IO, Any
@@ -260,7 +260,10 @@ class _Table:
                 raise self._ragged(line, len(row))
         nulls = {"", *self.request.options.na_values}
         kind = pa.string()
-        cells = [[None if cell in nulls else cell for cell in column] for column in zip(*rows, strict=True)]
+        cells: list[Sequence[str | None]] = [
+            column if nulls.isdisjoint(column) else [None if cell in nulls else cell for cell in column]
+            for column in zip(*rows, strict=True)
+        ]
         arrays = [pa.array(column, kind) for column in cells or [[] for _ in self.names]]
         return pa.RecordBatch.from_arrays(arrays, self.names)
 

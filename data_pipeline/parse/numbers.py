@@ -19,6 +19,11 @@ WIDE = pa.decimal128(38, 0)
 EXACT = 2**53
 """Up to here every integer is a float64 of its own."""
 
+FEW = 64
+"""Cells below which Python reads them sooner than Arrow, each of whose steps lets go of the interpreter's lock."""
+
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_FRACTION = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]+)?")
 _LEADING_ZERO = r"^\s*[+-]?0[0-9xX]"
 _ODD = r"^\s*[+-]?(?:0[0-9xX]|[nNiI])"
 _NAN = r"(?i)^nan$"
@@ -111,6 +116,8 @@ def infer_numbers(text: "pa.Array", first: str, style: NumberStyle = PLAIN) -> "
     are not exact in float64.
     """
     fraction = style.decimal in first or "e" in first or "E" in first
+    if style.plain and len(text) < FEW and (few := _few(text, fraction)) is not None:
+        return few, True
     if style.plain and not fraction:
         quick = canonical_integers(text)
         if quick is not None:
@@ -136,6 +143,16 @@ def infer_numbers(text: "pa.Array", first: str, style: NumberStyle = PLAIN) -> "
     if compute.any(compute.is_inf(numbers)).as_py():
         return None
     return numbers, within_float(numbers) or not _integers_beyond(text, style)
+
+
+def _few(text: "pa.Array", fraction: bool) -> "pa.Array | None":
+    """What the whole of `infer_numbers` would give, of a few cells written without any peculiarity; else None."""
+    cells = text.to_pylist()
+    usual = _FRACTION if fraction else _INTEGER
+    if not all(cell is None or usual.fullmatch(cell) for cell in cells):
+        return None
+    number, kind = (float, pa.float64()) if fraction else (int, pa.int64())
+    return pa.array([None if cell is None else number(cell) for cell in cells], kind)
 
 
 def within_float(numbers: "pa.Array") -> bool:
