@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from data_pipeline.errors import CollectError, ProviderRefused, ProviderUnavailable
+from utils.one_line import one_line
 
 __all__ = ["hidden", "told"]
 
@@ -49,7 +50,7 @@ def told(
     if isinstance(error, CollectError):
         error.provider = error.provider or provider
         return error
-    said = hidden(_said(error), options)
+    said = one_line(hidden(_said(error), options)) or type(error).__name__
     verdict = _of_the_server(error, said, scheme, listing=listing) or _of_the_way(error, said)
     kind = ProviderUnavailable if verdict.transient else ProviderRefused
     return kind(f"{where}: {verdict.what}", hint=verdict.hint, provider=provider, status=verdict.status)
@@ -118,8 +119,7 @@ def _said(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or str(error)
     if isinstance(error, OSError) and error.args and isinstance(error.args[-1], str):
         text = error.args[-1]
-    line = " ".join(str(text).split())
-    return (line if len(line) <= 200 else line[:199] + "…") or type(error).__name__
+    return str(text)
 
 
 def _status(error: BaseException) -> int | None:

@@ -52,13 +52,6 @@ class Address:
         own = self.port is None or self.port == _PORTS.get(self.scheme)
         return self.host if own else f"{self.host}:{self.port}"
 
-    @property
-    def server_path(self) -> str:
-        """As the file system wants it: `bucket/key`, an absolute path, or for `/~/x` one below the home folder."""
-        if self.has_buckets:
-            return self.host + self.path
-        return self.path.removeprefix("/~/")
-
 
 def parse_address(url: str) -> Address:
     """The parts of an address.
