@@ -1,12 +1,14 @@
 """Which provider an address belongs to, how it is shown to people, and whether it is public."""
 
 import ipaddress
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
-__all__ = ["DEFAULT_PORTS", "file_name", "is_public", "provider_name", "same_origin", "shown"]
+__all__ = ["DEFAULT_PORTS", "file_name", "is_public", "led_to", "provider_name", "same_origin", "shown"]
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_COMPATIBLE = ipaddress.ip_network("::/96")
+_LONGEST_SHOWN = 300
 
 
 def provider_name(url: str) -> str:
@@ -41,10 +43,37 @@ def same_origin(one: str, other: str) -> bool:
 
 
 def shown(url: str) -> str:
-    """The address for people and logs: without user, password, query and fragment, where secrets like to stand."""
-    parts = urlsplit(url)
+    """The address for people and logs: without user, password, query and fragment, where secrets like to stand.
+
+    What a stranger wrote is made fit for one line.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that cannot be read"
     address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else parts.path
+    address = "".join(letter if letter.isprintable() else "\ufffd" for letter in address[: _LONGEST_SHOWN + 1])
+    if len(address) > _LONGEST_SHOWN:
+        address = address[:_LONGEST_SHOWN] + "…"
     return address + ("?…" if parts.query else "")
+
+
+def led_to(here: str, target: str) -> str:
+    """The address that a provider sends us to, from `here`; without fragment.
+
+    Raises:
+        ValueError: it is none that can be asked over HTTP; the words say why.
+    """
+    try:
+        url = urljoin(here, target).partition("#")[0]
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https"):
+            raise ValueError(f"{shown(url)} is not HTTP")
+        provider_name(url)
+        url.encode()
+    except UnicodeError as error:
+        raise ValueError("the address has half a letter in it") from error
+    return url
 
 
 def file_name(url: str) -> str:
@@ -57,7 +86,7 @@ def is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         inside = ip.ipv4_mapped or ip.sixtofour
-        if inside is None and ip in _NAT64:
+        if inside is None and (ip in _NAT64 or ip in _COMPATIBLE):
             inside = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inside is not None:
             ip = inside

@@ -116,9 +116,9 @@ def http_date(value: str) -> datetime | None:
         return None
     try:
         moment = parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def media_type(header: str) -> tuple[str, str]:

@@ -108,7 +108,8 @@ def hidden(text: str, secrets: tuple[str, ...]) -> str:
     >>> hidden("token abcdefgh is unknown; token abcdef", ("abcdefgh",))
     'token *** is unknown; token ***'
     """
-    for secret in sorted({way for secret in secrets if secret for way in _ways_to_write(secret)}, key=len, reverse=True):
+    written = {way for whole in filter(None, secrets) for way in _ways_to_write(whole)}
+    for secret in sorted(written, key=len, reverse=True):
         if len(secret) < _SHORTEST_SECRET:
             continue
         text = text.replace(secret, _MASK)

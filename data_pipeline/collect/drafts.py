@@ -67,7 +67,7 @@ def draft_of(request: CollectRequest, template: str, values: Values) -> Draft:
     """The dataset's request to `template` (a full address, see `full_address`), its placeholders filled."""
     options: Options = request.options
     address, mark, query = template.partition("#")[0].partition("?")
-    url = placeholders.render(address, values, encode=_in_path(values))
+    url = _without_ways_up(address, placeholders.render(address, values, encode=_in_path(values)))
     url += mark + placeholders.render(query, values, encode=placeholders.in_query)
     headers = tuple((name, placeholders.render(text, values)) for name, text in options.headers.items())
     return Draft(
@@ -96,8 +96,20 @@ def full_address(request: CollectRequest, url: str) -> str:
 
 def _in_path(values: Values) -> Any:
     """A slash of a placeholder is the user's own, `{now:%Y/%m}`; one that came with the data is not."""
-    data = {str(value) for value in values.named.values()}
+    data = {str(value) for value in (*values.named.values(), values.cursor)}
     return lambda text: quote(text, safe="") if text in data else placeholders.in_path(text)
+
+
+def _without_ways_up(template: str, address: str) -> str:
+    """The address itself; `..` as a value would ask for another path than the user wrote, and no encoding hides it.
+
+    Raises:
+        ValueError: a value makes `.` or `..` of a part of the path.
+    """
+    dots = {".", ".."}
+    if sum(part in dots for part in address.split("/")) > sum(part in dots for part in template.split("/")):
+        raise ValueError("a value would be `.` or `..` in the path of `url`; refused")
+    return address
 
 
 def _filled(value: str | float | bool, values: Values) -> str:

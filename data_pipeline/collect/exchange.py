@@ -119,13 +119,16 @@ class Exchange:
         self._route.look_behind_the_proxy(self._url, request.connect_timeout)
         timeout = httpx.Timeout(request.read_timeout, connect=request.connect_timeout)
         try:
-            sent = httpx.Request(
-                self._ask.method,
-                self.credentials.on(self._url),
-                headers=self._all_headers(),
-                content=self._ask.content,
-                extensions={"timeout": timeout.as_dict()},
-            )
+            try:
+                sent = httpx.Request(
+                    self._ask.method,
+                    self.credentials.on(self._url),
+                    headers=self._all_headers(),
+                    content=self._ask.content,
+                    extensions={"timeout": timeout.as_dict()},
+                )
+            except UnicodeError as error:  # a host that is no punycode, half a letter
+                raise httpx.InvalidURL(str(error)) from error
             with self._connections.answer(self._route, sent) as response:
                 return self._read(response)
         except (httpx.TransportError, httpx.InvalidURL) as error:

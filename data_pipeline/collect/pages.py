@@ -4,10 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any, Protocol
-from urllib.parse import urljoin
 
 from data_pipeline.collect import answers
-from data_pipeline.collect.addresses import file_name
+from data_pipeline.collect.addresses import file_name, led_to
 from data_pipeline.collect.drafts import Draft
 from data_pipeline.collect.exchange import Answer
 from data_pipeline.collect.page_rows import PageRows, rows_of
@@ -219,7 +218,10 @@ class _ByAddress:
                 return _unsaid(number, error)
         if not target:
             return _LAST
-        url = urljoin(answer.url, target)
+        try:
+            url = led_to(answer.url, target)
+        except ValueError as error:
+            return _Stop(f"page {number} names a next page that cannot be asked: {error}", partial=True)
         if url in self._seen:
             return _Stop(f"page {number} names an earlier page as the next one; stopped there")
         self._seen.add(url)

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
 
-from data_pipeline.collect.addresses import provider_name, same_origin, shown
+from data_pipeline.collect.addresses import led_to, provider_name, same_origin, shown
 from data_pipeline.collect.collector import CollectRequest
 from data_pipeline.collect.connections import Connections, Credentials, Route
 from data_pipeline.collect.exchange import Answer, Ask, Exchange, Expected
@@ -86,11 +85,14 @@ class Sender:
         )
 
     def _redirected(self, ask: Ask, answer: Answer, provider: str) -> Ask:
-        url = urljoin(ask.url, answer.redirect).partition("#")[0]
-        if urlsplit(url).scheme not in ("http", "https"):
+        try:
+            url = led_to(ask.url, answer.redirect)
+        except ValueError as error:
             raise ProviderRefused(
-                f"{self._request.dataset}: redirected to {shown(url)}, which is not HTTP", provider=provider
-            )
+                f"{self._request.dataset}: {shown(ask.url)} redirects to an address that cannot be asked: {error}",
+                hint="check `url`; if it is right, tell the provider",
+                provider=provider,
+            ) from error
         # 303 means "look there"; after 301 and 302 everybody does the same with a POST (RFC 9110, 15.4).
         if ask.method != "GET" and answer.status in (301, 302, 303):
             headers = tuple(pair for pair in ask.headers if pair[0].lower() != "content-type")

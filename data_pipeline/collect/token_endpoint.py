@@ -93,7 +93,8 @@ class TokenRequest:
                 "POST", self.url, data=form, headers=headers, extensions={"timeout": timeout.as_dict()}
             )
             with self.connections.answer(self.route, sent) as response:
-                return self._granted(response, self._body(response))
+                shown_there = headers.get("Authorization", "").partition(" ")[2]
+                return self._granted(response, self._body(response), shown_there)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise answers.transport_error(self._what, self.host, error) from error
         except httpx.DecodingError as error:
@@ -129,11 +130,11 @@ class TokenRequest:
                 raise self._no_token(f"it sent more than {MAX_ANSWER:,} bytes")
         return bytes(body)
 
-    def _granted(self, response: "httpx.Response", body: bytes) -> Granted:
+    def _granted(self, response: "httpx.Response", body: bytes, shown_there: str) -> Granted:
         status, headers = response.status_code, response.headers
         kind, _ = answers.media_type(headers.get("content-type", ""))
         fields = _fields(body, kind)
-        secrets = (self.client_secret, self.form.get("refresh_token", ""), *_given(fields))
+        secrets = (self.client_secret, shown_there, self.form.get("refresh_token", ""), *_given(fields))
         # Hidden first, then cut: of a secret that is cut in two, half would be left.
         code, said = (_clean(hidden(text, secrets)) for text in _complaint(fields))
         if status in (301, 302, 303, 307, 308):

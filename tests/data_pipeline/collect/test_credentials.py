@@ -124,6 +124,14 @@ def test_a_provider_that_repeats_our_secret_is_not_quoted(fetch: Fetch, auth: di
     assert base64.b64encode(f"me:{secret}".encode()).decode() not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "written", ['p"w ü/1', 'p\\"w \\u00fc/1', 'p\\"w ü/1', "p%22w%20%C3%BC%2F1", "p%22w+%C3%BC%2F1"]
+)
+def test_a_secret_is_hidden_however_the_provider_writes_it(written: str) -> None:
+    """In JSON with escapes, in an address with per cents."""
+    assert Credentials(secrets=('p"w ü/1',)).hidden(f"<{written}>") == "<***>"
+
+
 def test_the_representation_shows_no_secret() -> None:
     """It ends up in tracebacks."""
     settings = SimpleNamespace(headers={"X": "hush"}, auth=SimpleNamespace(kind="bearer", token="s3cret"))

@@ -237,6 +237,7 @@ def test_the_ban_on_private_addresses_goes_along_to_the_next_host() -> None:
         ("::ffff:127.0.0.1", False),
         ("64:ff9b::7f00:1", False),
         ("2002:7f00:1::", False),
+        ("::127.0.0.1", False),
     ],
 )
 def test_public_addresses_are_told_from_private_ones(address: str, public: bool) -> None:

@@ -100,6 +100,7 @@ def test_a_used_up_rate_limit_is_named(fetch: Fetch) -> None:
         ("soon", None),
         ("²", None),
         ("99999999999999", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2300", None),
     ],
 )
 def test_retry_after_is_read_in_both_forms(fetch: Fetch, header: str, seconds: float | None) -> None:
@@ -107,6 +108,40 @@ def test_retry_after_is_read_in_both_forms(fetch: Fetch, header: str, seconds: f
     with FaultyServer(fault.too_many(header)) as server, pytest.raises(ProviderUnavailable) as caught:
         fetch(server.url, request={"clock": ManualClock(NOW)})
     assert (caught.value.retry_after, caught.value.status) == (seconds, 429)
+
+
+NOWHERE = {
+    "no IPv6": "http://[bad/",
+    "no port": "http://127.0.0.1:999999/",
+    "no host": "http://@/",
+    "a file": "file:///etc/passwd",
+    "no punycode": "http://xn--zzz-.zz/",
+}
+"""Addresses that some provider may send us to, and nobody can ask."""
+
+
+@pytest.mark.parametrize("target", NOWHERE.values(), ids=NOWHERE)
+def test_a_redirect_to_nowhere_is_refused(fetch: Fetch, target: str) -> None:
+    """In words, with a hint."""
+    with FaultyServer(fault.redirect(target)) as server, pytest.raises(ProviderRefused, match="cannot be") as caught:
+        fetch(server.url)
+    assert "`url`" in caught.value.hint
+
+
+def test_a_long_address_of_a_stranger_does_not_fill_the_message(fetch: Fetch) -> None:
+    """Nor do its control characters reach a terminal."""
+    answers = [fault.redirect("/\x1b[2J" + "a" * 50_000), fault.status(404)]
+    with FaultyServer(answers) as server, pytest.raises(ProviderRefused) as caught:
+        fetch(server.url)
+    assert len(str(caught.value)) < 600
+    assert str(caught.value).isprintable()
+
+
+def test_a_last_modified_beyond_all_calendars_is_none(fetch: Fetch) -> None:
+    """The rows count, not the header."""
+    with FaultyServer(fault.ok(CSV, last_modified="Fri, 31 Dec 9999 23:59:59 -2300")) as server:
+        collected = fetch(server.url)
+    assert collected.provenance.last_modified is None
 
 
 def test_nobody_listening_is_unavailable(fetch: Fetch) -> None:

@@ -107,6 +107,19 @@ def test_every_value_has_pages_of_its_own(fetch: Fetch) -> None:
     ]
 
 
+@pytest.mark.parametrize("value", ["..", "."])
+def test_a_value_does_not_lead_out_of_the_path(fetch: Fetch, value: str) -> None:
+    """`..` would ask for something else than the user wrote; no encoding hides it from a server."""
+    with FaultyServer(fault.as_json([1])) as server:
+        collected = fetch(
+            f"http://{server.host}/s/{{station}}/x",
+            for_each={**EACH, "into": "station"},
+            request={"column_of": column(value, "a")},
+        )
+        assert [request.path for request in server.requests] == ["/s/a/x"]
+    assert "`.` or `..` in the path" in collected.provenance.notes[0]
+
+
 @pytest.mark.parametrize("code", [404, 503])
 def test_a_value_that_fails_leaves_the_others(fetch: Fetch, code: int) -> None:
     """What came is a part; the report says how many failed, and how the first did."""
@@ -243,3 +256,10 @@ def test_max_size_counts_all_values(fetch: Fetch) -> None:
         )
     assert (len(collected.payloads), collected.provenance.partial) == (1, True)
     assert "max_size" in collected.provenance.notes[0]
+
+
+def test_a_slash_in_a_cursor_makes_no_level_of_the_path(fetch: Fetch) -> None:
+    """A cursor came with the data too."""
+    with FaultyServer(fault.as_json([1])) as server:
+        fetch(f"http://{server.host}/s/{{cursor}}/x", request={"cursor": "../../etc"})
+        assert [request.path for request in server.requests] == ["/s/..%2F..%2Fetc/x"]

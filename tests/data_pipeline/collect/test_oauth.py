@@ -1,5 +1,6 @@
 """OAuth 2.0 against a real token endpoint and a real data server that asks it."""
 
+import base64
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -494,6 +495,19 @@ def test_nothing_that_is_secret_is_repeated(
     assert "bad token Bearer ***" in text
     for secret in ("refresh-0", SECRET, "access-1"):
         assert secret not in text
+
+
+def test_a_token_endpoint_that_repeats_the_request_is_not_quoted(
+    fetch: Fetch, tokens: TokenServer, store: StoredTokens
+) -> None:
+    """Our id and secret in base64 are as good as in plain text."""
+    basic = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
+    tokens.answers = [refused("invalid_scope", f"you sent Authorization: Basic {basic}")]
+
+    with pytest.raises(ProviderRefused, match=r"Basic \*\*\*") as caught:
+        fetch("http://127.0.0.1:1/x", request=asking(oauth2(tokens.url), store))
+
+    assert basic not in str(caught.value)
 
 
 def test_the_stored_tokens_are_for_their_owner_only(

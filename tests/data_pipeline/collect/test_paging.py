@@ -16,6 +16,7 @@ from data_pipeline.dataset import Collected
 from data_pipeline.errors import ProviderUnavailable
 from tests import faulty_server as fault
 from tests.data_pipeline.collect.requests import Calls
+from tests.data_pipeline.collect.test_http_faults import NOWHERE
 from tests.faulty_server import Answer, FaultyServer, Request
 from utils.resilience.errors import CircuitOpenError
 
@@ -156,6 +157,17 @@ def test_credentials_do_not_follow_a_next_page_to_another_host(fetch: Fetch) -> 
             fetch(server.url, paginate=LINKS, request={"call": calls, "settings": auth})
             assert calls.providers == [server.host, other.host]
         assert "authorization" not in other.requests[0].headers
+
+
+@pytest.mark.parametrize("kind", ["link_header", "json_next"])
+@pytest.mark.parametrize("target", NOWHERE.values(), ids=NOWHERE)
+def test_a_next_page_nowhere_leaves_what_came(fetch: Fetch, kind: str, target: str) -> None:
+    """The page before is kept; it does not pass for the whole."""
+    paginate = {"kind": kind, **({"next": "next"} if kind == "json_next" else {})}
+    with FaultyServer(fault.as_json({"next": target}, link=f"<{target}>; rel=next")) as server:
+        collected = fetch(server.url, paginate=paginate)
+    assert (len(bodies_of(collected)), collected.provenance.partial) == (1, True)
+    assert "cannot be" in collected.provenance.notes[0]
 
 
 def test_a_page_that_is_no_json_does_not_pass_for_the_last_one(fetch: Fetch) -> None:
