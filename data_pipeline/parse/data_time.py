@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from data_pipeline.dataset import Provenance
     from data_pipeline.parse.times import Zone
 
+_COMPRESSED = (".gz", ".zst", ".bz2")
 _FILENAME = re.compile(r"filename\s+(['\"]?)(?P<pattern>.+?)\1\s*")
 
 
@@ -66,7 +67,9 @@ def find_data_time(
     if wanted.kind == "column":
         return _newest_in(batch, wanted.argument, zone)
     if wanted.kind == "filename":
-        moments = [_from_name(name, wanted.argument, zone) for name in names]
+        # The date of a nightly archive stands in the name of the archive, not in those of its members.
+        sent = [*names, *(file.path for file in provenance.files)]
+        moments = [_from_name(name, wanted.argument, zone) for name in sent]
         missing = f"data_time: no file name fits `{wanted.argument}`"
     else:
         moments = [_from_document(document, wanted.argument, zone) for document in documents]
@@ -118,10 +121,13 @@ def _newest_in(
 def _from_name(name: str, pattern: str, zone: "Zone") -> datetime | None:
     from data_pipeline.parse.times import aware
 
-    try:
-        return aware(datetime.strptime(PurePosixPath(name).name, pattern), zone)  # noqa: DTZ007 - made aware
-    except ValueError:
-        return None
+    file = PurePosixPath(name)
+    for written in (file.name, file.stem) if file.suffix in _COMPRESSED else (file.name,):
+        try:
+            return aware(datetime.strptime(written, pattern), zone)  # noqa: DTZ007 - made aware
+        except ValueError:
+            continue
+    return None
 
 
 def _from_document(document: Any, path: str, zone: "Zone") -> datetime | None:
