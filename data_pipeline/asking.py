@@ -9,10 +9,10 @@ from data_pipeline.collect.resilient import Asked
 from data_pipeline.dataset import FileSeen
 from data_pipeline.errors import PipelineError
 from data_pipeline.incremental import Cursor, initial, start
-from data_pipeline.partitions import due
+from data_pipeline.partitions import due, fits
 from data_pipeline.store.views import Version
 
-__all__ = ["Question", "keeps_a_table", "question"]
+__all__ = ["Question", "keeps_a_table", "newest_piece", "question"]
 
 Ledger = Callable[[], Mapping[str, FileSeen]]
 
@@ -28,6 +28,7 @@ class Question:
         reach: The newest value that a row of the table has: beyond the cursor, when a partial answer was accepted.
         complete: The answer is all there is, so what it does not hold was deleted.
         anew: The table begins with the answer.
+        full: All there is was asked for: where the table stood before does not count.
         replay: The answer is that of an earlier run; rows it brought then are replaced.
         notes: What a reader should know.
     """
@@ -38,6 +39,7 @@ class Question:
     reach: Cursor | None = None
     complete: bool = True
     anew: bool = False
+    full: bool = False
     replay: bool = False
     notes: tuple[str, ...] = ()
 
@@ -61,13 +63,14 @@ def question(
         PipelineError: `incremental` does not fit the values of its column.
     """
     if dataset.partition is not None:
-        newest = last_good.body.get("partition") if last_good is not None and not full else None
+        newest = newest_piece(dataset, last_good) if not full else None
         pieces = due(dataset.partition, now=now, newest=newest)
         if not pieces:
             raise PipelineError(
                 f"{dataset.name}: no piece is complete yet", hint="`partition.start` and `partition.lag` say which are"
             )
-        return Question(tuple(Asked(partition=piece, full=full, ledger=ledger) for piece in pieces), complete=False)
+        asks = tuple(Asked(partition=piece, full=full, ledger=ledger) for piece in pieces)
+        return Question(asks, complete=False, full=full)
     if dataset.incremental is not None:
         return _incremental(dataset, last_good, full, ledger)
     validators = None
@@ -77,7 +80,14 @@ def question(
     if not keeps_a_table(dataset):
         return Question((Asked(full=True) if full else None,), validators)
     asked = Asked(full=full, ledger=ledger, only_new=True)
-    return Question((asked,), validators, anew=full and dataset.write == "append")
+    return Question((asked,), validators, anew=full and dataset.write == "append", full=full)
+
+
+def newest_piece(dataset: DatasetSettings, last_good: Version | None) -> str | None:
+    """The newest piece that was collected whole, if the table was kept in such pieces."""
+    found = last_good.body.get("partition") if last_good is not None else None
+    by = dataset.partition.by if dataset.partition is not None else ""
+    return found if isinstance(found, str) and fits(found, by if isinstance(by, str) else "") else None
 
 
 def _incremental(dataset: DatasetSettings, last_good: Version | None, full: bool, ledger: Ledger) -> Question:
@@ -105,7 +115,8 @@ def _incremental(dataset: DatasetSettings, last_good: Version | None, full: bool
     asked = Asked(
         cursor=asked_with, cursor_format=settings.format, full=full, ledger=ledger if adds else None, only_new=adds
     )
-    return Question((asked,), None, stored, reach, complete=asked_with is None, anew=anew, notes=notes)
+    complete = asked_with is None
+    return Question((asked,), None, stored, reach, complete=complete, anew=anew, full=full, notes=notes)
 
 
 def _kept(version: Version | None, name: str) -> Cursor | None:

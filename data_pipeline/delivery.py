@@ -298,6 +298,8 @@ class Delivery:
         }
         if written.table_rows is not None:
             version |= {"table_rows": written.table_rows, "batch": written.batch}
+            if written.added is not None:
+                version["added"] = written.added
         if provenance.partial:
             version["partial"] = True
         if provenance.files:

@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from config.datasets import DatasetSettings
-from data_pipeline.asking import Question, keeps_a_table
+from data_pipeline.asking import Question, keeps_a_table, newest_piece
 from data_pipeline.batch import Batch
 from data_pipeline.bringing import Brought
 from data_pipeline.dataset import UNPARSED, Quality
+from data_pipeline.errors import StoreError
 from data_pipeline.fallback import dated
 from data_pipeline.incremental import Cursor, moved
 from data_pipeline.partitions import good_rows
@@ -124,15 +125,17 @@ def judged(
     if contracted is not None:
         validation = contracted.judged(validation)
     batch = dated(dataset, batch, validation)
-    cursor = question.cursor
+    # Of everything the greatest value is the cursor, also when it is smaller than one that was stored by mistake.
+    cursor = None if question.full and not batch.provenance.partial else question.cursor
     if settings is not None and objection is None and batch.rows:
         good = (good for good, _ in validation.split(batch))
         cursor, objection = moved(cursor, settings, good, batch.schema)
-    reach = question.reach if cursor is None or (question.reach and question.reach.rank > cursor.rank) else None
+    known = None if question.anew else question.reach
+    reach = known if cursor is None or (known and known.rank > cursor.rank) else None
     if batch.provenance.partial and cursor is not None:
         # What came is kept, but nobody knows what is missing: the next collection begins where this one did.
         reach, cursor = reach or cursor, question.cursor
-    before = last_good.body.get("partition") if last_good is not None else None
+    before = newest_piece(dataset, last_good)
     keys = tuple(key for key, _ in brought.pieces or ())
     standing = Standing(
         dataset.layout,
@@ -142,7 +145,7 @@ def judged(
         max((key for key in (before, brought.newest) if key is not None), default=None),
         keys,
     )
-    adds = dataset.write != "replace" and dataset.partition is None
+    adds = dataset.write != "replace" and dataset.partition is None and not question.anew
     if keys and batch.provenance.partial and last_good is not None:
         adds = not pieces_of(last_good).intersection(keys)
     report, quality = validation.report, score(validation.report)
@@ -191,7 +194,9 @@ def change_of(
     from data_pipeline.store.merge import Change
 
     if brought.pieces is not None:
-        return Change(pieces=good_rows(brought.pieces, found.validation)), ()
+        by = dataset.partition.by if dataset.partition is not None else ""
+        pieces = good_rows(brought.pieces, found.validation)
+        return Change(pieces=pieces, by=by if isinstance(by, str) else "", full=question.full), ()
     settings = dataset.incremental
     order = () if settings is None else tuple(filter(None, (settings.cursor, settings.tie_breaker)))
     _refuse_missing(found, dataset, order)
@@ -216,6 +221,8 @@ def change_of(
         deletes=dataset.deletes,
         doubted=doubted,
         anew=question.anew,
+        full=question.full,
+        newer_stays=question.replay and bool(order),
     )
     return change, notes
 
@@ -250,7 +257,13 @@ def _contracted(
         return None
     from data_pipeline.drift import contract
 
-    return contract(batch, columns_of(last_good), dataset.drift)
+    try:
+        columns = columns_of(last_good)
+    except StoreError:
+        if question.full:
+            return None  # a table that is damaged is built of what comes
+        raise
+    return contract(batch, columns, dataset.drift)
 
 
 def _refuse_missing(found: Judged, dataset: DatasetSettings, order: tuple[str, ...]) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from data_pipeline.validate.engine import Validation
     from utils.arrow import pa
 
-__all__ = ["MOST_AT_ONCE", "due", "good_rows", "together"]
+__all__ = ["MOST_AT_ONCE", "due", "fits", "good_rows", "together"]
 
 MOST_AT_ONCE = 31
 """Pieces that one run collects at most when some are missing."""
@@ -53,6 +53,21 @@ def due(settings: PartitionSettings, *, now: datetime, newest: str | None) -> li
     elif newest is None and begin is None:
         missing = [last]
     return sorted((_piece(start, settings.by) for start in missing), key=lambda piece: piece.key)
+
+
+def fits(key: str | None, by: str) -> bool:
+    """Whether a key can be one of these pieces. `by`: `hour`, `day`, `month`, or "" for a list of keys.
+
+    >>> fits("2026-03", "month"), fits("2026-03", "day"), fits(None, "")
+    (True, False, False)
+    """
+    if key is None or not by:
+        return key is not None
+    text = key.removesuffix(_AGAIN) if by == "hour" else key
+    try:
+        return datetime.strptime(text, _KEYS[by]).strftime(_KEYS[by]) == text  # noqa: DTZ007 - only its form counts
+    except ValueError:
+        return False
 
 
 def together(batches: Sequence[tuple[str, Batch]]) -> tuple[Batch, tuple[tuple[str, int], ...]]:

@@ -41,12 +41,18 @@ class Replaying:
             StoreError: nothing of that run is kept; or its rows stand in the table, and nothing tells which they are.
         """
         kept = self._raw.replay(dataset.name, run_id)
-        if dataset.write == "append" and not dataset.key:
-            before = self._views.version(dataset.name, run_id)
-            if before is not None and before.state == "accepted":
+        accepted = [version for version in self._views.versions(dataset.name) if version.state == "accepted"]
+        if dataset.write == "append" and not dataset.key and dataset.partition is None:
+            content = {collected.provenance.content_sha256 for _, collected in kept.pieces}
+            if any(v.version == run_id or v.body["content_sha256"] in content for v in accepted):
                 raise StoreError(
                     f"{dataset.name}: the rows of run {run_id} were appended already and would stand there twice",
                     hint="declare `key`, by which they are replaced, or start the table anew with --full",
                 )
-        question = replace(question, validators=None, complete=kept.complete, replay=True)
+        # What was all there is on that day says nothing of rows that came later: none of them was deleted.
+        complete, notes = kept.complete, question.notes
+        if complete and dataset.deletes != "keep" and any(version.version > run_id for version in accepted):
+            complete = False
+            notes = (*notes, f"newer rows than those of run {run_id} were accepted: its replay deletes none")
+        question = replace(question, validators=None, complete=complete, replay=True, notes=notes)
         return question, Answers(kept.pieces, kept.short)

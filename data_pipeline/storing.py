@@ -50,6 +50,8 @@ class Storing:
         same = last_good is not None and not run.full and _known_already(found, last_good, dataset)
         if same and found.verdict.accepted and last_good and last_good.body["fingerprint"] == dataset.fingerprint:
             return delivery.unchanged(last_good, found)
+        if same and found.verdict.accepted and last_good and _stands_there(dataset, question):
+            return delivery.unchanged(last_good, found)
         written = None
         if found.verdict.accepted:
             found, written = self._written(found, brought, question, last_good, rules, dataset, run)
@@ -80,9 +82,6 @@ class Storing:
         A table that is written and then held is named by nobody; maintenance removes it.
         """
         change, notes = change_of(found, brought, dataset, question)
-        if notes:
-            told = replace(found.batch.provenance, notes=(*found.batch.provenance.notes, *notes))
-            found = replace(found, batch=found.batch.with_provenance(told))
         written = self._results.write(
             found.batch,
             found.validation,
@@ -92,6 +91,9 @@ class Storing:
             change=change,
             base=last_good,
         )
+        if notes := (*notes, *written.notes):
+            told = replace(found.batch.provenance, notes=(*found.batch.provenance.notes, *notes))
+            found = replace(found, batch=found.batch.with_provenance(told))
         if not rules.of_table:
             return found, written
         table = self._results.batch(written.good.path, found.batch.provenance, memory_limit=self._memory_limit)
@@ -109,6 +111,12 @@ def nothing_new(brought: Brought, dataset: DatasetSettings, question: Question) 
 
 def _partial(brought: Brought) -> bool:
     return brought.batch.provenance.partial
+
+
+def _stands_there(dataset: DatasetSettings, question: Question) -> bool:
+    """Whether the rows of a batch that is known would be added once more: nothing recognises them."""
+    by_itself = dataset.incremental is None and dataset.partition is None
+    return dataset.write == "append" and by_itself and not question.anew and not (question.replay and dataset.key)
 
 
 def _known_already(found: Judged, last_good: Version, dataset: DatasetSettings) -> bool:

@@ -223,6 +223,11 @@ def _raw(system: IntegratedSystem, dry_run: bool) -> Step:
         count, freed = count + 1, freed + capture.size
         if not dry_run:
             system.raw.drop(capture)
+    # A run that is going on writes its index last.
+    for capture in system.raw.leftovers(now - timedelta(seconds=TEMPORARY_AGE)):
+        count, freed = count + 1, freed + capture.size
+        if not dry_run:
+            system.raw.drop(capture)
     return Step("raw", count, freed, "raw answers past their retention removed")
 
 

@@ -138,8 +138,11 @@ def resume(
         raise PipelineError(f"there is no run {run_id}", hint="see the run ids in `events --type 'run.*'`")
     if stored.status not in {"queued", "crashed", "interrupted"}:
         raise PipelineError(f"run {run_id} is {stored.status}; only a queued, crashed or interrupted run can go on")
+    # Accepted rows are there, whatever promise was broken with them; to store them again would take their files' names.
     finished = {
-        body["dataset"] for body in system.views.dataset_runs(run_id) if body["status"] in {"succeeded", "degraded"}
+        body["dataset"]
+        for body in system.views.dataset_runs(run_id)
+        if body["status"] in {"succeeded", "degraded"} or body["accepted"]
     }
     names = [name for name in stored.request["datasets"] if name not in finished]
     datasets = [system.settings.dataset(name) for name in names]

@@ -90,8 +90,11 @@ class VersionRows:
         return Rows(self._results.schema(version.path), lambda: self._results.batches(version.path))
 
     def added_by(self, version: Version) -> Rows:
-        """The rows that this version added to those before: its batch."""
-        path = version.body.get("batch") or version.path
+        """The rows that this version added to those before: its batch, without those that were there already."""
+        batch, added = version.body.get("batch") or version.path, version.body.get("added")
+        if added == "":
+            return Rows(self._results.schema(batch), lambda: iter(()))
+        path = added or batch
         return Rows(self._results.schema(path), lambda: self._results.batches(path))
 
 

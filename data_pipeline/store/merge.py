@@ -13,13 +13,14 @@ import numpy as np
 
 from data_pipeline.errors import PipelineError
 from data_pipeline.incremental import Cursor
+from data_pipeline.partitions import fits
 from data_pipeline.store.manifest import Manifest, Part
 from data_pipeline.store.parts import Parts
 from data_pipeline.store.recognise import Mask, Positions, hits, keyless, latest, unseen
 from data_pipeline.store.widening import DELETED, as_type, unified
 from utils.arrow import compute, pa
 
-__all__ = ["Change", "advanced"]
+__all__ = ["Advanced", "Change", "advanced"]
 
 MOST_SMALL = 32
 """Neighbouring small parts that a table may have before they are written as one."""
@@ -43,7 +44,10 @@ class Change:
         deletes: `keep`, `flag` or `remove` those.
         doubted: Keys of rows that are in quarantine: these rows were there, though they do not enter the table.
         anew: The table begins with this batch.
+        full: All there is was asked for, so what cannot be used of the table is left behind, not an error.
+        newer_stays: Rows of the table stay where their `order` is greater than that of the batch's row.
         pieces: Rows of each partition in the batch, in this order; None: the table has no partitions.
+        by: What the partitions are: `hour`, `day`, `month`, or "" for a list of keys.
     """
 
     merge: bool = False
@@ -55,10 +59,25 @@ class Change:
     deletes: str = "keep"
     doubted: "pa.Table | None" = None
     anew: bool = False
+    full: bool = False
+    newer_stays: bool = False
     pieces: tuple[tuple[str, int], ...] | None = None
+    by: str = ""
 
 
-def advanced(parts: Parts, base: Manifest | None, batch: Part, columns: "pa.Schema", change: Change) -> Manifest:
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """A table after a batch. `added`: the rows that were not there, as sinks want them; None: there are none.
+
+    `notes`: what a reader should know.
+    """
+
+    table: Manifest
+    added: Part | None
+    notes: tuple[str, ...] = ()
+
+
+def advanced(parts: Parts, base: Manifest | None, batch: Part, columns: "pa.Schema", change: Change) -> Advanced:
     """The table with the batch in it.
 
     Args:
@@ -67,11 +86,16 @@ def advanced(parts: Parts, base: Manifest | None, batch: Part, columns: "pa.Sche
         columns: Of the batch.
 
     Raises:
-        PipelineError: a key cannot be compared, or the batch has a column that the table keeps for itself.
+        PipelineError: a key cannot be compared, the batch has a column that the table keeps for itself, or the table
+            was kept in another way until now.
         StoreError: a part is damaged, or a new one cannot be written.
     """
+    notes: tuple[str, ...] = ()
     if base is None or change.anew:
         base = Manifest(pa.schema([]))
+    elif change.full:
+        base, notes = _whole(parts, base)
+    base, told = _usable(base, change)
     if change.deletes == "flag" and DELETED in columns.names:
         raise PipelineError(f"the batch has a column `{DELETED}` of its own", hint="give it another name in `columns`")
     schema = _settled(parts, base, batch, columns)
@@ -79,8 +103,10 @@ def advanced(parts: Parts, base: Manifest | None, batch: Part, columns: "pa.Sche
         schema = schema.append(pa.field(DELETED, pa.bool_()))
     step = _Step(parts, base, batch, schema, change)
     if change.pieces is not None:
-        return Manifest(schema, step.partitioned(change.pieces))
-    return _compacted(parts, Manifest(schema, step.merged() if change.merge else step.appended()))
+        return Advanced(Manifest(schema, step.partitioned(change.pieces)), batch, (*notes, *told))
+    kept, added = step.merged() if change.merge else step.appended()
+    table = _compacted(parts, Manifest(schema, (*kept, *([added] if added is not None else []))))
+    return Advanced(table, added, (*notes, *told))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +134,7 @@ class _Step:
             start += rows
         return tuple(sorted(kept, key=lambda part: part.partition or ""))
 
-    def appended(self) -> tuple[Part, ...]:
+    def appended(self) -> tuple[list[Part], Part | None]:
         """Rows are added, but for those that an incremental collection brought before."""
         change = self.change
         stay: Positions | None = None
@@ -118,9 +144,9 @@ class _Step:
             stay = latest(rows, names) if change.key else np.arange(rows.num_rows, dtype=np.int64)
             if self.base.parts:
                 stay = self._without_known(rows, stay, change.until)
-        return self._with_batch(list(self.base.parts), stay)
+        return list(self.base.parts), self._of_batch(stay)
 
-    def merged(self) -> tuple[Part, ...]:
+    def merged(self) -> tuple[list[Part], Part | None]:
         """Rows of a key that the batch has too are replaced; rows without a key are added unless they are there."""
         change = self.change
         rows = self.parts.table(self.batch, self.schema, (*change.key, *change.order))
@@ -128,26 +154,49 @@ class _Step:
         stay = latest(rows, change.key, change.order)
         if loose.any():
             stay = self._without_known_loose(stay, stay[loose[stay]])
-        keys = rows.select(list(change.key)).filter(pa.array(~loose))
-        kept = [part for old in self.base.parts if (part := self._survivors(old, keys)) is not None]
-        return self._with_batch(kept, stay)
+        there = rows.select(list(change.key)).filter(pa.array(~loose))
+        keys = there
+        if change.newer_stays:
+            stay = np.setdiff1d(stay, self._older(rows, stay[~loose[stay]]))
+            keys = rows.select(list(change.key)).take(pa.array(stay[~loose[stay]]))
+        kept = [part for old in self.base.parts if (part := self._survivors(old, keys, there)) is not None]
+        return kept, self._of_batch(stay)
 
-    def _with_batch(self, kept: list[Part], stay: Positions | None) -> tuple[Part, ...]:
+    def _of_batch(self, stay: Positions | None) -> Part | None:
+        """The part that the batch's rows make."""
         if stay is None or len(stay) == self.batch.rows:
-            added = self.batch if self.batch.rows else None
-        else:
-            added = self.parts.write(self.parts.taken(self.batch, self.schema, stay), self.schema)
-        return (*kept, *([added] if added is not None else []))
+            return self.batch if self.batch.rows else None
+        return self.parts.write(self.parts.taken(self.batch, self.schema, stay), self.schema)
 
-    def _survivors(self, part: Part, keys: "pa.Table") -> Part | None:
-        """An old part without the rows that the batch replaces or deletes; itself when there are none."""
+    def _older(self, rows: "pa.Table", stay: Positions) -> Positions:
+        """Which of the batch's rows are older than the table's row of the same key."""
+        key, order = self.change.key, self.change.order
+        names = list(dict.fromkeys((*key, *order)))
+        mine = rows.select(names).take(pa.array(stay))
+        keys = mine.select(list(key))
+
+        def same(batch: "pa.RecordBatch") -> Any:
+            return pa.array(hits(pa.Table.from_batches([batch]), keys))
+
+        known = self.parts.filtered(self.base.parts, mine.schema, same)
+        # The batch's rows stand behind the table's, so that of equal ones they win.
+        winners = latest(pa.concat_tables([known, mine]).combine_chunks(), key, order)
+        return np.setdiff1d(stay, stay[winners[winners >= known.num_rows] - known.num_rows])
+
+    def _survivors(self, part: Part, keys: "pa.Table", there: "pa.Table") -> Part | None:
+        """An old part without the rows that the batch replaces or deletes; itself when there are none.
+
+        Args:
+            keys: Of the rows that are replaced.
+            there: Of all rows of the batch: they are not deleted.
+        """
         change, flags = self.change, self.change.complete and self.change.deletes == "flag"
         found = self.parts.table(part, self.schema, (*change.key, *([DELETED] if flags else [])))
         mine = found.select(list(change.key))
         keep = ~hits(mine, keys)
         flag: Mask | None = None
         if change.complete and change.deletes != "keep":
-            gone = keep & ~keyless(mine, change.key)
+            gone = keep & ~keyless(mine, change.key) & (~hits(mine, there) if there is not keys else True)
             if change.doubted is not None and change.doubted.num_rows:
                 gone &= ~hits(mine, change.doubted.cast(mine.schema))
             if flags:
@@ -207,6 +256,35 @@ class _Step:
             new = unseen(pa.Table.from_batches(mine, schema=self.schema), known)
             dropped.append(np.delete(doubted[loose], new))
         return np.setdiff1d(stay, np.concatenate(dropped))
+
+
+def _whole(parts: Parts, base: Manifest) -> tuple[Manifest, tuple[str, ...]]:
+    """The parts that are as they were written."""
+    good = tuple(part for part in base.parts if parts.is_whole(part))
+    bad = [part for part in base.parts if part not in good]
+    if not bad:
+        return base, ()
+    rows = sum(part.rows for part in bad)
+    note = (
+        f"{len(bad)} of {len(base.parts)} files of the table are damaged: of their {rows:,} rows those stay that came"
+    )
+    return replace(base, parts=good), (note,)
+
+
+def _usable(base: Manifest, change: Change) -> tuple[Manifest, tuple[str, ...]]:
+    """What the table keeps now that it may be kept in another way: its rows must still be recognised."""
+    if change.pieces is not None:
+        stay = tuple(part for part in base.parts if fits(part.partition, change.by))
+        wrong = f"rows that belong to no {change.by or 'piece'} of `partition`, for it was kept otherwise until now"
+    else:
+        known = not change.merge or not set(change.key).difference(base.schema.names)
+        stay = base.parts if known else ()
+        wrong = f"no {' and '.join(f'`{name}`' for name in change.key)}, by which its rows would be recognised"
+    if len(stay) == len(base.parts):
+        return base, ()
+    if not change.full or (change.pieces is None and not change.complete):
+        raise PipelineError(f"the table that is there has {wrong}", hint="begin it anew with `run --full`")
+    return Manifest(base.schema if stay else pa.schema([]), stay), (f"the table begins anew: it had {wrong}",)
 
 
 def _settled(parts: Parts, base: Manifest, batch: Part, columns: "pa.Schema") -> "pa.Schema":

@@ -15,10 +15,12 @@ import orjson
 from data_pipeline.dataset import Collected, FileSeen, Payload, Provenance
 from data_pipeline.errors import StoreError
 from utils.events import rfc3339
-from utils.storage import BlobNotFound, Storage, StorageError
+from utils.storage import BlobNotFound, Storage, StorageError, Stored
 
 _INDEX = "index.json"
 _ROWS = "rows.arrow"
+_DAMAGE = (ValueError, LookupError, TypeError)
+"""What reading an index raises that somebody or something has changed."""
 _PAYLOAD = ("size", "sha256", "name", "media_type", "charset")
 
 
@@ -79,7 +81,7 @@ class Raw:
             kept = [capture.run_id for capture in self.captures(dataset)]
             hint = f"kept are {', '.join(kept[-5:])}" if kept else f"set `keep_raw` at {dataset}: nothing is kept of it"
             raise StoreError(f"{dataset}: no raw answer of run {run_id} is kept", hint=hint) from error
-        except (StorageError, ValueError, KeyError, TypeError) as error:
+        except (StorageError, *_DAMAGE) as error:
             raise StoreError(f"{dataset}: the raw answer of run {run_id} is damaged: {error}") from error
 
     def captures(self, dataset: str | None = None) -> list[Capture]:
@@ -94,10 +96,27 @@ class Raw:
         found = []
         for folder in whole:
             _, name, run_id = folder.split("/")
-            index = orjson.loads(self._storage.read_bytes(f"{folder}/{_INDEX}"))
-            at = datetime.fromisoformat(index["pieces"][0]["provenance"]["collected_at"])
+            try:
+                index = orjson.loads(self._storage.read_bytes(f"{folder}/{_INDEX}"))
+                at = datetime.fromisoformat(index["pieces"][0]["provenance"]["collected_at"])
+            except (BlobNotFound, *_DAMAGE):
+                continue  # dropped meanwhile, or damaged
             found.append(Capture(name, run_id, at, sizes[folder]))
         return sorted(found, key=lambda capture: capture.run_id)
+
+    def leftovers(self, before: datetime) -> list[Capture]:
+        """Captures that a kill left without an index, or whose index is damaged, written before a moment."""
+        whole = {(capture.dataset, capture.run_id) for capture in self.captures()}
+        found: dict[tuple[str, str], tuple[int, datetime]] = {}
+        for blob in self._storage.list("raw/"):
+            _, dataset, run_id, *_ = blob.path.split("/")
+            size, newest = found.get((dataset, run_id), (0, blob.modified))
+            found[dataset, run_id] = size + blob.size, max(newest, blob.modified)
+        return [
+            Capture(*name, newest, size)
+            for name, (size, newest) in found.items()
+            if name not in whole and newest < before
+        ]
 
     def drop(self, capture: Capture) -> None:
         """Forget a capture; its index goes first, so that what is left of a broken-off removal does not count."""
@@ -109,15 +128,17 @@ class Raw:
     def _piece(self, folder: str, key: str, collected: Collected) -> dict[str, Any]:
         payloads = [self._payload(f"{folder}/{number:05d}", each) for number, each in enumerate(collected.payloads)]
         rows = None if collected.rows is None else self._rows(f"{folder}/{_ROWS}", collected.rows)
-        return {"key": key, "provenance": _written(collected.provenance), "payloads": payloads, "rows": rows}
+        kept = {"key": key, "provenance": _written(collected.provenance), "payloads": payloads}
+        return kept | ({"rows": None} if rows is None else {"rows": rows.path, "rows_sha256": rows.sha256})
 
     def _payload(self, blob: str, payload: Payload) -> dict[str, Any]:
         with self._storage.writer(blob) as target, payload.open() as source:
             shutil.copyfileobj(source, target, 2**20)
         about = {name: getattr(payload, name) for name in _PAYLOAD}
-        return {"blob": blob, "extra": list(payload.extra), **about}
+        digest = target.stored.sha256 if target.stored else ""
+        return {"blob": blob, "blob_sha256": digest, "extra": list(payload.extra), **about}
 
-    def _rows(self, blob: str, rows: Callable[[], Iterator[Any]]) -> str:
+    def _rows(self, blob: str, rows: Callable[[], Iterator[Any]]) -> Stored:
         from utils.arrow import pa
 
         # One stream a batch, back to back: each says its own schema.
@@ -125,22 +146,30 @@ class Raw:
             for batch in rows():
                 with pa.ipc.new_stream(target, batch.schema) as stream:
                     stream.write_batch(batch)
-        return blob
+        assert target.stored is not None
+        return target.stored
 
     def _collected(self, piece: dict[str, Any]) -> Collected:
         provenance = _read(piece["provenance"])
         note = f"replayed from what was collected {provenance.collected_at:%Y-%m-%d %H:%M} UTC"
         provenance = replace(provenance, notes=(*provenance.notes, note))
         payloads = tuple(self._opened(entry) for entry in piece["payloads"])
+        if piece["rows"] is not None:
+            self._check(piece["rows"], piece.get("rows_sha256"))
         return Collected(provenance, payloads, None if piece["rows"] is None else self._reader(piece["rows"]))
 
     def _opened(self, entry: dict[str, Any]) -> Payload:
         blob = entry["blob"]
         if self._storage.size(blob) != entry["size"]:
             raise ValueError(f"{blob} has another size than when it was kept")
+        self._check(blob, entry.get("blob_sha256"))
         about = {name: entry[name] for name in _PAYLOAD}
         extra = tuple((name, value) for name, value in entry["extra"])
         return Payload(open=lambda: self._storage.open(blob), extra=extra, **about)
+
+    def _check(self, blob: str, digest: str | None) -> None:
+        if digest and not self._storage.verify(blob, digest):
+            raise ValueError(f"{blob} is not what was kept")
 
     def _reader(self, blob: str) -> Callable[[], Iterator[Any]]:
         def batches() -> Iterator[Any]:

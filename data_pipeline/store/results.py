@@ -14,7 +14,7 @@ from data_pipeline.batch import Batch
 from data_pipeline.dataset import UNPARSED, Provenance
 from data_pipeline.errors import StoreError
 from data_pipeline.store.manifest import Manifest, Part, is_manifest
-from data_pipeline.store.parts import FILE, SMALL, TINY, TINY_FILE, Parts, read_part
+from data_pipeline.store.parts import FILE, READ, SMALL, TINY, TINY_FILE, Parts, read_part
 from data_pipeline.store.views import Current, Version, Views
 from utils.storage import BlobWriter, Storage, StorageError, Stored
 
@@ -36,6 +36,8 @@ class Written:
         batch: Where the batch's own rows lie, if the version is a table.
         table_rows: Rows of the table with the batch in it; None: the version is the batch.
         size: Bytes of the version, all its files.
+        added: Where the rows lie that the batch added to the table; "": it added none; None: all of the batch.
+        notes: What a reader of the table should know.
     """
 
     good: Stored
@@ -46,6 +48,8 @@ class Written:
     batch: str | None = None
     table_rows: int | None = None
     size: int = 0
+    added: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Results:
@@ -96,11 +100,31 @@ class Results:
 
         good = written.good
         mine = Part(good.path, written.rows, good.size, nbytes, good.sha256)
-        table = advanced(parts, self.manifest(base) if base is not None else None, mine, columns, change)
+        before, notes = self._before(base, change)
+        after = advanced(parts, before, mine, columns, change)
+        table, added = after.table, after.added.path if after.added is not None else ""
         listed = self._storage.put_bytes(good.path.removesuffix(".parquet") + ".json", table.to_bytes(), later=True)
         return replace(
-            written, good=listed, table=None, batch=good.path, table_rows=table.rows, size=listed.size + table.size
+            written,
+            good=listed,
+            table=None,
+            batch=good.path,
+            table_rows=table.rows,
+            size=listed.size + table.size,
+            added=None if added == good.path else added,
+            notes=(*notes, *after.notes),
         )
+
+    def _before(self, base: Version | None, change: "Change") -> tuple[Manifest | None, tuple[str, ...]]:
+        """The table as it was; a list that is damaged is no obstacle to a table that is built of everything."""
+        if base is None or change.anew:
+            return None, ()
+        try:
+            return self.manifest(base), ()
+        except StoreError as error:
+            if not change.full or not (change.complete or change.pieces is not None):
+                raise
+            return None, (f"the table begins anew: {error}",)
 
     def manifest(self, version: Version) -> Manifest:
         """The files of a version; of one that is a single file, that file.
@@ -116,7 +140,8 @@ class Results:
 
     def files(self, version: Version) -> set[str]:
         """All files that a version needs, the batch that it came with included."""
-        found = {version.path, version.body.get("batch") or version.path}
+        body = version.body
+        found = {version.path, body.get("batch") or version.path, body.get("added") or version.path}
         if is_manifest(version.path):
             found |= {part.path for part in self._listed(version.path).parts}
         return found
@@ -152,7 +177,7 @@ class Results:
         with (
             _readable(path),
             self._storage.open(path) as file,
-            pq.ParquetFile(file, pre_buffer=False) as parquet,
+            pq.ParquetFile(file, **READ) as parquet,
         ):
             yield from parquet.iter_batches()
 

@@ -35,7 +35,7 @@ class Table:
         self.runs += 1
         parts = Parts(self.storage, "people", f"run{self.runs}")
         batch = parts.write([pa.RecordBatch.from_pylist(list(rows), schema=schema)], schema)
-        self.manifest = advanced(parts, self.manifest, batch or Part("", 0, 0, 0, ""), schema, change)
+        self.manifest = advanced(parts, self.manifest, batch or Part("", 0, 0, 0, ""), schema, change).table
         return Manifest.from_bytes(self.manifest.to_bytes())
 
     def rows(self) -> list[Row]:
@@ -241,7 +241,7 @@ def test_a_column_grows_wide_enough_for_both(
         parts = Parts(mine.storage, "people", f"b{number}")
         part = parts.write([batch], batch.schema)
         assert part is not None
-        mine.manifest = advanced(parts, mine.manifest, part, batch.schema, Change())
+        mine.manifest = advanced(parts, mine.manifest, part, batch.schema, Change()).table
     assert mine.manifest is not None
     assert mine.manifest.schema.field("x").type == kind
     assert [row["x"] for row in mine.rows()] == values
