@@ -15,6 +15,8 @@ __all__ = ["PageRows", "rows_of"]
 
 _CHOICE = re.compile(r"\s*\|?\s*\[(?:\?|\*|\]).*|\.\*.*", re.DOTALL)
 """Where a JMESPath begins to choose among rows, or to go into each of them."""
+_FUNCTION = re.compile(r"\s*(?:keyed\((?P<keyed>.*)\)|explode\((?P<exploded>.*),\s*'[^']*'\s*\))\s*", re.DOTALL)
+"""What makes rows of an object or of lists inside of rows: no rows come from nothing."""
 _PREDICATE = re.compile(r"\[[^\[\]]*\]")
 
 LARGEST = 64 * 10**6
@@ -82,12 +84,16 @@ def _of_json(content: bytes, records: str) -> PageRows | None:
         return None
     if document in (None, [], {}):
         return PageRows(0, "")
+    is_keyed = False
+    while inner := _FUNCTION.fullmatch(records):
+        is_keyed = inner["keyed"] is not None
+        records = inner["keyed"] if is_keyed else inner["exploded"]
     records = _CHOICE.sub("", records, count=1)
     if records:
         found = _at(document, records)
         if found is None:
             return PageRows(None, _mark(document), missing=not _has(document, records))
-        rows = found if isinstance(found, list) else [found]
+        rows = found if isinstance(found, list) else _pairs(found) if is_keyed else _in_an_object(found)
     elif isinstance(document, list):
         rows = document
     else:
@@ -96,6 +102,18 @@ def _of_json(content: bytes, records: str) -> PageRows | None:
             return PageRows(None, _mark(document))
         rows = lists[0]
     return PageRows(len(rows), _mark(rows))
+
+
+def _in_an_object(found: Any) -> list[Any]:
+    """One row, or as many as there are values in its columns."""
+    from data_pipeline.parse.json_shapes import by_column
+
+    rows = by_column(found, empty=True)
+    return [found] if rows is None else list(rows)
+
+
+def _pairs(found: Any) -> list[Any]:
+    return list(found.items()) if isinstance(found, dict) else [found]
 
 
 def _at(document: Any, records: str) -> Any:

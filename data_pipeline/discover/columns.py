@@ -15,8 +15,14 @@ TIME_NAME = re.compile(
     r"(?i).*(?:time|date|datum|tarih|stamp|created|updated|modified|published|expires?|epoch|since|until|_at|_on|day|"
     r"observed|issued|recorded)(?:_?(?:ms|s|utc|at))?|(?:.*[._ ])?(?:at|ts|dt|t)|.*[a-z](?-i:At|On)"
 )
-_SECONDS, _MILLISECONDS = (315_532_800, 4_102_444_800), (315_532_800_000, 4_102_444_800_000)
+_SECONDS = (315_532_800, 4_102_444_800)
 """1980 to 2100."""
+_UNITS = (
+    ("epoch_s", "seconds", 1),
+    ("epoch_ms", "milliseconds", 10**3),
+    ("epoch_us", "microseconds", 10**6),
+    ("epoch_ns", "nanoseconds", 10**9),
+)
 
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _DAYS = (
@@ -33,14 +39,17 @@ _WHOLE, _FRACTION = re.compile(r"[+-]?(?:0|[1-9]\d{0,17})"), re.compile(r"[+-]?(
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What a column should be declared as, and why."""
+    """What a column should be declared as, and why. `source`: where it comes from, when it is not there by itself."""
 
     type: str
     format: str = ""
     why: str = ""
+    source: str = ""
 
     def block(self) -> Any:
-        return {"type": self.type, "format": self.format} if self.format else self.type
+        keys = {"from": self.source, "type": self.type, "format": self.format}
+        given = {key: value for key, value in keys.items() if value}
+        return self.type if set(given) == {"type"} else given
 
 
 def typed(name: str, values: Sequence[Any], *, decimal: str = ".", thousands: str | None = None) -> Typed | None:
@@ -55,10 +64,10 @@ def typed(name: str, values: Sequence[Any], *, decimal: str = ".", thousands: st
 
 
 def _counted(name: str, values: list[int]) -> Typed | None:
+    least, most = _SECONDS
     named = TIME_NAME.fullmatch(name) is not None
-    for unit, (least, most) in (("epoch_s", _SECONDS), ("epoch_ms", _MILLISECONDS)):
-        if named and all(least <= value <= most for value in values):
-            word = "seconds" if unit == "epoch_s" else "milliseconds"
+    for unit, word, factor in _UNITS:
+        if named and all(least * factor <= value <= most * factor for value in values):
             return Typed("timestamp", unit, f"{word} since 1970, by name and size")
     days = [str(value) for value in values]
     if (named or len(set(days)) >= 10) and all(len(day) == 8 and "19000101" <= day <= "21001231" for day in days):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,8 @@ from typing import Any
 
 from data_pipeline.discover.findings import Finding, Layout
 from data_pipeline.discover.table import missing_in, number_signs
+from data_pipeline.parse.json_shapes import by_column
+from data_pipeline.parse.records import search
 
 DEEPEST = 5
 _NEXT = re.compile(r"(?i)@odata\.nextlink|__next|_?next(?:[_-]?(?:page|url|link|href|uri|page[_-]?url))?")
@@ -44,6 +47,8 @@ def document(found_in: Any) -> Layout:
         _paging(found, found_in, path)
         found.data_time = _made_at(found_in, path)
     if isinstance(rows, list) and rows:
+        if _is_table(rows) and (within := _within(rows, path)):
+            found.parse.append(within)
         _signs(found, rows)
     return found
 
@@ -83,7 +88,7 @@ def _lists(node: dict[str, Any], path: tuple[str, ...]) -> Iterator[_Rows]:
 
 
 def _without_list(found: Layout, node: dict[str, Any], lists: list[_Rows]) -> None:
-    """An object of objects, of figures by code, or of columns: as far as `parse` can say it."""
+    """Figures by code, objects by key, or columns: as far as `parse` can say it."""
     for path, inner in _objects(node, ()):
         values = list(inner.values())
         if len(values) >= 3 and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
@@ -91,18 +96,12 @@ def _without_list(found: Layout, node: dict[str, Any], lists: list[_Rows]) -> No
                 found.parse.append(Finding("records", path_text(path), f"figures by name, such as {next(iter(inner))}"))
                 found.parse.append(Finding("melt", _LONG, "each name becomes a row"))
                 return
-        elif len(values) >= 2 and all(isinstance(value, dict) and value for value in values) and _figures(values):
-            if path:
-                found.parse.append(Finding("records", path_text(path), "an object of objects"))
-            found.parse.append(Finding("melt", _LONG, f"each figure becomes a row, named like {_first_name(inner)}"))
+        elif len(values) >= 2 and all(isinstance(value, dict) and value for value in values) and _alike(values):
+            why = f"{len(inner):,} objects by key, such as {next(iter(inner))}; the key becomes the column _key"
+            found.parse.append(Finding("records", f"keyed({path_text(path) or '@'})", why))
             return
-    plain = [one for one in lists if one.rows and not isinstance(one.rows[0], dict | list)]
-    if len(plain) > 1 and len({len(one.rows) for one in plain}) < len(plain):
-        names = ", ".join(path_text(one.path) for one in plain[:4])
-        found.notes.append(
-            f"the document holds columns instead of rows ({names}); `parse` reads it as one row: "
-            "turn it with a function of your own, `collect: {kind: python, …}`"
-        )
+    if columns := _columns(node, lists):
+        found.parse.append(columns)
     elif nameless := next((one for one in lists if all(isinstance(row, list) for row in one.rows[:100])), None):
         why = f"{len(nameless.rows):,} rows without names; name them in `columns`"
         found.parse.append(Finding("records", path_text(nameless.path), why))
@@ -111,13 +110,49 @@ def _without_list(found: Layout, node: dict[str, Any], lists: list[_Rows]) -> No
 _LONG = {"id": [], "name": "name", "value": "value"}
 
 
-def _figures(values: list[dict[str, Any]]) -> bool:
-    return all(isinstance(cell, int | float | type(None)) for value in values for cell in value.values())
+def _alike(values: list[dict[str, Any]]) -> bool:
+    """Whether objects are rows of one table: all figures, or most keys in all of them."""
+    if all(isinstance(cell, int | float | type(None)) for value in values for cell in value.values()):
+        return True
+    counts = Counter(key for value in values for key in value)
+    return sum(counts.values()) >= 0.7 * len(counts) * len(values)
 
 
-def _first_name(inner: dict[str, Any]) -> str:
-    key, value = next(iter(inner.items()))
-    return f"{key}.{next(iter(value))}"
+def _columns(node: dict[str, Any], lists: list[_Rows]) -> Finding | None:
+    """Lists of plain values, most of them of one length: columns instead of rows."""
+    plain = [one for one in lists if not any(isinstance(cell, dict | list) for cell in one.rows)]
+    counts = Counter(len(one.rows) for one in plain)
+    if not counts or max(counts.values()) < 2:
+        return None
+    length = max((count, length) for length, count in counts.items() if count > 1)[1]
+    columns = [one for one in plain if len(one.rows) == length]
+    parent = columns[0].path[:-1]
+    inner = search(path_text(parent))(node) if parent else node
+    why = f"columns of {length:,} values each: every position is a row"
+    if all(one.path[:-1] == parent for one in columns) and by_column(inner) is not None:
+        return Finding("records", path_text(parent) or "@", why)
+    chosen = {one.path[-1]: path_text(one.path) for one in reversed(columns)}
+    written = ", ".join(f"{path_text((name,))}: {path}" for name, path in reversed(chosen.items()))
+    return Finding("records", f"{{{written}}}", why, sure=length > 2)
+
+
+def _within(rows: list[Any], path: tuple[str, ...]) -> Finding | None:
+    """Rows that hold lists of rows themselves, such as the values of a series; which of them is meant only a person
+    knows."""
+    counts: Counter[str] = Counter()
+    for row in rows[:100]:
+        counts.update(
+            key
+            for key, value in row.items()
+            if isinstance(value, list) and len(value) > 1 and all(isinstance(item, dict | list) for item in value)
+        )
+    if len(counts) != 1:
+        return None
+    [(key, count)] = counts.items()
+    if count * 2 < len(rows[:100]) or "'" in key:
+        return None
+    why = f"a row for each item of {key}, with the rest of its row beside it"
+    return Finding("records", f"explode({path_text(path) or '@'}, '{key}')", why, sure=False)
 
 
 def _objects(node: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:

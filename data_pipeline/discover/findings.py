@@ -19,12 +19,17 @@ class Finding:
 
 @dataclass(slots=True)
 class Layout:
-    """How a payload is laid out: keys of `parse`, of `collect`, and whatever should be said."""
+    """How a payload is laid out: keys of `parse`, of `collect`, and whatever should be said.
+
+    Attributes:
+        columns: Column name -> where it comes from (`from`), for columns that are not there by themselves.
+    """
 
     parse: list[Finding] = field(default_factory=list)
     collect: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     data_time: Finding | None = None
+    columns: dict[str, str] = field(default_factory=dict)
 
     def options(self) -> dict[str, Any]:
         """The keys of `parse` that are sure."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from data_pipeline.batch import Batch
@@ -46,12 +46,14 @@ def look(collected: Collected, *, dataset: str, now: datetime) -> Look:
         PayloadUnreadable: it is nothing that rows could be read from; the message says what came.
     """
     layout = layout_of(collected, dataset)
-    batch = _read(collected, dataset, layout, {})
-    columns = _typed(batch, layout)
+    brought = {name: Typed("", source=source) for name, source in layout.columns.items()}
+    batch = _read(collected, dataset, layout, brought)
+    columns = {**brought, **_typed(batch, layout)}
     if columns:
         batch = _read(collected, dataset, layout, columns)
         for name in _unread(batch):
             columns.pop(name, None)  # what was looked at fitted, a later cell does not
+            columns.update({name: brought[name]} if name in brought else {})
         if UNPARSED in batch.schema.names:
             batch = _read(collected, dataset, layout, columns)
     if not batch.rows:
@@ -142,7 +144,7 @@ def _typed(batch: Batch, layout: Layout) -> dict[str, Typed]:
         values = head.column(field_.name).slice(0, 20_000).to_pylist()
         decimal, thousands = options.get("decimal", "."), options.get("thousands")
         if kind_of := typed(field_.name, values, decimal=decimal, thousands=thousands):
-            found[field_.name] = kind_of
+            found[field_.name] = replace(kind_of, source=layout.columns.get(field_.name, ""))
     return found
 
 

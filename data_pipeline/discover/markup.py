@@ -4,14 +4,18 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from data_pipeline.discover.columns import TIME_NAME
 from data_pipeline.discover.findings import Finding, Layout
+from data_pipeline.parse.xml_rows import local
+
+_XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 
 
 def elements(data: bytes) -> Layout:
     """The keys of `parse`: an XPath to the repeated element, and the namespaces it needs.
 
     The outermost element that repeats and holds something; but where it holds nothing of its own beside others that
-    repeat, those (rates inside of days, which bring the attributes of their day along).
+    repeat, those (rates inside of days); the attributes of their day become columns by `from`.
     """
     found = Layout(parse=[Finding("format", "xml")])
     root = _root(data)
@@ -29,7 +33,7 @@ def elements(data: bytes) -> Layout:
         return found
     shallow = min(repeated, key=lambda path: (len(path), -counts[path]))
     chosen = _inner(shallow, counts, repeated)
-    _lost_around(found, chosen, root)
+    found.columns = _around(chosen, root)
     prefixes = _prefixes(chosen, root)
     expression = "/" + "/".join(_step(tag, prefixes) for tag in chosen)
     found.parse.append(Finding("records", expression, f"this element comes {counts[chosen]:,} times"))
@@ -38,19 +42,29 @@ def elements(data: bytes) -> Layout:
     return found
 
 
-def _lost_around(found: Layout, chosen: tuple[str, ...], root: Any) -> None:
-    """What stands around the rows is not read with them; what differs there must at least be told."""
-    seen: dict[str, set[str]] = {}
+def _around(chosen: tuple[str, ...], root: Any) -> dict[str, str]:
+    """Attributes of what stands around the rows that differ there, or are times: column name -> path to them."""
+    seen: dict[tuple[int, str], set[str]] = {}
+    own: set[str] = set()
     for element, path, _ in _walk(root):
-        if 1 < len(path) < len(chosen) and chosen[: len(path)] == path:
+        if path == chosen:
+            own.update(local(name) for name in (*element.attrib, *(child.tag for child in element if _is_tag(child))))
+        elif 1 < len(path) < len(chosen) and chosen[: len(path)] == path:
             for name, value in element.attrib.items():
-                seen.setdefault(name, set()).add(value)
-    lost = [name for name, values in seen.items() if len(values) > 1]
-    if lost:
-        found.notes.append(
-            f"the attribute {', '.join(f'`{name}`' for name in lost)} of the elements around the rows is not read "
-            "with them; take the outer elements as `records`, or a function of your own (`kind: python`)"
-        )
+                if not name.startswith(_XSI):
+                    seen.setdefault((len(path), local(name)), set()).add(value)
+    found: dict[str, str] = {}
+    for (depth, name), values in seen.items():
+        if len(values) > 1 or TIME_NAME.fullmatch(name):
+            column = name if name not in own and name not in found else f"{local(chosen[depth - 1])}_{name}"
+            if column not in own and column not in found:
+                found[column] = "../" * (len(chosen) - depth) + f"@{name}"
+    return found
+
+
+def _is_tag(element: Any) -> bool:
+    """Whether it is an element, and no comment or instruction."""
+    return isinstance(element.tag, str)
 
 
 def _inner(
@@ -83,7 +97,7 @@ def _walk(root: Any) -> Iterator[tuple[Any, tuple[str, ...], int]]:
         element, path, parent = waiting.pop()
         number += 1
         yield element, path, parent
-        waiting += [(child, (*path, child.tag), number) for child in element if isinstance(child.tag, str)]
+        waiting += [(child, (*path, child.tag), number) for child in element if _is_tag(child)]
 
 
 def _prefixes(path: tuple[str, ...], root: Any) -> dict[str, str]:

@@ -31,8 +31,16 @@ _TYPES = {
     "date": pa.date32(),
     "timestamp": UTC_US,
 }
-_TRUE = ("true", "t", "yes", "y", "1", "1.0", "on")
-_FALSE = ("false", "f", "no", "n", "0", "0.0", "off")
+_TRUE = (
+    *("true", "t", "yes", "y", "1", "1.0", "on"),
+    *("j", "ja", "wahr", "oui", "vrai", "si", "sí", "evet", "doğru"),
+)
+_FALSE = (
+    *("false", "f", "no", "n", "0", "0.0", "off"),
+    *("nein", "nee", "falsch", "non", "faux", "hayır", "hayir", "yanlış", "yanliş"),
+)
+"""In lower case as Arrow makes it, which turns a Turkish capital I into i."""
+
 _NOTHING = pa.scalar(None, pa.string())
 
 

@@ -13,6 +13,7 @@ import orjson
 from data_pipeline.errors import MemoryLimitExceeded, PayloadUnreadable
 from data_pipeline.parse.encoding import open_text
 from data_pipeline.parse.json_columns import TooManyColumns, to_batch
+from data_pipeline.parse.json_shapes import by_column, column_lengths
 from data_pipeline.parse.parser import Parsed, ParseRequest
 from data_pipeline.parse.records import search
 from data_pipeline.parse.sniff import markup
@@ -51,8 +52,9 @@ def parse_json(request: ParseRequest) -> Parsed:
     text = open_text(request, whole=True, limit=limit, guess=False)
     assert text.data is not None
     document = _decode(request, text.data)
-    rows = _rows_of(request, document)
-    return Parsed(iter([_batch(request, rows)]), text.notes, document=document)
+    notes: list[str] = []
+    rows = _by_shape(request, document, notes)
+    return Parsed(iter([_batch(request, rows)]), [*text.notes, *notes], document=document)
 
 
 def parse_jsonl(request: ParseRequest) -> Parsed:
@@ -165,7 +167,29 @@ def _explained(request: ParseRequest, data: bytes, error: ValueError, line: int 
     )
 
 
+def _by_shape(request: ParseRequest, document: Any, notes: list[str]) -> list[Any]:
+    """The rows of a whole document; one object there may hold columns instead of being a row."""
+    found = _found(request, document)
+    if isinstance(found, list):
+        return found
+    path = request.options.records
+    turned = by_column(found, empty=path is not None)
+    if turned is not None:
+        where = f"`records: {path}`" if path else "the document"
+        notes.append(f"{where} holds {len(found):,} columns of {len(turned):,} values: each position is a row")
+        return turned
+    if path and len(lengths := column_lengths(found)) > 1:
+        words = ", ".join(f"{length:,}" for length in sorted(lengths))
+        notes.append(f"`records: {path}` holds lists of different lengths ({words}), so it is one row and no columns")
+    return [found]
+
+
 def _rows_of(request: ParseRequest, document: Any) -> list[Any]:
+    found = _found(request, document)
+    return found if isinstance(found, list) else [found]
+
+
+def _found(request: ParseRequest, document: Any) -> Any:
     path = request.options.records
     found = document
     if path:
@@ -178,9 +202,7 @@ def _rows_of(request: ParseRequest, document: Any) -> list[Any]:
             raise unreadable(
                 request, f"`records: {path}` finds nothing in the document; {keys}", hint="check `parse.records`"
             )
-    if isinstance(found, list):
-        return found
-    return [found]
+    return found
 
 
 def _batch(request: ParseRequest, rows: list[Any]) -> "pa.RecordBatch":

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 Format = Literal["auto", "csv", "json", "jsonl", "xml", "excel", "parquet", "arrow", "prometheus"]
 ColumnType = Literal["string", "integer", "float", "decimal", "boolean", "date", "timestamp"]
 
-EPOCHS = ("epoch_s", "epoch_ms")
+EPOCHS = ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns")
 DAY_COUNTS = ("excel", "julian")
 """Formats of numbers that count days: since 1899-12-30, and since noon of 4713-11-24 BC."""
 
@@ -62,7 +62,8 @@ class ParseOptions(BaseModel):
         header_row: The header's line among what is left, counted from 1; 0: there is none (`column_1`, ...).
         na_values: Text cells that mean "no value", besides the empty one.
         decimal, thousands: Signs inside numbers of text cells.
-        records: JMESPath to the rows of a JSON document; a single object found there is one row. XPath in XML.
+        records: JMESPath to the rows of a JSON document; a single object found there is one row, or holds columns.
+            XPath in XML.
         flatten: Nested objects become columns `a.b`; otherwise they stay JSON text. Lists always stay JSON text.
         footer_rows: Rows dropped at the end, blank ones included. stop_at_blank: the first blank row ends the table.
         repeated_header: A row whose first cell equals the header's begins a new table; tables are stacked by name.
@@ -160,11 +161,12 @@ class ColumnOptions(BaseModel):
     """What one column is called, where it comes from, and what it holds. The short form `name: float` names the type.
 
     Attributes:
-        source: `from` in the configuration: the column's name as sent; default: the new name itself.
+        source: `from` in the configuration: the column's name as sent; default: the new name itself. In XML also an
+            XPath from the record (`../@time`).
         aliases: Other names the provider used or will use; the first one present counts.
         type: Without one, the type is inferred as for columns that are not listed.
-        format: For `date` and `timestamp`: strptime directives, `epoch_s`, `epoch_ms`, `excel` or `julian`; default:
-            ISO 8601.
+        format: For `date` and `timestamp`: strptime directives, `epoch_s` (also `_ms _us _ns`), `excel` or `julian`;
+            default: ISO 8601.
         scale: What every number is multiplied with, for example 0.01 for cents.
         unit: Of the values, for people.
     """

@@ -12,6 +12,7 @@ from data_pipeline.errors import CollectError
 from data_pipeline.parse.columns import CannotWiden, Columns, LateFailure
 from data_pipeline.parse.data_time import find_data_time, parse_data_time
 from data_pipeline.parse.encoding import open_bytes, open_text
+from data_pipeline.parse.extra_columns import with_extra
 from data_pipeline.parse.numbers import NumberStyle
 from data_pipeline.parse.options import ColumnOptions, ParseOptions
 from data_pipeline.parse.parser import MAX_SIZE, Parsed, Parser, ParseRequest
@@ -57,7 +58,7 @@ def parse(
         PayloadUnreadable: a payload is not what was promised; the message says what came instead.
         MemoryLimitExceeded: a format that must be held as a whole is too large.
     """
-    options = options or ParseOptions()
+    options = _with_extra_ids(options or ParseOptions(), columns or {}, collected)
     as_it_is = not (columns or data_time or options.melt or options.drop_where)
     if as_it_is and (plain := _plain(collected, memory_limit)) is not None:
         return plain
@@ -74,6 +75,18 @@ def parse(
         error.provider = error.provider or collected.provenance.provider
         raise
     return _with_news(batch, collected, learned, typing, data_time, place)
+
+
+def _with_extra_ids(options: ParseOptions, columns: dict[str, ColumnOptions], collected: Collected) -> ParseOptions:
+    """What a payload's rows have in common is never melted: it belongs to each of the long rows."""
+    melt = options.melt
+    sent = dict.fromkeys(name for payload in collected.payloads for name, _ in payload.extra)
+    if melt is None or not sent:
+        return options
+    given = {old: new for new, column in columns.items() for old in (*column.aliases, column.source or new)}
+    names = (given.get(name, name) for name in sent)
+    more = tuple(name for name in names if name not in {*melt.id, melt.name, melt.value})
+    return options.model_copy(update={"melt": melt.model_copy(update={"id": (*melt.id, *more)})})
 
 
 _NEVER_CHANGED = ("int64", "bool", "string", "timestamp[us, tz=UTC]", "decimal128")
@@ -181,7 +194,7 @@ def _sent(
     for position, payload in enumerate(collected.payloads):
         parsed = read_payload(ask(payload=payload))
         for batch in parsed.batches:
-            yield batch, parsed.text
+            yield with_extra(batch, payload.extra, ask.keywords["columns"], text=parsed.text), parsed.text
         learned.notes += (note for note in parsed.notes if note not in learned.notes)
         if parsed.document is not None:
             learned.documents[position] = parsed.document

@@ -46,9 +46,13 @@ def search(path: str) -> Callable[[Any], Any]:
     except ValueError as error:  # some lexer errors are plain
         raise ValueError(f"`{path}` is not a JMESPath expression: {error}") from error
 
+    from data_pipeline.parse.jmes_functions import RowFunctions
+
+    options = jmespath.Options(custom_functions=RowFunctions())
+
     def find(document: Any) -> Any:
         try:
-            return expression.search(document)
+            return expression.search(document, options=options)
         except JMESPathError as error:
             raise ValueError(f"`{path}` does not fit the document: {str(error).splitlines()[0]}") from error
 

@@ -32,6 +32,7 @@ _YEAR_1, _YEAR_10000 = -62_135_596_800, 253_402_300_800
 """Seconds from the epoch to the years that Python can tell; a millisecond epoch read as seconds lands beyond."""
 
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?) ?(Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?")
+_NAMED_UTC = re.compile(r"\b(?:GMT|UTC|UT)\b")
 _QUICK_DIRECTIVES = re.compile(r"(?:[^%]|%[YmdHMSby])*")
 
 
@@ -148,7 +149,12 @@ def from_format(text: "pa.Array", pattern: str, zone: Zone) -> Result:
     """Text by strptime directives, as Python's `datetime.strptime` reads them."""
 
     def read(value: str) -> datetime:
-        return datetime.strptime(value.strip(), pattern)  # noqa: DTZ007 - naive times take the zone later
+        # Mail dates say GMT where others say +0000; Python takes it for the name of a zone and forgets it.
+        named = _NAMED_UTC.search(value) if "%z" in pattern or "%Z" in pattern else None
+        if named and "%z" in pattern:
+            value = _NAMED_UTC.sub("+0000", value)
+        found = datetime.strptime(value.strip(), pattern)  # noqa: DTZ007 - naive times take the zone later
+        return found.replace(tzinfo=UTC) if named and found.tzinfo is None else found
 
     if not _QUICK_DIRECTIVES.fullmatch(pattern) or len(text) < 200:
         return _one_by_one(text, read, zone)
@@ -163,21 +169,31 @@ def from_format(text: "pa.Array", pattern: str, zone: Zone) -> Result:
 
 
 def from_epoch(numbers: "pa.Array", unit: str) -> Result:
-    """Seconds (`epoch_s`) or milliseconds (`epoch_ms`) since 1970, whole or with fractions, up to the year 9999."""
-    factor = 1_000_000 if unit == "epoch_s" else 1_000
-    low, high = _YEAR_1 * 1_000_000 // factor, _YEAR_10000 * 1_000_000 // factor
+    """A count since 1970 (`epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`), whole or with fractions, up to the year 9999.
+
+    Nanoseconds reach to 2262; the result has them only when one of them needs it.
+    """
+    per_second = _PER_SECOND[unit.removeprefix("epoch_")]
+    low, high = max(_YEAR_1 * per_second, -(2**63)), min(_YEAR_10000 * per_second, 2**63 - 1)
     fits = compute.and_(compute.greater_equal(numbers, low), compute.less(numbers, high))
     failed = None
     if compute.all(fits).as_py() is False:
         failed = compute.invert(fits)
         numbers = compute.if_else(fits, numbers, pa.scalar(None, numbers.type))
+    factor = max(1, 1_000_000 // per_second)
     if pa.types.is_integer(numbers.type):
-        micros = compute.multiply(numbers.cast(pa.int64()), factor)
+        counts = compute.multiply(numbers.cast(pa.int64()), factor)
     elif pa.types.is_decimal(numbers.type):
-        micros = pa.array([None if value is None else int(value * factor) for value in numbers.to_pylist()], pa.int64())
+        counts = pa.array([None if value is None else int(value * factor) for value in numbers.to_pylist()], pa.int64())
     else:
-        micros = compute.round(compute.multiply(numbers, float(factor))).cast(pa.int64())
-    return micros.cast(UTC_US), failed
+        counts = compute.round(compute.multiply(numbers, float(factor))).cast(pa.int64())
+    if unit != "epoch_ns":
+        return counts.cast(UTC_US), failed
+    moments = counts.cast(UTC_NS)
+    try:
+        return moments.cast(UTC_US), failed
+    except pa.ArrowInvalid:
+        return moments, failed
 
 
 def from_days(numbers: "pa.Array", unit: str, zone: Zone) -> Result:

@@ -10,6 +10,7 @@ from data_pipeline.parse.options import is_text_encoding
 from data_pipeline.parse.parser import Parsed, ParseRequest
 from data_pipeline.parse.sniff import HEAD, detect_format, markup
 from data_pipeline.parse.unreadable import first_line, not_as_promised, unreadable
+from data_pipeline.parse.xml_paths import Paths, all_kept, paths_of
 from data_pipeline.parse.xml_records import find_records, shown_path
 from data_pipeline.parse.xml_rows import Rows, local, repeated_in
 from data_pipeline.parse.xml_stream import Stream
@@ -41,11 +42,12 @@ def parse_xml(request: ParseRequest) -> Parsed:
     path = plain_path(request.options.records) if request.options.records else None
     encoding = _encoding(request, head)
     notes: list[str] = []
-    if len(data) > WHOLE and path is not None:
+    paths = paths_of(request.columns)
+    if len(data) > WHOLE and path is not None and all_kept(paths):
         return Parsed(_streamed(request, path, encoding, notes), notes, text=True)
     root, prefixes = _tree(request, encoding, data)
     found = _found(request, root, path, prefixes, notes)
-    return Parsed(_batches(request, lambda: iter(found), notes), notes, text=True)
+    return Parsed(_batches(request, lambda: iter(found), notes, prefixes), notes, text=True)
 
 
 def _check_kind(request: ParseRequest, head: bytes) -> None:
@@ -81,7 +83,8 @@ def _tree(request: ParseRequest, encoding: str | None, data: bytes) -> tuple[Any
                     raise MemoryLimitExceeded(
                         f"{request.dataset}: an XML document of more than {limit:,} bytes does not fit into "
                         "app.memory_limit",
-                        hint="set `parse.records` to a plain path such as `/rates/rate`, which is read in parts",
+                        hint="set `parse.records` to a plain path such as `/rates/rate`, which is read in parts, and "
+                        "take by `from` only attributes of the elements around it",
                     )
                 stream.feed(chunk)
     root = stream.close()
@@ -178,21 +181,32 @@ def _refuse_fault(request: ParseRequest, root: Any) -> None:
 def _streamed(
     request: ParseRequest, path: PlainPath, encoding: str | None, notes: list[str]
 ) -> Iterator["pa.RecordBatch"]:
-    def records() -> Iterator[Any]:
-        with open_bytes(request) as source:
-            yield from Stream(request, encoding, path).records(source, request.memory_limit // TREE_COST)
+    prefixes: dict[str, str] = {}
 
-    yield from _batches(request, records, notes)
+    def records() -> Iterator[Any]:
+        stream = Stream(request, encoding, path)
+        with open_bytes(request) as source:
+            yield from stream.records(source, request.memory_limit // TREE_COST)
+        prefixes.update({**stream.prefixes, **request.options.namespaces})
+
+    yield from _batches(request, records, notes, prefixes)
 
 
 def _batches(
-    request: ParseRequest, records: Callable[[], Iterator[Any]], notes: list[str]
+    request: ParseRequest, records: Callable[[], Iterator[Any]], notes: list[str], prefixes: dict[str, str]
 ) -> Iterator["pa.RecordBatch"]:
+    """`prefixes`: complete when the records were read once."""
     repeated: set[str] = set()
     for record in records():
         if not isinstance(record, str | int | float):
             repeated_in(record, repeated)
-    rows = Rows(attributes=request.options.attributes, na_values=request.options.na_values, repeated=repeated)
+    options, paths = request.options, paths_of(request.columns)
+    rows = Rows(
+        attributes=options.attributes,
+        na_values=options.na_values,
+        repeated=repeated,
+        elsewhere=Paths(request, paths, prefixes).cells if paths else None,
+    )
     held: list[dict[str, str | None]] = []
     given = False
     try:

@@ -1,7 +1,7 @@
 """One XML element as one row: attributes and children by name, nested ones as `a.b`, repeated ones as a JSON list."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +13,7 @@ from utils.arrow import pa
 MAX_COLUMNS = 10_000
 
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
-_SEP, _ATTRIBUTE, _OWN_TEXT = "\0", "@", "#value"
+_SEP, _ATTRIBUTE, _OWN_TEXT, _ELSEWHERE = "\0", "@", "#value", "\1"
 """Parts of a column's key. Element names may hold dots, and an attribute may be called like a child, so keys are no
 names."""
 
@@ -25,10 +25,19 @@ class Rows:
 
     Args:
         repeated: Keys of children that come more than once in some record: they are lists in every row.
+        elsewhere: Column name and text of what belongs to a record and stands outside of it; they come first.
     """
 
-    def __init__(self, *, attributes: bool, na_values: Iterable[str], repeated: set[str]) -> None:
+    def __init__(
+        self,
+        *,
+        attributes: bool,
+        na_values: Iterable[str],
+        repeated: set[str],
+        elsewhere: Callable[[Any], Iterable[tuple[str, str | None]]] | None = None,
+    ) -> None:
         self._attributes = attributes
+        self._elsewhere = elsewhere
         self._na = frozenset(na_values)
         self._repeated = repeated
         self._columns: dict[str, str] = {}
@@ -43,6 +52,8 @@ class Rows:
         elif isinstance(record, int | float):
             row[_OWN_TEXT] = str(record).lower() if isinstance(record, bool) else f"{record:.15g}"
         else:
+            for name, text in self._elsewhere(record) if self._elsewhere else ():
+                row[f"{_ELSEWHERE}{name}"] = None if text is None else self._cell(text)
             self._fill(row, record, "")
         return row
 
@@ -163,4 +174,6 @@ def _filled(text: str | None) -> bool:
 
 
 def _shown(key: str) -> str:
+    if key.startswith(_ELSEWHERE):
+        return key.removeprefix(_ELSEWHERE)
     return key.replace(_SEP, ".").replace(_ATTRIBUTE, "").removeprefix("#")

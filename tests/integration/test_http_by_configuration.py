@@ -91,7 +91,7 @@ def test_a_login_page_at_one_address_is_data_at_its_mirror(installation: Install
 def test_details_are_collected_for_each_row_of_another_dataset(
     installation: Installation, server: FaultyServer
 ) -> None:
-    """Two datasets, the second asked once for each station of the first."""
+    """Two datasets, the second asked once for each station of the first; each row says which one it is of."""
 
     def answer(request: Request) -> Answer:
         if request.path == "/stations":
@@ -111,6 +111,7 @@ def test_details_are_collected_for_each_row_of_another_dataset(
 
     assert (run.status, run.rows) == ("succeeded", 2), run.reason
     assert [request.path for request in server.requests[1:]] == ["/s/n%2F1/now", "/s/s%202/now"]
+    assert [row["station"] for row in installation.rows("readings")] == ["n/1", "s 2"]
 
 
 def test_details_of_a_dataset_that_was_never_delivered_say_what_to_run(

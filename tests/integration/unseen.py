@@ -148,6 +148,7 @@ _TABS = "stop_id\tstop_name\tstop_lat\tstop_lon\n" + "".join(
     f"{n:04d}\tDurak {n}\t{41 + n / 100}\t{29 + n / 100}\n" for n in range(7)
 )
 _BY_DAY = {f"2026-01-0{day}": {"USD": 1.1 + day / 100, "TRY": 50.0 + day} for day in range(1, 6)}
+_HOURLY = {"time": [f"2026-02-01T{hour:02d}:00" for hour in range(24)], "temp": [hour / 2 for hour in range(24)]}
 
 SOURCES = {
     "semicolons, Latin-1, decimal commas": Unseen(
@@ -190,7 +191,14 @@ SOURCES = {
         ("Month", "Plant"),
         "Month",
     ),
-    "XML with namespaces and attributes": Unseen("/eurofxref.xml", ok(_bank(), "text/xml"), 8, {"currency": "USD"}),
+    "XML with namespaces and attributes": Unseen(
+        "/eurofxref.xml",
+        ok(_bank(), "text/xml"),
+        8,
+        {"time": date(2026, 2, 10), "currency": "USD", "rate": 1.01},
+        ("time", "currency"),
+        "time",
+    ),
     "an RSS feed": Unseen(
         "/feed",
         ok(_feed(), "application/rss+xml"),
@@ -234,6 +242,14 @@ SOURCES = {
         "/stops.txt", ok(_TABS.encode(), "text/plain"), 7, {"stop_id": "0000", "stop_lat": 41.0}, ("stop_id",)
     ),
     "an object of objects": Unseen(
-        "/history", as_json(_BY_DAY), 10, {"name": "2026-01-01.USD", "value": 1.11}, ("name",)
+        "/history", as_json(_BY_DAY), 5, {"_key": date(2026, 1, 1), "USD": 1.11, "TRY": 51.0}, ("_key",), "_key"
+    ),
+    "columns instead of rows": Unseen(
+        "/forecast",
+        as_json({"latitude": 41.0, "hourly_units": {"time": "iso8601", "temp": "°C"}, "hourly": _HOURLY}),
+        24,
+        {"time": datetime(2026, 2, 1, tzinfo=UTC), "temp": 0.0},
+        ("time",),
+        "time",
     ),
 }

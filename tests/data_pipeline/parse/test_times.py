@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 from data_pipeline.dataset import UNPARSED
 from data_pipeline.parse.times import Zone, from_format, from_iso, localize, moment
-from tests.data_pipeline.parse.reading import PROVENANCE, read, rows
+from tests.data_pipeline.parse.reading import PROVENANCE, read, rows, types
 from utils.arrow import pa
 
 # Berlin, 27 October 2024: 02:00 to 03:00 comes twice, first as UTC+2, then as UTC+1.
@@ -180,7 +180,7 @@ def test_excel_days_are_wall_times_and_julian_days_are_not():
     ]
 
 
-@pytest.mark.parametrize("kind", ["excel", "julian", "epoch_s", "epoch_ms"])
+@pytest.mark.parametrize("kind", ["excel", "julian", "epoch_s", "epoch_ms", "epoch_us"])
 @pytest.mark.parametrize("kind_of_column", ["date", "timestamp"])
 def test_counts_that_are_none_keep_their_text(kind, kind_of_column):
     """Words, and numbers far outside the calendar."""
@@ -220,3 +220,37 @@ def test_moments_of_other_zones_and_int96_are_the_same_moments():
 
     assert row["b"] == utc("2024-07-01T10:00")
     assert rows(arrow.getvalue(), zone="America/New_York") == [{"a": utc("2024-07-01T10:00")}]
+
+
+@pytest.mark.parametrize(
+    ("unit", "sent", "micros"),
+    [
+        ("epoch_us", "1770996600123456", 1_770_996_600_123_456),
+        ("epoch_ns", "1770996600123456000", 1_770_996_600_123_456),
+        ("epoch_ns", "-1000", -1),
+    ],
+    ids=["microseconds", "nanoseconds", "before 1970"],
+)
+def test_finer_counts_keep_every_digit(unit, sent, micros):
+    """As text and as numbers."""
+    for data in (f"t\n{sent}\n".encode(), f'[{{"t": {sent}}}]'.encode()):
+        batch = read(data, columns={"t": {"type": "timestamp", "format": unit}})
+        assert types(batch)["t"] == "timestamp[us, tz=UTC]"
+        assert batch.table["t"].cast("int64").to_pylist() == [micros]
+
+
+def test_nanoseconds_that_need_them_stay_and_too_many_do_not_fit():
+    """They reach to 2262."""
+    data = b"t\n1770996600123456789\n99999999999999999999\n"
+    batch = read(data, columns={"t": {"type": "timestamp", "format": "epoch_ns"}})
+    assert types(batch)["t"] == "timestamp[ns, tz=UTC]"
+    assert batch.table["t"].cast("int64").to_pylist() == [1_770_996_600_123_456_789, None]
+    assert batch.table["__unparsed__"].to_pylist() == [None, '{"t":"99999999999999999999"}']
+
+
+@pytest.mark.parametrize("pattern", ["%a, %d %b %Y %H:%M:%S %z", "%a, %d %b %Y %H:%M:%S %Z"])
+def test_gmt_is_an_offset_whatever_the_zone_of_the_dataset(pattern):
+    """Mail dates say GMT and UTC where others say +0000."""
+    data = b'[{"t": "Fri, 13 Feb 2026 15:30:00 GMT"}, {"t": "Fri, 13 Feb 2026 15:30:00 UTC"}]'
+    found = rows(data, columns={"t": {"type": "timestamp", "format": pattern}}, zone="Europe/Istanbul")
+    assert found == [{"t": utc("2026-02-13T15:30:00")}] * 2

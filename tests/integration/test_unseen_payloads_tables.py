@@ -1,0 +1,360 @@
+"""Delimited text and workbooks of well-known public providers that the project never saw, by configuration alone."""
+
+import io
+import zipfile
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.faulty_server import FaultyServer, ok
+from tests.integration.delivering import deliver
+from tests.integration.installation import Installation
+
+SDMX_CSV = """KEY,FREQ,CURRENCY,CURRENCY_DENOM,TIME_PERIOD,OBS_VALUE,OBS_STATUS,TITLE_COMPL
+EXR.D.USD.EUR.SP00.A,D,USD,EUR,2026-02-12,1.1874,A,"ECB reference exchange rate, US dollar/Euro, 2.15 pm (C.E.T.)"
+EXR.D.USD.EUR.SP00.A,D,USD,EUR,2026-02-13,,H,"ECB reference exchange rate, US dollar/Euro, 2.15 pm (C.E.T.)"
+"""
+EUROSTAT = (
+    "freq,unit,geo\\TIME_PERIOD\t2023-Q4 \t2024-Q1 \t2024-Q2 \nQ,PC,DE\t1.2 p\t: \t-0.3 \nQ,PC,TR\t64.8 \t67 b\t: c\n"
+)
+FRED = "observation_date,DGS10\n2026-02-12,4.12\n2026-02-13,.\n2026-02-16,\n"
+GTFS = (
+    "\ufeffstop_id,stop_name,stop_lat,stop_lon,location_type\r\n"
+    '"0007","Eminönü, ""Sirkeci""", 41.0155,28.9770,\r\n'
+    "8,Kadıköy,40.9923,29.0239,1\r\n"
+)
+DAY, MOMENT = date(2026, 2, 13), datetime(2026, 2, 13, 15, 30, tzinfo=UTC)
+SHEET = """Umsatz 2026,,,,
+,,,,
+Filiale,Januar,,Februar,
+,Stück,EUR,Stück,EUR
+Köln,3,"1.234,56",4,"99,00"
+Bonn,-,"-7,00",2,"1.000.000,01"
+Summe,3,"1.227,56",6,"1.000.099,01"
+"""
+STAMPS = """id;nanos;millis;serial;julian;day_of_year;open;amount;when
+1;1770996600123456000;1770996600123;46066,645833333336;2461085,1458333333;2026044;J;1.234,56;13.02.2026 16:30
+2;1770996600000000000;1770996600000;46066;2461084,5;2026044;N;-0,5;13.02.2026 16:30
+"""
+STAR_TABLE = """# HEASARC-like export
+# columns follow
+name|ra|dec
+M 31|10.684|41.269
+M 33|23.462|30.660
+"""
+SOCRATA = (
+    '"unique_key","created_date","location","closed"\n'
+    '"60000001","2026-02-13T15:30:00.000","POINT (-73.9 40.7)","true"\n'
+    '"60000002","2026-02-13T15:31:00.000","","false"\n'
+)
+FLAGS = """Country Name,Country Code,Indicator Name,Indicator Code,2022,2023,2024,
+"Türkiye",TUR,"Population, total",SP.POP.TOTL,84979913,85325965,85518661,
+"Korea, Rep.",KOR,"Population, total",SP.POP.TOTL,51672569,51712619,,
+"""
+INDICATORS = '"Data Source","World Development Indicators",\n\n"Last Updated Date","2026-01-28",\n\n' + FLAGS
+
+
+SHAPES: dict[str, tuple[bytes, dict[str, Any], list[dict[str, Any]]]] = {
+    "ECB: SDMX-CSV": (
+        SDMX_CSV.encode(),
+        {
+            "columns": {
+                "day": {"from": "TIME_PERIOD", "type": "date"},
+                "rate": {"from": "OBS_VALUE", "type": "decimal"},
+            },
+            "key": ["KEY", "day"],
+        },
+        [
+            {
+                "KEY": "EXR.D.USD.EUR.SP00.A",
+                "FREQ": "D",
+                "CURRENCY": "USD",
+                "CURRENCY_DENOM": "EUR",
+                "day": day,
+                "rate": rate,
+                "OBS_STATUS": status,
+                "TITLE_COMPL": "ECB reference exchange rate, US dollar/Euro, 2.15 pm (C.E.T.)",
+            }
+            for day, rate, status in ((date(2026, 2, 12), Decimal("1.1874"), "A"), (date(2026, 2, 13), None, "H"))
+        ],
+    ),
+    "Eurostat: tabs, a key of three parts, flags behind figures": (
+        EUROSTAT.encode(),
+        {
+            "parse": {
+                "na_values": [": ", ":", ": c"],
+                "melt": {"id": "series", "name": "quarter", "value": "value"},
+                "drop_where": "is_null(value)",
+            },
+            "columns": {"series": {"from": "freq,unit,geo\\TIME_PERIOD"}},
+        },
+        [
+            {"series": series, "quarter": quarter, "value": value}
+            for series, quarter, value in (
+                ("Q,PC,DE", "2023-Q4", "1.2 p"),
+                ("Q,PC,DE", "2024-Q2", "-0.3"),
+                ("Q,PC,TR", "2023-Q4", "64.8 "),
+                ("Q,PC,TR", "2024-Q1", "67 b"),
+            )
+        ],
+    ),
+    "FRED: a dot for nothing": (
+        FRED.encode(),
+        {"parse": {"na_values": "."}, "columns": {"observation_date": "date", "DGS10": "decimal"}},
+        [
+            {"observation_date": date(2026, 2, 12), "DGS10": Decimal("4.12")},
+            {"observation_date": date(2026, 2, 13), "DGS10": None},
+            {"observation_date": date(2026, 2, 16), "DGS10": None},
+        ],
+    ),
+    "World Bank: a preamble, a comma at the end of each line, years as headings": (
+        INDICATORS.encode("utf-8-sig"),
+        {
+            "parse": {
+                "skip_rows": 4,
+                "melt": {
+                    "id": ["Country Name", "code", "Indicator Name", "Indicator Code"],
+                    "name": "year",
+                    "value": "people",
+                },
+                "drop_where": "is_null(people)",
+            },
+            "columns": {"code": {"from": "Country Code"}, "year": "integer", "people": "integer"},
+        },
+        [
+            {
+                "Country Name": name,
+                "code": code,
+                "Indicator Name": "Population, total",
+                "Indicator Code": "SP.POP.TOTL",
+                "year": year,
+                "people": people,
+            }
+            for name, code, year, people in (
+                ("Türkiye", "TUR", 2022, 84_979_913),
+                ("Türkiye", "TUR", 2023, 85_325_965),
+                ("Türkiye", "TUR", 2024, 85_518_661),
+                ("Korea, Rep.", "KOR", 2022, 51_672_569),
+                ("Korea, Rep.", "KOR", 2023, 51_712_619),
+            )
+        ],
+    ),
+    "GTFS: a byte order mark, ids with zeros, blanks before numbers": (
+        GTFS.encode(),
+        {"columns": {"stop_lat": "float", "location_type": "integer"}, "key": ["stop_id"]},
+        [
+            {"stop_id": stop, "stop_name": name, "stop_lat": north, "stop_lon": east, "location_type": kind}
+            for stop, name, north, east, kind in (
+                ("0007", 'Eminönü, "Sirkeci"', 41.0155, 28.977, None),
+                ("8", "Kadıköy", 40.9923, 29.0239, 1),
+            )
+        ],
+    ),
+    "a sheet's export: merged headings, German figures, a total": (
+        SHEET.encode(),
+        {
+            "parse": {"skip_rows": 3, "footer_rows": 1, "decimal": ",", "thousands": ".", "na_values": "-"},
+            "columns": {
+                "branch": {"from": "column_1"},
+                "january": {"from": "Stück", "type": "integer"},
+                "january_eur": {"from": "EUR", "type": "decimal"},
+                "february": {"from": "Stück_2", "type": "integer"},
+                "february_eur": {"from": "EUR_2", "type": "decimal"},
+            },
+        },
+        [
+            {
+                "branch": branch,
+                "january": one,
+                "january_eur": Decimal(first),
+                "february": two,
+                "february_eur": Decimal(second),
+            }
+            for branch, one, first, two, second in (
+                ("Köln", 3, "1234.56", 4, "99"),
+                ("Bonn", None, "-7", 2, "1000000.01"),
+            )
+        ],
+    ),
+    "times in every count, yes and no in German": (
+        STAMPS.encode("cp1252"),
+        {
+            "parse": {"decimal": ",", "thousands": "."},
+            "zone": "Europe/Istanbul",
+            "columns": {
+                "nanos": {"type": "timestamp", "format": "epoch_ns"},
+                "millis": {"type": "timestamp", "format": "epoch_ms"},
+                "serial": {"type": "timestamp", "format": "excel"},
+                "julian": {"type": "timestamp", "format": "julian"},
+                "day_of_year": {"type": "date", "format": "%Y%j"},
+                "open": "boolean",
+                "amount": "decimal",
+                "when": {"type": "timestamp", "format": "%d.%m.%Y %H:%M"},
+            },
+        },
+        [
+            {
+                "id": 1,
+                "nanos": MOMENT.replace(microsecond=123_456),
+                "millis": MOMENT.replace(microsecond=123_000),
+                "serial": MOMENT.replace(hour=12),
+                "julian": MOMENT,
+                "day_of_year": DAY,
+                "open": True,
+                "amount": Decimal("1234.56"),
+                "when": MOMENT.replace(hour=13),
+            },
+            {
+                "id": 2,
+                "nanos": MOMENT,
+                "millis": MOMENT,
+                "serial": datetime(2026, 2, 12, 21, tzinfo=UTC),
+                "julian": datetime(2026, 2, 13, tzinfo=UTC),
+                "day_of_year": DAY,
+                "open": False,
+                "amount": Decimal("-0.5"),
+                "when": MOMENT.replace(hour=13),
+            },
+        ],
+    ),
+    "bars between cells, comments above": (
+        STAR_TABLE.encode(),
+        {"parse": {"comment": "#"}},
+        [{"name": "M 31", "ra": 10.684, "dec": 41.269}, {"name": "M 33", "ra": 23.462, "dec": 30.66}],
+    ),
+    "Socrata: everything in quotes": (
+        SOCRATA.encode(),
+        {"zone": "America/New_York", "columns": {"created_date": "timestamp"}, "key": ["unique_key"]},
+        [
+            {
+                "unique_key": 60_000_001,
+                "created_date": datetime(2026, 2, 13, 20, 30, tzinfo=UTC),
+                "location": "POINT (-73.9 40.7)",
+                "closed": True,
+            },
+            {
+                "unique_key": 60_000_002,
+                "created_date": datetime(2026, 2, 13, 20, 31, tzinfo=UTC),
+                "location": None,
+                "closed": False,
+            },
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_shape_reads_by_configuration_alone(installation: Installation, name: str) -> None:
+    """Every row, every column, every cell."""
+    sent, block, expected = SHAPES[name]
+    assert deliver(installation, sent, "text/plain", **block) == expected
+
+
+def workbook() -> bytes:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["Kurs", "Tag", "Serie"])
+    sheet.append([1.5, "13.02.2026", 46066])
+    sheet.append(["1,25", date(2026, 2, 14), 46067.25])
+    sheet.append([2, "15.02.2026", None])
+    stream = io.BytesIO()
+    book.save(stream)
+    return stream.getvalue()
+
+
+def open_document() -> bytes:
+    """The parts of an .ods that a reader needs, as LibreOffice writes them."""
+    cells = [("string", "", "Ürün"), ("string", "", "Adet")], [("string", "", "kağıt"), ("float", "12.5", "12,5")]
+    rows = "".join(
+        "<table:table-row>"
+        + "".join(
+            f'<table:table-cell office:value-type="{kind}"{f" office:value={value!r}" if value else ""}>'
+            f"<text:p>{text}</text:p></table:table-cell>"
+            for kind, value, text in row
+        )
+        + "</table:table-row>"
+        for row in cells
+    )
+    office = "urn:oasis:names:tc:opendocument:xmlns"
+    content = (
+        f'<?xml version="1.0" encoding="UTF-8"?><office:document-content xmlns:office="{office}:office:1.0" '
+        f'xmlns:table="{office}:table:1.0" xmlns:text="{office}:text:1.0" office:version="1.2"><office:body>'
+        f'<office:spreadsheet><table:table table:name="Stok">{rows}</table:table></office:spreadsheet></office:body>'
+        "</office:document-content>"
+    )
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    manifest = (
+        '<?xml version="1.0" encoding="UTF-8"?><manifest:manifest '
+        f'xmlns:manifest="{office}:manifest:1.0">'
+        f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{kind}"/>'
+        '<manifest:file-entry manifest:full-path="content.xml" manifest:media-type="text/xml"/></manifest:manifest>'
+    )
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("mimetype", kind)
+        archive.writestr("content.xml", content)
+        archive.writestr("META-INF/manifest.xml", manifest)
+    return stream.getvalue()
+
+
+def test_dates_in_a_workbook_as_text_as_dates_and_as_numbers(installation: Installation) -> None:
+    """All three in one sheet, two of them in one column."""
+    rows = deliver(
+        installation,
+        workbook(),
+        path="/kurs",
+        parse={"decimal": ","},
+        columns={
+            "Kurs": "decimal",
+            "Tag": {"type": "date", "format": "%d.%m.%Y"},
+            "Serie": {"type": "timestamp", "format": "excel"},
+        },
+    )
+    midnight = datetime(2026, 2, 13, tzinfo=UTC)
+    assert rows == [
+        {"Kurs": Decimal("1.50"), "Tag": date(2026, 2, 13), "Serie": midnight},
+        {"Kurs": Decimal("1.25"), "Tag": date(2026, 2, 14), "Serie": midnight + timedelta(days=1.25)},
+        {"Kurs": Decimal("2.00"), "Tag": date(2026, 2, 15), "Serie": None},
+    ]
+
+
+def test_an_open_document_sheet(installation: Installation) -> None:
+    """By name of the sheet, whatever the address is called."""
+    rows = deliver(installation, open_document(), path="/stok?format=ods", parse={"format": "excel", "sheet": "Stok"})
+    assert rows == [{"Ürün": "kağıt", "Adet": 12.5}]
+
+
+FIXED_WIDTH = """ACW00011604  17.1167  -61.7833   10.1    ST JOHNS COOLIDGE FLD
+AE000041196  25.3330   55.5170   34.0    SHARJAH INTER. AIRP            GSN     41196
+AEM00041194  25.2550   55.3640   10.4    DUBAI INTL                             41194
+"""
+
+
+def test_columns_of_fixed_width_are_one_column_of_text_and_lose_nothing(installation: Installation) -> None:
+    """No option cuts a line at positions; whole lines are kept, and a function of one's own can cut them."""
+    rows = deliver(
+        installation,
+        FIXED_WIDTH.encode(),
+        "text/plain",
+        parse={"header_row": 0, "delimiter": "\t"},
+        path="/stations.txt",
+    )
+    assert [row["column_1"] for row in rows] == FIXED_WIDTH.splitlines()
+
+
+def test_a_zip_archive_over_http_says_how_its_members_are_read(installation: Installation) -> None:
+    """It is neither guessed at nor stacked."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("stops.txt", GTFS)
+        archive.writestr("routes.txt", "route_id\n1\n")
+    with FaultyServer(ok(stream.getvalue(), "application/zip")) as server:
+        installation.configure({"name": "payload", "collect": {"kind": "http", "url": server.url}})
+        result = installation.run_one(fresh=True)
+    assert result.status == "failed"
+    assert "this is a zip archive" in str(result.reason)
