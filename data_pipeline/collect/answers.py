@@ -35,6 +35,8 @@ _HINTS = {
     407: "put user and password into `proxy`",
 }
 
+_NO_PROXY = "is the proxy up? It is `proxy` of the provider, else the one that the environment names"
+
 
 def status_error(
     what: str, provider: str, status: int, headers: Mapping[str, str], now: datetime, said: str = ""
@@ -58,8 +60,13 @@ def status_error(
     return ProviderRefused(f"{what} answered {status}: {phrase}{said}", hint=hint, provider=provider, status=status)
 
 
-def transport_error(what: str, provider: str, error: "httpx.TransportError | httpx.InvalidURL") -> CollectError:
-    """The error for a request that got no (whole) answer."""
+def transport_error(
+    what: str, provider: str, error: "httpx.TransportError | httpx.InvalidURL", *, by_proxy: bool = False
+) -> CollectError:
+    """The error for a request that got no (whole) answer.
+
+    `by_proxy`: a proxy was on the way, so it is the proxy that could not be connected to.
+    """
     import httpx
 
     cause = _tls_cause(error)
@@ -73,7 +80,10 @@ def transport_error(what: str, provider: str, error: "httpx.TransportError | htt
         return ProviderRefused(
             f"{what}: the request cannot be made ({text})", hint="check `url`, `headers`", provider=provider
         )
-    if isinstance(error, httpx.ConnectTimeout):
+    hint = ""
+    if by_proxy and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        reason, hint = f"no connection to the proxy ({text})", _NO_PROXY
+    elif isinstance(error, httpx.ConnectTimeout):
         reason = f"no connection in time ({text})"
     elif isinstance(error, httpx.TimeoutException):
         reason = f"no answer in time ({text})"
@@ -89,7 +99,7 @@ def transport_error(what: str, provider: str, error: "httpx.TransportError | htt
         reason = f"the answer was cut off or is not HTTP ({text})"
     else:
         reason = f"the connection broke ({text})"
-    return ProviderUnavailable(f"{what}: {reason}", provider=provider)
+    return ProviderUnavailable(f"{what}: {reason}", hint=hint, provider=provider)
 
 
 def retry_after(value: str, now: datetime) -> float | None:

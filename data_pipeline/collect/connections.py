@@ -100,11 +100,18 @@ class Connections:
         finally:
             response.close()
 
+    def proxy_of(self, route: Route, url: "str | httpx.URL") -> str:
+        """The proxy on the way to an address: that of the provider, else of the environment; "": none."""
+        if route.proxy or not route.allow_private or not self._environment:
+            # With `allow_private: false` the proxy would resolve the name where we cannot see it.
+            return route.proxy
+        return _proxy_for(str(url), self._environment)
+
     def _pool(self, route: Route, request: "httpx.Request") -> "httpx.HTTPTransport":
         """The pool for a request; proxies of the environment are found here."""
-        if not route.proxy and route.allow_private and self._environment:
-            # With `allow_private: false` the proxy would resolve the name where we cannot see it.
-            route = replace(route, proxy=_proxy_for(str(request.url), self._environment))
+        proxy = self.proxy_of(route, request.url)
+        if proxy != route.proxy:
+            route = replace(route, proxy=proxy)
         pool = self._pools.get(route)
         if pool is None:
             with self._lock:

@@ -132,7 +132,8 @@ class Exchange:
             with self._connections.answer(self._route, sent) as response:
                 return self._read(response)
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise answers.transport_error(self._what, self.provider, error) from error
+            by_proxy = bool(self._connections.proxy_of(self._route, self._url))
+            raise answers.transport_error(self._what, self.provider, error, by_proxy=by_proxy) from error
 
     def _read(self, response: "httpx.Response") -> Answer:
         status, headers = response.status_code, response.headers

@@ -96,7 +96,8 @@ class TokenRequest:
                 shown_there = headers.get("Authorization", "").partition(" ")[2]
                 return self._granted(response, self._body(response), shown_there)
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise answers.transport_error(self._what, self.host, error) from error
+            by_proxy = bool(self.connections.proxy_of(self.route, self.url))
+            raise answers.transport_error(self._what, self.host, error, by_proxy=by_proxy) from error
         except httpx.DecodingError as error:
             raise self._no_token(f"its body is not compressed as its headers say ({error})") from error
 

@@ -69,8 +69,9 @@ def test_a_proxy_that_is_away_may_come_back(fetch: Fetch) -> None:
     """It is not the provider that is wrong, but the key to look at is told."""
     with ProxyServer() as gone:
         url = gone.url
-    with FaultyServer(fault.ok(CSV)) as server, pytest.raises(ProviderUnavailable):
+    with FaultyServer(fault.ok(CSV)) as server, pytest.raises(ProviderUnavailable, match="to the proxy") as caught:
         fetch(server.url, request=by(url))
+    assert "`proxy`" in caught.value.hint
 
 
 @pytest.mark.parametrize("proxy", ["nonsense", "ftp://me:s3cret@proxy.example.org"], ids=["no address", "other scheme"])
