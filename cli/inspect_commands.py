@@ -43,7 +43,7 @@ MOST_REASONS = 3
 
 def show_status(context: Context) -> int:
     from operations.status import status as ask
-    from operations.words import duration
+    from operations.words import about, duration
 
     found = ask(context.system)
     if context.json:
@@ -73,7 +73,7 @@ def show_status(context: Context) -> int:
         say(f"… and {len(rest)} more, all {rest[0].status} or better (see --json)")
     troubled = [d for d in found.datasets if d.status in {"failed", "degraded"} and d.reason]
     for d in troubled[:MOST_REASONS]:
-        say(str(d.reason) if str(d.reason).startswith(f"{d.dataset}: ") else f"{d.dataset}: {d.reason}")
+        say(about(d.dataset, str(d.reason)))
     if len(troubled) > MOST_REASONS:
         say(f"… and why {len(troubled) - MOST_REASONS} more are not as they should be: `status --json`")
     for provider, breaker in list(found.breakers.items())[:3]:

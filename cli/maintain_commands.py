@@ -41,12 +41,16 @@ def maintain(
 def check(context: Context) -> int:
     """Read the whole configuration and report every fault at once."""
     from operations.configuration import check as ask
+    from operations.words import counted
 
     found = ask(context.system)
     if context.json:
         print_json(found.to_json())
     else:
-        say(f"{', '.join(found.files)}: {found.datasets} datasets, {found.providers} providers, no fault found")
+        datasets, providers = counted(found.datasets, "dataset"), counted(found.providers, "provider")
+        say(f"{', '.join(found.files)}: {datasets}, {providers}, no fault found")
+        for note in found.notes:
+            say(f"note: {note}")
     return OK
 
 

@@ -135,7 +135,7 @@ def _print(result: "PipelineRun", system: "IntegratedSystem", *, brief: bool) ->
 
 
 def _print_datasets(result: "PipelineRun") -> None:
-    from operations.words import duration
+    from operations.words import about, duration
 
     rows = []
     for run in result.datasets:
@@ -158,7 +158,7 @@ def _print_datasets(result: "PipelineRun") -> None:
     )
     for run in result.datasets:
         if run.reason and run.status != "skipped":
-            say(run.reason if run.reason.startswith(f"{run.dataset}: ") else f"{run.dataset}: {run.reason}")
+            say(about(run.dataset, run.reason))
             hint = (run.error or {}).get("hint")
             if hint and hint not in run.reason:
                 say(f"  {hint}")

@@ -174,7 +174,10 @@ def _publish(value: list[Any]) -> tuple[Any, ...]:
     found: Found = []
     for position, entry in enumerate(value):
         try:
-            if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
+            if isinstance(entry, dict) and "kind" not in entry:
+                hint = f"Known kinds are {', '.join(kinds.SINKS)}."
+                raise Faults([((position, "kind"), Fault("is missing", hint=hint), None)])
+            if not isinstance(entry, dict) or not isinstance(entry["kind"], str):
                 raise Fault(f"expected a sink such as `{{kind: file, path: out.parquet}}`, got {shown(entry)}")
             made.append(_validated(_sink_options(entry["kind"], position), entry, (position,)))
         except Faults as faults:

@@ -20,7 +20,7 @@ from pydantic import (
 
 from config import blocks
 from config.durations import Duration
-from config.errors import Fault, Faults, shown
+from config.errors import Fault, Faults, KeyPath, shown
 from config.model import Section, laid_over
 from config.resilience import DatasetResilience
 from config.sections import Zone
@@ -206,22 +206,24 @@ class DatasetSettings(Section):
         """How rows are recognised must be known before rows are merged; what is asked for must be there to ask with."""
         if self.incremental is not None and not write_is_written:
             self.__dict__["write"] = "merge"
+        found: list[tuple[KeyPath, ValueError, type | None]] = []
         if self.write == "merge" and not self.key:
-            raise Faults(
-                [(("key",), Fault("is missing", hint="`write: merge` needs `key`: what makes a row one row."), None)]
-            )
+            hint = "`write: merge` needs `key`: what makes a row one row."
+            found.append((("key",), Fault("is missing", hint=hint), None))
         for position, sink in enumerate(self.publish):
             if getattr(sink, "mode", None) == "merge" and not self.key:
                 hint = "A sink with `mode: merge` needs `key`: what makes a row one row."
-                raise Faults([(("publish", position, "mode"), Fault("needs the dataset's `key`", hint=hint), None)])
+                found.append((("publish", position, "mode"), Fault("needs the dataset's `key`", hint=hint), None))
         if self.deletes != "keep" and self.write != "merge":
-            raise Faults([(("deletes",), Fault("belongs to `write: merge`"), None)])
+            found.append((("deletes",), Fault("belongs to `write: merge`"), None))
         if self.incremental is not None and self.partition is not None:
-            raise Faults([(("partition",), Fault("does not go with `incremental`", hint="Take one of them."), None)])
+            found.append((("partition",), Fault("does not go with `incremental`", hint="Take one of them."), None))
         for name, given in (("incremental", self.incremental), ("partition", self.partition)):
             if given is None and (text := _first_with(_ASKED_WITH[name], self._written.get("collect"))) is not None:
                 hint = f"Add `{name}` to the dataset, or double the braces if the text is meant."
-                raise Faults([(("collect",), Fault(f"{shown(text)} needs `{name}`", hint=hint), None)])
+                found.append((("collect",), Fault(f"{shown(text)} needs `{name}`", hint=hint), None))
+        if found:
+            raise Faults(found)
 
     @property
     def base(self) -> Path:

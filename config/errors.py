@@ -26,7 +26,8 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         text = ": ".join(part for part in (place, self.key, self.message) if part)
-        return f"{text}. {self.hint}" if self.hint else text
+        mark = "" if text.endswith(("?", ".")) else "."
+        return f"{text}{mark} {self.hint}" if self.hint else text
 
 
 class ConfigError(Exception):

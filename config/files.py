@@ -121,8 +121,7 @@ def _parse_yaml(text: str, path: Path) -> Any:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, f", column {mark.column + 1}") if mark else (None, "")
         what = error.problem or error.context or "syntax error"
-        hint = "Indent with spaces." if "\\t" in what or "tab" in what else ""
-        raise _broken(path, line, f"is not valid YAML ({what}{column})", hint) from error
+        raise _broken(path, line, f"is not valid YAML ({what}{column})", _yaml_hint(text, line, what)) from error
     except (yaml.YAMLError, ValueError) as error:
         raise _broken(path, None, f"is not valid YAML ({' '.join(str(error).split())})") from error
     if root is None:
@@ -131,6 +130,17 @@ def _parse_yaml(text: str, path: Path) -> Any:
         return value_of(root, max_nodes=MAX_NODES, max_depth=MAX_DEPTH)
     except Refused as error:
         raise _broken(path, error.line, str(error), error.hint) from error
+
+
+def _yaml_hint(text: str, line: int | None, what: str) -> str:
+    """What most often makes YAML say this of such a line."""
+    lines = text.splitlines()
+    written = lines[line - 1] if line and line <= len(lines) else ""
+    if "\t" in written[: len(written) - len(written.lstrip())] or "tab" in what:
+        return "Indent with spaces, not with tabs."
+    if any(sign in written for sign in "{}[]") or "mapping values" in what:
+        return "Put quotes around a value that holds any of `{ } [ ] , # : ` or begins with `* & ! % @`."
+    return ""
 
 
 def _broken(path: Path, line: int | None, message: str, hint: str = "") -> ConfigError:

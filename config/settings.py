@@ -1,5 +1,6 @@
 """The frame of the configuration: all sections in one frozen model. Every key and default stands in CONFIG."""
 
+from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from config.datasets import (
     PromiseSettings,
     QualitySettings,
 )
-from config.errors import ConfigError, Fault, Faults, Problem, shown
+from config.errors import ConfigError, Fault, Faults, KeyPath, Problem, shown
 from config.kinds import LIMITED_KINDS
 from config.model import Section, laid_over
 from config.providers import ProviderSettings, TlsSettings
@@ -99,13 +100,42 @@ class Settings(Section):
         """Names are unique; each dataset carries its effective zone and resilience."""
         defaults = self.defaults.dataset
         seen: set[str] = set()
+        found: list[tuple[KeyPath, ValueError, type | None]] = []
         for position, dataset in enumerate(self.datasets):
             if dataset.name in seen:
                 twice = Fault(f"{shown(dataset.name)} is declared twice", hint="Rename one of the two.")
                 raise Faults([(("datasets", position, "name"), twice, None)])
             seen.add(dataset.name)
             dataset.complete(defaults)
+            if not self._has_address(dataset):
+                name = dataset.provider
+                named = f"provider `{name}` has no `base_url`" if name else "the dataset names no provider"
+                hint = "Write https://… in full, or name a `provider` that has a `base_url`."
+                fault = Fault(f"is only a path, and {named}", hint=hint)
+                found.append((("datasets", position, "collect", "url"), fault, None))
+        found += self._without_source(seen)
+        if found:
+            raise Faults(found)
         return self
+
+    def _has_address(self, dataset: DatasetSettings) -> bool:
+        """Whether it can be told where a dataset of kind http is."""
+        if dataset.kind != "http" or "://" in getattr(dataset.collect, "url", "://"):
+            return True
+        declared = self.providers.get(dataset.provider or "")
+        return declared is not None and bool(declared.base_url)
+
+    def _without_source(self, names: set[str]) -> Iterator[tuple[KeyPath, ValueError, type | None]]:
+        """Each `for_each` over a dataset that is not there, or over its own."""
+        for position, dataset in enumerate(self.datasets):
+            source = getattr(getattr(dataset.collect, "for_each", None), "dataset", None)
+            if source is None or (source in names and source != dataset.name):
+                continue
+            near = get_close_matches(source, names - {dataset.name}, n=1)
+            suggestion = f"; did you mean `{near[0]}`?" if near else ""
+            what = "is this dataset itself" if source == dataset.name else f"is no dataset{suggestion}"
+            fault = Fault(f"{shown(source)} {what}", hint="Name a dataset whose column holds the values.")
+            yield ("datasets", position, "collect", "for_each", "dataset"), fault, None
 
     def provider(self, name: str, *, kind: str = "http") -> ProviderSettings:
         """Any provider, declared or derived, its resilience laid over `defaults.resilience`.

@@ -56,11 +56,16 @@ def fill(text: str, path: KeyPath, *, environ: Mapping[str, str], folder: Path, 
     if "${" in text:
         brought: list[str] = []
         names: list[str] = []
+        faults: list[Fault] = []
 
         def put(match: re.Match[str]) -> str:
             if match[1]:
                 return match[0][1:]
-            value, secret = _lookup(match[2], environ, folder)
+            try:
+                value, secret = _lookup(match[2], environ, folder)
+            except Fault as fault:
+                faults.append(fault)
+                return ""
             if secret:
                 secrets.learn(value)
                 names.append(match[0])
@@ -69,6 +74,10 @@ def fill(text: str, path: KeyPath, *, environ: Mapping[str, str], folder: Path, 
             return value
 
         template = _PLACE.sub(put, text.replace("\0", ""))
+        if len(faults) > 1:
+            raise Fault("; ".join(map(str, faults)), hint=" ".join(fault.hint for fault in faults))
+        if faults:
+            raise faults[0]
         text = masked = template
         for number, value in enumerate(brought):
             text = text.replace(f"\0{number}\0", value)

@@ -1,5 +1,6 @@
 """Pydantic's verdicts in our words: which key, what was expected, what came instead, what to do."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -32,6 +33,11 @@ _EXPECTED = {
     "string_unicode": "text",
     "union_tag_not_found": "a map with `kind`",
 }
+_MEANT = {
+    "xls": "excel", "xlsx": "excel", "xlsb": "excel", "ods": "excel", "tsv": "csv", "ndjson": "jsonl",
+    "int": "integer", "number": "float", "double": "float", "text": "string", "datetime": "timestamp",
+}  # fmt: skip
+"""What people write -> the choice they mean, where letters alone would lead elsewhere."""
 _BOUNDS = {
     "greater_than": ("more than", "gt"),
     "greater_than_equal": ("at least", "ge"),
@@ -155,7 +161,7 @@ def _not_yet(path: KeyPath, value: Any) -> Wrong:
 
 
 def _choice(path: KeyPath, value: Any, expected: str) -> Wrong:
-    choices = [choice.strip(" '") for choice in expected.replace(" or ", ",").split(",") if choice.strip()]
+    choices = re.findall(r"'([^']*)'", expected) or [one.strip() for one in expected.split(",") if one.strip()]
     if choices == [""] or not choices:
         return Wrong(path, f"must be empty, got {shown(value)}")
     listed = ", ".join(f"`{choice}`" for choice in choices)
@@ -173,6 +179,8 @@ def _pattern(path: KeyPath, value: Any, pattern: str) -> Wrong:
 
 def _near(value: Any, choices: list[str]) -> str:
     near = get_close_matches(value.lower(), choices, n=1) if isinstance(value, str) else []
+    if isinstance(value, str) and (meant := _MEANT.get(value.lower().lstrip("."))) in choices:
+        near = [str(meant)]
     return f"; did you mean `{near[0]}`?" if near else ""
 
 

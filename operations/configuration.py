@@ -2,23 +2,27 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from config.settings import Settings
 from data_pipeline.errors import PipelineError
 from integrated_system import IntegratedSystem
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A configuration without faults."""
+    """A configuration without faults. `notes`: what is no fault, and perhaps not meant."""
 
     files: tuple[str, ...]
     datasets: int
     providers: int
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {"files": list(self.files), "datasets": self.datasets, "providers": self.providers, "problems": []}
+        counts = {"datasets": self.datasets, "providers": self.providers}
+        return {"files": list(self.files), **counts, "problems": [], "notes": list(self.notes)}
 
 
 def check(system: IntegratedSystem) -> Checked:
@@ -29,7 +33,19 @@ def check(system: IntegratedSystem) -> Checked:
     """
     settings = system.settings
     providers = {system.collector.provider_of(dataset) for dataset in settings.datasets}
-    return Checked(tuple(str(file) for file in system.loaded.files), len(settings.datasets), len(providers))
+    files = tuple(str(file) for file in system.loaded.files)
+    return Checked(files, len(settings.datasets), len(providers), tuple(_notes(settings)))
+
+
+def _notes(settings: Settings) -> Iterator[str]:
+    """Names of providers that look like slips: what a declared one says (`auth` for example) would not count."""
+    for dataset in settings.datasets:
+        name = dataset.provider
+        if name is None or name in settings.providers:
+            continue
+        near = get_close_matches(name, settings.providers, n=1, cutoff=0.8)
+        if near:
+            yield f"{dataset.name}: provider `{name}` is not declared, so it has no settings; did you mean `{near[0]}`?"
 
 
 def shown(system: IntegratedSystem) -> dict[str, Any]:

@@ -4,7 +4,25 @@ from datetime import UTC, datetime
 
 from utils.ages import age, duration
 
-__all__ = ["age", "duration", "listed", "moment", "size"]
+__all__ = ["about", "age", "counted", "duration", "listed", "moment", "size"]
+
+
+def counted(number: int, noun: str) -> str:
+    """How many of something.
+
+    >>> counted(1, "dataset"), counted(1200, "provider")
+    ('1 dataset', '1,200 providers')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def about(dataset: str, reason: str) -> str:
+    """A reason, with the dataset's name before it unless it begins with it already.
+
+    >>> about("fx", "fx: no answer"), about("fx", "fx (a.csv): cut off"), about("fx", "the batch is held")
+    ('fx: no answer', 'fx (a.csv): cut off', 'fx: the batch is held')
+    """
+    return reason if reason.startswith((f"{dataset}: ", f"{dataset} (")) else f"{dataset}: {reason}"
 
 
 def size(count: float) -> str:

@@ -80,7 +80,8 @@ def _columns(settings: Mapping[str, Any]) -> tuple[str, ...]:
     found = settings.get("columns", settings.get("column"))
     names = [found] if isinstance(found, str) else found
     if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) and name for name in names):
-        raise ValueError(f"needs a column or a list of columns, not {found!r}")
+        given = " (`column` or `columns`)" if found is None else f", not {found!r}"
+        raise ValueError(f"needs a column or a list of columns{given}")
     if len(set(names)) != len(names):
         raise ValueError(f"names a column twice: {', '.join(names)}")
     return tuple(names)

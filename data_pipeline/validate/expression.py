@@ -239,7 +239,8 @@ class _Parser:
         return None
 
     def _unexpected(self, token: _Token, wanted: str) -> ExpressionError:
-        return ExpressionError(self._text, token.position, f"unexpected {token.shown()}, {wanted} should stand here")
+        came = "unexpected end" if token.kind == "end" else f"unexpected {token.shown()}"
+        return ExpressionError(self._text, token.position, f"{came}, {wanted} should stand here")
 
     def _either(self) -> Node:
         self._depth += 1

@@ -192,7 +192,7 @@ def test_origins_say_where_each_value_came_from(house: House, write: Write, tmp_
 def test_norway_times_and_dates_stay_text(house: House) -> None:
     """YAML 1.1 would make false, 960 and a date of them."""
     params = "{a: NO, b: 16:00, c: 2024-01-01, d: 7, e: 0o10}"
-    text = f"datasets:\n  - name: a\n    collect: {{kind: http, url: u, params: {params}}}\n"
+    text = f"datasets:\n  - name: a\n    collect: {{kind: http, url: 'http://u', params: {params}}}\n"
 
     assert house.load(text).settings.datasets[0].collect.params == {
         "a": "NO",

@@ -115,6 +115,20 @@ def test_a_broken_file_is_told_with_its_line(
     assert line is None or problem.line == line
 
 
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("a:\n\t- name: b", "Indent with spaces, not with tabs."),
+        ("a: {url: http://h/?day={run_date}}", "Put quotes around a value"),
+        ("a: one: two", "Put quotes around a value"),
+    ],
+    ids=["a tab", "braces without quotes", "a colon without quotes"],
+)
+def test_broken_yaml_comes_with_what_is_most_likely_wrong(house: House, text: str, advice: str) -> None:
+    """YAML's own words help nobody who meets them for the first time."""
+    assert advice in house.problem(text).hint
+
+
 def test_aliases_within_aliases_do_not_eat_the_memory(house: House) -> None:
     """A few lines can mean billions of values."""
     levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12))
@@ -158,6 +172,11 @@ def test_all_broken_files_are_told_at_once(house: House, write: Write) -> None:
     write("b.yaml", "b: ]")
 
     assert len(house.problems("include: [a.yaml, b.yaml, c.yaml]")) == 3
+
+
+def test_a_question_needs_no_full_stop() -> None:
+    """`did you mean x?` stands before the hint as it is."""
+    assert str(Problem("f", 1, "a", "did you mean `b`?", "Do it.")) == "f:1: a: did you mean `b`? Do it."
 
 
 def test_a_problem_reads_as_one_line() -> None:

@@ -139,3 +139,37 @@ def test_a_rotated_credential_is_the_same_fingerprint(one: dict[str, Any], other
 
 def made(collect: dict[str, Any]) -> DatasetSettings:
     return DatasetSettings.model_validate({"name": "a", "collect": collect})
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [("station", "`station` is no dataset; did you mean `stations`?"), ("a", "`a` is this dataset itself")],
+    ids=["a slip", "itself"],
+)
+def test_for_each_needs_another_dataset(house: House, source: str, why: str) -> None:
+    """Its values come from a table that somebody else delivers."""
+    each = f"for_each: {{dataset: {source}, column: id, into: params.id}}"
+    collect = f"{{kind: http, url: 'https://example.org', {each}}}"
+    text = f"datasets: [{{name: stations, collect: {{kind: simulated}}}}, {{name: a, collect: {collect}}}]"
+
+    problem = house.problem(text)
+
+    assert (problem.key, problem.message) == ("datasets.a.collect.for_each.dataset", why)
+
+
+@pytest.mark.parametrize(
+    ("block", "key", "message"),
+    [
+        ("parse: {decimal: ';'}", "parse.decimal", "expected one of `.`, `,`, got `;`"),
+        ("parse: {format: xlsx}", "parse.format", "got `xlsx`; did you mean `excel`?"),
+        ("columns: {x: text}", "columns.x", "got `text`; did you mean `string`?"),
+        ("publish: [{path: out.csv}]", "publish[0].kind", "is missing"),
+    ],
+    ids=["a comma is a choice", "a file's ending", "a word of elsewhere", "a sink without a kind"],
+)
+def test_what_people_write_is_answered_with_what_they_mean(house: House, block: str, key: str, message: str) -> None:
+    """The nearest word by its letters is sometimes another thing: `xlsx` is no `xml`."""
+    problem = house.problem(f"datasets: [{{name: a, collect: {{kind: simulated}}, {block}}}]")
+
+    assert problem.key == f"datasets.a.{key}"
+    assert message in problem.message

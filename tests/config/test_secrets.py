@@ -81,6 +81,14 @@ def test_missing_variables_are_told_with_variable_and_key(house: House) -> None:
     assert problems[0].hint == "Set A, or give a default: ${A:-value}."
 
 
+def test_all_missing_variables_of_one_value_are_told(house: House) -> None:
+    """Nobody wants to set one to learn of the next."""
+    problem = house.problem("datasets: [{name: a, collect: {kind: http, url: 'http://${ONE}/${TWO}'}}]")
+
+    assert problem.message == "variable `ONE` is not set; variable `TWO` is not set"
+    assert "Set TWO" in problem.hint
+
+
 def test_a_missing_secret_file_is_told(house: House) -> None:
     """With its path and the key."""
     problem = house.problem('app: {name: "${file:/no/such/secret}"}')

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from integrated_system import IntegratedSystem
-from operations.configuration import shown
+from operations.configuration import check, shown
 
 TEXT = """
 app: {name: mine}
@@ -30,3 +30,21 @@ def test_every_value_says_where_it_comes_from(tmp_path: Path):
     written = [rows[f"datasets.fx.{key}"]["value"] for key in ("rules[0].not_null", "allow_empty", "data_time")]
     assert written == ['["id"]', "false", "null"]  # as one could write it, not as Python does
     assert "ORCHESTRATOR_CACHE__TTL" in rows["cache.ttl"]["origin"]
+
+
+def test_a_provider_that_looks_like_a_slip_is_noted(tmp_path: Path):
+    """It is no error: a provider needs no block. But then nobody sends its credentials."""
+    file = tmp_path / "my.yaml"
+    file.write_text(
+        "providers: {partner: {auth: {kind: bearer, token: abcdef}}}\n"
+        "datasets:\n"
+        "  - {name: a, provider: parter, collect: {kind: simulated}}\n"
+        "  - {name: b, provider: partner, collect: {kind: simulated}}\n"
+        "  - {name: c, provider: elsewhere, collect: {kind: simulated}}\n"
+    )
+    system = IntegratedSystem(file, state_dir=tmp_path / "state", environ={})
+
+    (note,) = check(system).notes
+
+    assert note.startswith("a: provider `parter` is not declared")
+    assert "did you mean `partner`?" in note

@@ -18,7 +18,7 @@ from data_pipeline.parse.options import ColumnOptions, ParseOptions
         ({"melt": {"id": ["a"], "name": "v", "value": "v"}}, "`v` twice"),
         ({"melt": {"id": ["a"], "name": "a"}}, "`a` twice"),
         ({"melt": {"id": ["a"], "valeu": "v"}}, "Extra inputs"),
-        ({"drop_where": "x = "}, "unexpected the end"),
+        ({"drop_where": "x = "}, "unexpected end"),
         ({"drop_where": "x + 1"}, "true or false"),
         ({"delimitr": ";"}, "Extra inputs"),
         ({"delimiter": ";;"}, "one ASCII character"),

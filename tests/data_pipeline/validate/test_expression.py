@@ -23,8 +23,8 @@ Reading = tuple[str, Callable[[Row], Any]]
 @pytest.mark.parametrize(
     ("text", "position", "says"),
     [
-        ("", 1, "unexpected the end"),
-        ("a <", 4, "unexpected the end"),
+        ("", 1, "unexpected end, "),
+        ("a <", 4, "unexpected end, "),
         ("a <== b", 5, "unexpected `=`"),
         ("(a < b", 7, "`)` should stand here"),
         ("a < b)", 6, "unexpected `)`"),
