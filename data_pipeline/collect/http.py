@@ -12,10 +12,12 @@ from data_pipeline.collect.connections import Connections
 from data_pipeline.collect.drafts import Draft, draft_of, full_address
 from data_pipeline.collect.for_each import ForEach, values_of
 from data_pipeline.collect.found import Found, better, conditions, payloads, sha256_of, validators
+from data_pipeline.collect.http_archives import unpacked
 from data_pipeline.collect.http_options import Options
 from data_pipeline.collect.mirrors import Load, Source
 from data_pipeline.collect.pages import collect_pages
 from data_pipeline.collect.sending import Sender
+from data_pipeline.collect.wildcards import split_members
 from data_pipeline.dataset import Collected, Provenance
 from data_pipeline.errors import CollectError, PayloadUnreadable, ProviderRefused, ProviderUnavailable
 from utils.resilience.deadline import deadline, remaining
@@ -83,15 +85,20 @@ class _Collection:
             raise
         if found.answers and found.answers[0].body is None:
             return self._not_modified(found, started)
-        return self._collected(found, started)
+        try:
+            return self._collected(found, started)
+        except BaseException:
+            found.close()
+            raise
 
     # From where
 
     def _sources(self) -> list[Source]:
         """The dataset's own address first."""
-        found = [Source(full_address(self.request, self.options.url), self.request.provider)]
+        url, _ = split_members(self.options.url)
+        found = [Source(full_address(self.request, url), self.request.provider)]
         for mirror in self.options.mirrors:
-            address = full_address(self.request, mirror)
+            address = full_address(self.request, split_members(mirror)[0])
             found.append(Source(address, provider_name(address), mirror=True))
         return found
 
@@ -248,7 +255,8 @@ class _Collection:
             validators=validators(found.answers[0]) if simple else (),
             notes=_few(found.notes),
         )
-        return Collected(provenance, tuple(payloads(found)), close=found.close)
+        sent = unpacked(payloads(found), split_members(self.options.url)[1], self.request)
+        return Collected(provenance, tuple(sent), close=found.close)
 
     def _not_modified(self, found: Found, started: float) -> Collected:
         # A 304 may bring new validators (RFC 9110, 15.4.5); what it does not name stays as it was.

@@ -13,6 +13,7 @@ from data_pipeline.collect.for_each import ForEach
 from data_pipeline.collect.paging import Paginate
 from data_pipeline.collect.success import check_condition
 from data_pipeline.collect.targets import Target
+from data_pipeline.collect.wildcards import split_members
 
 __all__ = ["Options"]
 
@@ -21,7 +22,8 @@ class Options(BaseModel):
     """`collect: {kind: http, …}`.
 
     Attributes:
-        url: Full address, or a path under the provider's `base_url`. Placeholders are filled in.
+        url: Full address, or a path under the provider's `base_url`. Placeholders are filled in. Behind `.zip!` a
+            pattern of the members to read.
         mirrors: Other addresses of the same data.
         params: Query parameters, encoded and added to `url`.
         body: A text, a map that is sent as JSON, or `{form: {…}}`. Only with POST.
@@ -109,6 +111,8 @@ class Options(BaseModel):
 
 
 def _check_address(url: str) -> None:
+    if split_members(url)[1] == "":
+        raise ValueError("name the members behind `!`, for example `a.zip!*.csv`")
     scheme, separator, rest = url.partition("://")
     if not separator:
         return

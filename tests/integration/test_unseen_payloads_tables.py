@@ -347,14 +347,50 @@ def test_columns_of_fixed_width_are_one_column_of_text_and_lose_nothing(installa
     assert [row["column_1"] for row in rows] == FIXED_WIDTH.splitlines()
 
 
-def test_a_zip_archive_over_http_says_how_its_members_are_read(installation: Installation) -> None:
-    """It is neither guessed at nor stacked."""
+def archive(**files: str) -> bytes:
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("stops.txt", GTFS)
-        archive.writestr("routes.txt", "route_id\n1\n")
-    with FaultyServer(ok(stream.getvalue(), "application/zip")) as server:
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.mkdir("__MACOSX")
+        for name, text in files.items():
+            opened.writestr(name.replace("__", "."), text)
+    return stream.getvalue()
+
+
+def test_a_member_of_a_zip_archive_over_http(installation: Installation) -> None:
+    """GTFS as its publishers serve it; the part behind `!` is not asked for."""
+    sent = archive(stops__txt=GTFS, routes__txt="route_id\n1\n")
+    with FaultyServer(ok(sent, "application/zip")) as server:
+        collect = {"kind": "http", "url": f"http://{server.host}/gtfs.zip!stops.txt"}
+        installation.configure({"name": "stops", "collect": collect, "key": ["stop_id"]})
+        assert installation.run_one(fresh=True).status == "succeeded"
+        assert [request.path for request in server.requests] == ["/gtfs.zip"]
+    assert [row["stop_id"] for row in installation.rows("stops")] == ["0007", "8"]
+
+
+def test_a_zip_archive_of_one_file_is_that_file(installation: Installation) -> None:
+    """As banks serve their history, whatever the address is called."""
+    sent = archive(eurofxref__csv="Date, USD, JPY, \n2026-02-13,1.1866,181.83,\n2026-02-12,N/A,182.01,\n")
+    rows = deliver(
+        installation,
+        sent,
+        path="/download?id=3",
+        parse={"na_values": "N/A", "melt": {"id": "Date", "name": "currency", "value": "rate"},
+               "drop_where": "is_null(rate)"},
+        columns={"Date": "date"},
+    )  # fmt: skip
+    assert [(row["Date"], row["currency"], row["rate"]) for row in rows] == [
+        (DAY, "USD", 1.1866),
+        (DAY, "JPY", 181.83),
+        (date(2026, 2, 12), "JPY", 182.01),
+    ]
+
+
+def test_a_zip_archive_of_several_files_is_neither_guessed_at_nor_stacked(installation: Installation) -> None:
+    """The error says what is in it and what to write."""
+    with FaultyServer(ok(archive(stops__txt=GTFS, routes__txt="route_id\n1\n"), "application/zip")) as server:
         installation.configure({"name": "payload", "collect": {"kind": "http", "url": server.url}})
         result = installation.run_one(fresh=True)
     assert result.status == "failed"
-    assert "this is a zip archive" in str(result.reason)
+    assert "a zip archive of 2 files: stops.txt, routes.txt" in str(result.reason)
+    assert result.error is not None
+    assert result.error["hint"].endswith("`….zip!stops.txt`")
