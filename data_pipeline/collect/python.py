@@ -1,6 +1,5 @@
 """Collect what a function of the user's own returns or yields."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from data_pipeline.dataset import Collected, Provenance
 from data_pipeline.errors import CollectError, PipelineError, ProviderRefused, ProviderUnavailable
 
 if TYPE_CHECKING:
-    from data_pipeline.parse.spool import Spool
+    from data_pipeline.row_spool import RowSpool
 
 __all__ = ["Options", "PythonCollector"]
 
@@ -86,7 +85,7 @@ class PythonCollector:
         provenance = Provenance(
             provider=request.provider,
             collected_at=request.clock.now(),
-            content_sha256=reading.sha256,
+            content_sha256=spool.sha256,
             attempts=max(1, reading.calls),
             latency_s=max(0.0, request.clock.monotonic() - started),
             size=spool.nbytes,
@@ -106,9 +105,8 @@ class _Reading:
 
     request: CollectRequest
     calls: int = 0
-    sha256: str = ""
     notes: list[str] = field(default_factory=list)
-    spool: "Spool | None" = None
+    spool: "RowSpool | None" = None
 
     @property
     def rows(self) -> int:
@@ -120,21 +118,17 @@ class _Reading:
 
     def __call__(self) -> None:
         from data_pipeline.collect.python_output import to_standard_error
-        from data_pipeline.parse.spool import Spool
+        from data_pipeline.row_spool import RowSpool
 
         self.calls += 1
         self.drop()
-        spool = self.spool = Spool(MEMORY, folder=self.request.folder)
-        digest = hashlib.sha256()
+        spool = self.spool = RowSpool(MEMORY, folder=self.request.folder, hashed=True)
         try:
             with to_standard_error():
                 for batch in self._batches():
-                    digest.update(str(batch.schema).encode())
-                    digest.update(batch.serialize())
                     spool.append(batch)
         finally:
             spool.finish()
-            self.sha256 = digest.hexdigest()
 
     def _batches(self) -> Iterator[Any]:
         from data_pipeline.collect.python_columns import TooManyColumns

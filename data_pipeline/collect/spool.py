@@ -1,5 +1,6 @@
 """Keeps one answer while it arrives: in memory while it is small, else in a temporary file."""
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -86,7 +87,6 @@ class Spool:
 
 
 def _remove(file: IO[bytes], path: Path) -> None:
-    try:
-        file.close()  # flushes: on a full disk that fails, and the file must still go
-    finally:
-        path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # it flushes, and on a full disk that fails: the file must go all the more
+        file.close()
+    path.unlink(missing_ok=True)

@@ -15,9 +15,12 @@ from data_pipeline.sql_database import checked_url, explain, name_of, open_engin
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from data_pipeline.collect.sql_spool import RowSpool
+    from data_pipeline.row_spool import RowSpool
 
 __all__ = ["Options", "SqlCollector"]
+
+MEMORY = 8 * 2**20
+"""Bytes of rows that are held; more wait in a file."""
 
 Scalar = str | int | float | bool | None
 
@@ -89,11 +92,11 @@ class SqlCollector:
             content_sha256=taken.spool.sha256,
             attempts=max(1, calls),
             latency_s=max(0.0, request.clock.monotonic() - started),
-            size=taken.spool.size,
+            size=taken.spool.nbytes,
             source=name_of(options.url),
             notes=taken.notes,
         )
-        return Collected(provenance, rows=taken.spool.batches, close=taken.spool.close)
+        return Collected(provenance, rows=taken.spool.batches, close=taken.spool.drop)
 
     def close(self) -> None:
         engines, self._engines = self._engines, {}
@@ -102,23 +105,24 @@ class SqlCollector:
 
     def _ask(self, request: CollectRequest, query: sql_query.BoundQuery) -> "_Taken":
         from data_pipeline.collect.sql_session import answer
-        from data_pipeline.collect.sql_spool import RowSpool
+        from data_pipeline.row_spool import RowSpool
 
         options: _Options = request.options
-        spool = RowSpool(request.folder)
+        spool = RowSpool(MEMORY, folder=request.folder, hashed=True)
         try:
             engine = self._engine(request)
-            notes = answer(engine, query, request, spool.write)
-            return _Taken(spool.finish(), notes)
+            notes = answer(engine, query, request, spool.append)
+            spool.finish()
+            return _Taken(spool, notes)
         except OSError as error:
-            spool.close()
+            spool.drop()
             raise CollectError(
                 f"{request.dataset}: the rows cannot be kept in {request.folder}: {error.strerror or error}",
                 hint="free some disk space, or check the permissions of that folder",
                 provider=request.provider,
             ) from error
         except BaseException as error:
-            spool.close()
+            spool.drop()
             if not isinstance(error, Exception) or not _of_a_database(error):
                 raise
             found = explain(error, options.url)

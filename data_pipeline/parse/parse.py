@@ -17,9 +17,9 @@ from data_pipeline.parse.numbers import NumberStyle
 from data_pipeline.parse.options import ColumnOptions, ParseOptions
 from data_pipeline.parse.parser import MAX_SIZE, Parsed, Parser, ParseRequest
 from data_pipeline.parse.sniff import HEAD, detect_format
-from data_pipeline.parse.spool import Spool
 from data_pipeline.parse.times import Zone
 from data_pipeline.parse.unreadable import not_as_promised, unreadable
+from data_pipeline.row_spool import RowSpool
 
 if TYPE_CHECKING:
     from utils.arrow import pa
@@ -209,8 +209,8 @@ def _typed(
     written), everything is read again: payloads from their bytes, a collector's rows from a copy, because a query may
     not run twice.
     """
-    copy = Spool(COPY_MEMORY) if collected.rows is not None and typing.may_need_sent else None
-    typed = Spool(SPOOL_AFTER)
+    copy = RowSpool(COPY_MEMORY) if collected.rows is not None and typing.may_need_sent else None
+    typed = RowSpool(SPOOL_AFTER)
     schemas: set[pa.Schema] = set()
     with contextlib.ExitStack() as spools:
         spools.callback(typed.drop)
@@ -247,7 +247,7 @@ def _typed(
         return built(again())
 
 
-def _kept(typed: Spool, schema: "pa.Schema", collected: Collected, limit: int) -> Batch:
+def _kept(typed: RowSpool, schema: "pa.Schema", collected: Collected, limit: int) -> Batch:
     """The spool itself as a batch; it lives as long as the batch does."""
 
     def batches() -> Iterator["pa.RecordBatch"]:

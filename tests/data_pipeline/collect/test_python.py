@@ -325,12 +325,12 @@ def test_rows_beyond_memory_wait_in_a_file_that_goes_away(collect: Callable[...,
     """They can be read twice, and closing gives the space back."""
     collected = collect("def rows():\n    for n in range(300_000): yield {'n': n, 'text': f'{n:060}'}")
     assert collected.rows is not None
-    assert len(list(tmp_path.glob("parse-*.arrow"))) == 1
+    assert len(list(tmp_path.glob("rows-*.arrow"))) == 1
     for _ in range(2):
         assert sum(batch.num_rows for batch in collected.rows()) == 300_000
     assert [next(collected.rows())["n"][0].as_py() for _ in range(2)] == [0, 0]
     collected.close()
-    assert not list(tmp_path.glob("parse-*.arrow"))
+    assert not list(tmp_path.glob("rows-*.arrow"))
 
 
 _values = st.one_of(
