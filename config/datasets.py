@@ -257,7 +257,8 @@ class DatasetSettings(Section):
 
     def _parts(self, *names: str) -> dict[str, Any]:
         """Some keys as they are written, if they are."""
-        parts = {name: self._written[name] for name in names if name in self._written}
+        written = self._written  # looked up once: pydantic searches for a private name each time
+        parts = {name: written[name] for name in names if name in written}
         if isinstance(parts.get("collect"), dict):
             parts["collect"] = _without_credentials(parts["collect"])
         return parts
