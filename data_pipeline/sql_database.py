@@ -200,6 +200,10 @@ def _sqlite(error: sqlite3.Error) -> Failure:
         return Failure(words, "a collection only reads: let the query be a SELECT")
     if code == sqlite3.SQLITE_CANTOPEN:
         return Failure(words, "check the path in `url`; a relative one starts at the configuration file that names it")
+    if code == sqlite3.SQLITE_TOOBIG:
+        return Failure(f"a value is larger than `app.memory_limit` allows ({words})", "cut it in the query: substr(…)")
+    if "decode to UTF-8" in words:
+        return Failure(f"text that is not UTF-8: {words}", "take it as bytes: CAST(… AS BLOB) in the query")
     return Failure(words, transient=code in _SQLITE_MAY_PASS)
 
 
@@ -216,7 +220,8 @@ def _postgresql(error: Any) -> Failure:
         return Failure(words, transient=True, timed_out=True)
     if state == "25006":
         return Failure(words, "a collection only reads: let the query be a SELECT")
-    return Failure(words, error.diag.message_hint or "", transient=state.startswith(_MAY_PASS))
+    usual = "let `query` be one SELECT" if state == "42601" else ""
+    return Failure(words, error.diag.message_hint or usual, transient=state.startswith(_MAY_PASS))
 
 
 def _place(text: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from data_pipeline.collect.sql import Options, SqlCollector
+from data_pipeline.collect.sql_session import PART
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import CollectError, ProviderRefused, ProviderUnavailable
 from data_pipeline.parse.parse import parse
@@ -372,6 +373,48 @@ def test_the_deadline_and_a_cancel_end_a_stream(collector: SqlCollector, shop: P
     token.cancel("Ctrl-C")
     with cancellable(token), pytest.raises(Cancelled):
         collect(collector, shop, "sqlite:///shop.db", "SELECT * FROM orders")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_heavy_rows_come_in_light_batches(collector: SqlCollector, shop: Path, postgres: str, kind: str) -> None:
+    """Fifty thousand rows of a megabyte are not fetched at once; none is lost."""
+    url, query = postgres, "SELECT n, repeat('x', 1000000) AS v FROM generate_series(1, 80) n"
+    if kind == "sqlite":
+        url, query = "sqlite:///shop.db", f"{COUNT} SELECT i AS n, hex(zeroblob(500000)) AS v FROM n LIMIT 80"
+    collected = collect(collector, shop, url, query)
+    assert collected.rows is not None
+    batches = list(collected.rows())
+    collected.close()
+    assert [n for batch in batches for n in batch.column("n").to_pylist()] == list(range(1, 81))
+    assert max(batch.nbytes for batch in batches) < 2 * PART
+
+
+def test_a_value_that_no_memory_holds_is_told(collector: SqlCollector, shop: Path) -> None:
+    """Before it is made."""
+    with pytest.raises(ProviderRefused, match="memory_limit") as caught:
+        collect(collector, shop, "sqlite:///shop.db", "SELECT zeroblob(900000000) AS v")
+    assert "substr" in caught.value.hint
+
+
+def test_text_that_is_no_utf_8_says_how_to_read_it(collector: SqlCollector, shop: Path) -> None:
+    """SQLite keeps whatever bytes it is given."""
+    with pytest.raises(ProviderRefused, match="not UTF-8") as caught:
+        collect(collector, shop, "sqlite:///shop.db", "SELECT CAST(x'fffe41' AS TEXT) AS v")
+    assert "AS BLOB" in caught.value.hint
+
+
+def test_no_file_is_made_by_attaching_it(collector: SqlCollector, shop: Path) -> None:
+    """A collection leaves nothing behind, not even something empty."""
+    with pytest.raises(ProviderRefused, match="attached"):
+        collect(collector, shop, "sqlite:///shop.db", f"ATTACH '{shop}/new.db' AS other")
+    assert not (shop / "new.db").exists()
+
+
+def test_a_statement_that_the_deadline_ends_is_not_called_slow(collector: SqlCollector, shop: Path) -> None:
+    """To raise `statement_timeout` would not help."""
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    with deadline(0.3), pytest.raises(DeadlineExceededError):
+        collect(collector, shop, "sqlite:///shop.db", endless)
 
 
 def test_a_locked_or_missing_file_and_a_silent_server(collector: SqlCollector, shop: Path) -> None:
