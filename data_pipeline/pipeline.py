@@ -19,6 +19,7 @@ from data_pipeline.errors import PipelineError, UnexpectedError
 from data_pipeline.fallback import Fallback, Served
 from data_pipeline.judging import Judged, Rules, judged
 from data_pipeline.replaying import Replaying
+from data_pipeline.row_spool import spooling_in
 from data_pipeline.store.results import Results
 from data_pipeline.store.views import Current, Version
 from data_pipeline.storing import Storing, nothing_new
@@ -75,6 +76,10 @@ class Pipeline:
 
     def run(self, dataset: DatasetSettings, run: RunContext) -> Outcome:
         """Deliver one dataset: from the cache within its TTL, else from the provider, else from what we have."""
+        with spooling_in(self._collector.folder):
+            return self._run(dataset, run)
+
+    def _run(self, dataset: DatasetSettings, run: RunContext) -> Outcome:
         current = run.current.get(dataset.name)
         provider = self._collector.provider_of(dataset)
         delivery = Delivery(dataset, provider, run.run_id, run.fences.get(dataset.name, 0), self._clock, self._redacted)

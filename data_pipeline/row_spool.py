@@ -6,14 +6,31 @@ import os
 import tempfile
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any
 
 from utils.arrow import pa
 
-__all__ = ["RowSpool"]
+__all__ = ["RowSpool", "spooling_in"]
 
 _LOOK_CLOSER = 2**20
+_folder: ContextVar[Path | None] = ContextVar("spool_folder", default=None)
+
+
+@contextmanager
+def spooling_in(folder: Path) -> Iterator[None]:
+    """Spools that name no folder make their files here, as long as the block lasts.
+
+    Many a system keeps its own folder for temporary files in memory; and what a killed process leaves behind here,
+    maintenance finds.
+    """
+    before = _folder.set(folder)
+    try:
+        yield
+    finally:
+        _folder.reset(before)
 
 
 class RowSpool:
@@ -23,7 +40,7 @@ class RowSpool:
 
     Args:
         memory: Bytes of rows that are held before the file is begun.
-        folder: Where the file is made; None: in the system's own folder for temporary files.
+        folder: Where the file is made; None: see `spooling_in`, else the system's own folder for temporary files.
         hashed: Keep `sha256`.
 
     Attributes:
@@ -32,7 +49,7 @@ class RowSpool:
 
     def __init__(self, memory: int, *, folder: Path | None = None, hashed: bool = False) -> None:
         self._memory = memory
-        self._folder = folder
+        self._folder = folder or _folder.get()
         self._hash = hashlib.sha256() if hashed else None
         self._held: list[pa.RecordBatch] = []
         self._path: Path | None = None

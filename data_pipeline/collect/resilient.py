@@ -44,6 +44,7 @@ class ResilientCollector:
     Args:
         build: Gives the collector class of a kind (`config.kinds`).
         provider_settings: Gives a provider's own settings (auth, headers, tls, ...) by its name and the kind of source.
+        folder: Where temporary files are made.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class ResilientCollector:
         self._build = build
         self._registry = registry
         self._settings = provider_settings
-        self._folder = folder
+        self.folder = folder
         self._clock = clock
         self._tokens = tokens
         self._column_of = column_of
@@ -106,7 +107,7 @@ class ResilientCollector:
             provider=provider,
             call=call,
             now=now,
-            folder=self._folder,
+            folder=self.folder,
             base=dataset.base,
             settings=self._settings(provider, kind),
             validators=validators,

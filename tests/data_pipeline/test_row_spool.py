@@ -10,7 +10,7 @@ import pytest
 
 from data_pipeline.batch import Batch
 from data_pipeline.dataset import Provenance
-from data_pipeline.row_spool import RowSpool
+from data_pipeline.row_spool import RowSpool, spooling_in
 
 PROVENANCE = Provenance("rows", datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -88,3 +88,18 @@ def test_a_stream_that_breaks_off_leaves_no_file(tmp_path: Path, monkeypatch: py
 
     assert seen == [1]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_of_a_block_holds_the_files_of_its_spools(tmp_path: Path):
+    """Of those that name none of their own; afterwards all is as before."""
+    inside, own = tmp_path / "inside", tmp_path / "own"
+    with spooling_in(inside):
+        spools = [RowSpool(0), RowSpool(0, folder=own)]
+    for spool in spools:
+        spool.append(numbers(1))
+
+    assert len(list(inside.iterdir())) == len(list(own.iterdir())) == 1
+
+    outside = RowSpool(0)
+    outside.append(numbers(1))
+    assert len(list(inside.iterdir())) == 1
