@@ -8,6 +8,7 @@ from itertools import chain
 from typing import IO, Any
 
 from data_pipeline.errors import PayloadUnreadable
+from data_pipeline.parse.blanks import one_blank_each
 from data_pipeline.parse.encoding import CHUNK, ChunkStream, Text, open_text
 from data_pipeline.parse.grid import heading
 from data_pipeline.parse.layout import table_lines
@@ -72,7 +73,10 @@ def _begin(request: ParseRequest, text: Text) -> _Start:
 
 
 def positioned(request: ParseRequest, text: Text, more: int = 0) -> Any:
-    """The stream without `skip_rows`, comments and `more` lines after them; line ends of old Macs are new ones."""
+    """The stream without `skip_rows`, comments and `more` lines after them; line ends of old Macs are new ones.
+
+    Where blanks divide the cells, each run of them is one.
+    """
     options = request.options
     if text.data is not None:
         data = text.data
@@ -87,6 +91,9 @@ def positioned(request: ParseRequest, text: Text, more: int = 0) -> Any:
         _line(request, stream)
     if options.comment:
         lines = _without_comments(request, stream, options.comment.encode(), (options.quote or "").encode())
+        stream = _as_stream(lines, whole=text.data is not None)
+    if options.delimiter == " ":
+        lines = one_blank_each(lines_of(request, stream), (options.quote or "").encode())
         stream = _as_stream(lines, whole=text.data is not None)
     for _ in range(more):
         _line(request, stream)

@@ -7,6 +7,9 @@ from data_pipeline.parse.extended_json import unwrapped
 
 KEY = "_key"
 
+MOST_CELLS = 10_000_000
+"""Cells that `explode` may make: a wide row beside a long list would fill the memory."""
+
 
 def by_column(found: Any, *, empty: bool = False) -> list[dict[str, Any]] | None:
     """The rows of an object that holds columns: two or more lists of the same length with plain values only.
@@ -58,9 +61,19 @@ def exploded(found: Any, path: str) -> list[Any]:
 
     >>> exploded([{"id": 1, "lines": [{"n": 1}, {"n": 2}]}, {"id": 2, "lines": []}], "lines")
     [{'id': 1, 'lines': {'n': 1}}, {'id': 1, 'lines': {'n': 2}}]
+
+    Raises:
+        ValueError: more than `MOST_CELLS` would be made.
     """
-    rows = found if isinstance(found, list) else [found]
-    return [made for row in rows if isinstance(row, dict) for made in _each(row, _steps(row, path))]
+    result: list[Any] = []
+    cells = 0
+    for row in found if isinstance(found, list) else [found]:
+        for made in _each(row, _steps(row, path)) if isinstance(row, dict) else ():
+            cells += len(made)
+            if cells > MOST_CELLS:
+                raise ValueError(f"explode makes more than {MOST_CELLS:,} cells; choose the keys of the rows before")
+            result.append(made)
+    return result
 
 
 def _steps(row: dict[str, Any], path: str) -> list[str]:

@@ -1,8 +1,8 @@
-"""Delimited text and workbooks of well-known public providers that the project never saw, by configuration alone."""
+"""Delimited text of well-known public providers that the project never saw, by configuration alone."""
 
 import io
 import zipfile
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -252,81 +252,42 @@ def test_a_shape_reads_by_configuration_alone(installation: Installation, name: 
     assert deliver(installation, sent, "text/plain", **block) == expected
 
 
-def workbook() -> bytes:
-    from openpyxl import Workbook
-
-    book = Workbook()
-    sheet = book.active
-    assert sheet is not None
-    sheet.append(["Kurs", "Tag", "Serie"])
-    sheet.append([1.5, "13.02.2026", 46066])
-    sheet.append(["1,25", date(2026, 2, 14), 46067.25])
-    sheet.append([2, "15.02.2026", None])
-    stream = io.BytesIO()
-    book.save(stream)
-    return stream.getvalue()
-
-
-def open_document() -> bytes:
-    """The parts of an .ods that a reader needs, as LibreOffice writes them."""
-    cells = [("string", "", "Ürün"), ("string", "", "Adet")], [("string", "", "kağıt"), ("float", "12.5", "12,5")]
-    rows = "".join(
-        "<table:table-row>"
-        + "".join(
-            f'<table:table-cell office:value-type="{kind}"{f" office:value={value!r}" if value else ""}>'
-            f"<text:p>{text}</text:p></table:table-cell>"
-            for kind, value, text in row
-        )
-        + "</table:table-row>"
-        for row in cells
-    )
-    office = "urn:oasis:names:tc:opendocument:xmlns"
-    content = (
-        f'<?xml version="1.0" encoding="UTF-8"?><office:document-content xmlns:office="{office}:office:1.0" '
-        f'xmlns:table="{office}:table:1.0" xmlns:text="{office}:text:1.0" office:version="1.2"><office:body>'
-        f'<office:spreadsheet><table:table table:name="Stok">{rows}</table:table></office:spreadsheet></office:body>'
-        "</office:document-content>"
-    )
-    kind = "application/vnd.oasis.opendocument.spreadsheet"
-    manifest = (
-        '<?xml version="1.0" encoding="UTF-8"?><manifest:manifest '
-        f'xmlns:manifest="{office}:manifest:1.0">'
-        f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{kind}"/>'
-        '<manifest:file-entry manifest:full-path="content.xml" manifest:media-type="text/xml"/></manifest:manifest>'
-    )
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("mimetype", kind)
-        archive.writestr("content.xml", content)
-        archive.writestr("META-INF/manifest.xml", manifest)
-    return stream.getvalue()
+SOLAR_WIND = b""":Data_list: wind.txt
+:Created: 2026 Feb 13 1205 UT
+#                Modified Seconds   Solar Wind
+# UT Date   Time  Julian  of the   Density  Speed
+2026 02 13  1200   61084   43200      3.5   412.1
+2026 02 13  1201   61084   43260  -9999.9  -1.0e+01
+"""
+ERDDAP = b"""time,latitude,sst
+UTC,degrees_north,degree_C
+2026-02-13T12:00:00Z,40.5,NaN
+2026-02-13T13:00:00Z,40.5,8.25
+"""
 
 
-def test_dates_in_a_workbook_as_text_as_dates_and_as_numbers(installation: Installation) -> None:
-    """All three in one sheet, two of them in one column."""
+def test_cells_that_stand_below_each_other(installation: Installation) -> None:
+    """As space weather is told: blanks as many as it takes, two signs of comments, a figure for nothing."""
     rows = deliver(
         installation,
-        workbook(),
-        path="/kurs",
-        parse={"decimal": ","},
-        columns={
-            "Kurs": "decimal",
-            "Tag": {"type": "date", "format": "%d.%m.%Y"},
-            "Serie": {"type": "timestamp", "format": "excel"},
-        },
+        SOLAR_WIND,
+        "text/plain",
+        parse={"skip_rows": 2, "comment": "#", "header_row": 0, "delimiter": " ", "na_values": "-9999.9"},
+        columns={"density": {"from": "column_7", "type": "float"}, "time": {"from": "column_4", "type": "string"}},
     )
-    midnight = datetime(2026, 2, 13, tzinfo=UTC)
-    assert rows == [
-        {"Kurs": Decimal("1.50"), "Tag": date(2026, 2, 13), "Serie": midnight},
-        {"Kurs": Decimal("1.25"), "Tag": date(2026, 2, 14), "Serie": midnight + timedelta(days=1.25)},
-        {"Kurs": Decimal("2.00"), "Tag": date(2026, 2, 15), "Serie": None},
+    assert [(row["column_1"], row["column_2"], row["time"], row["density"], row["column_8"]) for row in rows] == [
+        (2026, "02", "1200", 3.5, 412.1),
+        (2026, "02", "1201", None, -10.0),
     ]
 
 
-def test_an_open_document_sheet(installation: Installation) -> None:
-    """By name of the sheet, whatever the address is called."""
-    rows = deliver(installation, open_document(), path="/stok?format=ods", parse={"format": "excel", "sheet": "Stok"})
-    assert rows == [{"Ürün": "kağıt", "Adet": 12.5}]
+def test_a_row_of_units_below_the_names(installation: Installation) -> None:
+    """It is left out by how it begins."""
+    rows = deliver(installation, ERDDAP, "text/csv", parse={"comment": "UTC,"}, columns={"time": "timestamp"})
+    assert [(row["time"], row["sst"]) for row in rows] == [
+        (datetime(2026, 2, 13, 12, tzinfo=UTC), None),
+        (datetime(2026, 2, 13, 13, tzinfo=UTC), 8.25),
+    ]
 
 
 FIXED_WIDTH = """ACW00011604  17.1167  -61.7833   10.1    ST JOHNS COOLIDGE FLD

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_pipeline.errors import PayloadUnreadable
+from data_pipeline.parse import json_shapes
 from data_pipeline.parse.json_shapes import by_column, exploded, keyed
 from tests.data_pipeline.parse.reading import read, rows
 
@@ -140,3 +141,13 @@ def test_as_many_rows_as_there_are_items(found):
     assert [(row["id"], row["l"]) for row in exploded(found, "l")] == [
         (row["id"], item) for row in found for item in row["l"]
     ]
+
+
+def test_rows_that_would_fill_the_memory_are_refused(monkeypatch):
+    """A wide row beside a long list is copied for each of its items."""
+    monkeypatch.setattr(json_shapes, "MOST_CELLS", 1000)
+    wide = {**{f"k{n}": n for n in range(99)}, "l": list(range(11))}
+    with pytest.raises(PayloadUnreadable, match="more than 1,000 cells") as told:
+        of([wide], "explode(@, 'l')")
+    assert "parse.records" in told.value.hint
+    assert len(of([{**wide, "l": list(range(10))}], "explode(@, 'l')")) == 10
