@@ -211,9 +211,11 @@ def change_of(
         if doubted is None:
             complete = False
             notes = ("a quarantined row has no readable key: nobody knows which rows were deleted, so none are",)
+    again = question.replay and dataset.write == "append"
     change = Change(
         merge=merge,
-        key=dataset.key,
+        # Of a key an appended table has one row for each value of the cursor.
+        key=(*dataset.key, settings.cursor) if again and settings is not None else dataset.key,
         order=order if merge else (),
         cursor="" if settings is None else settings.cursor,
         until=question.reach,
@@ -223,6 +225,7 @@ def change_of(
         anew=question.anew,
         full=question.full,
         newer_stays=question.replay and bool(order),
+        one_each=again and settings is None,
     )
     return change, notes
 

@@ -46,6 +46,7 @@ class Change:
         anew: The table begins with this batch.
         full: All there is was asked for, so what cannot be used of the table is left behind, not an error.
         newer_stays: Rows of the table stay where their `order` is greater than that of the batch's row.
+        one_each: It is an error when the table has several rows of a key that the batch has.
         pieces: Rows of each partition in the batch, in this order; None: the table has no partitions.
         by: What the partitions are: `hour`, `day`, `month`, or "" for a list of keys.
     """
@@ -61,6 +62,7 @@ class Change:
     anew: bool = False
     full: bool = False
     newer_stays: bool = False
+    one_each: bool = False
     pieces: tuple[tuple[str, int], ...] | None = None
     by: str = ""
 
@@ -160,6 +162,12 @@ class _Step:
             stay = np.setdiff1d(stay, self._older(rows, stay[~loose[stay]]))
             keys = rows.select(list(change.key)).take(pa.array(stay[~loose[stay]]))
         kept = [part for old in self.base.parts if (part := self._survivors(old, keys, there)) is not None]
+        replaced = sum(part.rows for part in self.base.parts) - sum(part.rows for part in kept)
+        if change.one_each and replaced > len(latest(keys, change.key)):
+            raise PipelineError(
+                "the table has several rows of the same key: nothing tells which of them the batch replaces",
+                hint="start the table anew with `run --full`",
+            )
         return kept, self._of_batch(stay)
 
     def _of_batch(self, stay: Positions | None) -> Part | None:
