@@ -30,8 +30,8 @@ def printable(text: str) -> str:
 def not_as_promised(request: ParseRequest, expected: str, got: str, head: bytes) -> PayloadUnreadable:
     """The payload is of another kind than promised, in words such as
 
-        fx_daily: expected `;`-separated text, got HTML (first bytes: `<html><body>`). Check `parse.format`, or the
-        provider's login page.
+    fx_daily: expected `;`-separated text, got HTML (first bytes: `<html><body>`). Check `parse.format`, or the
+    provider's login page.
     """
     advice = "Check `parse.format`"
     if got == "html":
