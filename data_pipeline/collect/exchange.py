@@ -13,6 +13,8 @@ from data_pipeline.collect.connections import Connections, Credentials, Route
 from data_pipeline.collect.decoding import ACCEPTED, BrokenEncoding, CutOff, UnknownEncoding, decoded
 from data_pipeline.collect.spool import MEMORY, Spool
 from data_pipeline.errors import CollectError, PayloadUnreadable, ProviderUnavailable
+from data_pipeline.parse.unreadable import first_bytes
+from utils.one_line import one_line
 
 if TYPE_CHECKING:
     import httpx
@@ -165,7 +167,7 @@ class Exchange:
         """The error for an answer without data; `transient_when` may say that it will pass."""
         status, headers = response.status_code, response.headers
         thorough = self._expected.transient_when or self._request.recorder is not None
-        head = _first_bytes(response, _FAILURE_READ if thorough else 400)
+        head = _head_of(response, _FAILURE_READ if thorough else 400)
         self._record(response, lambda: BytesIO(head))
         said = self.credentials.hidden(_first_words(head, headers))
         error = answers.status_error(self._what, self.provider, status, headers, self._request.clock.now(), said)
@@ -245,7 +247,7 @@ class Exchange:
 
     def _begins(self, body: Spool) -> str:
         with body.open() as stream:
-            return f"; it begins with {self.credentials.hidden(success.first_bytes(stream))}"
+            return f"; it begins with {self.credentials.hidden(first_bytes(stream.read(60)))}"
 
     # The body
 
@@ -312,7 +314,7 @@ def _chunks(response: "httpx.Response") -> Iterator[bytes]:
     return decoded(response.iter_raw(), response.headers.get("content-encoding", ""))
 
 
-def _first_bytes(response: "httpx.Response", count: int) -> bytes:
+def _head_of(response: "httpx.Response", count: int) -> bytes:
     """The start of an answer that failed anyway; nothing when it cannot be read."""
     import httpx
 
@@ -334,5 +336,4 @@ def _first_words(head: bytes, headers: Mapping[str, str]) -> str:
         head = _TAGS.sub(b" ", head)  # of a SOAP fault its words
     elif not (kind == "text/plain" or "json" in kind):
         return ""
-    words = " ".join(head[:400].decode("utf-8", "replace").split())
-    return words if len(words) <= 120 else words[:119] + "…"
+    return one_line(head[:400].decode("utf-8", "replace"), 120)

@@ -1,6 +1,5 @@
 """`success` and `transient_when`: a condition on an answer, as JMESPath, XPath or RE2 by what the answer is."""
 
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import IO, Any
 
@@ -9,7 +8,7 @@ from data_pipeline.collect.xpaths import asked, prefixes, root_of
 from data_pipeline.parse.sniff import HEAD, detect_format
 from data_pipeline.validate.pattern import check_pattern
 
-__all__ = ["check_condition", "first_bytes", "holds", "is_web_page"]
+__all__ = ["check_condition", "holds", "is_web_page"]
 
 LARGEST_DOCUMENT = 64 * 10**6
 """Bytes of JSON or XML that are read into memory to look at a condition."""
@@ -126,14 +125,3 @@ def _xpath(text: str) -> None:
         etree.XPath(text, namespaces={prefix: f"urn:{prefix}" for prefix in prefixes(text)})
     except etree.XPathError as error:
         raise ValueError(str(error)) from error
-
-
-def first_bytes(content: IO[bytes], count: int = 60) -> str:
-    """The start of an answer, safe to print in one line."""
-    text = content.read(count).decode("utf-8", "replace")
-    return "`" + "".join(_printable(text)) + "`"
-
-
-def _printable(text: str) -> Iterator[str]:
-    for sign in text:
-        yield sign if sign.isprintable() else " "

@@ -13,6 +13,7 @@ from data_pipeline.collect.connections import Connections, Route
 from data_pipeline.collect.credentials import hidden
 from data_pipeline.collect.decoding import ACCEPTED
 from data_pipeline.errors import PayloadUnreadable, ProviderRefused, ProviderUnavailable
+from utils.one_line import one_line
 
 if TYPE_CHECKING:
     import httpx
@@ -137,7 +138,7 @@ class TokenRequest:
         fields = _fields(body, kind)
         secrets = (self.client_secret, shown_there, self.form.get("refresh_token", ""), *_given(fields))
         # Hidden first, then cut: of a secret that is cut in two, half would be left.
-        code, said = (_clean(hidden(text, secrets)) for text in _complaint(fields))
+        code, said = (one_line(hidden(text, secrets)) for text in _complaint(fields))
         if status in (301, 302, 303, 307, 308):
             raise ProviderRefused(
                 f"{self._what} redirects to {shown(headers.get('location', ''))}; the client's secret is not sent on",
@@ -209,12 +210,6 @@ def _complaint(fields: Mapping[str, Any] | None) -> tuple[str, str]:
     else:
         code, said = error, fields.get("error_description")
     return str(code), str(said or "")
-
-
-def _clean(text: str, longest: int = 200) -> str:
-    """What a stranger wrote, fit for one line."""
-    words = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return words if len(words) <= longest else words[: longest - 1] + "…"
 
 
 def _given(fields: Mapping[str, Any] | None) -> list[str]:
