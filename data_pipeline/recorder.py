@@ -63,9 +63,11 @@ class Recorder:
         data = outcome.events[-1].data
         guard = self._guarding(outcome, data.get("fence", 0))
         future = self._events.append(outcome.events, statements=outcome.statements, guard=guard)
-        future.add_done_callback(lambda done: self._acknowledged(done, outcome, data["run_id"]))
-        self._pending.append(future)
-        self._last[outcome.result.dataset] = future
+        # A future wakes those who wait for it before it calls back, so they wait for what is done once it has.
+        told: Future[None] = Future()
+        self._pending.append(told)
+        self._last[outcome.result.dataset] = told
+        future.add_done_callback(lambda done: self._tell(done, outcome, data["run_id"], told))
 
     def wait_for(self, dataset: str) -> None:
         """Until what was recorded of a dataset is committed, or refused."""
@@ -97,6 +99,15 @@ class Recorder:
         self._finished = True
         self._flush(self._cached)
         return self._results
+
+    def _tell(self, done: "Future[Any]", outcome: Outcome, run_id: str, told: "Future[None]") -> None:
+        try:
+            self._acknowledged(done, outcome, run_id)
+        finally:
+            if (error := done.exception()) is None:
+                told.set_result(None)
+            else:
+                told.set_exception(error)
 
     def _acknowledged(self, done: "Future[Any]", outcome: Outcome, run_id: str) -> None:
         error, result = done.exception(), outcome.result
