@@ -15,6 +15,7 @@ from data_pipeline.dataset import UNPARSED, Provenance
 from data_pipeline.errors import StoreError
 from data_pipeline.store.manifest import Manifest, Part, is_manifest
 from data_pipeline.store.parts import FILE, READ, SMALL, TINY, TINY_FILE, Parts, read_part
+from data_pipeline.store.row_groups import RowGroupWriter
 from data_pipeline.store.views import Current, Version, Views
 from utils.storage import BlobWriter, Storage, StorageError, Stored
 
@@ -247,29 +248,24 @@ class Results:
             stored = self._storage.put_bytes(path, sink.getvalue(), later=True)
             # A tiny version is read from storage as quickly as from the cache: one row of one database either way.
             return Written(stored, table.num_rows, None if size <= TINY else table, size=stored.size)
-        with self._storage.writer(path) as file:
-            rows = _stream(batches, file)
-        return Written(_stored(file), rows, size=_stored(file).size)
+        with self._storage.writer(path) as file, RowGroupWriter(file) as written:
+            for good in batches:
+                written.write(good)
+        return Written(_stored(file), written.rows, size=_stored(file).size)
 
     def _write_both(self, good_path: str, bad_path: str, batch: Batch, validation: "Validation") -> Written:
-        import pyarrow.parquet as pq
-
-        rows = quarantined = 0
-        good_writer = bad_writer = None
-        with self._storage.writer(good_path) as good_file, self._storage.writer(bad_path) as bad_file:
+        with (
+            self._storage.writer(good_path) as good_file,
+            self._storage.writer(bad_path) as bad_file,
+            RowGroupWriter(good_file) as good_rows,
+            RowGroupWriter(bad_file) as bad_rows,
+        ):
             for good, bad in validation.split(batch):
-                good_writer = good_writer or pq.ParquetWriter(good_file, good.schema, **FILE)
-                good_writer.write_batch(good)
-                rows += good.num_rows
+                good_rows.write(good)
                 if bad is not None and bad.num_rows:
-                    bad_writer = bad_writer or pq.ParquetWriter(bad_file, bad.schema, **FILE)
-                    bad_writer.write_batch(bad)
-                    quarantined += bad.num_rows
-            for writer in (good_writer, bad_writer):
-                if writer is not None:
-                    writer.close()
+                    bad_rows.write(bad)
         good = _stored(good_file)
-        return Written(good, rows, bad=_stored(bad_file), quarantined=quarantined, size=good.size)
+        return Written(good, good_rows.rows, bad=_stored(bad_file), quarantined=bad_rows.rows, size=good.size)
 
 
 @contextmanager
@@ -294,16 +290,3 @@ def _stored(file: BlobWriter) -> Stored:
     if file.stored is None:
         raise StoreError("a file was not finished")  # the writer's block ended, so it was
     return file.stored
-
-
-def _stream(batches: "Iterator[pa.RecordBatch]", file: object) -> int:
-    import pyarrow.parquet as pq
-
-    rows, writer = 0, None
-    for batch in batches:
-        writer = writer or pq.ParquetWriter(file, batch.schema, **FILE)
-        writer.write_batch(batch)
-        rows += batch.num_rows
-    if writer is not None:
-        writer.close()
-    return rows
