@@ -1,8 +1,11 @@
 """Decoded JSON rows to columns: nested objects flattened, mixed values as text, numbers exact."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -16,6 +19,8 @@ MAX_DEPTH = 16
 """Objects nested deeper stay JSON text."""
 
 _NOTHING: Any = type(None)
+_DIRECT = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
+"""Columns of one kind, of which Arrow need not find the type: that takes as long as the rest."""
 
 
 class TooManyColumns(ValueError):
@@ -56,9 +61,13 @@ def to_batch(rows: list[Any], *, flatten: bool = True) -> "pa.RecordBatch":
 
 def to_array(values: list[Any]) -> "pa.Array":
     """int64, float64, bool or utf8 when all values agree; exact decimals or text when they do not."""
+    kinds = set(map(type, values)) - {_NOTHING}
     try:
+        if len(kinds) == 1 and (direct := _DIRECT.get(next(iter(kinds)))) is not None:
+            with contextlib.suppress(OverflowError):  # beyond 64 bits
+                return pa.array(values, direct)
         result = pa.array(values)
-        if result.type == pa.float64() and bool in set(map(type, values)):
+        if result.type == pa.float64() and bool in kinds:
             return _mixed(values)  # Arrow would take true for 1.0 behind a float
         return result
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
@@ -68,15 +77,9 @@ def to_array(values: list[Any]) -> "pa.Array":
 
 
 def _columns_of(rows: list[dict[str, Any]], flatten: bool, depth: int = 0) -> list[tuple[str, list[Any]]]:
-    first = rows[0].keys() if rows else ()
-    keys: Any = first
-    if any(row.keys() != first for row in rows):
-        keys = dict.fromkeys(key for row in rows for key in row)
-    if len(keys) > MAX_COLUMNS:
-        raise TooManyColumns(f"{len(keys):,} different keys; more than {MAX_COLUMNS:,} are refused")
     result: list[tuple[str, list[Any]]] = []
-    for key in keys:
-        values = [row.get(key) for row in rows]
+    for key, cells in _cells_by_key(rows):
+        values = cells
         kinds = set(map(type, values))
         if dict in kinds:
             values = unwrapped(values)
@@ -85,12 +88,27 @@ def _columns_of(rows: list[dict[str, Any]], flatten: bool, depth: int = 0) -> li
             if kinds - {dict, _NOTHING}:
                 result.append((key, _as_cells([None if type(value) is dict else value for value in values])))
             inner = [value if type(value) is dict else {} for value in values]
-            result += [(f"{key}.{name}", cells) for name, cells in _columns_of(inner, flatten, depth + 1)]
+            result += [(f"{key}.{name}", column) for name, column in _columns_of(inner, flatten, depth + 1)]
         else:
             result.append((key, _as_cells(values) if kinds & {dict, list} else values))
         if len(result) > MAX_COLUMNS:
             raise TooManyColumns(f"more than {MAX_COLUMNS:,} columns are refused")
     return result
+
+
+def _cells_by_key(rows: list[dict[str, Any]]) -> Iterator[tuple[str, list[Any]]]:
+    """One key and its cells at a time, a missing one is None."""
+    first = rows[0] if rows else {}
+    alike = set(map(len, rows)) == {len(first)}
+    if alike and len(first) <= MAX_COLUMNS:
+        with contextlib.suppress(KeyError):  # as many keys, but others
+            yield from [(key, list(map(itemgetter(key), rows))) for key in first]
+            return
+    keys = dict.fromkeys(key for row in rows for key in row)
+    if len(keys) > MAX_COLUMNS:
+        raise TooManyColumns(f"{len(keys):,} different keys; more than {MAX_COLUMNS:,} are refused")
+    for key in keys:
+        yield key, [row.get(key) for row in rows]
 
 
 def _as_cells(values: list[Any]) -> list[Any]:

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline.errors import MemoryLimitExceeded, PayloadUnreadable
+from data_pipeline.parse.json_columns import to_batch
 from tests.data_pipeline.parse.reading import read, rows, types
+from utils.arrow import pa
 
 
 def test_a_single_object_is_one_row():
@@ -25,6 +27,40 @@ def test_objects_are_flattened_or_kept_as_text():
         {"a.b.c": None, "l": None, "d": True},
     ]
     assert rows(data, parse_options={"flatten": False})[0]["a"] == '{"b":{"c":1}}'
+
+
+def test_rows_with_as_many_keys_but_others_lose_nothing():
+    """That all rows have two keys does not say that they are the same two."""
+    assert rows(b'{"a": 1, "b": 2}\n{"b": 3, "c": 4}\n{"c": 5, "a": 6}') == [
+        {"a": 1, "b": 2, "c": None},
+        {"a": None, "b": 3, "c": 4},
+        {"a": 6, "b": None, "c": 5},
+    ]
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from("abc"),
+            st.none() | st.booleans() | st.integers(-(2**65), 2**65) | st.floats(allow_nan=False) | st.text(max_size=3),
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+@settings(max_examples=300)
+def test_a_column_of_one_kind_is_the_column_that_arrow_would_infer(sent):
+    """Where all cells are of one kind, its type is named instead of found; values and types stay what they were."""
+    batch = to_batch(sent)
+
+    for name in set().union(*sent):
+        values = [row.get(name) for row in sent]
+        if len({type(value) for value in values} - {type(None)}) <= 1:
+            try:
+                inferred = pa.array(values)
+            except (OverflowError, pa.ArrowInvalid, UnicodeEncodeError):
+                continue
+            assert batch.column(batch.schema.names.index(name)).equals(inferred)
 
 
 @pytest.mark.parametrize(
