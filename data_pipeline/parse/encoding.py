@@ -172,6 +172,10 @@ def _utf8_chunks(request: ParseRequest, encoding: str) -> Iterator[bytes]:
         while True:
             chunk = stream.read(CHUNK)
             held = len(decoder.getstate()[0])
+            if encoding == "utf-8" and chunk and not held and chunk.isascii():
+                before, first = before + len(chunk), False
+                yield chunk  # as it is: most payloads are all ASCII, and copies of them take as long as reading does
+                continue
             try:
                 text = decoder.decode(chunk, final=not chunk)
             except UnicodeError as error:

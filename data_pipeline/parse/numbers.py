@@ -122,7 +122,7 @@ def infer_numbers(text: "pa.Array", first: str, style: NumberStyle = PLAIN) -> "
         quick = canonical_integers(text)
         if quick is not None:
             return quick, True
-    odd = bool(compute.any(compute.match_substring_regex(text, _ODD)).as_py())
+    odd = _any_odd(text)
     if style.plain and fraction and not odd:
         try:
             numbers = text.cast(pa.float64())
@@ -153,6 +153,12 @@ def _few(text: "pa.Array", fraction: bool) -> "pa.Array | None":
         return None
     number, kind = (float, pa.float64()) if fraction else (int, pa.int64())
     return pa.array([None if cell is None else number(cell) for cell in cells], kind)
+
+
+def _any_odd(text: "pa.Array") -> bool:
+    """Whether a cell matches `_ODD`; only those that do not begin with a digit but zero are looked at closely."""
+    usual = compute.and_(compute.greater_equal(text, "1"), compute.less(text, ":"))
+    return bool(compute.any(compute.match_substring_regex(text.filter(compute.invert(usual)), _ODD)).as_py())
 
 
 def within_float(numbers: "pa.Array") -> bool:

@@ -1,5 +1,6 @@
 """Delimited text: names, delimiters, types from every cell, encodings, and errors that help."""
 
+import codecs
 import csv
 import gzip
 import io
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from data_pipeline.errors import PayloadUnreadable
 from data_pipeline.parse.csv import BLOCK, SMALL
-from data_pipeline.parse.encoding import IN_MEMORY
+from data_pipeline.parse.encoding import CHUNK, IN_MEMORY
 from tests.data_pipeline.parse.reading import read, rows, types
 
 
@@ -220,6 +221,21 @@ def test_a_file_larger_than_memory_pieces_is_streamed_whole():
 
     assert batch.rows == count
     assert set(batch.table["t"].unique().to_pylist()) == {"a\nb"}
+
+
+@pytest.mark.parametrize("shift", range(4), ids=lambda shift: f"{shift} bytes before the cut")
+def test_a_letter_that_is_cut_by_the_end_of_a_chunk_stays_whole(shift):
+    """Chunks of plain ASCII pass as they are; a byte order mark and longer letters are minded all the same."""
+    mark, head, letters = codecs.BOM_UTF8, b"t\n", "\U0001f600é€"
+    plain = b"x" * 999 + b"\n"
+    before = plain * (CHUNK // len(plain) + 1)
+    before = before[len(mark + head) + shift + (len(before) - CHUNK) :]
+    assert len(mark + head + before) == CHUNK - shift
+    data = mark + head + before + letters.encode() + b"\n" + plain * (IN_MEMORY // len(plain) + 10)
+
+    found = read(data, parse_options={"format": "csv"}).table["t"].to_pylist()
+
+    assert found == data.decode("utf-8-sig").split("\n")[1:-1]
 
 
 @pytest.mark.parametrize("before", [b"1,2\n" * 10, b"1,2\n" * 2_000_000], ids=["in memory", "streamed"])
