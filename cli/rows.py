@@ -49,10 +49,10 @@ def _limited(batches: "Iterable[pa.RecordBatch]", limit: int | None) -> "Iterato
 
 
 def _write(schema: "pa.Schema", batches: "Iterator[pa.RecordBatch]", kind: Format, output: Path | None) -> None:
-    from operations.export import cell, write_rows
+    from operations.export import cell, rows_of, write_rows
 
     if kind == "table":
-        rows = (row for batch in batches for row in batch.to_pylist())
+        rows = (row for batch in batches for row in rows_of(batch))
         table(schema.names, [[cell(value) for value in row.values()] for row in rows])
         return
     with _target(output) as target:

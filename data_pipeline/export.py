@@ -8,10 +8,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+from data_pipeline.python_values import rows_of, values_of
+
 if TYPE_CHECKING:
     from utils.arrow import pa
 
-__all__ = ["Format", "cell", "write_rows"]
+__all__ = ["Format", "cell", "rows_of", "write_rows"]
 
 Format = Literal["csv", "json", "jsonl", "parquet", "arrow"]
 
@@ -69,7 +71,7 @@ def _json(batches: "Iterable[pa.RecordBatch]", target: IO[bytes]) -> None:
 
     separator = b"[\n"
     for batch in batches:
-        for row in batch.to_pylist():
+        for row in rows_of(batch):
             target.write(separator + orjson.dumps(row, default=_plain, option=orjson.OPT_UTC_Z))
             separator = b",\n"
     target.write(b"[]\n" if separator == b"[\n" else b"\n]\n")
@@ -79,7 +81,7 @@ def _jsonl(batches: "Iterable[pa.RecordBatch]", target: IO[bytes]) -> None:
     import orjson
 
     for batch in batches:
-        for row in batch.to_pylist():
+        for row in rows_of(batch):
             target.write(orjson.dumps(row, default=_plain, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))
 
 
@@ -91,7 +93,7 @@ def _csv(schema: "pa.Schema", batches: "Iterable[pa.RecordBatch]", target: IO[by
     writer = csv.writer(text)
     writer.writerow(schema.names)
     for batch in batches:
-        columns = [[cell(value) for value in column.to_pylist()] for column in batch.columns]
+        columns = [[cell(value) for value in values_of(column)] for column in batch.columns]
         writer.writerows(zip(*columns, strict=True))
     text.detach()
 

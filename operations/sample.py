@@ -8,6 +8,7 @@ from typing import Any
 from data_pipeline.batch import Batch
 from data_pipeline.dataset import UNPARSED
 from data_pipeline.parse.declared import kind_of
+from data_pipeline.python_values import rows_of
 
 ROWS = 5
 
@@ -26,7 +27,7 @@ def sample(batch: Batch, count: int = ROWS) -> Sample:
     columns = {name: _word(batch.schema.field(name).type) for name in names}
     rows: list[dict[str, Any]] = []
     for part in batch.batches():
-        rows += part.select(names).slice(0, count - len(rows)).to_pylist()
+        rows += rows_of(part.select(names).slice(0, count - len(rows)))
         if len(rows) >= count:
             break
     return Sample(columns, [{name: plain(value) for name, value in row.items()} for row in rows])

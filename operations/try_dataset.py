@@ -11,6 +11,7 @@ from data_pipeline.bringing import Answers, Bringer
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import PipelineError
 from data_pipeline.judging import Judged, judged
+from data_pipeline.python_values import rows_of
 from data_pipeline.store.gate import Verdict
 from data_pipeline.store.views import Version
 from data_pipeline.validate.engine import validate
@@ -146,7 +147,7 @@ def _examples(found: Judged, rules: Sequence[Rule], outcome: RuleOutcome) -> tup
     for _, bad in alone.split(found.batch):
         if bad is not None:
             names = [name for name in bad.schema.names if name in (*rule.columns, "_row")]
-            rows += bad.select(names).slice(0, EXAMPLES - len(rows)).to_pylist()
+            rows += rows_of(bad.select(names).slice(0, EXAMPLES - len(rows)))
         if len(rows) >= EXAMPLES:
             break
     return tuple({"row": row.pop("_row"), **{name: plain(value) for name, value in row.items()}} for row in rows)

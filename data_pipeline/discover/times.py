@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from data_pipeline.python_values import values_of
 
 if TYPE_CHECKING:
     from utils.arrow import pa
@@ -46,8 +48,8 @@ def time_of(table: "pa.Table", now: datetime) -> tuple[str | None, str]:
         if not (pa.types.is_timestamp(field.type) or pa.types.is_date(field.type)):
             continue
         column = table.column(field.name)
-        newest = compute.max(column).as_py()
-        if newest is None or _aware(newest) > now + timedelta(days=1):
+        (newest,) = _moments(pa.repeat(compute.max(column), 1)) or (None,)
+        if newest is None or newest > now + timedelta(days=1):
             continue
         rank = next((at for at, pattern in enumerate(_BEST) if pattern.fullmatch(field.name)), len(_BEST))
         candidate = ((column.null_count > 0, rank, position), field.name)
@@ -57,7 +59,7 @@ def time_of(table: "pa.Table", now: datetime) -> tuple[str | None, str]:
 
 def rhythm_of(table: "pa.Table", name: str, now: datetime) -> Rhythm | None:
     """From the distances between the different times of a column; None with fewer than four."""
-    moments = sorted({_aware(value) for value in table.column(name).slice(0, 200_000).to_pylist() if value is not None})
+    moments = sorted(set(_moments(table.column(name).slice(0, 200_000))))
     if len(moments) < 4:
         return None
     gaps = sorted((after - before).total_seconds() for before, after in pairwise(moments))
@@ -78,10 +80,16 @@ def written(seconds: float) -> str:
     return "1s"
 
 
-def _aware(value: Any) -> datetime:
-    if hasattr(value, "to_pydatetime"):
-        value = value.to_pydatetime()
-    if isinstance(value, date) and not isinstance(value, datetime):
+def _moments(column: "pa.Array | pa.ChunkedArray") -> list[datetime]:
+    """Those that Python knows, to the microsecond."""
+    from utils.arrow import pa
+
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    return [_aware(value) for value in values_of(column) if isinstance(value, date)]
+
+
+def _aware(value: date) -> datetime:
+    if not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day, tzinfo=UTC)
-    moment: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)
-    return moment
+    return value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 from data_pipeline.parse.records import check_path, search
+from data_pipeline.python_values import values_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,7 +107,9 @@ def _newest_in(
         top = compute.max(part.column(name))
         if kind == pa.timestamp("ns", "UTC"):
             top = top.cast(pa.timestamp("us", "UTC"), safe=False)
-        value = top.as_py()
+        (value,) = values_of(pa.repeat(top, 1))
+        if isinstance(value, str):
+            return None, f"data_time: the newest time of column `{name}` is {value}, a year that no clock tells"
         if value is not None and (newest is None or value > newest):
             newest = value
     if newest is None:

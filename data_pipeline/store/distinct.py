@@ -6,6 +6,7 @@ from typing import Any
 from config.errors import ConfigError
 from config.settings import Settings
 from data_pipeline.errors import ProviderRefused
+from data_pipeline.python_values import values_of
 from data_pipeline.store.results import Results
 from data_pipeline.store.views import Views
 
@@ -34,7 +35,7 @@ def distinct(settings: Settings, results: Results, views: Views, dataset: str, c
         )
     seen: set[Any] = set()
     for batch in results.batches(version.path):
-        for value in batch.column(column).unique().to_pylist():
+        for value in values_of(batch.column(column).unique()):
             if value is not None and value not in seen:
                 seen.add(value)
                 yield value

@@ -528,3 +528,22 @@ def test_the_environment_finds_configuration_and_state(ran: Installation) -> Non
     done = execute([sys.executable, str(PROGRAM), "status", "--json"], cwd=ran.folder, env={**os.environ, **env})
 
     assert [dataset["dataset"] for dataset in done.json["datasets"]] == ["dead", "dirty", "exact", "fine"]
+
+
+@pytest.mark.parametrize("format", ["table", "csv", "json"])
+def test_nanoseconds_are_shown_as_sent(installation: Installation, format: str) -> None:
+    """Python's own moments end at microseconds; `show`, `try` and `quarantine show` do not."""
+    moments = pa.array([1772445600000000001, 1], pa.timestamp("ns", "UTC"))
+    pq.write_table(pa.table({"id": [1, 2], "at": moments}), installation.folder / "fine.parquet")
+    rules = [{"range": {"column": "id", "max": 1}}]
+    fine = {"name": "fine", "collect": {"kind": "file", "path": "fine.parquet"}, "rules": rules, "on_fail": "publish"}
+    installation.configure(fine)
+    installation.run()
+
+    shown = installation.cli("show", "fine", "--format", format)
+    bad = installation.cli("quarantine", "show", "fine", "--format", format)
+    tried = installation.cli("try", "fine", *(["--json"] if format == "json" else []))
+
+    assert "2026-03-02T10:00:00.000000001Z" in shown.out, shown.err
+    assert "1970-01-01T00:00:00.000000001Z" in bad.out, bad.err
+    assert "2026-03-02T10:00:00.000000001Z" in tried.out, tried.err

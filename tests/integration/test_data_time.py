@@ -6,11 +6,13 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests import faulty_server as fault
 from tests.faulty_server import FaultyServer
 from tests.integration.installation import Installation
+from utils.arrow import pa
 
 CSV = b"id,day\n1,2026-03-01\n2,2026-02-28\n"
 
@@ -84,3 +86,16 @@ def test_of_answers(installation: Installation, path: str, data_time: str) -> No
             }
         )
         assert installation.run_one(fresh=True).data_time == "2026-03-01T00:00:00.000000Z"
+
+
+def test_a_year_that_no_clock_tells_is_no_age(installation: Installation) -> None:
+    """It is delivered as it is, and a note says why there is no age."""
+    moments = pa.array([2**60], pa.int64()).view(pa.timestamp("us", "UTC"))
+    pq.write_table(pa.table({"id": [1], "at": moments}), installation.folder / "far.parquet")
+    installation.configure({"name": "far", "collect": {"kind": "file", "path": "far.parquet"}, "data_time": "at"})
+
+    result = installation.run_one(fresh=True)
+
+    assert (result.status, result.rows, result.data_time) == ("succeeded", 1, None), result.reason
+    assert "a year that no clock tells" in str(installation.events("batch.accepted"))
+    assert installation.cli("show", "far", "--json").json == [{"id": 1, "at": "+38504-08-17T21:30:06.846976Z"}]
