@@ -7,7 +7,8 @@ and `index.json`, which is written last: a capture without it is not whole and d
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -21,6 +22,14 @@ _INDEX = "index.json"
 _ROWS = "rows.arrow"
 _DAMAGE = (ValueError, LookupError, TypeError)
 """What reading an index raises that somebody or something has changed."""
+_JSON_BITS = 63
+_TYPES: dict[type, tuple[Callable[[Any], str], Callable[[str], Any]]] = {
+    datetime: (datetime.isoformat, datetime.fromisoformat),  # before `date`, of which it is one
+    date: (date.isoformat, date.fromisoformat),
+    time: (time.isoformat, time.fromisoformat),
+    Decimal: (str, Decimal),
+    bytes: (bytes.hex, bytes.fromhex),
+}
 _PAYLOAD = ("size", "sha256", "name", "media_type", "charset")
 
 
@@ -136,7 +145,12 @@ class Raw:
             shutil.copyfileobj(source, target, 2**20)
         about = {name: getattr(payload, name) for name in _PAYLOAD}
         digest = target.stored.sha256 if target.stored else ""
-        return {"blob": blob, "blob_sha256": digest, "extra": list(payload.extra), **about}
+        return {
+            "blob": blob,
+            "blob_sha256": digest,
+            "extra": [(name, _plain(value)) for name, value in payload.extra],
+            **about,
+        }
 
     def _rows(self, blob: str, rows: Callable[[], Iterator[Any]]) -> Stored:
         from utils.arrow import pa
@@ -164,7 +178,7 @@ class Raw:
             raise ValueError(f"{blob} has another size than when it was kept")
         self._check(blob, entry.get("blob_sha256"))
         about = {name: entry[name] for name in _PAYLOAD}
-        extra = tuple((name, value) for name, value in entry["extra"])
+        extra = tuple((name, _value(found)) for name, found in entry["extra"])
         return Payload(open=lambda: self._storage.open(blob), extra=extra, **about)
 
     def _check(self, blob: str, digest: str | None) -> None:
@@ -182,6 +196,23 @@ class Raw:
                         yield from reader
 
         return batches
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON; one that JSON does not know stands under the name of its type."""
+    for kind, (write, _) in _TYPES.items():
+        if isinstance(value, kind):
+            return {kind.__name__: write(value)}
+    return {"int": str(value)} if isinstance(value, int) and value.bit_length() > _JSON_BITS else value
+
+
+def _value(found: Any) -> Any:
+    if not isinstance(found, dict):
+        return found
+    ((name, text),) = found.items()
+    return (
+        int(text) if name == "int" else next(read(text) for kind, (_, read) in _TYPES.items() if kind.__name__ == name)
+    )
 
 
 def _written(provenance: Provenance) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Raw capture: what was sent comes back byte for byte, whole or not at all."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -166,3 +168,20 @@ def test_every_piece_comes_back_under_its_key(storage: Storage) -> None:
         ("2026-03-02", b"id\n2\n"),
     ]
     assert (again.complete, again.short) == (False, "2026-03-03")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 7, 2**70, 1.5, "x", Decimal("1.50"), date(2026, 3, 1), AT, time(7, 5), b"\x00\xff"],
+    ids=repr,
+)
+def test_what_all_rows_of_an_answer_share_comes_back_with_its_type(storage: Storage, value: Any) -> None:
+    """`for_each` puts values of another dataset beside the rows: they are what they were."""
+    raw = Raw(storage)
+    payload = Payload(lambda: BytesIO(b"x"), 1, "", extra=(("each", value),))
+
+    raw.keep("eq", "run-1", whole(Collected(sent().provenance, (payload,))))
+
+    ((found,),) = (each.extra for each in replayed(raw).payloads)
+    assert found == ("each", value)
+    assert type(found[1]) is type(value)
