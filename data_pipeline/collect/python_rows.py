@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from data_pipeline.collect.python_columns import arrays_of, columns_of
+from data_pipeline.collect.python_columns import TooManyColumns, arrays_of, columns_of
 from data_pipeline.parse.names import unique_names
 from utils.arrow import pa, with_pandas
 
@@ -121,12 +121,23 @@ def _rest(rows: list[Any]) -> Iterator["pa.RecordBatch"]:
 
 
 def _batch(rows: list[Any]) -> "pa.RecordBatch":
-    names, arrays = columns_of(rows)
-    return pa.RecordBatch.from_arrays(arrays, names)
+    try:
+        names, arrays = columns_of(rows)
+        return pa.RecordBatch.from_arrays(arrays, names)
+    except (TooManyColumns, MemoryError):
+        raise
+    except Exception as error:
+        # A value holds itself, is nested without end, has more digits than Python writes, or methods that raise.
+        said = str(error).partition("\n")[0][:200]
+        raise NotRows(f"it gave a value that no column can hold ({type(error).__name__}: {said})") from error
 
 
 def _plain(batch: "pa.RecordBatch") -> "pa.RecordBatch":
     """Unique names, no metadata, categories as their values, objects as columns of their own: as dicts would give."""
+    try:
+        batch.validate(full=True)  # offsets and indices that lead out of their buffers end the process
+    except pa.ArrowInvalid as error:
+        raise NotRows(f"it gave Arrow data that is damaged ({str(error).partition(chr(10))[0][:200]})") from error
     names: list[str] = []
     arrays: list[pa.Array] = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):

@@ -269,6 +269,32 @@ def test_what_is_no_rows_is_said(collect: Callable[..., Collected], text: str, s
         collect(text)
 
 
+BROKEN_ARROW = """
+import struct
+import pyarrow as pa
+def rows():
+    buffers = [None, pa.py_buffer(struct.pack("<iiii", 0, 5, 2**30, 7)), pa.py_buffer(b"abcdefg")]
+    return pa.RecordBatch.from_arrays([pa.Array.from_buffers(pa.string(), 3, buffers)], names=["s"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (BROKEN_ARROW, "Arrow data that is damaged"),
+        ("def rows():\n    d = {}\n    d['l'] = [d]\n    yield d", "no column can hold"),
+        ("def rows():\n    x = []\n    for _ in range(5000): x = [x]\n    yield {'a': x}", "no column can hold"),
+        ("def rows(): yield {'a': 10**5000}", "no column can hold"),
+        ("class Own(dict):\n    def keys(self): 1 / 0\n    __iter__ = keys\ndef rows(): yield Own(a=1)", "no column"),
+    ],
+    ids=["broken Arrow", "in itself", "deep", "digits", "raising"],
+)
+def test_what_nothing_can_hold_is_said(collect: Callable[..., Collected], text: str, said: str) -> None:
+    """Broken Arrow data would end the process."""
+    with pytest.raises(ProviderRefused, match=said):
+        collect(text)
+
+
 def test_a_missing_function_is_told_when_the_configuration_is_read(module: Callable[[str], str]) -> None:
     """With the nearest name, without running the module."""
     name = module("raise RuntimeError('must not run')\ndef rates(): ...")
