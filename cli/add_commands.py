@@ -108,6 +108,8 @@ def _show_added(made: "Added") -> None:
 
 
 def _show_tried(tried: "Tried") -> None:
+    from operations.words import count_of
+
     found: dict[str, Any] = tried.to_json()
     _show_rows(found["columns"], found["sample"])
     say()
@@ -115,13 +117,16 @@ def _show_tried(tried: "Tried") -> None:
         detail = f": {rule['detail']}" if rule["detail"] else ""
         say(f"{rule['severity']}: {rule['rule']} failed for {rule['failed']:,} of {rule['of']:,}{detail}")
         for example in rule["examples"]:
-            cells = ", ".join(f"{name} = {_cell(value)}" for name, value in example.items() if name != "row")
+            cells = ", ".join(
+                f"{name} = {_cell(value) or 'nothing'}" for name, value in example.items() if name != "row"
+            )
             say(f"  row {example['row']:,}: {cells}")
     for note in found["notes"]:
         say(f"note: {note}")
     rated = "" if found["quality"]["score"] is None else f", scores {found['quality']['score']:g}"
     apart = f", {found['quarantined']:,} would be quarantined" if found["quarantined"] else ""
-    say(f"{found['rows']:,} good rows{apart}{rated}; the newest is of {found['data_time'] or 'no known time'}")
+    newest = f"; the newest is of {found['data_time']}" if found["data_time"] else ""
+    say(f"{count_of(found['rows'], 'good row')}{apart}{rated}{newest}")
     reason = f": {found['reason']}" if found["reason"] else ""
     say(f"A run would {'accept' if found['accepted'] else 'hold'} this batch{reason}. Nothing was stored.")
 

@@ -103,16 +103,17 @@ def show(
         int | None, typer.Option(min=1, help="Rows to print; default: 20 on a terminal, else all.")
     ] = None,
     format: Annotated[
-        Literal["table", "csv", "json", "parquet", "arrow"], typer.Option(help="How to write the rows.")
-    ] = "table",
+        Literal["table", "csv", "json", "parquet", "arrow"] | None,
+        typer.Option(help="How to write the rows; default: a table, or what the suffix of --output says."),
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
 ) -> int:
     """The rows that readers of a dataset get."""
-    from cli.rows import write
+    from cli.rows import wanted, write
     from operations.show import delivered
 
-    rows = delivered(context.system, dataset, last_batch=batch)
-    write(rows, format="json" if context.json and format == "table" else format, output=output, limit=limit)
+    chosen = wanted(format, output, json=context.json)
+    write(delivered(context.system, dataset, last_batch=batch), format=chosen, output=output, limit=limit)
     return OK
 
 
@@ -227,15 +228,18 @@ def quarantine_show(
     dataset: Annotated[str, typer.Argument(help="The dataset.")],
     run_id: Annotated[str | None, typer.Option("--run", help="Of this run; default: the newest.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Rows to print.")] = None,
-    format: Annotated[Literal["table", "csv", "json", "parquet", "arrow"], typer.Option(help="How.")] = "table",
+    format: Annotated[
+        Literal["table", "csv", "json", "parquet", "arrow"] | None,
+        typer.Option(help="How; default: a table, or what the suffix of --output says."),
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
 ) -> int:
     """The quarantined rows, each with the rules it broke and its place in the batch."""
-    from cli.rows import write_table
+    from cli.rows import wanted, write_table
     from operations.quarantine import rows
 
-    found = rows(context.system, dataset, run_id)
-    write_table(found, format="json" if context.json and format == "table" else format, output=output, limit=limit)
+    chosen = wanted(format, output, json=context.json)
+    write_table(rows(context.system, dataset, run_id), format=chosen, output=output, limit=limit)
     return OK
 
 
@@ -276,5 +280,7 @@ def _print_event(context: Context, event: "Event") -> None:
     if context.json:
         print_json_line(event.to_json())
     else:
-        reason = event.data.get("reason") or event.data.get("status") or ""
+        reason = event.data.get("reason") or event.data.get("status") or event.data.get("sink") or ""
+        if error := event.data.get("error"):
+            reason = f"{reason}: {error}" if reason else str(error)
         say(f"{event.seq:>7}  {event.time[:19]}Z  {event.type:<20} {event.subject:<24} {reason}"[:200].rstrip())

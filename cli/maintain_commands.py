@@ -41,13 +41,13 @@ def maintain(
 def check(context: Context) -> int:
     """Read the whole configuration and report every fault at once."""
     from operations.configuration import check as ask
-    from operations.words import counted
+    from operations.words import count_of
 
     found = ask(context.system)
     if context.json:
         print_json(found.to_json())
     else:
-        datasets, providers = counted(found.datasets, "dataset"), counted(found.providers, "provider")
+        datasets, providers = count_of(found.datasets, "dataset"), count_of(found.providers, "provider")
         say(f"{', '.join(found.files)}: {datasets}, {providers}, no fault found")
         for note in found.notes:
             say(f"note: {note}")

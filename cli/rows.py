@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
+from cli.command import UsageError
 from cli.output import say, table
 
 if TYPE_CHECKING:
@@ -20,6 +21,25 @@ class OutputError(Exception):
     """The file that was asked for cannot be written."""
 
     hint = "choose a place with room that you may write to"
+
+
+_SUFFIXES: dict[str, Format] = {
+    ".csv": "csv", ".json": "json", ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow",
+}  # fmt: skip
+
+
+def wanted(format: Format | None, output: Path | None, *, json: bool) -> Format:
+    """How to write: as asked, else as the file's name says, else JSON with `--json`, else a table.
+
+    Raises:
+        UsageError: a file was asked for, and nothing says how to write it.
+    """
+    if output is None:
+        return ("json" if json else "table") if format in (None, "table") else format
+    found = format or _SUFFIXES.get(output.suffix.lower())
+    if found is None or found == "table":
+        raise UsageError(f"--output {output}: in which format?", hint="add --format csv, json, parquet or arrow")
+    return found
 
 
 def write(rows: "Batch", *, format: Format, output: Path | None, limit: int | None) -> None:

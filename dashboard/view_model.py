@@ -10,7 +10,7 @@ from operations.activity import Activity, RunActivity, Series
 from operations.breakers import Breaker
 from operations.status import DatasetStatus, Status
 from operations.trouble import Trouble
-from operations.words import duration
+from operations.words import count_of, duration
 
 T = TypeVar("T")
 
@@ -327,13 +327,16 @@ def _event_words(kind: str, subject: str, data: dict[str, Any]) -> str:
         return f"{_run_outcome(data)}, {data.get('duration_s') or 0:.1f} s"
     if kind in {"run.queued", "run.started"}:
         names = data.get("datasets", ())
-        return plain(f"{len(names)} datasets, asked for by {data.get('actor', 'somebody')}")
+        return plain(f"{count_of(len(names), 'dataset')}, asked for by {data.get('actor', 'somebody')}")
     if kind.startswith("dataset."):
         score = (data.get("quality") or {}).get("score")
         told = f", score {score:g}" if score is not None else ""
         return f"{rows_of(data.get('rows', 0))}{told}"
     if kind == "rows.quarantined":
         return rows_of(data.get("rows", 0))
+    if kind in {"version.published", "publish.failed"}:
+        error = data.get("error")
+        return plain(f"{data.get('sink', '')}: {error}" if error else f"to {data.get('sink', '')}", limit=200)
     if kind == "maintenance.finished":
         return plain(f"by {data.get('actor', 'the schedule')}")
     if kind == "anomaly.detected":

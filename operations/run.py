@@ -70,13 +70,30 @@ def _captured(system: IntegratedSystem, run_id: str) -> list[str]:
     return found
 
 
+def _asked(system: IntegratedSystem, names: Sequence[str], from_raw: str) -> list[DatasetSettings]:
+    """The datasets of a run; of one from raw answers only those that have any.
+
+    A name without any is the mistake of whoever asks: no reason to call the dataset failed.
+    """
+    asked = chosen(system, names)
+    if not from_raw:
+        return asked
+    captured = _captured(system, from_raw)
+    if not names:
+        return chosen(system, captured)
+    if lacking := [dataset.name for dataset in asked if dataset.name not in captured]:
+        hint = f"it has those of {', '.join(captured)}; `keep_raw` of a dataset keeps them from then on"
+        raise PipelineError(f"no raw answer of {', '.join(lacking)} is kept of run {from_raw}", hint=hint)
+    return asked
+
+
 def plan(
     system: IntegratedSystem, names: Sequence[str] = (), *, fresh: bool = False, from_raw: str = ""
 ) -> list[Planned]:
     """What `run` would do, without doing it."""
     current = system.views.current()
     planned = []
-    for dataset in chosen(system, names or (_captured(system, from_raw) if from_raw else ())):
+    for dataset in _asked(system, names, from_raw):
         if from_raw:
             provider = system.collector.provider_of(dataset)
             planned.append(Planned(dataset.name, provider, f"take what came in run {from_raw}"))
@@ -108,10 +125,10 @@ def run(
 
     Raises:
         ConfigError: the configuration has faults, or a name is unknown.
-        PipelineError: nothing is kept of the run `from_raw`.
+        PipelineError: nothing is kept of the run `from_raw`, or nothing of a dataset that is named.
         StateError: the state cannot be written; no run starts without its log.
     """
-    datasets = chosen(system, names or (_captured(system, from_raw) if from_raw else ()))
+    datasets = _asked(system, names, from_raw)
     system.runner.recover()
     workers = workers or system.settings.executor.workers
     request = RunRequest(actor=actor.name, fresh=fresh, full=full, from_raw=from_raw, workers=workers)

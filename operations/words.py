@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 from utils.ages import age, duration
 
-__all__ = ["about", "age", "counted", "duration", "listed", "moment", "size"]
+__all__ = ["about", "age", "count_of", "duration", "listed", "moment", "size"]
 
 
-def counted(number: int, noun: str) -> str:
+def count_of(number: int, noun: str) -> str:
     """How many of something.
 
-    >>> counted(1, "dataset"), counted(1200, "provider")
+    >>> count_of(1, "dataset"), count_of(1200, "provider")
     ('1 dataset', '1,200 providers')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -49,7 +49,7 @@ def moment(text: str | None) -> str:
 
 
 def listed(names: list[str], most: int = 4) -> str:
-    """Names in a row, the rest counted.
+    """Names in a row, the rest count_of.
 
     >>> listed(["a", "b", "c"]), listed(["a", "b", "c"], most=2)
     ('a, b, c', 'a, b and 1 more')

@@ -27,6 +27,9 @@ _PHRASES = {
     407: "the proxy wants credentials",
     451: "it is blocked for legal reasons",
 }
+_THROTTLED = "ask less often: lower `rate_limit` of the provider, or collect less at a time"
+_NO_CONNECTION = "is the server up, are its name and port in `url` right, and may this machine reach it?"
+_THEIRS = "the fault is on the provider's side; it is asked again at the next try, and its owner may know more"
 _HINTS = {
     401: "check `auth` of the provider",
     403: "check `auth` of the provider, its rate limit, and whether your network is allowed there",
@@ -46,8 +49,9 @@ def status_error(
     if status in _TRANSIENT or status >= 500:
         wait = retry_after(headers.get("retry-after", ""), now)
         resting = f", asks to wait {wait:g} s" if wait else ""
+        hint = _THROTTLED if status == 429 else _THEIRS if status >= 500 else ""
         return ProviderUnavailable(
-            f"{what} answered {status}{resting}{said}", provider=provider, status=status, retry_after=wait
+            f"{what} answered {status}{resting}{said}", hint=hint, provider=provider, status=status, retry_after=wait
         )
     if status == 304:
         return PayloadUnreadable(
@@ -84,9 +88,9 @@ def transport_error(
     if by_proxy and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         reason, hint = f"no connection to the proxy ({text})", _NO_PROXY
     elif isinstance(error, httpx.ConnectTimeout):
-        reason = f"no connection in time ({text})"
+        reason, hint = f"no connection in time ({text})", _NO_CONNECTION
     elif isinstance(error, httpx.TimeoutException):
-        reason = f"no answer in time ({text})"
+        reason, hint = f"no answer in time ({text})", "`timeout.read` of the dataset says how long we wait"
     elif isinstance(error, httpx.ProxyError):
         if text.startswith("407"):
             return ProviderRefused(
@@ -94,9 +98,9 @@ def transport_error(
             )
         return ProviderUnavailable(f"{what}: the proxy failed ({text})", hint="check `proxy`", provider=provider)
     elif isinstance(error, httpx.ConnectError):
-        reason = f"no connection ({text})"
+        reason, hint = f"no connection ({text})", _NO_CONNECTION
     elif isinstance(error, httpx.RemoteProtocolError):
-        reason = f"the answer was cut off or is not HTTP ({text})"
+        reason, hint = f"the answer was cut off or is not HTTP ({text})", _THEIRS
     else:
         reason = f"the connection broke ({text})"
     return ProviderUnavailable(f"{what}: {reason}", hint=hint, provider=provider)

@@ -88,7 +88,8 @@ def _of_the_way(error: BaseException, said: str) -> _Verdict:
         hint = "`timeout.connect` and `timeout.read` bound the wait"
         return _Verdict("no answer in time", hint, transient=True)
     if isinstance(error, ConnectionError | EOFError) or _names(error) & _MAY_PASS:
-        return _Verdict(f"the connection failed ({said})", transient=True)
+        hint = "is the server up, are its name and port right, and may this machine reach it?"
+        return _Verdict(f"the connection failed ({said})", hint, transient=True)
     if isinstance(error, ImportError):
         return _Verdict(f"a library is missing ({said})", f"install it: pip install {error.name or 'what is named'}")
     if isinstance(error, OSError) and error.errno not in (errno.EINVAL, errno.EPERM):

@@ -119,3 +119,14 @@ def test_no_password_is_shown(installation: Installation, command: tuple[str, ..
     assert "127.0.0.1:1/shop.orders" in told.out + told.err
     for secret in ("s3cret-word", "bobby"):
         assert secret not in told.out + told.err
+
+
+def test_the_log_tells_people_where_a_version_went(installation: Installation) -> None:
+    """A line that says only `version.published orders` leaves the question open."""
+    installation.configure(orders({"kind": "file", "path": "out/orders.csv"}))
+    bring(installation, 1)
+    installation.cli("run")
+
+    (line,) = installation.cli("events", "--type", "version.published").out.splitlines()
+
+    assert line.endswith("out/orders.csv")

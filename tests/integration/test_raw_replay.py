@@ -148,3 +148,22 @@ def test_an_answer_that_cannot_be_kept_costs_a_note(installation: Installation) 
     with installation.system() as system:
         (version,) = system.views.versions("orders")
     assert any("the raw answer was not kept" in note for note in version.body["notes"])
+
+
+def test_a_dataset_of_which_nothing_is_kept_is_not_called_failed_for_it(installation: Installation) -> None:
+    """Whoever names it is told, with what the run has; the state stays as it was."""
+    with FaultyServer(fault.ok(b"id\n1\n", "text/csv")) as server:
+        installation.configure(
+            orders(server.url), {"name": "other", "collect": {"kind": "simulated"}, "keep_raw": "0s"}
+        )
+        run_id = installation.cli("run", "--json").json["run_id"]
+
+    refused = installation.cli("run", "other", "--from-raw", run_id, "--json")
+
+    assert refused.code == 1
+    assert "no raw answer of other" in refused.json["error"]["message"]
+    assert "orders" in refused.json["error"]["hint"]
+    assert {found["dataset"]: found["status"] for found in installation.cli("status", "--json").json["datasets"]} == {
+        "orders": "succeeded",
+        "other": "succeeded",
+    }
