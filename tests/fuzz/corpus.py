@@ -42,6 +42,7 @@ def _delimited() -> dict[str, Piece]:
     quoted = 'id,"a ""name""",at\n1,"İzmir, ""TR""",2024-01-01 10:00\n2,"two\nlines",\n007,5" pipe,x\n'
     return {
         "csv, sdmx": Piece("csv", bundesbank, {"na_values": ["."]}, {"OBS_VALUE": "decimal", "TIME_PERIOD": "date"}),
+        "csv, blanks": Piece("csv", b' id   "a b"\tn\n  1  "x  y"  2.5\n 22      z  3\n', {"delimiter": " "}),
         "csv, quoted": Piece("csv", quoted.encode(), {"drop_where": "id = '1'"}, {"at": "timestamp", "id": "string"}),
         "csv, utf-16": Piece("csv", quoted.encode("utf-16"), {}, {"id": "integer"}),
         "csv, latin": Piece("csv", quoted.encode("iso8859-9"), {"encoding": "iso8859-9"}),
@@ -79,6 +80,24 @@ def _json() -> dict[str, Piece]:
         "json, records": Piece("json", tcmb, {"records": "items"}, {"TP_DK_USD_A_YTL": "decimal"}),
         "json, nested": Piece("json", issues.encode(), {"flatten": True}, {"id": "integer", "n": "decimal"}),
         "json, kept": Piece("json", issues.encode(), {"flatten": False, "drop_where": "n > 1"}),
+        "json, columns": Piece(
+            "json",
+            b'{"hourly": {"time": ["2026-02-13T00:00", null], "ns": [1770996600123456789, 2], "x": [1.5, "a"]}}',
+            {"records": "hourly"},
+            {"time": "timestamp", "ns": {"type": "timestamp", "format": "epoch_ns"}},
+        ),
+        "json, keyed": Piece(
+            "json",
+            b'{"A": {"p": 1, "q": {"r": null}}, "B": [{"p": 2}, [3, 4]], "C": {"$numberLong": "5"}, "D": 6}',
+            {"records": "keyed(@)"},
+            {"key": {"from": "_key"}},
+        ),
+        "json, exploded": Piece(
+            "json",
+            b'{"d": [{"m": {"j": "a"}, "v": [[1.5, "1"], [2, "NaN"]]}, {"m": {}, "v": {"w": 1}}, {"v": []}]}',
+            {"records": "explode(d, 'v')"},
+            {"at": {"from": "v.column_1", "type": "timestamp", "format": "epoch_s"}},
+        ),
         "json, plain": Piece("json", b'[1, 2.5, "x", null, true]'),
         "jsonl": Piece("jsonl", lines, {}, {"b": "timestamp"}),
         "jsonl, streamed": Piece("jsonl", lines * (IN_MEMORY // len(lines) + 1), {}, {"a": "decimal"}),
@@ -129,6 +148,12 @@ def _markup() -> dict[str, Piece]:
         "xml, latin": Piece("xml", tcmb, {"records": "//Currency"}, {"ForexBuying": "decimal"}),
         "xml, guessed": Piece("xml", tcmb),
         "xml, soap": Piece("xml", soap, {"records": "//r:row", "namespaces": {"r": "urn:r"}}, {"v": "float"}),
+        "xml, around": Piece(
+            "xml",
+            soap,
+            {"records": "//row"},
+            {"r": {"from": "../row/@k"}, "w": {"from": "ancestor::s:Body/*/@x"}, "n": {"from": "./w/z"}},
+        ),
         "xml, entities": Piece("xml", entities, {"records": "//x"}),
         "html": Piece("csv", b"<!doctype html><html><body><table><tr><td>1</td></tr></table></body></html>"),
     }
