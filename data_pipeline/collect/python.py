@@ -12,6 +12,7 @@ from data_pipeline.collect.collector import CollectRequest
 from data_pipeline.collect.python_call import Mismatch, call, check_function, find, place_of
 from data_pipeline.dataset import Collected, Provenance
 from data_pipeline.errors import CollectError, PipelineError, ProviderRefused, ProviderUnavailable
+from utils.resilience.cancellation import Cancelled
 
 if TYPE_CHECKING:
     from data_pipeline.row_spool import RowSpool
@@ -165,21 +166,26 @@ class _Reading:
 
         try:
             return step()
-        except (StopIteration, PipelineError, NotRows, Mismatch):
+        except (PipelineError, NotRows, Mismatch, KeyboardInterrupt, Cancelled):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # also SystemExit, and what asyncio raises when it is cancelled
             raise self._failed(error) from error
 
     def _items(self, stream: Iterator[Any]) -> Iterator[Any]:
         """The same as `_theirs` around every step, but ten times quicker."""
         try:
             yield from stream
-        except (Exception, SystemExit) as error:
+        except (GeneratorExit, KeyboardInterrupt, Cancelled):
+            raise
+        except BaseException as error:
             raise error if isinstance(error, PipelineError) else self._failed(error) from error
 
     def _failed(self, error: BaseException) -> CollectError:
         function = self.request.options.function
-        lines = str(error).strip().splitlines()
+        try:
+            lines = str(error).strip().splitlines()
+        except Exception:  # noqa: BLE001 - their own error, whose text fails too
+            lines = []
         message = f": {lines[0][:300]}" if lines else ""
         place = place_of(error, function.partition(":")[0])
         told = f"{self.request.dataset}: {function} failed with {type(error).__name__}{message}"

@@ -91,8 +91,9 @@ def _is_table(value: Any) -> bool:
 
 
 def _is_frame(value: Any) -> bool:
-    pandas = sys.modules.get("pandas")  # who has a frame has imported it
-    return pandas is not None and isinstance(value, pandas.DataFrame)
+    # Who has a frame has imported it; while another thread still does, it has no frames yet.
+    frame = getattr(sys.modules.get("pandas"), "DataFrame", None)
+    return frame is not None and isinstance(value, frame)
 
 
 def _row(value: Any) -> Mapping[Any, Any]:

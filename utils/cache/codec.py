@@ -55,8 +55,9 @@ def encode(key: str, value: Any) -> tuple[int, Payload]:
     """
     if type(value) is bytes:
         return _BYTES, value
-    arrow = sys.modules.get("pyarrow")  # who holds a table has imported it already; nobody else pays for it
-    if arrow is not None and isinstance(value, arrow.Table):
+    # Who holds a table has imported it already; nobody else pays for it. Half imported elsewhere, it has no `Table` yet.
+    table = getattr(sys.modules.get("pyarrow"), "Table", None)
+    if table is not None and isinstance(value, table):
         return _ARROW, _table_to_bytes(value)
     try:
         return _JSON, orjson.dumps(value, None, _JSON_OPTIONS)

@@ -2,6 +2,7 @@
 
 import sys
 import textwrap
+import types
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -260,8 +261,24 @@ def test_rows_before_a_failure_are_kept_as_partial(collect: Callable[..., Collec
         ("def rows(day): yield {}", "missing a required argument: 'day'.*rows\\(day\\)"),
         ("import nowhere_at_all\ndef rows(): yield {}", "ModuleNotFoundError.*nowhere_at_all.*py:1"),
         ("import sys\ndef rows(): sys.exit(3)", "SystemExit: 3"),
+        ("import asyncio\ndef rows(): raise asyncio.CancelledError", "CancelledError"),
+        ("def rows(): raise StopIteration", "StopIteration"),
+        ("class Own(Exception):\n    def __str__(self): 1 / 0\ndef rows(): raise Own", "failed with Own"),
     ],
-    ids=["nothing", "text", "a number", "numbers", "async generator", "coroutine", "arguments", "import", "exit"],
+    ids=[
+        "nothing",
+        "text",
+        "a number",
+        "numbers",
+        "async generator",
+        "coroutine",
+        "arguments",
+        "import",
+        "exit",
+        "asyncio",
+        "stop",
+        "no text",
+    ],
 )
 def test_what_is_no_rows_is_said(collect: Callable[..., Collected], text: str, said: str) -> None:
     """Each with what came and what to return instead."""
@@ -293,6 +310,14 @@ def test_what_nothing_can_hold_is_said(collect: Callable[..., Collected], text: 
     """Broken Arrow data would end the process."""
     with pytest.raises(ProviderRefused, match=said):
         collect(text)
+
+
+def test_a_module_that_is_still_being_imported_has_no_frames(
+    collect: Callable[..., Collected], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another dataset's thread may be in the middle of importing pandas."""
+    monkeypatch.setitem(sys.modules, "pandas", types.ModuleType("pandas"))
+    assert rows_of(collect("class Own(list): pass\ndef rows(): return Own([{'a': 1}])")) == [{"a": 1}]
 
 
 def test_a_missing_function_is_told_when_the_configuration_is_read(module: Callable[[str], str]) -> None:
