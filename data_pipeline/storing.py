@@ -124,5 +124,9 @@ def _known_already(found: Judged, last_good: Version, dataset: DatasetSettings) 
     body, provenance = last_good.body, found.batch.provenance
     if body["content_sha256"] != provenance.content_sha256 or tuple(body.get("pieces", ())) != found.standing.pieces:
         return False
-    # Files of the same content are news all the same: each of them is one more delivery.
-    return not (keeps_a_table(dataset) and (provenance.files or body.get("partial") or provenance.partial))
+    if not keeps_a_table(dataset):
+        return True
+    # Files of the same content are news all the same: each of them is one more delivery. Not where they are a piece,
+    # which takes its own place.
+    delivered = bool(provenance.files) and dataset.partition is None
+    return not (delivered or body.get("partial") or provenance.partial)

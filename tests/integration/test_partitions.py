@@ -112,3 +112,19 @@ def test_nothing_is_complete_yet(installation: Installation, feed: Feed, start: 
     ran = installation.run_one(clock=day(2))
     assert (ran.status, feed.asked) == ("failed", [])
     assert "no piece is complete yet" in (ran.error or {})["message"]
+
+
+def test_a_piece_of_files_with_the_same_content_is_no_news(installation: Installation) -> None:
+    """It was collected once more and confirmed; another content under the same name takes its place."""
+    collect = {"kind": "file", "path": "sales_{partition.key}.csv"}
+    installation.configure(sales(collect=collect))
+    file = installation.folder / "sales_2026-03-01.csv"
+    file.write_text("amount\n1\n2\n")
+    first = installation.run_one(clock=day(2), fresh=True)
+
+    again = installation.run_one(clock=day(2, 9), fresh=True)
+    assert (again.status, again.unchanged, again.version) == ("succeeded", True, first.version)
+
+    file.write_text("amount\n1\n3\n")
+    other = installation.run_one(clock=day(2, 10), fresh=True)
+    assert (other.unchanged, amounts(installation)) == (False, [1, 3])
