@@ -15,7 +15,6 @@ from data_pipeline.dataset import UNPARSED, Provenance
 from data_pipeline.errors import StoreError
 from data_pipeline.store.manifest import Manifest, Part, is_manifest
 from data_pipeline.store.parts import FILE, READ, SMALL, TINY, TINY_FILE, Parts, read_part
-from data_pipeline.store.row_groups import RowGroupWriter
 from data_pipeline.store.views import Current, Version, Views
 from utils.storage import BlobWriter, Storage, StorageError, Stored
 
@@ -248,12 +247,16 @@ class Results:
             stored = self._storage.put_bytes(path, sink.getvalue(), later=True)
             # A tiny version is read from storage as quickly as from the cache: one row of one database either way.
             return Written(stored, table.num_rows, None if size <= TINY else table, size=stored.size)
+        from data_pipeline.store.row_groups import RowGroupWriter
+
         with self._storage.writer(path) as file, RowGroupWriter(file) as written:
             for good in batches:
                 written.write(good)
         return Written(_stored(file), written.rows, size=_stored(file).size)
 
     def _write_both(self, good_path: str, bad_path: str, batch: Batch, validation: "Validation") -> Written:
+        from data_pipeline.store.row_groups import RowGroupWriter
+
         with (
             self._storage.writer(good_path) as good_file,
             self._storage.writer(bad_path) as bad_file,
