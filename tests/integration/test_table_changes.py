@@ -10,7 +10,7 @@ from data_pipeline.dataset import DatasetRun
 from data_pipeline.errors import StoreError
 from operations.actor import Actor
 from operations.maintain import maintain
-from operations.run import run
+from operations.run import resume, run
 from tests.integration.feed import Feed, Row
 from tests.integration.installation import Installation
 
@@ -319,3 +319,23 @@ def test_a_capture_of_other_bytes_is_not_replayed(installation: Installation, fe
     told = replay(installation, run_id)
 
     assert "is not what was kept" in (told.reason or "")
+
+
+def test_a_resumed_run_leaves_rows_that_it_accepted_alone(installation: Installation, feed: Feed) -> None:
+    """A broken promise makes a dataset fail though its rows are in; again, they would take their files' names."""
+    late = {"promise": {"max_age": "1d"}, "data_time": "day", "write": "append", "columns": {"day": "date"}}
+    other = {"name": "other", "collect": {"kind": "simulated"}}
+    installation.configure(people(**late, priority=1), other, executor={"workers": 1})
+    feed.rows = [{"id": 1, "day": "2020-01-01"}]
+    with installation.system() as system:
+        told = run(system, Actor("test"), progress=lambda _: system.runner.cancel.cancel())
+    assert told.status == "interrupted"
+    assert (told.datasets[0].status, told.datasets[0].accepted) == ("failed", True)
+    feed.rows = [{"id": 2, "day": "2020-01-02"}]
+
+    with installation.system() as system:
+        resume(system, Actor("test"), told.run_id)
+
+    assert ids(installation) == [1]
+    installation.run(fresh=True)
+    assert ids(installation) == [1, 2]
