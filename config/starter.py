@@ -3,6 +3,7 @@
 _TEXT = """\
 # Cloud Data Orchestrator: what you declare here is collected, validated, scored, stored and watched.
 # Every key, type and default stands in docs/configuration.md. `config check` tells all that is wrong at once.
+# `add ADDRESS --write` looks at a source of yours and appends its block here; `try NAME` shows what a run would say.
 
 app:
   name: my-data
