@@ -14,7 +14,7 @@ Where to read on, in the order of the line (`pipeline.py` is the line itself, fo
     runner          many datasets: `waiting` says which is next, `recorder` writes down what came; then detect/
     publish/        accepted versions go out
 
-`dataset` has the values that travel, `errors` the family of errors; `export` writes rows as files (`python_values`: cells
-as Python has them), `sql_database` knows
-databases by their address, discover/ finds out what a source is before it is a dataset.
+`dataset` has the values that travel, `errors` the family of errors; `export` writes rows as files, `python_values` are
+cells as Python has them, `sql_database` knows databases by their address; discover/ finds out what a source is before it
+is a dataset.
 """
