@@ -37,8 +37,18 @@ def of(typed: str, **more: Any) -> Source:
         ({"server": {"host": "a"}, "client": {"name": "b"}}, None),
     ],
     ids=[
-        "a list", "nested", "an odd name", "the longer one", "one object", "rows without names", "figures by name",
-        "columns", "columns in several places", "objects by key", "objects by key, an odd name", "objects of two kinds",
+        "a list",
+        "nested",
+        "an odd name",
+        "the longer one",
+        "one object",
+        "rows without names",
+        "figures by name",
+        "columns",
+        "columns in several places",
+        "objects by key",
+        "objects by key, an odd name",
+        "objects of two kinds",
     ],
 )
 def test_the_rows_of_a_document_are_found(found_in: Any, records: str | None) -> None:
