@@ -55,7 +55,7 @@ def encode(key: str, value: Any) -> tuple[int, Payload]:
     """
     if type(value) is bytes:
         return _BYTES, value
-    # Who holds a table has imported it already; nobody else pays for it. Half imported elsewhere, it has no `Table` yet.
+    # Who holds a table has imported it already; half imported elsewhere, it has no `Table` yet.
     table = getattr(sys.modules.get("pyarrow"), "Table", None)
     if table is not None and isinstance(value, table):
         return _ARROW, _table_to_bytes(value)
