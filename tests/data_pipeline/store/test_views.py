@@ -101,6 +101,26 @@ def test_a_crashed_run_can_be_taken_up_again(log: Log) -> None:
     assert (running.owner, running.started_at, running.finished_at) == ("two", "2026-01-01T00:00:00.000000Z", None)
 
 
+def test_runs_of_a_rare_status_are_found_without_looking_at_all(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every run asks for those that are running; ten thousand that are over must not slow it down."""
+    asked: list[str] = []
+    query = log.database.query
+
+    def planned(sql: str, values: Any = ()) -> Any:
+        asked.extend(row[3] for row in query(f"EXPLAIN QUERY PLAN {sql}", values))
+        return query(sql, values)
+
+    for number in range(40):
+        log.add("run.started", f"run-{number:02d}", actor="me", owner="here")
+        log.add("run.finished", f"run-{number:02d}", status="succeeded")
+    log.add("run.started", "run-99", actor="me", owner="here")
+    log.database.query("ANALYZE")
+    monkeypatch.setattr(log.database, "query", planned)
+
+    assert [run.run_id for run in log.views.runs(status="running")] == ["run-99"]
+    assert asked[0] == "SEARCH runs USING INDEX runs_by_status (status=?)"
+
+
 def test_a_run_that_finished_is_not_crashed_afterwards(log: Log) -> None:
     """Somebody may take it for dead while its last event is on its way."""
     log.add("run.started", "r1", actor="a", owner="one")
