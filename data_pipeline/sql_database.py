@@ -200,6 +200,8 @@ def _sqlite(error: sqlite3.Error) -> Failure:
         return Failure(words, "a collection only reads: let the query be a SELECT")
     if code == sqlite3.SQLITE_CANTOPEN:
         return Failure(words, "check the path in `url`; a relative one starts at the configuration file that names it")
+    if code == sqlite3.SQLITE_NOTADB:
+        return Failure(words, "check the path in `url`: another file is there")
     if code == sqlite3.SQLITE_TOOBIG:
         return Failure(f"a value is larger than `app.memory_limit` allows ({words})", "cut it in the query: substr(…)")
     if "decode to UTF-8" in words:

@@ -106,7 +106,7 @@ def _below(found: Layout, table: _Table) -> None:
     rest = table.rows[place.last + 1 :]
     if ends_at_blank(table.rows, place) and count == len(rest):
         found.parse.append(Finding("stop_at_blank", True, "other text follows behind a blank line"))
-    elif count > len(rest) or not all(map(is_blank, rest)):
+    elif count and (count > len(rest) or not all(map(is_blank, rest))):
         lines = table.lines[-1] - table.lines[len(table.rows) - count - 1]
         found.parse.append(Finding("footer_rows", lines, why))
 

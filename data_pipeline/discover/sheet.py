@@ -50,7 +50,7 @@ def _place(found: Layout, grid: list[list[Any]]) -> None:
         found.parse.append(Finding("repeated_header", True, "tables stand below each other, each with its header"))
     elif ends_at_blank(rows, place) and footer == len(rows) - end - 1:
         found.parse.append(Finding("stop_at_blank", True, "other text follows behind a blank row"))
-    elif footer > len(rows) - end - 1 or not all(map(is_blank, rows[end + 1 :])):
+    elif footer and (footer > len(rows) - end - 1 or not all(map(is_blank, rows[end + 1 :]))):
         found.parse.append(Finding("footer_rows", footer, why))
     columns = [
         [cell for row in rows[place.first : end + 1] if isinstance(cell := row[i], str)] for i in range(place.width)

@@ -68,6 +68,10 @@ def footer_of(rows: Sequence[Sequence[Any]], place: Place) -> tuple[int, str]:
     last = place.last
     if last > place.first and not is_empty(rows[last][0]) and _TOTAL.fullmatch(str(rows[last][0])):
         return len(rows) - last, f"the last row is a total: {str(rows[last][0]).strip()[:30]!r}"
+    behind = rows[last + 1 :]
+    like_data = sum(sum(not is_empty(cell) for cell in row) > 1 for row in behind)
+    if behind and not is_blank(behind[0]) and like_data > last - place.first + 1:
+        return 0, ""  # no footer: a ragged table, of which more rows would be dropped than kept
     if last + 1 < len(rows):
         return len(rows) - last - 1, "what follows is not as wide as the table"
     return 0, ""

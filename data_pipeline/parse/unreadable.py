@@ -36,10 +36,10 @@ def not_as_promised(request: ParseRequest, expected: str, got: str, head: bytes)
     advice = "Check `parse.format`"
     if got == "html":
         advice += ", or the provider's login page"
-    came = "nothing" if not head.strip() else _NOUNS.get(got, got)
-    return unreadable(
-        request, f"expected {expected}, got {came} (first bytes: {first_bytes(head)}). {advice}.", hint=advice
-    )
+    if not head.strip():
+        return unreadable(request, f"expected {expected}, got nothing. {advice}.", hint=advice)
+    came = f"{_NOUNS.get(got, got)} (first bytes: {first_bytes(head)})"
+    return unreadable(request, f"expected {expected}, got {came}. {advice}.", hint=advice)
 
 
 def first_bytes(head: bytes, count: int = 60) -> str:

@@ -426,6 +426,10 @@ def test_a_locked_or_missing_file_and_a_silent_server(collector: SqlCollector, s
     with pytest.raises(ProviderRefused, match="unable to open") as caught:
         collect(collector, shop, "sqlite:///shpo.db", "SELECT 1")
     assert "path" in caught.value.hint
+    (shop / "notes.db").write_text("this is no database, but a file of notes that somebody left here")
+    with pytest.raises(ProviderRefused, match="not a database") as other:
+        collect(collector, shop, "sqlite:///notes.db", "SELECT * FROM orders")
+    assert "another file" in other.value.hint
     with pytest.raises(ProviderUnavailable, match="refused") as down:
         collect(collector, shop, "postgresql://bob:s3cret@127.0.0.1:1/shop", "SELECT 1")
     assert "s3cret" not in str(down.value) + down.value.hint

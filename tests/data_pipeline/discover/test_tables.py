@@ -42,6 +42,11 @@ def test_a_text_is_laid_out(text: str, found: dict[str, object]) -> None:
     assert options(text) == {"format": "csv", **found}
 
 
+def test_a_footer_is_smaller_than_its_table() -> None:
+    """A ragged file used to lose three of its four rows as a footer, without a word."""
+    assert "footer_rows" not in options("a,b,c\n1,2,3\n4,5\n6,7,8,9\n1,2\n")
+
+
 @pytest.mark.parametrize(
     ("cells", "signs"),
     [
