@@ -141,10 +141,10 @@ class Delivery:
         """The batch waits as a candidate; readers keep what they had, if there was anything."""
         full, verdict, provenance = self._measured(found), found.verdict, found.batch.provenance
         events = self._batch_events("batch.held", found, full, written)
-        error = BatchNotDelivered(
-            f"{self.dataset.name}: the new batch is held: {verdict.reason}",
-            hint=f"look at it with `show {self.dataset.name} --batch`; mend the source or the rule, then run again",
-        )
+        hint = f"look at it with `show {self.dataset.name} --batch`; mend the source or the rule, then run again"
+        if not found.report.rows:
+            hint = "check that `parse.records` or `sheet` names the place of the rows; if none is normal: `allow_empty`"
+        error = BatchNotDelivered(f"{self.dataset.name}: the new batch is held: {verdict.reason}", hint=hint)
         result = self._from_copy(served, error, attempts=provenance.attempts)
         if verdict.critical:
             result = replace(result, status="failed")

@@ -141,6 +141,7 @@ def test_an_empty_batch(installation: Installation, server: FaultyServer, allowe
     else:
         assert (run.status, run.origin, run.rows, run.accepted) == ("degraded", "last_good", GOOD_ROWS, False)
         assert "no rows (see `allow_empty`)" in (run.reason or "")
+        assert "`parse.records`" in (run.error or {})["hint"]  # `show --batch` would show nothing
 
 
 def test_an_empty_batch_does_not_break_show(installation: Installation, server: FaultyServer) -> None:
