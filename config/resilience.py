@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from config.durations import Duration
-from config.errors import Fault
+from config.errors import Fault, shown
 from config.model import Section
 from config.sections import Count, Share
 
@@ -25,6 +25,20 @@ class BreakerSettings(Section):
     open_for: Duration = 60.0
     max_open_for: Duration = 3600.0
     half_open_calls: Count = 3
+
+    def fault(self) -> tuple[str, Fault] | None:
+        """Key and fault, when the numbers do not go together; asked once the sections lie over each other."""
+        if self.minimum_calls > self.window:
+            return "minimum_calls", Fault(
+                f"expected at most the window of {self.window} calls, got {shown(self.minimum_calls)}",
+                hint="Make `window` larger, or `minimum_calls` smaller.",
+            )
+        if self.max_open_for < self.open_for:
+            return "max_open_for", Fault(
+                f"expected at least `open_for` ({self.open_for:g}s), got {shown(self.max_open_for)}",
+                hint="It is the longest that a circuit stays open.",
+            )
+        return None
 
 
 class RateLimitSettings(Section):

@@ -137,6 +137,21 @@ class Settings(Section):
             fault = Fault(f"{shown(source)} {what}", hint="Name a dataset whose column holds the values.")
             yield ("datasets", position, "collect", "for_each", "dataset"), fault, None
 
+    @model_validator(mode="after")
+    def _breakers_can_work(self) -> Self:
+        """Only once the sections lie over each other is it known whether their numbers go together."""
+        written: dict[KeyPath, ProviderResilience] = {("defaults",): self.defaults.resilience}
+        for name, provider in self.providers.items():
+            if "resilience" in provider.model_fields_set:
+                written["providers", name] = laid_over(self.defaults.resilience, provider.resilience)
+        found: list[tuple[KeyPath, ValueError, type | None]] = []
+        for place, section in written.items():
+            if (fault := section.breaker.fault()) is not None:
+                found.append(((*place, "resilience", "breaker", fault[0]), fault[1], None))
+        if found:
+            raise Faults(found)
+        return self
+
     def provider(self, name: str, *, kind: str = "http") -> ProviderSettings:
         """Any provider, declared or derived, its resilience laid over `defaults.resilience`.
 

@@ -62,6 +62,16 @@ HOUSE = [
     ),
     (provider("auth: {kind: basic, user: x}"), "providers.p.auth.password", "is missing"),
     (provider("auth: {kind: bearer, token: x, tokn: y}"), "providers.p.auth.tokn", "did you mean `token`?"),
+    (
+        provider("resilience: {breaker: {window: 4}}"),
+        "providers.p.resilience.breaker.minimum_calls",
+        "expected at most the window of 4 calls, got `5`",
+    ),
+    (
+        "defaults: {resilience: {breaker: {open_for: 2h}}}",
+        "defaults.resilience.breaker.max_open_for",
+        "expected at least `open_for` (7200s)",
+    ),
     (provider("resilience: {breaker: {windw: 1}}"), "providers.p.resilience.breaker.windw", "did you mean `window`?"),
     ("providers: {h.org: {ownr: x}}", 'providers["h.org"].ownr', "unknown key `ownr`; did you mean `owner`?"),
 ]
