@@ -15,6 +15,7 @@ from data_pipeline.parse.layout import table_lines
 from data_pipeline.parse.names import unique_names
 from data_pipeline.parse.parser import Parsed, ParseRequest
 from data_pipeline.parse.sniff import HEAD, markup, sniff_delimiter
+from data_pipeline.parse.stoppable import Stoppable
 from data_pipeline.parse.unreadable import first_bytes, first_line, not_as_promised, unreadable
 from utils.arrow import pa
 
@@ -201,7 +202,9 @@ class _Table:
                 )
         given = 0
         for block in (BLOCK, LONGEST_ROW):
-            source = pa.BufferReader(data) if isinstance(stream, io.BytesIO) else _prepend(first, stream)
+            held = isinstance(stream, io.BytesIO)
+            sent = Stoppable(stream if held else _prepend(first, stream))
+            source = pa.BufferReader(data) if held else sent
             bad: list[Any] = []
             skip = given  # rows that the first reader gave before it met a row too long for it
             try:
@@ -219,6 +222,8 @@ class _Table:
                     break
                 if "straddling" not in str(error) or block == LONGEST_ROW:
                     raise self._explained(error, bad[0] if bad else None) from error
+            finally:
+                sent.stop()
             if not isinstance(stream, io.BytesIO):
                 again = _begin(self.request, self.text)
                 stream, first = again.stream, again.first

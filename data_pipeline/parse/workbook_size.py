@@ -13,9 +13,13 @@ from typing import IO, Any
 from data_pipeline.errors import MemoryLimitExceeded
 from data_pipeline.parse.parser import ParseRequest
 from data_pipeline.parse.unreadable import first_line, unreadable
+from data_pipeline.parse.workbook_strings import weight_of_long_texts
 
 CELL_COST = 100
 """Bytes of `memory_limit` that a cell is taken for: 32 once laid out, the rest as a Python object."""
+
+TEXT_COST = 4
+"""How often a text is held on its way from the sheet to its column."""
 
 MAX_RATIO = 200
 """How much larger than sent a workbook may become; honest ones seldom pass 30."""
@@ -41,6 +45,7 @@ def check_size(request: ParseRequest, data: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check_growth(request, archive.infolist(), len(data))
+            _check_texts(request, archive)
             for member in archive.infolist():
                 name = member.filename.lstrip("/").lower()
                 if not re.fullmatch(r"content\.xml|xl/worksheets/[^/]+\.(xml|bin)", name):
@@ -77,6 +82,16 @@ def _check_growth(request: ParseRequest, members: list[zipfile.ZipInfo], sent: i
     if total > request.memory_limit:
         raise MemoryLimitExceeded(
             f"{request.dataset}: a workbook of {total:,} bytes, unpacked, does not fit into app.memory_limit",
+            hint="ask the provider for CSV or Parquet, which are read in parts",
+        )
+
+
+def _check_texts(request: ParseRequest, archive: zipfile.ZipFile) -> None:
+    weight = weight_of_long_texts(archive)
+    if weight * TEXT_COST > request.memory_limit:
+        raise MemoryLimitExceeded(
+            f"{request.dataset}: the long texts of the workbook are repeated to {weight:,} bytes, which do not "
+            "fit into app.memory_limit",
             hint="ask the provider for CSV or Parquet, which are read in parts",
         )
 

@@ -4,6 +4,8 @@ import codecs
 import csv
 import gzip
 import io
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -317,3 +319,36 @@ def test_bytes_of_no_known_encoding_are_told_with_the_way_out_that_is_left(optio
         read(b"a,b\n1,\x81\x8d\xff\n", parse_options=options)
 
     assert hint in caught.value.hint
+
+
+UNREAD = """
+import io
+from data_pipeline.dataset import Payload, Collected, Provenance
+from data_pipeline.errors import PayloadUnreadable
+from data_pipeline.parse.parse import parse
+from datetime import UTC, datetime
+
+class Endless(io.RawIOBase):
+    sent = 0
+    def readable(self): return True
+    def readinto(self, buffer):
+        piece = (b"a,b\\n1," if not self.sent else b"x" * len(buffer))[: len(buffer)] if self.sent < 2**30 else b""
+        buffer[: len(piece)] = piece
+        self.sent += len(piece)
+        return len(piece)
+
+payload = Payload(lambda: io.BufferedReader(Endless(), 2**20), 2**30, "0" * 64, name="x.csv")
+collected = Collected(Provenance("x", datetime(2026, 1, 1, tzinfo=UTC)), (payload,))
+try:
+    batch = parse(collected, dataset="x")
+    for piece in batch: pass
+except PayloadUnreadable as error:
+    print(error)
+"""
+
+
+def test_nobody_reads_on_after_a_failure():
+    """A thread that still reads when the program ends would take it down, after its work was done."""
+    done = subprocess.run([sys.executable, "-c", UNREAD], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "a row is longer than" in done.stdout

@@ -301,3 +301,33 @@ def test_an_empty_cell_far_away_does_no_harm():
     book.save(target)
 
     assert rows(target.getvalue()) == [{"a": 1}]
+
+
+def repeating(text, times):
+    """An .xlsx with a column of one shared text, as Excel writes it."""
+    target, cells = (
+        io.BytesIO(),
+        "".join(f'<row r="{n}"><c r="A{n}" t="s"><v>0</v></c></row>' for n in range(2, times + 2)),
+    )
+    with zipfile.ZipFile(io.BytesIO(sheet(["note"]))) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                content = content.replace(b"</sheetData>", cells.encode() + b"</sheetData>")
+            if name != "xl/sharedStrings.xml":
+                new.writestr(name, content)
+        main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+        new.writestr("xl/sharedStrings.xml", f'<sst xmlns="{main}"><si><t>{text}</t></si></sst>')
+    return target.getvalue()
+
+
+@pytest.mark.parametrize(("times", "fits"), [(200, True), (20_000, False)], ids=["some", "many"])
+def test_a_long_text_that_every_cell_repeats_is_counted_as_often(times, fits):
+    """.xlsx stores it once: a hundred kilobytes would fill gigabytes."""
+    data = repeating("z" * 30_000, times)
+    options = {"format": "excel", "header_row": 0}
+    if fits:
+        assert len(rows(data, parse_options=options)) >= times
+    else:
+        with pytest.raises(MemoryLimitExceeded, match="are repeated to 6"):
+            read(data, parse_options=options)
