@@ -13,13 +13,13 @@ from pydantic import BaseModel
 from config.errors import Fault, shown
 
 COLLECTORS: dict[str, str] = {
-    "http": "data_pipeline.collect.http:HttpCollector",
-    "file": "data_pipeline.collect.file:FileCollector",
+    "http": "data_pipeline.collect.http.http:HttpCollector",
+    "file": "data_pipeline.collect.files.file:FileCollector",
     "host": "data_pipeline.collect.host:HostCollector",
     "simulated": "data_pipeline.collect.simulated:SimulatedCollector",
-    "sql": "data_pipeline.collect.sql:SqlCollector",
-    "object_store": "data_pipeline.collect.object_store:ObjectStoreCollector",
-    "python": "data_pipeline.collect.python:PythonCollector",
+    "sql": "data_pipeline.collect.sql.sql:SqlCollector",
+    "object_store": "data_pipeline.collect.files.object_store:ObjectStoreCollector",
+    "python": "data_pipeline.collect.python.python:PythonCollector",
 }
 SINKS: dict[str, str] = {
     "file": "data_pipeline.publish.file:FileSink",

@@ -18,29 +18,38 @@ _FIRST, _LAST = (moment.toordinal() - date(1970, 1, 1).toordinal() for moment in
 
 def rows_of(batch: "pa.RecordBatch") -> list[dict[str, Any]]:
     """The rows as maps from name to value."""
-    try:
-        return list(batch.to_pylist())
-    except (ValueError, OverflowError):
-        columns = [values_of(column) for column in batch.columns]
-        return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
+    if not any(_in_nanoseconds(field.type) for field in batch.schema):
+        try:
+            return list(batch.to_pylist())
+        except (ValueError, OverflowError):
+            pass
+    columns = [values_of(column) for column in batch.columns]
+    return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def values_of(column: "pa.Array | pa.ChunkedArray") -> list[Any]:
     """The values of a column; None for null."""
     from utils.arrow import pa
 
-    try:
-        return list(column.to_pylist())
-    except (ValueError, OverflowError):
-        kind = column.type
-        if pa.types.is_timestamp(kind):
-            return [
-                None if count is None else _moment(count, _PER_SECOND[kind.unit], bool(kind.tz))
-                for count in column.cast(pa.int64()).to_pylist()
-            ]
-        if pa.types.is_date32(kind):
-            return [None if day is None else _day(day) for day in column.cast(pa.int32()).to_pylist()]
-        raise
+    kind = column.type
+    if not _in_nanoseconds(kind):
+        try:
+            return list(column.to_pylist())
+        except (ValueError, OverflowError):
+            pass
+    if pa.types.is_timestamp(kind):
+        return [
+            None if count is None else _moment(count, _PER_SECOND[kind.unit], bool(kind.tz))
+            for count in column.cast(pa.int64()).to_pylist()
+        ]
+    if pa.types.is_date32(kind):
+        return [None if day is None else _day(day) for day in column.cast(pa.int32()).to_pylist()]
+    return list(column.to_pylist())
+
+
+def _in_nanoseconds(kind: "pa.DataType") -> bool:
+    """Of these Arrow gives pandas' own values where pandas happens to be imported, and an error elsewhere."""
+    return str(kind).startswith("timestamp[ns")
 
 
 def _moment(count: int, unit: int, aware: bool) -> datetime | str:

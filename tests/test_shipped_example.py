@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from config.loading import load
-from data_pipeline.collect.file import FileCollector
+from data_pipeline.collect.files.file import FileCollector
 from data_pipeline.collect.simulated import SimulatedCollector
 from data_pipeline.fallback import snapshot_batch
 from data_pipeline.score import score

@@ -14,7 +14,7 @@ HEAVY = ("pyarrow", "sqlalchemy", "psycopg", "pandas")
 
 @pytest.fixture(autouse=True)
 def _with_sql(_small_kinds: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(kinds.COLLECTORS, "sql", "data_pipeline.collect.sql:SqlCollector")
+    monkeypatch.setitem(kinds.COLLECTORS, "sql", "data_pipeline.collect.sql.sql:SqlCollector")
 
 
 DATASET = """
@@ -88,7 +88,7 @@ def test_mistakes_of_a_query_are_told_before_it_is_asked(house: House, collect: 
 
 def test_reading_a_configuration_with_sinks_stays_light() -> None:
     """Databases and Arrow are imported when rows move, not when keys are checked."""
-    modules = "data_pipeline.collect.sql, data_pipeline.publish.file, data_pipeline.publish.sql"
+    modules = "data_pipeline.collect.sql.sql, data_pipeline.publish.file, data_pipeline.publish.sql"
     code = f"import sys, {modules}; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"

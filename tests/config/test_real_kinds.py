@@ -13,13 +13,13 @@ from config.loading import ConfigError, init_text
 from tests.config.conftest import House
 
 REAL = {
-    "http": "data_pipeline.collect.http:HttpCollector",
-    "file": "data_pipeline.collect.file:FileCollector",
+    "http": "data_pipeline.collect.http.http:HttpCollector",
+    "file": "data_pipeline.collect.files.file:FileCollector",
     "host": "data_pipeline.collect.host:HostCollector",
     "simulated": "data_pipeline.collect.simulated:SimulatedCollector",
-    "sql": "data_pipeline.collect.sql:SqlCollector",
-    "object_store": "data_pipeline.collect.object_store:ObjectStoreCollector",
-    "python": "data_pipeline.collect.python:PythonCollector",
+    "sql": "data_pipeline.collect.sql.sql:SqlCollector",
+    "object_store": "data_pipeline.collect.files.object_store:ObjectStoreCollector",
+    "python": "data_pipeline.collect.python.python:PythonCollector",
 }
 HEAVY = (
     *("pyarrow", "httpx", "pandas", "rich", "numpy", "tenacity", "yaml"),

@@ -56,3 +56,16 @@ def test_moments_that_python_has_are_those_of_arrow(moment: datetime, more: int)
         fine = pa.array([column.cast(pa.int64())[0].as_py() * 1000 + more], pa.int64()).view(pa.timestamp("ns", "UTC"))
         (text,) = values_of(fine)
         assert text == f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06}{more:03}Z"
+
+
+def test_moments_are_the_same_where_pandas_is_imported() -> None:
+    """Arrow would give pandas' own values there."""
+    import pandas as pd
+
+    (moment,) = values_of(pa.array([1_772_445_600_000_000_001], pa.timestamp("ns", "UTC")))
+
+    assert pd is not None
+    assert moment == "2026-03-02T10:00:00.000000001Z"
+    assert rows_of(pa.RecordBatch.from_pylist([{"at": None}], pa.schema([("at", pa.timestamp("ns"))]))) == [
+        {"at": None}
+    ]

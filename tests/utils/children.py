@@ -139,7 +139,7 @@ def _hold_token(state: str, name: str) -> None:
 def _collect_with_token(url: str, token_url: str, state: str, client: str, secret: str) -> None:
     """Collect once with a refresh token that may be used once; print the size of what came."""
     from config.providers import OAuth2Auth, ProviderSettings
-    from data_pipeline.collect.http import HttpCollector, Options
+    from data_pipeline.collect.http.http import HttpCollector, Options
     from tests.data_pipeline.collect.requests import make_request
     from utils.database import Database
     from utils.tokens import SCHEMA, StoredTokens

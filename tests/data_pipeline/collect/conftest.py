@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from data_pipeline.collect.http import HttpCollector, Options
+from data_pipeline.collect.http.http import HttpCollector, Options
 from data_pipeline.dataset import Collected
 from tests.data_pipeline.collect.requests import make_request
 from tests.servers.ftp import ftp_server  # noqa: F401 - a fixture

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_pipeline.collect import archives
-from data_pipeline.collect.file import FileCollector, Options
-from data_pipeline.collect.wildcards import Pattern, escaped
+from data_pipeline.collect.files import archives
+from data_pipeline.collect.files.file import FileCollector, Options
+from data_pipeline.collect.files.wildcards import Pattern, escaped
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import CollectError, PayloadUnreadable
 from data_pipeline.parse.parse import parse

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from config.providers import Auth, ProviderSettings
-from data_pipeline.collect.credentials import Credentials, hidden
+from data_pipeline.collect.http.credentials import Credentials, hidden
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import ProviderRefused
 from tests import faulty_server as fault

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_pipeline.collect.decoding import PIECE, BrokenEncoding, CutOff, UnknownEncoding, decoded
+from data_pipeline.collect.http.decoding import PIECE, BrokenEncoding, CutOff, UnknownEncoding, decoded
 
 
 def cut(data: bytes, size: int) -> list[bytes]:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from data_pipeline.collect import local as local_module
-from data_pipeline.collect.file import FileCollector, Options
-from data_pipeline.collect.listing import Budget
+from data_pipeline.collect.files import local as local_module
+from data_pipeline.collect.files.file import FileCollector, Options
+from data_pipeline.collect.files.listing import Budget
 from data_pipeline.collect.placeholders import Partition
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import ProviderRefused, ProviderUnavailable

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from data_pipeline.collect.object_store import ObjectStoreCollector, Options
+from data_pipeline.collect.files.object_store import ObjectStoreCollector, Options
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import ProviderRefused, ProviderUnavailable
 from tests.data_pipeline.collect.requests import make_request

@@ -12,8 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from data_pipeline.collect.addresses import is_public
-from data_pipeline.collect.connections import Route
-from data_pipeline.collect.http import HttpCollector, Options
+from data_pipeline.collect.http.connections import Route
+from data_pipeline.collect.http.http import HttpCollector, Options
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import ProviderRefused
 from tests import faulty_server as fault

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from config.providers import OAuth2Auth, ProviderSettings, TlsSettings
-from data_pipeline.collect.answers import transport_error
-from data_pipeline.collect.connections import Route
-from data_pipeline.collect.tls import tls_context
+from data_pipeline.collect.http.answers import transport_error
+from data_pipeline.collect.http.connections import Route
+from data_pipeline.collect.http.tls import tls_context
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import ProviderRefused
 from tests import faulty_server as fault

@@ -11,7 +11,7 @@ import httpcore
 import httpx
 import pytest
 
-from data_pipeline.collect import exchange
+from data_pipeline.collect.http import exchange
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import CollectError, PayloadUnreadable, ProviderRefused, ProviderUnavailable
 from tests import faulty_server as fault

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from data_pipeline.collect.for_each import MOST
-from data_pipeline.collect.http import MOST_NOTES
+from data_pipeline.collect.http.for_each import MOST
+from data_pipeline.collect.http.http import MOST_NOTES
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import ProviderRefused, ProviderUnavailable
 from tests import faulty_server as fault

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from data_pipeline.collect.http import HttpCollector, Options
-from data_pipeline.collect.mirrors import RESTS_FOR, Load, Source
+from data_pipeline.collect.http.http import HttpCollector, Options
+from data_pipeline.collect.http.mirrors import RESTS_FOR, Load, Source
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import CollectError, ProviderRefused, ProviderUnavailable
 from tests import faulty_server as fault

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_pipeline.collect.body import Body, body_of
+from data_pipeline.collect.http.body import Body, body_of
 from data_pipeline.collect.placeholders import Values
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import ProviderRefused, ProviderUnavailable

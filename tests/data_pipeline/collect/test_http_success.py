@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_pipeline.collect.success import check_condition, holds
+from data_pipeline.collect.http.success import check_condition, holds
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import PayloadUnreadable, ProviderRefused, ProviderUnavailable
 from tests import faulty_server as fault

@@ -41,7 +41,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(fetch: Fetch) -> None:
 
 def test_a_certificate_for_another_name_is_refused(fetch: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
     """The name in the address is what is checked, although we connect to the address it resolved to."""
-    from data_pipeline.collect import network
+    from data_pipeline.collect.http import network
 
     monkeypatch.setattr(network, "resolve", lambda _host, _port, _timeout: ["127.0.0.1"])
     with FaultyServer(fault.ok(CSV), tls=TLS) as server:

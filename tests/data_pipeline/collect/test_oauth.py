@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from config.providers import BearerAuth, OAuth2Auth, ProviderSettings
-from data_pipeline.collect.http import HttpCollector, Options
+from data_pipeline.collect.http.http import HttpCollector, Options
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import CollectError, PayloadUnreadable, ProviderRefused, ProviderUnavailable
 from tests import faulty_server as fault

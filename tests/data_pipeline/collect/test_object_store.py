@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from data_pipeline.collect import remote as remote_module
-from data_pipeline.collect.object_store import ObjectStoreCollector, Options
-from data_pipeline.collect.stores import parse_address
+from data_pipeline.collect.files import remote as remote_module
+from data_pipeline.collect.files.object_store import ObjectStoreCollector, Options
+from data_pipeline.collect.files.stores import parse_address
 from data_pipeline.dataset import Collected, FileSeen
 from data_pipeline.errors import CollectError, ProviderRefused, ProviderUnavailable
 from tests.data_pipeline.collect.requests import Calls, make_request

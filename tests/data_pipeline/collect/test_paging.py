@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_pipeline.collect.paging import is_empty, next_in_json, next_in_links
+from data_pipeline.collect.http.paging import is_empty, next_in_json, next_in_links
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import ProviderUnavailable
 from tests import faulty_server as fault

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_pipeline.collect.page_rows import rows_of
+from data_pipeline.collect.http.page_rows import rows_of
 from data_pipeline.collect.spool import Spool
 from data_pipeline.dataset import Collected
 from tests import faulty_server as fault

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from data_pipeline.collect.placeholders import Partition
-from data_pipeline.collect.python import Options, PythonCollector
-from data_pipeline.collect.python_columns import columns_of
+from data_pipeline.collect.python.columns import columns_of
+from data_pipeline.collect.python.python import Options, PythonCollector
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import CollectError, ProviderRefused
 from data_pipeline.parse.parse import parse

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import pytest
 
-from data_pipeline.collect import remote as remote_module
-from data_pipeline.collect.object_store import ObjectStoreCollector, Options
+from data_pipeline.collect.files import remote as remote_module
+from data_pipeline.collect.files.object_store import ObjectStoreCollector, Options
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import CollectError, ProviderRefused, ProviderUnavailable
 from tests.data_pipeline.collect.requests import Calls, make_request

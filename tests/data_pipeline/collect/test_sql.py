@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from data_pipeline.collect.sql import Options, SqlCollector
-from data_pipeline.collect.sql_session import PART
+from data_pipeline.collect.sql.session import PART
+from data_pipeline.collect.sql.sql import Options, SqlCollector
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import CollectError, ProviderRefused, ProviderUnavailable
 from data_pipeline.parse.parse import parse

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_pipeline.collect.placeholders import Partition, Values
-from data_pipeline.collect.sql_query import bind, check
+from data_pipeline.collect.sql.query import bind, check
 
 NOW = datetime(2026, 3, 1, 7, 5, 30, tzinfo=UTC)
 

@@ -1,6 +1,6 @@
 """What file systems raise, in our words."""
 
-from data_pipeline.collect.store_errors import told
+from data_pipeline.collect.files.store_errors import told
 
 SECRET = "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY"
 

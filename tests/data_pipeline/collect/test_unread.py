@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_pipeline.collect.file import FileCollector, Options
-from data_pipeline.collect.listing import Found
+from data_pipeline.collect.files.file import FileCollector, Options
+from data_pipeline.collect.files.listing import Found
+from data_pipeline.collect.files.unread import fingerprint, not_read_yet, ready_files
 from data_pipeline.collect.placeholders import Partition
-from data_pipeline.collect.unread import fingerprint, not_read_yet, ready_files
 from data_pipeline.dataset import Collected, FileSeen
 from data_pipeline.errors import ProviderRefused, ProviderUnavailable
 from tests.data_pipeline.collect.requests import Calls, make_request

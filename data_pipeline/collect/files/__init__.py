@@ -1,0 +1,1 @@
+"""Files of this machine, in buckets and on servers."""

@@ -1,0 +1,1 @@
+"""Data over HTTP: requests, credentials, pages, mirrors."""

@@ -1,0 +1,201 @@
+"""Collect what a function of the user's own returns or yields."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from data_pipeline.collect import placeholders
+from data_pipeline.collect.collector import CollectRequest
+from data_pipeline.collect.python.call import Mismatch, call, check_function, find, place_of
+from data_pipeline.dataset import Collected, Provenance
+from data_pipeline.errors import CollectError, PipelineError, ProviderRefused, ProviderUnavailable
+from utils.resilience.cancellation import Cancelled
+
+if TYPE_CHECKING:
+    from data_pipeline.row_spool import RowSpool
+
+__all__ = ["Options", "PythonCollector"]
+
+MEMORY = 16 * 2**20
+"""Bytes of rows that are held; more wait in a file."""
+
+
+class Options(BaseModel):
+    """`collect: {kind: python, …}`.
+
+    Attributes:
+        function: `module:name`, from the folders of `code`. It must exist when the configuration is read, but it is
+            imported only when it is called.
+        params: Given to it by name; placeholders in texts are filled in.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["python"] = "python"
+    function: str = Field(min_length=1)
+    params: dict[str, Any] = {}
+
+    @field_validator("function")
+    @classmethod
+    def _exists(cls, function: str) -> str:
+        return check_function(function)
+
+    @field_validator("params")
+    @classmethod
+    def _templates(cls, params: dict[str, Any]) -> dict[str, Any]:
+        for value in params.values():
+            if isinstance(value, str):
+                placeholders.check(value)
+        return params
+
+
+class PythonCollector:
+    """Calls the function with `params`, and by name with what it has a place for of `cursor`, `partition`, `now`.
+
+    Its dicts, lists of dicts, pandas frames, Arrow tables or batches, or the items of a dlt resource are the rows, in
+    order. A thread cannot be interrupted: the deadline is looked at between items, so a function that never yields
+    may overrun it.
+    """
+
+    Options: ClassVar[type] = Options
+
+    def provider_of(self, options: Any, dataset: str) -> str:
+        return str(options.function).partition(":")[0]
+
+    def collect(self, request: CollectRequest) -> Collected:
+        """See `Collector.collect`. Rows that came before a failure are kept: `partial`, with a note."""
+        from utils.resilience.errors import RejectedError
+
+        started = request.clock.monotonic()
+        reading = _Reading(request)
+        try:
+            request.call(request.provider, reading)
+        except (CollectError, RejectedError) as error:
+            if not reading.rows:
+                reading.drop()
+                raise
+            reading.notes.append(f"the {reading.rows:,} rows before the failure are kept: {error}")
+        except BaseException:
+            reading.drop()
+            raise
+        spool = reading.spool
+        assert spool is not None, "it was called"
+        provenance = Provenance(
+            provider=request.provider,
+            collected_at=request.clock.now(),
+            content_sha256=spool.sha256,
+            attempts=max(1, reading.calls),
+            latency_s=max(0.0, request.clock.monotonic() - started),
+            size=spool.nbytes,
+            partial=bool(reading.notes),
+            source=request.options.function,
+            notes=tuple(reading.notes),
+        )
+        return Collected(provenance, rows=spool.batches, close=spool.drop)
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Calls the function and keeps its rows; called again, it begins anew."""
+
+    request: CollectRequest
+    calls: int = 0
+    notes: list[str] = field(default_factory=list)
+    spool: "RowSpool | None" = None
+
+    @property
+    def rows(self) -> int:
+        return 0 if self.spool is None else self.spool.rows
+
+    def drop(self) -> None:
+        if self.spool is not None:
+            self.spool.drop()
+
+    def __call__(self) -> None:
+        from data_pipeline.collect.python.output import to_standard_error
+        from data_pipeline.row_spool import RowSpool
+
+        self.calls += 1
+        self.drop()
+        spool = self.spool = RowSpool(MEMORY, folder=self.request.folder, hashed=True)
+        try:
+            with to_standard_error():
+                for batch in self._batches():
+                    spool.append(batch)
+        finally:
+            spool.finish()
+
+    def _batches(self) -> Iterator[Any]:
+        from data_pipeline.collect.python.columns import TooManyColumns
+        from data_pipeline.collect.python.rows import NotRows, batches_of, items_of
+        from utils.resilience.deadline import check
+
+        options: Options = self.request.options
+        stream: Any = None
+        try:
+            result = self._theirs(lambda: call(find(options.function), self._params(), self._offered()))
+            stream = iter(self._theirs(lambda: items_of(result)))
+            yield from batches_of(self._items(stream), lambda: check(self.request.provider))
+        except (NotRows, TooManyColumns, Mismatch) as error:
+            raise self._refused(f"{options.function}: {error}") from error
+        finally:
+            if hasattr(stream, "close"):
+                self._theirs(stream.close)
+
+    def _params(self) -> dict[str, Any]:
+        values = self.request.values
+        return {
+            name: placeholders.render(value, values) if isinstance(value, str) else value
+            for name, value in self.request.options.params.items()
+        }
+
+    def _offered(self) -> dict[str, Any]:
+        request = self.request
+        now: datetime = request.now.astimezone(UTC)
+        return {"cursor": request.cursor, "partition": request.partition, "now": now}
+
+    def _theirs(self, step: Callable[[], Any]) -> Any:
+        """Run a step of the user's code; what it raises becomes an error of the line, with its place."""
+        from data_pipeline.collect.python.rows import NotRows
+
+        try:
+            return step()
+        except (PipelineError, NotRows, Mismatch, KeyboardInterrupt, Cancelled):
+            raise
+        except BaseException as error:  # also SystemExit, and what asyncio raises when it is cancelled
+            raise self._failed(error) from error
+
+    def _items(self, stream: Iterator[Any]) -> Iterator[Any]:
+        """The same as `_theirs` around every step, but ten times quicker."""
+        try:
+            yield from stream
+        except (GeneratorExit, KeyboardInterrupt, Cancelled):
+            raise
+        except BaseException as error:
+            raise error if isinstance(error, PipelineError) else self._failed(error) from error
+
+    def _failed(self, error: BaseException) -> CollectError:
+        function = self.request.options.function
+        try:
+            lines = str(error).strip().splitlines()
+        except Exception:  # noqa: BLE001 - their own error, whose text fails too
+            lines = []
+        message = f": {lines[0][:300]}" if lines else ""
+        place = place_of(error, function.partition(":")[0])
+        told = f"{self.request.dataset}: {function} failed with {type(error).__name__}{message}"
+        told += f" ({place})" if place else ""
+        if getattr(error, "transient", isinstance(error, TimeoutError | ConnectionError)):
+            after = getattr(error, "retry_after", None)
+            after = float(after) if isinstance(after, int | float) else None
+            return ProviderUnavailable(told, provider=self.request.provider, retry_after=after)
+        hint = "mend it there; an error with an attribute `transient = True`, or a TimeoutError, is tried again"
+        return ProviderRefused(told, hint=hint, provider=self.request.provider)
+
+    def _refused(self, message: str) -> ProviderRefused:
+        return ProviderRefused(f"{self.request.dataset}: {message}", provider=self.request.provider)
