@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
+from io import BytesIO
 from typing import Any
 
 import orjson
@@ -66,9 +67,10 @@ def parse_jsonl(request: ParseRequest) -> Parsed:
 def _blocks(request: ParseRequest, stream: Any) -> Iterator["pa.RecordBatch"]:
     number, empty = 1, True
     with stream:
-        while lines := stream.readlines(LINES_AT_ONCE):
-            if len(lines[-1]) > MAX_LINE:
-                raise unreadable(request, f"line {number + len(lines) - 1:,} is longer than {MAX_LINE:,} bytes")
+        for lines in _whole_lines(stream):
+            if len(lines[0]) > MAX_LINE:
+                what = f"line {number:,} is longer than {MAX_LINE:,} bytes"
+                raise unreadable(request, what, hint="check `parse.format`: one JSON document is `json`, not `jsonl`")
             documents = _decode_lines(request, lines, number)
             number += len(lines)
             rows = documents
@@ -79,6 +81,30 @@ def _blocks(request: ParseRequest, stream: Any) -> Iterator["pa.RecordBatch"]:
                 yield _batch(request, rows)
     if empty:
         yield to_batch([])
+
+
+def _whole_lines(stream: Any) -> Iterator[list[bytes]]:
+    """Some lines at a time, each with its end. A line that grows too long comes alone and unfinished."""
+    whole: list[bytes] = []
+    begun: list[bytes] = []
+    held = 0
+    while chunk := stream.read(LINES_AT_ONCE):
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            if whole:
+                yield whole
+            whole = BytesIO(b"".join((*begun, chunk[:end]))).readlines()
+            begun, held = [chunk[end:]], len(chunk) - end
+        else:
+            begun.append(chunk)
+            held += len(chunk)
+            if held > MAX_LINE:
+                if whole:
+                    yield whole
+                yield [b"".join(begun)]
+                return
+    if whole or held:
+        yield [*whole, b"".join(begun)] if held else whole
 
 
 def _decode_lines(request: ParseRequest, lines: list[bytes], number: int) -> list[Any]:

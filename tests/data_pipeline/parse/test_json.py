@@ -2,12 +2,15 @@
 
 import json
 from decimal import Decimal
+from io import BytesIO
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline.errors import MemoryLimitExceeded, PayloadUnreadable
+from data_pipeline.parse import json as json_parser
 from data_pipeline.parse.json_columns import to_batch
 from tests.data_pipeline.parse.reading import read, rows, types
 from utils.arrow import pa
@@ -238,3 +241,24 @@ def test_a_lone_surrogate_in_a_key_is_a_name_all_the_same():
     result = rows(b'[{"a\\ud800": 18446744073709551616}]', parse_options={"format": "json"})
 
     assert [list(row) for row in result] == [["a?"]]
+
+
+@given(
+    lines=st.lists(st.binary(max_size=12).map(lambda text: text.replace(b"\n", b"")), max_size=30), ended=st.booleans()
+)
+def test_lines_are_the_same_however_they_are_cut(lines: list[bytes], ended: bool) -> None:
+    """Pieces of the file end anywhere; no line is lost, split or joined."""
+    text = b"\n".join(lines) + b"\n" * ended
+    with mock.patch.object(json_parser, "LINES_AT_ONCE", 7):
+        found = [line for block in json_parser._whole_lines(BytesIO(text)) for line in block]
+
+    assert found == BytesIO(text).readlines()
+
+
+def test_a_line_without_an_end_is_refused_before_it_fills_the_memory() -> None:
+    """With what to look at; no more of it is read than the longest line may have."""
+    endless = b'{"id": 1}\n{"id": "' + b"x" * 2**23 + b'"}'
+    with mock.patch.object(json_parser, "MAX_LINE", 2**20), pytest.raises(PayloadUnreadable, match="line 2 is") as told:
+        read(endless, parse_options={"format": "jsonl"})
+
+    assert "parse.format" in told.value.hint
