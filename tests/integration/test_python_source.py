@@ -96,11 +96,10 @@ def test_a_function_is_tried_without_storing(installation: Installation, code: s
 
 @pytest.mark.prove
 def test_a_million_rows_from_a_generator(installation: Installation, code: str) -> None:
-    """At least 190,000 rows a second through the whole line, in less memory than the rows take as dicts."""
+    """All of them through the whole line, in less memory than the rows take as dicts (the speed: benchmarks/)."""
     many = dataset("many", collect={"params": {"count": 1_000_000}}, resilience={"deadline": "2m"})
     installation.configure(many, code=[code])
     done = installation.cli("run", "--json", measured=True)
     (found,) = done.json["datasets"]
     assert found["rows"] == 1_000_000
-    assert found["rows"] / done.json["duration_s"] >= 190_000
     assert done.peak < 500 * 2**20
