@@ -26,6 +26,7 @@ from operations.show import delivered
 from tests import faulty_server as fault
 from tests.faulty_server import Answer, FaultyServer, Request
 from tests.integration.installation import Installation
+from utils.arrow import pa
 from utils.clock import ManualClock
 
 ACTOR = Actor("test")
@@ -387,7 +388,9 @@ class History:
             return
         found = delivered(system, "rows").table
         if self.kind.name == "nanoseconds":
-            found = found.set_column(found.schema.get_field_index("n"), "n", found.column("n").cast("string"))
+            # Where all values are whole microseconds so far, the column has no finer ones.
+            moments = found.column("n").cast(pa.timestamp("ns", "UTC")).cast("string")
+            found = found.set_column(found.schema.get_field_index("n"), "n", moments)
         table = found.to_pylist()
         mine = Counter(_seen(row["id"], row["serial"], row["name"], row.get("_deleted") or False) for row in table)
         flagged = self.oracle.flagged
