@@ -51,7 +51,7 @@ def snapshot_batch(dataset: DatasetSettings, rules: Sequence[Rule], *, now: date
     digest = hashlib.sha256(content).hexdigest()
     payload = Payload(open=lambda: io.BytesIO(content), size=len(content), sha256=digest, name=path.name)
     provenance = Provenance(provider="snapshot", collected_at=now.astimezone(UTC), content_sha256=digest)
-    asked = dataset.parse if dataset.collect.kind in {"http", "file"} else ParseOptions()
+    asked = dataset.parse if dataset.collect.kind in {"http", "file", "object_store"} else ParseOptions()
     batch = parse(
         Collected(provenance=provenance, payloads=(payload,)),
         dataset=dataset.name,

@@ -225,7 +225,7 @@ def _worth_telling(found: Look) -> list[str]:
 def _parsed(text: str) -> dict[str, Any]:
     import yaml
 
-    (made,) = yaml.load(text, Loader=yaml.CSafeLoader)
+    (made,) = yaml.safe_load(text)
     return dict(made)
 
 

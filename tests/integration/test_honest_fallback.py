@@ -234,6 +234,24 @@ def snapshot_in(folder: Path) -> str:
     return str(path)
 
 
+def test_a_snapshot_is_read_as_the_files_of_a_store_are(installation: Installation, tmp_path: Path) -> None:
+    """With the dataset's own `parse`: a copy is what the provider once sent."""
+    (tmp_path / "copy.csv").write_text("made for people\nid;n\n1;1,5\n")
+    installation.configure(
+        {
+            "name": "stock",
+            "collect": {"kind": "object_store", "url": f"file://{tmp_path}/missing.csv"},
+            "parse": {"skip_rows": 1, "delimiter": ";", "decimal": ","},
+            "snapshot": "copy.csv",
+        }
+    )
+
+    run = installation.run_one(fresh=True)
+
+    assert (run.status, run.origin, run.rows) == ("degraded", "snapshot", 1), run.reason
+    assert installation.rows("stock") == [{"id": 1, "n": 1.5}]
+
+
 def test_without_last_good_the_snapshot_is_served(
     installation: Installation, server: FaultyServer, tmp_path: Path
 ) -> None:
