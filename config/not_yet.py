@@ -8,7 +8,6 @@ from config.errors import KeyPath
 
 KEYS: tuple[str, ...] = (
     "app.zone",
-    "network",
     "retention.events",
     "retention.runs",
     "retention.history.raw",

@@ -1,5 +1,6 @@
 """The house: one model a section for everything but providers and datasets."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -140,6 +141,32 @@ class LoggingSettings(Section):
     console: bool | Literal["auto"] = "auto"
     files: bool = True
     redact: tuple[str, ...] = ()
+
+
+_HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    found = _HOST_AND_PORT.fullmatch(text)
+    if found is None or not 1 <= int(found[2]) <= 65535:
+        raise Fault(f"expected `host:port`, got {shown(text)}", hint="Write for example `1.1.1.1:443` or `[::1]:443`.")
+    return found[1].strip("[]"), int(found[2])
+
+
+def _canary(text: str) -> str:
+    _host_and_port(text)
+    return text
+
+
+class NetworkSettings(Section):
+    """What tells whether our own network is there; without canaries it is never judged away."""
+
+    canaries: tuple[Annotated[str, AfterValidator(_canary)], ...] = ()
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Host and port of each canary."""
+        return tuple(_host_and_port(text) for text in self.canaries)
 
 
 class DashboardSettings(Section):

@@ -36,6 +36,7 @@ from config.sections import (
     ExecutorSettings,
     LoggingSettings,
     MaintenanceSettings,
+    NetworkSettings,
     RetentionSettings,
     StorageSettings,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "ExecutorSettings",
     "LoggingSettings",
     "MaintenanceSettings",
+    "NetworkSettings",
     "PromiseSettings",
     "ProviderResilience",
     "ProviderSettings",
@@ -88,6 +90,7 @@ class Settings(Section):
     retention: RetentionSettings = RetentionSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     logging: LoggingSettings = LoggingSettings()
+    network: NetworkSettings = NetworkSettings()
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     defaults: DefaultSettings = DefaultSettings()
     datasets: tuple[DatasetSettings, ...] = ()

@@ -138,7 +138,6 @@ KEYS = ("schedule", "depends_on", "transform", "objective")
         ("logging: {loki: {}}", "loki"),
         ("dashboard: {api: x}", "api"),
         (one("promise: {due: '16:30'}"), "due"),
-        ("network: {canaries: ['a:1']}", "network"),
         ("retention: {events: 90d}", "events"),
         (one("rules: [{drift: {column: a}}]"), "drift"),
     ],
