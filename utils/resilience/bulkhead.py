@@ -1,17 +1,25 @@
 """Bound how many calls to one provider run at the same time, so that a slow one cannot take every thread."""
 
+import functools
+import inspect
 import math
 import threading
 from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import ParamSpec, Self, TypeVar, cast
 
 from utils.clock import SYSTEM_CLOCK, Clock
-from utils.resilience.cancellation import Wakeup, wait_for
+from utils.resilience.cancellation import Wakeup, wait_for, wait_for_async
 from utils.resilience.deadline import check, remaining
+from utils.resilience.decorating import refuse_generators
 from utils.resilience.errors import BulkheadFullError
 from utils.resilience.window import require
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +37,32 @@ class BulkheadFigures:
     longest_use: float  # seconds
 
 
+class Place:
+    """What `take` hands out. It has one holder at a time, who alone writes its counts: so they need no lock."""
+
+    __slots__ = ("longest", "since", "time", "uses")
+
+    def __init__(self) -> None:
+        self.since = 0.0  # monotonic
+        self.uses = 0
+        self.time = self.longest = 0.0
+
+
 class Slot:
-    """One of the bulkhead's slots: give it back by leaving the block, or with `release`."""
+    """One of the bulkhead's slots: give it back by leaving the block, or with `release`. `waited`: seconds for it."""
 
-    __slots__ = ("_bulkhead", "_taken_at", "waited")
+    __slots__ = ("_bulkhead", "_place", "waited")
 
-    def __init__(self, bulkhead: "Bulkhead", taken_at: float, waited: float) -> None:
+    def __init__(self, bulkhead: "Bulkhead", place: Place, waited: float) -> None:
         self._bulkhead: Bulkhead | None = bulkhead
-        self._taken_at = taken_at
+        self._place = place
         self.waited = waited
 
     def release(self) -> None:
         """Give the slot back; a second call does nothing."""
         bulkhead, self._bulkhead = self._bulkhead, None
         if bulkhead is not None:
-            bulkhead.give_back(self._taken_at)
+            bulkhead.give_back(self._place)
 
     def __enter__(self) -> Self:
         return self
@@ -53,17 +72,26 @@ class Slot:
 
 
 class _Waiter:
-    __slots__ = ("served", "wakeup")
+    """One caller in line; `wake` is called once its place is set."""
 
-    def __init__(self) -> None:
-        self.wakeup = Wakeup()
-        self.served = False
+    __slots__ = ("patience", "place", "since", "wake")
+
+    def __init__(self, wake: Callable[[], object], patience: float, since: float) -> None:
+        self.wake, self.patience, self.since = wake, patience, since
+        self.place: Place | None = None
 
 
 class Bulkhead:
     """At most `concurrency` callers at the same time; the others wait in line.
 
-    A slot that is given back is handed to the first in line, so nobody overtakes and only one thread wakes.
+    A slot that is given back is handed to the first in line, so nobody overtakes and only one caller wakes.
+    One object serves threads and coroutines, as a decorator and as a block. While nobody waits, taking a slot
+    and giving it back are one atomic operation each, without a lock.
+
+    Args:
+        name: The provider's name, in every error.
+        concurrency: How many slots there are.
+        clock: Where the time comes from; tests pass a `ManualClock`.
 
     >>> bulkhead = Bulkhead("ecb", concurrency=1)
     >>> with bulkhead.acquire(timeout=5.0):
@@ -77,10 +105,11 @@ class Bulkhead:
         self.concurrency = concurrency
         self._clock, self._monotonic = clock, clock.monotonic
         self._lock = threading.Lock()
-        self._free = concurrency
+        self._places: list[Place] = []  # made when they are first needed
+        self._free: deque[Place] = deque()
         self._line: deque[_Waiter] = deque()
-        self._entered = self._refused = 0
-        self._waited = self._time_in_use = self._longest_use = 0.0
+        self._refused = 0
+        self._waited = 0.0
 
     def acquire(self, timeout: float | None = None) -> Slot:
         """Take a slot, for a `with` block; wait at most `timeout` seconds for it, and never beyond the deadline.
@@ -91,93 +120,179 @@ class Bulkhead:
             Cancelled: The work was called off while it waited.
         """
         asked = self._monotonic()
-        taken = self.take(timeout)
-        return Slot(self, taken, taken - asked)
+        place = self.take(timeout)
+        return Slot(self, place, place.since - asked)
 
-    def take(self, timeout: float | None = None) -> float:
-        """The bare form of `acquire`: answers with the moment that `give_back` wants. Same errors."""
-        now = self._monotonic()
-        with self._lock:
-            if self._free > 0:
-                self._free -= 1
-                self._entered += 1
-                return now
-            patience = min(math.inf if timeout is None else timeout, remaining())
-            if patience <= 0.0:
-                self._refused += 1
-                waiter = None
-            else:
-                waiter = _Waiter()
-                self._line.append(waiter)
-        if waiter is None:
-            check(self.name)
-            raise self._full(0.0)
-        return self._wait_in_line(waiter, patience, now)
+    @asynccontextmanager
+    async def acquire_async(self, timeout: float | None = None) -> AsyncIterator[Slot]:
+        """The same for coroutines, for an `async with` block: the event loop goes on while it waits."""
+        asked = self._monotonic()
+        place = await self.take_async(timeout)
+        with Slot(self, place, place.since - asked) as slot:
+            yield slot
 
-    def give_back(self, taken_at: float) -> None:
-        """Return a slot that `take` gave out at `taken_at`."""
-        now = self._monotonic()
-        used = now - taken_at
-        with self._lock:
-            self._time_in_use += used
-            self._longest_use = max(self._longest_use, used)
-            next_one = self._pass_on()
-        if next_one is not None:
-            next_one.wakeup.set()
+    def take(self, timeout: float | None = None) -> Place:
+        """The bare form of `acquire`: hand what it gives to `give_back`. Same errors."""
+        place = self._at_once()
+        if place is not None:
+            return place
+        wakeup = Wakeup()
+        waiter = self._join(wakeup.set, timeout)
+        interrupted = True
+        try:
+            if waiter.place is None and waiter.patience > 0.0:
+                wait_for(wakeup, waiter.patience, self._clock)
+            interrupted = False
+        finally:
+            self._leave(waiter, interrupted)
+        return self._served(waiter)
+
+    async def take_async(self, timeout: float | None = None) -> Place:
+        """The same for coroutines."""
+        place = self._at_once()
+        if place is not None:
+            return place
+        import asyncio
+
+        event, loop = asyncio.Event(), asyncio.get_running_loop()
+        waiter = self._join(lambda: loop.call_soon_threadsafe(event.set), timeout)
+        interrupted = True
+        try:
+            if waiter.place is None and waiter.patience > 0.0:
+                await wait_for_async(event, waiter.patience, self._clock)
+            interrupted = False
+        finally:
+            self._leave(waiter, interrupted)
+        return self._served(waiter)
+
+    def give_back(self, place: Place) -> None:
+        """Return what `take` gave."""
+        used = self._monotonic() - place.since
+        place.time += used
+        place.longest = max(place.longest, used)
+        self._free.append(place)
+        # Who joins the line after this look finds the place free: it looks again once it stands there.
+        if self._line:
+            self._hand_on()
 
     def figures(self) -> BulkheadFigures:
-        """The state and the counts, taken at one moment."""
+        """The state and the counts."""
         with self._lock:
             return BulkheadFigures(
                 name=self.name,
                 concurrency=self.concurrency,
-                in_use=self.concurrency - self._free,
+                in_use=len(self._places) - len(self._free),
                 waiting=len(self._line),
-                entered=self._entered,
+                entered=sum(place.uses for place in self._places),
                 refused=self._refused,
                 waited=self._waited,
-                time_in_use=self._time_in_use,
-                longest_use=self._longest_use,
+                time_in_use=sum(place.time for place in self._places),
+                longest_use=max((place.longest for place in self._places), default=0.0),
             )
 
-    def _wait_in_line(self, waiter: _Waiter, patience: float, since: float) -> float:
-        interrupted = True
-        try:
-            wait_for(waiter.wakeup, patience, self._clock)
-            interrupted = False
-        finally:
-            now = self._monotonic()
-            next_one = None
-            with self._lock:
-                self._waited += now - since
-                if not waiter.served:
-                    self._line.remove(waiter)
-                    self._refused += 1
-                elif interrupted:  # called off just as the slot was handed over
-                    self._refused += 1
-                    next_one = self._pass_on()
-                else:
-                    self._entered += 1
-            if next_one is not None:
-                next_one.wakeup.set()
-        if not waiter.served:
-            raise self._full(now - since)
-        return now
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Decorate a function or coroutine function: each call waits for its slot.
 
-    def _pass_on(self) -> _Waiter | None:
-        """Hand a slot to the first in line, or keep it free. The lock is held."""
+        Raises:
+            TypeError: It is a generator.
+        """
+        refuse_generators(f"bulkhead {self.name}", function, "use `with bulkhead.acquire():` inside it")
+        if inspect.iscoroutinefunction(function):
+            pending = cast("Callable[P, Awaitable[R]]", function)
+
+            @functools.wraps(function)
+            async def bounded_async(*args: P.args, **kwargs: P.kwargs) -> R:
+                place = await self.take_async()
+                try:
+                    return await pending(*args, **kwargs)
+                finally:
+                    self.give_back(place)
+
+            return cast("Callable[P, R]", bounded_async)
+
+        @functools.wraps(function)
+        def bounded(*args: P.args, **kwargs: P.kwargs) -> R:
+            place = self.take()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self.give_back(place)
+
+        return bounded
+
+    def _at_once(self) -> Place | None:
         if not self._line:
-            self._free += 1
-            return None
-        waiter = self._line.popleft()
-        waiter.served = True
+            try:
+                place = self._free.pop()
+            except IndexError:
+                return None
+            place.since = self._monotonic()
+            place.uses += 1
+            return place
+        return None
+
+    def _join(self, wake: Callable[[], object], timeout: float | None) -> _Waiter:
+        """Stand in line; the place is there at once when one is free."""
+        patience = min(math.inf if timeout is None else timeout, remaining())
+        waiter = _Waiter(wake, patience, self._monotonic())
+        with self._lock:
+            self._line.append(waiter)
+        self._hand_on()
         return waiter
+
+    def _leave(self, waiter: _Waiter, interrupted: bool) -> None:
+        """The waiting is over, for whatever reason."""
+        now = self._monotonic()
+        with self._lock:
+            self._waited += now - waiter.since
+            place = waiter.place
+            if place is None and waiter in self._line:
+                self._line.remove(waiter)
+            if place is None or interrupted:
+                self._refused += 1
+                waiter.place = None
+        if place is not None and interrupted:  # called off just as the slot was handed over
+            self._free.append(place)
+            self._hand_on()
+        elif place is not None:
+            place.since = now
+            place.uses += 1
+
+    def _served(self, waiter: _Waiter) -> Place:
+        if waiter.place is None:
+            if waiter.patience <= 0.0:
+                check(self.name)
+            raise self._full(self._monotonic() - waiter.since)
+        return waiter.place
+
+    def _hand_on(self) -> None:
+        """Give what is free to those who stand in line, the first come first."""
+        while True:
+            with self._lock:
+                if not self._line:
+                    return
+                try:
+                    place = self._free.pop()
+                except IndexError:
+                    if len(self._places) >= self.concurrency:
+                        return
+                    place = Place()
+                    self._places.append(place)
+                waiter = self._line.popleft()
+                waiter.place = place
+            try:
+                waiter.wake()
+            except RuntimeError:  # its event loop was closed over its head: nobody will come for the place
+                with self._lock:
+                    if waiter.place is not None:
+                        waiter.place = None
+                        self._free.append(place)
 
     def _full(self, waited: float) -> BulkheadFullError:
         with self._lock:
-            done = self._entered - (self.concurrency - self._free)
+            given_back = sum(place.uses for place in self._places) - (len(self._places) - len(self._free))
             # Nobody gave one back yet: a second is as good a guess as any.
-            mean = self._time_in_use / done if done > 0 else 1.0
+            mean = sum(place.time for place in self._places) / given_back if given_back > 0 else 1.0
         return BulkheadFullError(
             self.name,
             f"{self.name}: all {self.concurrency} slots stayed taken for {waited:.3g} s",

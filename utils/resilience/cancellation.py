@@ -5,8 +5,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 from utils.clock import SYSTEM_CLOCK, Clock, SystemClock
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Cancelled(BaseException):
@@ -126,6 +130,23 @@ def wait_for(wakeup: Wakeup, seconds: float, clock: Clock = SYSTEM_CLOCK) -> boo
     """Wait until `wakeup` is set, at most `seconds`; true when it was. Raises `Cancelled`."""
     token = _token.get()
     return _block(wakeup, seconds, clock) if token is None else token.wait(wakeup, seconds, clock)
+
+
+async def wait_for_async(event: "asyncio.Event", seconds: float, clock: Clock = SYSTEM_CLOCK) -> bool:
+    """Wait until `event` is set, at most `seconds`, while the event loop goes on; true when it was."""
+    import asyncio
+
+    check_cancelled()
+    if isinstance(clock, SystemClock) or seconds == math.inf:
+        try:
+            async with asyncio.timeout(None if seconds == math.inf else seconds):
+                return await event.wait()
+        except TimeoutError:
+            return event.is_set()
+    if not event.is_set():
+        clock.sleep(seconds)
+        await asyncio.sleep(0)  # what was set from elsewhere meanwhile is seen after a turn of the loop
+    return event.is_set()
 
 
 def _block(wakeup: Wakeup, seconds: float, clock: Clock) -> bool:

@@ -1,5 +1,6 @@
 """Bound a provider's retries, so that an outage does not multiply the requests that it gets."""
 
+import itertools
 import math
 import threading
 from collections import deque
@@ -27,7 +28,10 @@ class RetryBudget:
         self.share, self.free_per_minute = share, free_per_minute
         self._monotonic = clock.monotonic
         self._lock = threading.Lock()
-        self._requests = [0] * self._BUCKETS
+        self._counter = itertools.count()  # one step of it is atomic, so that a request costs no lock
+        self._looks = 0  # steps that were looks at the counter, not requests
+        self._before = 0  # requests up to the current bucket's start
+        self._requests = [0] * self._BUCKETS  # the current bucket's stands in the counter
         self._bucket = 0
         self._next_bucket_at = -math.inf
         self._retries: deque[float] = deque()
@@ -35,10 +39,17 @@ class RetryBudget:
     def request(self) -> None:
         """Count a request (its first attempt)."""
         now = self._monotonic()
+        if now >= self._next_bucket_at:
+            with self._lock:
+                if now >= self._next_bucket_at:
+                    self._turn(now)
+        next(self._counter)
+
+    @property
+    def requests(self) -> int:
+        """Requests since the start."""
         with self._lock:
-            if now >= self._next_bucket_at:
-                self._turn(now)
-            self._requests[self._bucket] += 1
+            return self._counted()
 
     def take(self) -> bool:
         """Ask for one retry; true when the budget has it, which counts it."""
@@ -48,12 +59,22 @@ class RetryBudget:
                 self._turn(now)
             while self._retries and now - self._retries[0] >= 60.0:
                 self._retries.popleft()
-            if len(self._retries) + 1 > max(self.free_per_minute, self.share * sum(self._requests)):
+            if len(self._retries) + 1 > max(self.free_per_minute, self.share * self._in_the_last_minute()):
                 return False
             self._retries.append(now)
             return True
 
+    def _counted(self) -> int:
+        looked = next(self._counter) - self._looks
+        self._looks += 1
+        return looked
+
+    def _in_the_last_minute(self) -> int:
+        return self._counted() - self._before + sum(self._requests)
+
     def _turn(self, now: float) -> None:
+        counted = self._counted()
+        self._requests[self._bucket], self._before = counted - self._before, counted
         number = int(now // self._WIDTH)
         passed = (
             self._BUCKETS

@@ -1,12 +1,16 @@
 """Never more callers at once than allowed, in line, and every slot comes back."""
 
+import asyncio
+import contextlib
 import threading
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from utils.clock import ManualClock
 from utils.resilience.bulkhead import Bulkhead, Slot
@@ -215,44 +219,255 @@ def test_a_bulkhead_without_slots_is_refused() -> None:
         Bulkhead("ecb", concurrency=0)
 
 
-class BulkheadMachine(RuleBasedStateMachine):
-    """Any order of taking and giving back agrees with a plain counter."""
+def test_a_decorated_function_holds_a_slot_while_it_runs() -> None:
+    """Also when it fails."""
+    bulkhead = Bulkhead("ecb", concurrency=2, clock=ManualClock())
 
-    slots = Bundle("slots")
+    @bulkhead
+    def rate(currency: str, *, factor: int) -> tuple[str, int, int]:
+        if not currency:
+            raise ConnectionError("away")
+        return currency, factor, bulkhead.figures().in_use
+
+    result = rate("USD", factor=2)
+    with pytest.raises(ConnectionError):
+        rate("", factor=2)
+
+    assert (result, bulkhead.figures().in_use, bulkhead.figures().entered) == (("USD", 2, 1), 0, 2)
+
+
+def test_a_decorated_coroutine_waits_for_its_slot_while_the_event_loop_goes_on() -> None:
+    """Five calls through two slots, and a clock that ticks meanwhile."""
+    bulkhead, inside, most = Bulkhead("ecb", concurrency=2), 0, 0
+
+    @bulkhead
+    async def rate(number: int) -> int:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        await asyncio.sleep(0.001)
+        inside -= 1
+        return number
+
+    async def everybody() -> tuple[list[int], int]:
+        turns, over = 0, asyncio.Event()
+
+        async def other_work() -> None:
+            nonlocal turns
+            while not over.is_set():
+                turns += 1
+                await asyncio.sleep(0)
+
+        beside = asyncio.create_task(other_work())
+        numbers = await asyncio.gather(*(rate(number) for number in range(5)))
+        over.set()
+        await beside
+        return numbers, turns
+
+    numbers, turns = asyncio.run(everybody())
+
+    assert (numbers, most, turns > 3, bulkhead.figures().in_use) == ([0, 1, 2, 3, 4], 2, True, 0)
+
+
+def test_a_generator_is_refused() -> None:
+    """Its body runs after the call, when the slot would be gone."""
+    bulkhead = Bulkhead("ecb")
+
+    def pages() -> Iterator[int]:
+        yield 1
+
+    async def pages_async() -> AsyncIterator[int]:
+        yield 1
+
+    for function in (pages, pages_async):
+        with pytest.raises(TypeError, match=f"bulkhead ecb: {function.__name__} is a generator"):
+            bulkhead(function)
+
+
+def test_a_coroutine_waits_no_longer_than_its_timeout_and_the_deadline() -> None:
+    """With the errors of the other form."""
+    clock = ManualClock()
+    bulkhead = Bulkhead("ecb", concurrency=1, clock=clock)
+    bulkhead.take()
+
+    async def wait(timeout: float | None) -> None:
+        async with bulkhead.acquire_async(timeout=timeout):
+            raise AssertionError("let in")
+
+    async def all_ways() -> None:
+        with pytest.raises(BulkheadFullError, match="stayed taken for 5 s"):
+            await wait(5.0)
+        with deadline(2.0, clock):
+            with pytest.raises(BulkheadFullError, match="stayed taken for 2 s"):
+                await wait(None)
+            with pytest.raises(DeadlineExceededError):
+                await wait(None)
+
+    asyncio.run(all_ways())
+
+    assert (clock.slept, bulkhead.figures().refused, bulkhead.figures().waiting) == ([5.0, 2.0], 3, 0)
+
+
+def test_threads_and_coroutines_stand_in_one_line() -> None:
+    """A slot that a thread gives back wakes a coroutine of another thread's event loop."""
+    bulkhead = Bulkhead("ecb", concurrency=1)
+    slot = bulkhead.acquire()
+
+    async def caller() -> float:
+        async with bulkhead.acquire_async(timeout=PATIENCE) as mine:
+            return mine.waited
+
+    with ThreadPoolExecutor(2) as pool:
+        coroutine = pool.submit(asyncio.run, caller())
+        waiting(bulkhead, 1)
+        thread = pool.submit(bulkhead.acquire, PATIENCE)
+        waiting(bulkhead, 2)
+        slot.release()
+        assert coroutine.result(PATIENCE) > 0.0
+        thread.result(PATIENCE).release()
+
+    assert (bulkhead.figures().in_use, bulkhead.figures().entered) == (0, 3)
+
+
+def test_a_place_handed_to_a_closed_event_loop_goes_to_the_next_one() -> None:
+    """Somebody stopped the loop while a coroutine stood in line: its turn is not lost."""
+    bulkhead, loop = Bulkhead("ecb", concurrency=1), asyncio.new_event_loop()
+    slot = bulkhead.acquire()
+    abandoned = bulkhead.take_async()
+    task = loop.create_task(abandoned)
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting(bulkhead, 1)
+        thread = pool.submit(bulkhead.acquire, PATIENCE)
+        waiting(bulkhead, 2)
+        slot.release()
+        mine = thread.result(PATIENCE)
+        abandoned.close()
+        mine.release()
+
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # it never ends, which is what this test is about
+    assert (bulkhead.figures().in_use, bulkhead.figures().waiting) == (0, 0)
+
+
+class BulkheadMachine(RuleBasedStateMachine):
+    """Any order of coming, leaving, failing and giving up agrees with a list of who is inside and who waits."""
+
+    CONCURRENCY = 3
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock = ManualClock()
-        self.bulkhead = Bulkhead("ecb", concurrency=3, clock=self.clock)
-        self.out, self.entered, self.refused = 0, 0, 0
+        self.loop = asyncio.new_event_loop()
+        self.bulkhead = Bulkhead("ecb", concurrency=self.CONCURRENCY, clock=ManualClock())
+        self.slots, self.refused, self.entered = list[Slot](), 0, 0
+        self.inside, self.line = dict[int, Caller](), dict[int, Caller]()
+        self.entries = list[int]()
 
-    @rule(target=slots, timeout=st.sampled_from([0.0, 1.0]))
-    def acquire(self, timeout: float) -> Slot | None:
-        if self.out < 3:
-            self.out, self.entered = self.out + 1, self.entered + 1
-            return self.bulkhead.acquire(timeout)
+    def teardown(self) -> None:
+        for caller in (*self.inside.values(), *self.line.values()):
+            caller.task.cancel()
+        self.turn()
+        self.loop.close()
+
+    @rule(timeout=st.sampled_from([0.0, 1.0]))
+    def a_thread_comes(self, timeout: float) -> None:
+        if len(self.inside) + len(self.slots) < self.CONCURRENCY:
+            self.slots.append(self.bulkhead.acquire(timeout))
+            self.entered += 1
+            return
         self.refused += 1
         with pytest.raises(BulkheadFullError):
             self.bulkhead.acquire(timeout)
-        return None
 
-    @rule(slot=consumes(slots), twice=st.booleans())
-    def release(self, slot: Slot | None, twice: bool) -> None:
-        if slot is not None:
-            self.out -= 1
+    @rule(twice=st.booleans())
+    def a_thread_leaves(self, twice: bool) -> None:
+        if self.slots:
+            slot = self.slots.pop(0)
             slot.release()
             if twice:
                 slot.release()
+            self.next_one_enters()
+
+    @rule()
+    def a_coroutine_comes(self) -> None:
+        caller = Caller(self.bulkhead, self.loop)
+        self.line[caller.number] = caller
+        self.next_one_enters()
+
+    @rule(which=st.integers(0, 9), how=st.sampled_from(["well", "fails", "cancelled"]))
+    def a_coroutine_leaves(self, which: int, how: str) -> None:
+        if self.inside:
+            caller = self.inside.pop(sorted(self.inside)[which % len(self.inside)])
+            caller.end(how)
+            self.next_one_enters()
+
+    @rule(which=st.integers(0, 9))
+    def a_waiting_coroutine_gives_up(self, which: int) -> None:
+        if self.line:
+            caller = self.line.pop(sorted(self.line)[which % len(self.line)])
+            caller.task.cancel()
+            self.refused += 1
+
+    @rule(which=st.integers(0, 9))
+    def one_gives_up_just_as_it_is_served(self, which: int) -> None:
+        """The slot is handed over and the task is cancelled before its loop turns."""
+        if self.slots and self.line:
+            self.slots.pop(0).release()
+            caller = self.line.pop(min(self.line))
+            caller.task.cancel()
+            self.refused += 1
+            self.next_one_enters()
+
+    def next_one_enters(self) -> None:
+        while self.line and len(self.inside) + len(self.slots) < self.CONCURRENCY:
+            first = min(self.line)
+            self.inside[first] = self.line.pop(first)
+            self.entered += 1
+
+    def turn(self) -> None:
+        for _ in range(8):
+            self.loop.run_until_complete(asyncio.sleep(0))
 
     @invariant()
     def the_figures_agree(self) -> None:
+        self.turn()
         figures = self.bulkhead.figures()
+        assert all(caller.is_inside for caller in self.inside.values())
+        assert not any(caller.is_inside for caller in self.line.values())
+        assert figures.in_use <= self.CONCURRENCY
         assert (figures.in_use, figures.entered, figures.refused, figures.waiting) == (
-            self.out,
+            len(self.inside) + len(self.slots),
             self.entered,
             self.refused,
-            0,
+            len(self.line),
         )
+
+
+class Caller:
+    """A coroutine that stays inside until it is told how to end."""
+
+    numbers = count()
+
+    def __init__(self, bulkhead: Bulkhead, loop: asyncio.AbstractEventLoop) -> None:
+        self.number = next(self.numbers)
+        self.is_inside = False
+        self._leave: asyncio.Future[None] = loop.create_future()
+        self.task = loop.create_task(self._stay(bulkhead))
+
+    def end(self, how: str) -> None:
+        if how == "cancelled":
+            self.task.cancel()
+        elif how == "fails":
+            self._leave.set_exception(ConnectionError("away"))
+        else:
+            self._leave.set_result(None)
+
+    async def _stay(self, bulkhead: Bulkhead) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            async with bulkhead.acquire_async():
+                self.is_inside = True
+                await self._leave
 
 
 TestBulkheadMachine = BulkheadMachine.TestCase
