@@ -2,6 +2,7 @@
 
 from utils.cache.cache import (
     Cache,
+    CacheBusy,
     CacheError,
     CacheKeyInvalid,
     CacheStatistics,
@@ -17,6 +18,7 @@ from utils.cache.memory import MemoryCache
 
 __all__ = [
     "Cache",
+    "CacheBusy",
     "CacheError",
     "CacheKeyInvalid",
     "CacheStatistics",

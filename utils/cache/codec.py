@@ -1,12 +1,12 @@
 """Bytes <-> values, without pickle: bytes, JSON, Arrow IPC, each with a header that proves it whole.
 
-Header, big-endian, 53 bytes:
+Header, big-endian, 61 bytes, times in seconds since the epoch:
 
-    magic "OCV1" (4) | expires_at float64 (8) | stored_at float64 (8) | codec (1) | SHA-256 (32)
+    magic "OCV2" (4) | kept_until float64 (8) | expires float64 (8) | stored float64 (8) | codec (1) | SHA-256 (32)
 
 The digest covers the rest of the header, the key and the payload: a damaged value, and one that turns up under another
-key, are both found out. `expires_at` comes right after the magic because doubles that are not negative sort as their
-bytes do, so the store can find what has expired without decoding it.
+key, are both found out. The times come right after the magic because doubles that are not negative sort as their bytes
+do, so the store can find what is over without decoding it. Values of the format before ("OCV1") count as expired.
 
 The digest guards against damage, not against somebody who may write to the directory: such a person can make a valid
 value, but only of these three kinds, so never one that runs code.
@@ -17,21 +17,23 @@ import hashlib
 import math
 import struct
 import sys
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
-from utils.cache.cache import CacheValueInvalid, Hit
+from utils.cache.cache import CacheValueInvalid, Hit, check_stale, check_ttl
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MAGIC: Final = b"OCV1"
-HEADER_SIZE: Final = 53
-EXPIRES_AT: Final = slice(4, 12)  # where the header keeps the expiry
+MAGIC: Final = b"OCV2"
+HEADER_SIZE: Final = 61
+KEPT_UNTIL: Final = slice(4, 12)  # where the header says how long the value is kept
+EXPIRES: Final = slice(12, 20)  # and how long it is fresh
 
-_HEAD = struct.Struct(">4sddB")
+_MAGIC_BEFORE = b"OCV1"
+_HEAD = struct.Struct(">4sdddB")
+_LAST_MOMENT = 253402300799.0  # the end of the year 9999: the calendar has no more
 _BYTES, _JSON, _ARROW = 0, 1, 2
 _COMPRESS_FROM = 1 << 16  # below 64 KiB compression costs more time than the bytes are worth
 _CLOCK_TOLERANCE_S = 5.0  # a value "stored later than now" is believed up to here: clocks are corrected now and then
@@ -47,7 +49,31 @@ class ValueDamaged(Exception):
     """What is stored is not what was stored, or was never ours. The value counts as missing."""
 
 
-def encode(key: str, value: Any) -> tuple[int, Payload]:
+class Encoded(NamedTuple):
+    """A value as it is stored, and its moments in seconds since the epoch (inf: never)."""
+
+    codec: int
+    payload: Payload
+    stored: float
+    expires: float
+    kept_until: float
+
+
+def encode(key: str, value: Any, *, now: float, ttl: float, stale: float = 0.0) -> Encoded:
+    """`value` ready to be stored: fresh for `ttl` seconds from `now` on, kept for `stale` seconds more.
+
+    Raises:
+        CacheValueInvalid: It is not bytes, JSON or an Arrow table.
+        ValueError: `ttl` or `stale` is no such number of seconds.
+    """
+    expires = now + check_ttl(ttl)
+    if expires > _LAST_MOMENT:
+        expires = math.inf
+    kept_until = expires + check_stale(stale) if stale else expires
+    return Encoded(*to_payload(key, value), max(now, 0.0), max(expires, 0.0), max(kept_until, 0.0))
+
+
+def to_payload(key: str, value: Any) -> tuple[int, Payload]:
     """`value` as (codec, payload).
 
     Raises:
@@ -82,49 +108,49 @@ def decode(codec: int, payload: Payload) -> Any:
     raise ValueDamaged(f"codec {codec} is unknown")
 
 
-def seal(key: str, codec: int, payload: Payload, stored_at: float, expires_at: float) -> bytes:
-    """The header for `payload`: when it was stored, when it expires (epoch seconds), and its digest."""
-    head = _HEAD.pack(MAGIC, max(expires_at, 0.0), max(stored_at, 0.0), codec)
-    return head + _digest(head, key, payload)
+def seal(key: str, encoded: Encoded) -> bytes:
+    """The header for an encoded value: its moments and its digest."""
+    head = _HEAD.pack(MAGIC, encoded.kept_until, encoded.expires, encoded.stored, encoded.codec)
+    return head + _digest(head, key, encoded.payload)
 
 
-def unseal(key: str, header: bytes, payload: Payload, now: float) -> Hit | None:
-    """The value, checked; `None` when it has expired at `now` (epoch seconds).
-
-    A value from the future (the clock was set back since) counts as expired: its age cannot be told honestly.
+def unseal(key: str, header: bytes, payload: Payload, now: float, stale: float = 0.0) -> Hit | None:
+    """The value, checked; `None` when it expired `stale` seconds or more before `now` (epoch seconds).
 
     Raises:
         ValueDamaged: Header, digest or payload are not what was stored under this key.
     """
     try:
-        magic, expires_at, stored_at, codec = _HEAD.unpack_from(header)
+        magic, kept_until, expires, stored, codec = _HEAD.unpack_from(header)
     except struct.error:
         raise ValueDamaged("the header is cut") from None
     if magic != MAGIC or len(header) != HEADER_SIZE:
+        if magic == _MAGIC_BEFORE:
+            return None
         raise ValueDamaged("not a value of ours")
     head = header[: _HEAD.size]
     if header[_HEAD.size :] != _digest(head, key, payload):
         raise ValueDamaged("the checksum differs")
-    try:
-        return hit(codec, payload, stored_at, expires_at, now)
-    except (OverflowError, OSError):  # the checksum fits, so somebody made this header on purpose
-        raise ValueDamaged("its times are out of range") from None
+    if not (0.0 <= stored <= _LAST_MOMENT and (0.0 <= expires <= _LAST_MOMENT or expires == math.inf)):
+        raise ValueDamaged("its times are out of range")  # the checksum fits, so somebody made this header on purpose
+    return hit(Encoded(codec, payload, stored, expires, kept_until), now, stale)
 
 
-def hit(codec: int, payload: Payload, stored_at: float, expires_at: float, now: float) -> Hit | None:
-    """What a lookup at `now` gives for an encoded value, `None` once it expired. All times in epoch seconds."""
-    if not stored_at - _CLOCK_TOLERANCE_S <= now < expires_at:
+def hit(encoded: Encoded, now: float, stale: float = 0.0) -> Hit | None:
+    """What a lookup at `now` gives for an encoded value; `None` once it expired more than `stale` seconds ago.
+
+    A value from the future (the clock was set back since) counts as missing: its age cannot be told honestly.
+    """
+    codec, payload, stored, expires, kept_until = encoded
+    if now < stored - _CLOCK_TOLERANCE_S:
         return None
-    return Hit(
-        decode(codec, payload),
-        datetime.fromtimestamp(stored_at, UTC),
-        None if expires_at == math.inf else datetime.fromtimestamp(expires_at, UTC),
-        max(0.0, now - stored_at),
-    )
+    if now >= expires and not now < min(expires + stale, kept_until):
+        return None
+    return Hit(decode(codec, payload), stored, expires, now)
 
 
-def expiry_bytes(moment: float) -> bytes:
-    """`moment` as `EXPIRES_AT` holds it, to be compared as bytes."""
+def moment_bytes(moment: float) -> bytes:
+    """`moment` as `KEPT_UNTIL` and `EXPIRES` hold it, to be compared as bytes."""
     return struct.pack(">d", max(moment, 0.0))
 
 

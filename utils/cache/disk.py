@@ -5,11 +5,12 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from utils.cache.cache import CacheStatistics, CacheValueTooLarge, Entry, Hit, Listener, Purged, check_key, check_ttl
-from utils.cache.codec import HEADER_SIZE, ValueDamaged, encode, seal, unseal
-from utils.cache.decorator import Cached
+from utils.cache.cache import CacheStatistics, CacheValueTooLarge, Claim, Entry, Hit, Listener, Purged, check_key
+from utils.cache.codec import HEADER_SIZE, Encoded, ValueDamaged, encode, seal, unseal
+from utils.cache.computing import FLIGHT_WAIT_S, Computing
+from utils.cache.key_locks import KeyLocks
 from utils.cache.recovery import flaw, prepare, set_aside, sweep
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.file_lock import FileLock
@@ -31,7 +32,7 @@ _LOCK_WAIT_S = 10.0
 _REOPEN_AFTER_S = 1.0  # a cache that cannot be opened costs nothing in between
 
 
-class DiskCache(Cached):
+class DiskCache(Computing):
     """`Cache` over diskcache (SQLite and files), for threads and processes alike.
 
     Nothing is opened, imported or written before the first use, and a lookup in a cache that does not exist stays a
@@ -44,12 +45,20 @@ class DiskCache(Cached):
         size_limit: Bytes on disk. What was stored longest ago leaves first, never the value just stored.
         clock: Decides what has expired.
         listener: Told `cache.set_aside` (with `path`, `what`, `reason`, `key` or `moved_to`) and `cache.unavailable`
-            (`path`, `reason`: disk full, no permission, locked; once, until it works again).
+            (`path`, `reason`: disk full, no permission, locked; once, until it works again); and see `Computing`.
+        flight_wait: Seconds to wait at most for a value that another caller computes.
     """
 
     def __init__(
-        self, path: Path, *, size_limit: int, clock: Clock = SYSTEM_CLOCK, listener: Listener | None = None
+        self,
+        path: Path,
+        *,
+        size_limit: int,
+        clock: Clock = SYSTEM_CLOCK,
+        listener: Listener | None = None,
+        flight_wait: float = FLIGHT_WAIT_S,
     ) -> None:
+        super().__init__(clock=clock, listener=listener, flight_wait=flight_wait)
         if size_limit < _SMALLEST:
             raise ValueError(f"size_limit must be at least {_SMALLEST:,} bytes, got {size_limit:,}")
         self._path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
@@ -57,40 +66,22 @@ class DiskCache(Cached):
             raise ValueError(f"cache directory {self._path}: diskcache would replace the $variable in it; rename it")
         self._database = os.fspath(self._path / "cache.db")
         self._size_limit = size_limit
-        self._clock = clock
-        self._listener = listener
+        self._claims = KeyLocks(self._path.with_name(f".{self._path.name}.flights"))
         self._lock = threading.RLock()
         self._opened: _Opened | None = None  # the database's identity, and the cache over it
         self._counting = threading.Lock()
-        self._hits = self._misses = self._sets = 0
         self._unmeasured = size_limit  # nothing is known yet about what is there
         self._unavailable = False
         self._closed_until, self._closed_because = float("-inf"), ""
         self._failures: tuple[type[Exception], ...] = ()  # known when diskcache is
         self._reason_of: Callable[[BaseException], str | None] = str
 
-    def get(self, key: str) -> Hit | None:
-        hit = self._look(check_key(key))
-        with self._counting:
-            if hit is None:
-                self._misses += 1
-            else:
-                self._hits += 1
-        return hit
-
-    def set(self, key: str, value: Any, *, ttl: float, tag: str | None = None) -> bool:
-        sealed = self._sealed(key, value, ttl, self._clock.time())
-
-        def store(cache: "SafeCache") -> bool:
-            cache.set(key, sealed, tag=tag)
-            self._make_room(cache, key, len(sealed[1]) + _ROW_COST)
-            return True
-
-        return self._count_sets(int(self._use(store, False))) == 1
-
     def set_many(self, items: Iterable[Entry]) -> int:
         now = self._clock.time()
-        ready = [(key, self._sealed(key, value, ttl, now), tag) for key, value, ttl, tag in items]
+        ready = [
+            (key, self._sealed(key, encode(check_key(key), value, now=now, ttl=ttl, stale=stale)), tag)
+            for key, value, ttl, tag, stale in items
+        ]
         if not ready:
             return 0
 
@@ -101,7 +92,9 @@ class DiskCache(Cached):
             self._make_room(cache, ready[-1][0], sum(len(sealed[1]) + _ROW_COST for _, sealed, _ in ready))
             return len(ready)
 
-        return self._count_sets(self._use(store, 0))
+        stored = self._use(store, 0)
+        self._counts.sets(stored)
+        return stored
 
     def delete(self, key: str) -> bool:
         check_key(key)
@@ -122,8 +115,7 @@ class DiskCache(Cached):
 
     def statistics(self) -> CacheStatistics:
         entries, size = self._use(lambda cache: (len(cache), cache.volume()), (0, 0), create=False)
-        with self._counting:
-            return CacheStatistics(self._hits, self._misses, self._sets, entries, size)
+        return self._counts.statistics(entries, size)
 
     def close(self) -> None:
         """Let go of this thread's connection; the next use opens it again."""
@@ -132,29 +124,35 @@ class DiskCache(Cached):
                 self._opened[1].close()
                 self._opened = None
 
-    def _look(self, key: str) -> Hit | None:
+    def _look(self, key: str, stale: float) -> Hit | None:
         try:
             sealed: Sealed | None = self._use(lambda cache: cache.get(key), None, create=False)
             if sealed is None:
                 return None
             header, payload = sealed
-            return unseal(key, header, payload, self._clock.time())
+            return unseal(key, header, payload, self._clock.time(), stale)
         except ValueDamaged as error:
             self._use(lambda cache: cache.delete(key), False, create=False)
             self._tell("cache.set_aside", path=str(self._path), what="value", key=key, reason=str(error))
             return None
 
-    def _sealed(self, key: str, value: Any, ttl: float, now: float) -> "Sealed":
-        codec, payload = encode(check_key(key), value)
-        header = seal(key, codec, payload, now, now + check_ttl(ttl))
-        if (size := HEADER_SIZE + len(payload)) > self._size_limit:
-            raise CacheValueTooLarge(key, size, self._size_limit)
-        return header, payload
+    def _store(self, key: str, encoded: Encoded, tag: str | None, claim: Claim | None = None) -> bool:
+        sealed = self._sealed(key, encoded)
 
-    def _count_sets(self, count: int) -> int:
-        with self._counting:
-            self._sets += count
-        return count
+        def store(cache: "SafeCache") -> bool:
+            cache.set(key, sealed, tag=tag)
+            self._make_room(cache, key, len(sealed[1]) + _ROW_COST)
+            return True
+
+        return bool(self._use(store, False))
+
+    def _claim(self, key: str) -> Claim | None:
+        return self._claims.try_lock(key)
+
+    def _sealed(self, key: str, encoded: Encoded) -> "Sealed":
+        if (size := HEADER_SIZE + len(encoded.payload)) > self._size_limit:
+            raise CacheValueTooLarge(key, size, self._size_limit)
+        return seal(key, encoded), encoded.payload
 
     def _make_room(self, cache: "SafeCache", just_stored: str, added: int) -> None:
         """Keep the limit. Measuring costs a third of a set, so it is done once in a while, by bytes added."""

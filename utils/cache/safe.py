@@ -19,7 +19,7 @@ from typing import Any, Final
 import diskcache
 from diskcache.core import ENOVAL, METADATA, MODE_BINARY, MODE_RAW, UNKNOWN
 
-from utils.cache.codec import EXPIRES_AT, HEADER_SIZE, MAGIC, Payload, ValueDamaged, expiry_bytes
+from utils.cache.codec import HEADER_SIZE, KEPT_UNTIL, MAGIC, Payload, ValueDamaged, moment_bytes
 
 INLINE_BELOW: Final = 32 << 10  # bytes; larger values get a file of their own
 
@@ -146,12 +146,12 @@ class SafeCache(diskcache.Cache):  # type: ignore[misc]  # diskcache has no type
         return super().reset(key, _SETTINGS[key], update)
 
     def drop_expired(self, moment: float) -> tuple[int, int]:
-        """Delete what expired by `moment` and every row that is not ours. (rows, bytes)."""
-        first, length = EXPIRES_AT.start + 1, EXPIRES_AT.stop - EXPIRES_AT.start
+        """Delete what is kept no longer at `moment` and every row that is not ours. (rows, bytes)."""
+        first, length = KEPT_UNTIL.start + 1, KEPT_UNTIL.stop - KEPT_UNTIL.start
         return self._drop_where(
             f"substr(value, {first}, {length}) <= ? OR typeof(value) <> 'blob' OR substr(value, 1, 4) <> ?"
             " OR raw IS NOT 1 OR typeof(key) <> 'text'",
-            (expiry_bytes(moment), MAGIC),
+            (moment_bytes(moment), MAGIC),
         )
 
     def drop_oldest(self, size: int, spare: str) -> int:
