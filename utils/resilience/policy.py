@@ -21,7 +21,7 @@ from utils.resilience.errors import RejectedError
 from utils.resilience.first_byte import Stopwatch
 from utils.resilience.limiter import LimiterFigures, RateLimiter
 from utils.resilience.quota import Quota, QuotaFigures, SharedQuotas
-from utils.resilience.retry import OnRetry, Retry, RetryFigures, RetryTally, is_transient, retry_after
+from utils.resilience.retry import OnRetry, Retry, RetryFigures, RetryTally, hint_of, is_transient
 from utils.resilience.retry_budget import RetryBudget
 from utils.resilience.settings import (
     BreakerSettings,
@@ -203,7 +203,7 @@ class ResiliencePolicy:
     def _heed(self, error: BaseException) -> None:
         """Hold back the whole provider for as long as it asked; no longer than a circuit would rest at most."""
         if self.limiter is not None and not isinstance(error, RejectedError):
-            hint = retry_after(error)
+            hint = hint_of(error)
             if hint > 0.0:
                 self.limiter.pause(min(hint, self.breaker.max_open_for))
 
@@ -213,7 +213,7 @@ class ResiliencePolicy:
             retry = self._retries[settings] = Retry(
                 self.name,
                 **asdict(settings),
-                is_transient=self._worth_retrying,
+                on=self._worth_retrying,
                 budget=self.budget,
                 tally=self._tally,
                 clock=self._clock,

@@ -1,16 +1,19 @@
 """Try again after a failure that may pass, with growing pauses, within the deadline and the provider's budget."""
 
 import functools
+import inspect
 import math
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from types import CoroutineType, TracebackType
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from utils.clock import SYSTEM_CLOCK, Clock
-from utils.resilience.cancellation import sleep
+from utils.resilience.cancellation import sleep, sleep_async
 from utils.resilience.deadline import remaining
+from utils.resilience.decorating import refuse_generators
 from utils.resilience.errors import RejectedError
 from utils.resilience.retry_budget import RetryBudget
 from utils.resilience.window import require
@@ -22,6 +25,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 OnRetry = Callable[[int, BaseException, float], object]  # attempts so far, what the last one raised, seconds to wait
+Passing = Callable[[Exception], bool] | type[Exception] | tuple[type[Exception], ...]  # which failures may pass
 
 
 def is_transient(error: BaseException) -> bool:
@@ -29,7 +33,7 @@ def is_transient(error: BaseException) -> bool:
     return bool(getattr(error, "transient", isinstance(error, (ConnectionError, TimeoutError))))
 
 
-def retry_after(error: BaseException) -> float:
+def hint_of(error: BaseException) -> float:
     """The provider's hint in seconds, from the error's `retry_after`; 0.0 when there is none (zero is none)."""
     hint = getattr(error, "retry_after", None)
     return float(hint) if isinstance(hint, (int, float)) and 0 < hint < math.inf else 0.0
@@ -86,7 +90,7 @@ class RetryTally:
 
 
 class Retry:
-    """Call a function again while its failure may pass.
+    """Call a function or coroutine function again while its failure may pass.
 
     The first attempt is bare and costs nothing; tenacity is imported and set up only after it failed.
     A rejection (`RejectedError`) and a cancellation are never tried again. Between attempts it waits the
@@ -100,11 +104,21 @@ class Retry:
         max: The longest backoff in seconds; a provider's hint may be longer.
         multiplier: Growth of the backoff.
         jitter: Draw each pause between 0 and the backoff, so that callers do not return together.
-        is_transient: Which failures may pass.
+        on: Which failures may pass: a class of exceptions, several of them, or a function that says so of an error.
         budget: The provider's budget; `None`: no limit.
         tally: Where to count; default: an own one.
         clock: Where sleep and time come from; tests pass a `ManualClock`.
         rng: Where the jitter comes from.
+
+    >>> from utils.clock import ManualClock
+    >>> answers = iter([ConnectionError("reset"), "rates"])
+    >>> def request():
+    ...     answer = next(answers)
+    ...     if isinstance(answer, Exception):
+    ...         raise answer
+    ...     return answer
+    >>> Retry(attempts=3, on=ConnectionError, clock=ManualClock()).call(request)
+    'rates'
     """
 
     def __init__(
@@ -116,7 +130,7 @@ class Retry:
         max: float = 10.0,
         multiplier: float = 2.0,
         jitter: bool = True,
-        is_transient: Callable[[Exception], bool] = is_transient,
+        on: Passing = is_transient,
         budget: RetryBudget | None = None,
         tally: RetryTally | None = None,
         clock: Clock = SYSTEM_CLOCK,
@@ -127,29 +141,51 @@ class Retry:
         require(owner, "initial", initial, 0 <= initial < math.inf, "at least 0 and finite")
         require(owner, "max", max, initial <= max < math.inf, "at least `initial` and finite")
         require(owner, "multiplier", multiplier, 1 <= multiplier < 1000, "at least 1 and below 1000")
+        require(owner, "on", on, _can_tell(on), "a class of exceptions, a tuple of such classes, or a function")
         self.name = name
         self.attempts = attempts
         self._initial, self._max, self._multiplier, self._jitter = initial, max, multiplier, jitter
-        self._is_transient = is_transient
+        self._may_pass = _predicate(on)
         self._budget = budget
         self._tally = tally or RetryTally(name)
         self._clock = clock
         self._rng = rng or random.Random()
 
     def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The function's result; else its last error, or a rejection whose cause is the error before it."""
+        """The function's result; else its last error, or a rejection whose cause is the error before it.
+
+        Of a coroutine function the result is to be awaited, and only then it is tried, and tried again.
+        """
         if self._budget is not None:
             self._budget.request()
         try:
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
         except Exception as error:
             if not self._worth(error):
                 raise
             failure = error
+        else:
+            if type(result) is CoroutineType:
+                again = cast("Callable[[], Awaitable[Any]]", functools.partial(function, *args, **kwargs))
+                return cast("R", self._awaited(cast("Awaitable[Any]", result), again))
+            return result
         return self.resume(lambda: function(*args, **kwargs), failure)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Decorate a function."""
+        """Decorate a function or a coroutine function.
+
+        Raises:
+            TypeError: It is a generator.
+        """
+        refuse_generators(f"retry {self.name}", function, "put the retry around what fetches inside it")
+        if inspect.iscoroutinefunction(function):
+            pending = cast("Callable[P, Awaitable[R]]", function)
+
+            @functools.wraps(function)
+            async def retried_async(*args: P.args, **kwargs: P.kwargs) -> R:
+                return await self.call(pending, *args, **kwargs)
+
+            return cast("Callable[P, R]", retried_async)
 
         @functools.wraps(function)
         def retried(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -161,46 +197,71 @@ class Retry:
         """Go on after a first attempt that raised `failure`. `on_retry` is told before each wait."""
         if not self._worth(failure):
             raise failure
-        from tenacity import Retrying, retry_if_exception  # 75 ms, which a run without failures never pays
+        from tenacity import Retrying  # 75 ms, which a run without failures never pays
 
-        first: list[Exception] = [failure]
-        last = failure
+        record = _Record(failure, self._tally)
 
         def attempt() -> R:
-            nonlocal last
-            if first:
-                raise first.pop()  # the attempt that was made already, so that tenacity counts it
-            try:
-                result = function()
-            except RejectedError as rejection:
-                raise rejection from last
-            except Exception as error:
-                last = error
-                raise
-            self._tally.add("recovered")
-            return result
+            with record:
+                return function()
 
-        def before_sleep(state: "RetryCallState") -> None:
-            self._tally.add("retries")
-            self._tally.add("waited", state.upcoming_sleep)
-            if on_retry is not None:
-                on_retry(state.attempt_number, last, state.upcoming_sleep)
+        def pause(seconds: float) -> None:
+            sleep(float(seconds), self._clock)
 
-        return Retrying(
-            retry=retry_if_exception(self._worth),
-            wait=self._wait,
-            stop=self._give_up,
-            sleep=lambda seconds: sleep(float(seconds), self._clock),
-            before_sleep=before_sleep,
-            reraise=True,
-        )(attempt)
+        return Retrying(sleep=pause, **self._rules(record, on_retry))(attempt)
+
+    async def resume_async(
+        self, function: Callable[[], Awaitable[R]], failure: Exception, on_retry: OnRetry | None = None
+    ) -> R:
+        """The same for coroutines: the event loop goes on while it waits."""
+        if not self._worth(failure):
+            raise failure
+        from tenacity import AsyncRetrying
+
+        record = _Record(failure, self._tally)
+
+        async def attempt() -> R:
+            with record:
+                return await function()
+
+        async def pause(seconds: float) -> None:
+            await sleep_async(float(seconds), self._clock)
+
+        return await AsyncRetrying(sleep=pause, **self._rules(record, on_retry))(attempt)
 
     def figures(self) -> RetryFigures:
         """The counts since the start."""
         return self._tally.figures()
 
+    async def _awaited(self, first: Awaitable[R], again: Callable[[], Awaitable[R]]) -> R:
+        try:
+            return await first
+        except Exception as error:
+            if not self._worth(error):
+                raise
+            failure = error
+        return await self.resume_async(again, failure)
+
     def _worth(self, error: BaseException) -> bool:
-        return isinstance(error, Exception) and not isinstance(error, RejectedError) and self._is_transient(error)
+        return isinstance(error, Exception) and not isinstance(error, RejectedError) and self._may_pass(error)
+
+    def _rules(self, record: "_Record", on_retry: OnRetry | None) -> dict[str, Any]:
+        """What tenacity is told for one call, whichever of its two forms makes it."""
+        from tenacity import retry_if_exception
+
+        def before_sleep(state: "RetryCallState") -> None:
+            self._tally.add("retries")
+            self._tally.add("waited", state.upcoming_sleep)
+            if on_retry is not None:
+                on_retry(state.attempt_number, record.last, state.upcoming_sleep)
+
+        return {
+            "retry": retry_if_exception(self._worth),
+            "wait": self._wait,
+            "stop": self._give_up,
+            "before_sleep": before_sleep,
+            "reraise": True,
+        }
 
     def _wait(self, state: "RetryCallState") -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -212,7 +273,7 @@ class Retry:
             jitter=self._jitter,
             rng=self._rng,
         )
-        return pause if error is None else max(retry_after(error), pause)
+        return pause if error is None else max(hint_of(error), pause)
 
     def _give_up(self, state: "RetryCallState") -> bool:
         # tenacity asks once a failure, after `_wait`: the budget is the last to be asked, since asking spends it.
@@ -225,3 +286,42 @@ class Retry:
         else:
             return False
         return True
+
+
+class _Record:
+    """The attempts of one call, as a block around each; it belongs to the call, so no thread sees another's.
+
+    The first block raises the failure that was there already, so that tenacity counts that attempt.
+    """
+
+    def __init__(self, failure: Exception, tally: RetryTally) -> None:
+        self.last = failure
+        self._tally = tally
+        self._is_first = True
+
+    def __enter__(self) -> None:
+        if self._is_first:
+            self._is_first = False
+            raise self.last
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if error is None:
+            self._tally.add("recovered")
+        elif isinstance(error, RejectedError):
+            error.__cause__ = self.last
+        elif isinstance(error, Exception):
+            self.last = error
+
+
+def _can_tell(on: object) -> bool:
+    classes = on if isinstance(on, tuple) else (on,) if isinstance(on, type) else ()
+    if not classes:
+        return callable(on)
+    return all(isinstance(one, type) and issubclass(one, Exception) for one in classes)
+
+
+def _predicate(on: Passing) -> Callable[[Exception], bool]:
+    if isinstance(on, (type, tuple)):
+        classes = on
+        return lambda error: isinstance(error, classes)
+    return on

@@ -3,17 +3,17 @@
 import re
 import ssl
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from data_pipeline.collect.http.tls import explained
 from data_pipeline.errors import CollectError, PayloadUnreadable, ProviderRefused, ProviderUnavailable
+from utils.resilience.retry_after import retry_after
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["http_date", "media_type", "retry_after", "status_error", "transport_error"]
+__all__ = ["media_type", "status_error", "transport_error"]
 
 _TRANSIENT = {408, 425, 429}
 _PHRASES = {
@@ -47,7 +47,7 @@ def status_error(
     """The error for a status that brought no data. `what`: dataset and address; `said`: the start of the answer."""
     said = f': "{said}"' if said else ""
     if status in _TRANSIENT or status >= 500:
-        wait = retry_after(headers.get("retry-after", ""), now)
+        wait = retry_after(headers.get("retry-after", ""), now=now, date=headers.get("date", ""))
         resting = f", asks to wait {wait:g} s" if wait else ""
         hint = _THROTTLED if status == 429 else _THEIRS if status >= 500 else ""
         return ProviderUnavailable(
@@ -104,35 +104,6 @@ def transport_error(
     else:
         reason = f"the connection broke ({text})"
     return ProviderUnavailable(f"{what}: {reason}", hint=hint, provider=provider)
-
-
-def retry_after(value: str, now: datetime) -> float | None:
-    """Seconds that a `Retry-After` header asks for (RFC 9110, 10.2.3); None for nonsense and for moments gone by.
-
-    >>> retry_after("120", datetime(2026, 1, 1, tzinfo=UTC))
-    120.0
-    """
-    value = value.strip()
-    # Fractions are not in the RFC, but providers send them.
-    if value.replace(".", "", 1).isdecimal() and value.isascii():
-        seconds = float(value)
-    else:
-        moment = http_date(value)
-        if moment is None:
-            return None
-        seconds = (moment - now).total_seconds()
-    return seconds if 0 < seconds < 10**9 else None
-
-
-def http_date(value: str) -> datetime | None:
-    """The moment of an HTTP date header, aware UTC; None when it is none."""
-    if not value:
-        return None
-    try:
-        moment = parsedate_to_datetime(value)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 def media_type(header: str) -> tuple[str, str]:

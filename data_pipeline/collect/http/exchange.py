@@ -15,6 +15,7 @@ from data_pipeline.collect.spool import MEMORY, Spool
 from data_pipeline.errors import CollectError, PayloadUnreadable, ProviderUnavailable
 from data_pipeline.parse.unreadable import first_bytes
 from utils.one_line import one_line
+from utils.resilience.retry_after import retry_after
 
 if TYPE_CHECKING:
     import httpx
@@ -179,7 +180,7 @@ class Exchange:
             return error  # its status says enough
         if not passing:
             return error
-        wait = answers.retry_after(headers.get("retry-after", ""), self._request.clock.now())
+        wait = self._wait_of(headers)
         said = f': "{said}"' if said else ""
         return ProviderUnavailable(
             f"{self._what} answered {status}, and `transient_when` holds{said}",
@@ -187,6 +188,10 @@ class Exchange:
             status=status,
             retry_after=wait,
         )
+
+    def _wait_of(self, headers: Mapping[str, str]) -> float | None:
+        now = self._request.clock.now()
+        return retry_after(headers.get("retry-after", ""), now=now, date=headers.get("date", ""))
 
     def _judge(self, answer: Answer) -> None:
         """See that a good status is a good answer; the body of one that is not is given back.
@@ -218,7 +223,7 @@ class Exchange:
             raise ProviderUnavailable(
                 f"{self._what} answered, but `transient_when` holds: {condition}{self._begins(body)}",
                 provider=self.provider,
-                retry_after=answers.retry_after(answer.headers.get("retry-after", ""), self._request.clock.now()),
+                retry_after=self._wait_of(answer.headers),
             )
 
     def _judge_success(self, answer: Answer, body: Spool) -> None:

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from data_pipeline.collect.addresses import provider_name, shown
 from data_pipeline.collect.collector import CollectRequest
 from data_pipeline.collect.files.wildcards import split_members
-from data_pipeline.collect.http import answers
 from data_pipeline.collect.http.archives import unpacked
 from data_pipeline.collect.http.brought import Found, better, conditions, payloads, sha256_of, validators
 from data_pipeline.collect.http.connections import Connections
@@ -20,6 +19,7 @@ from data_pipeline.collect.http.pages import collect_pages
 from data_pipeline.collect.http.sending import Sender
 from data_pipeline.dataset import Collected, Provenance
 from data_pipeline.errors import CollectError, PayloadUnreadable, ProviderRefused, ProviderUnavailable
+from utils.http_date import http_date
 from utils.resilience.deadline import deadline, remaining
 from utils.resilience.errors import RejectedError
 
@@ -243,7 +243,7 @@ class _Collection:
     def _collected(self, found: Found, started: float) -> Collected:
         spools = [answer.body for answer in found.answers if answer.body is not None]
         newest = [
-            moment for answer in found.answers if (moment := answers.http_date(answer.headers.get("last-modified", "")))
+            moment for answer in found.answers if (moment := http_date(answer.headers.get("last-modified", "")))
         ]
         simple = self.options.paginate.kind == "none" and self.options.method == "GET" and not self.options.for_each
         provenance = replace(
@@ -264,7 +264,7 @@ class _Collection:
         provenance = replace(
             self._provenance(found, started),
             unchanged=True,
-            last_modified=answers.http_date(known.get("last_modified", "")),
+            last_modified=http_date(known.get("last_modified", "")),
             validators=tuple(known.items()),
             notes=tuple(found.notes),
         )

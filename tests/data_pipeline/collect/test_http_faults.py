@@ -110,6 +110,14 @@ def test_retry_after_is_read_in_both_forms(fetch: Fetch, header: str, seconds: f
     assert (caught.value.retry_after, caught.value.status) == (seconds, 429)
 
 
+def test_a_date_to_come_back_at_is_held_against_the_provider_s_own_clock(fetch: Fetch) -> None:
+    """It is an hour ahead of ours and asks for half a minute."""
+    answer = fault.status(429, retry_after="Sun, 01 Mar 2026 08:06:00 GMT", date="Sun, 01 Mar 2026 08:05:30 GMT")
+    with FaultyServer(answer) as server, pytest.raises(ProviderUnavailable) as caught:
+        fetch(server.url, request={"clock": ManualClock(NOW)})
+    assert caught.value.retry_after == 30.0
+
+
 NOWHERE = {
     "no IPv6": "http://[bad/",
     "no port": "http://127.0.0.1:999999/",

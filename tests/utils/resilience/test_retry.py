@@ -1,11 +1,13 @@
 """Retrying: what is tried again, how long it waits, and what stops it."""
 
+import asyncio
+import inspect
 import random
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,7 @@ from utils.clock import ManualClock
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable
 from utils.resilience.deadline import deadline
 from utils.resilience.errors import CircuitOpenError, RejectedError
-from utils.resilience.retry import Retry, backoff, is_transient, retry_after
+from utils.resilience.retry import Passing, Retry, backoff, hint_of, is_transient
 from utils.resilience.retry_budget import RetryBudget
 
 
@@ -75,7 +77,7 @@ def test_what_will_not_pass_is_not_tried_again(error: BaseException) -> None:
     clock = ManualClock()
 
     with pytest.raises(type(error)):
-        Retry(clock=clock, is_transient=lambda error: not isinstance(error, ValueError)).call(failing(error, "never"))
+        Retry(clock=clock, on=lambda error: not isinstance(error, ValueError)).call(failing(error, "never"))
 
     assert clock.slept == []
 
@@ -185,6 +187,123 @@ def test_a_decorated_function_is_retried_with_its_arguments() -> None:
     assert (rate("USD", factor=2), calls) == ("USD", [("USD", 2)] * 3)
 
 
+@pytest.mark.parametrize(
+    ("on", "tried"),
+    [
+        (ConnectionError, [2, 1]),
+        ((ConnectionError, ValueError), [2, 2]),
+        (lambda error: "again" in str(error), [1, 2]),
+    ],
+    ids=["a class", "several classes", "a function"],
+)
+def test_which_failures_may_pass_can_be_said_in_three_ways(on: Passing, tried: list[int]) -> None:
+    """How often a lost connection and a wrong value are tried."""
+    attempts = []
+    for error in (ConnectionResetError("lost"), ValueError("again")):
+        calls = list[int]()
+
+        def request(error: Exception = error, calls: list[int] = calls) -> None:
+            calls.append(1)
+            raise error
+
+        with pytest.raises(type(error)):
+            Retry(attempts=2, on=on, clock=ManualClock()).call(request)
+        attempts.append(len(calls))
+
+    assert attempts == tried
+
+
+def test_a_decorated_coroutine_is_retried_with_its_arguments() -> None:
+    """By the same rules, and it stays a coroutine function."""
+    clock, calls = ManualClock(), list[tuple[str, int]]()
+    retry = Retry(jitter=False, clock=clock)
+
+    @retry
+    async def rate(currency: str, *, factor: int) -> str:
+        calls.append((currency, factor))
+        if len(calls) < 3:
+            raise ProviderUnavailable(7.0 if len(calls) == 2 else None)
+        return currency
+
+    assert inspect.iscoroutinefunction(rate)
+    assert asyncio.run(rate("USD", factor=2)) == "USD"
+    assert (calls, clock.slept, retry.figures().recovered) == ([("USD", 2)] * 3, [0.2, 7.0], 1)
+
+
+def test_a_called_coroutine_function_is_retried_when_it_is_awaited() -> None:
+    """`call` cannot tell before that it got a coroutine; nothing is silently tried only once."""
+    clock, answers = ManualClock(), iter([ConnectionError("first"), "rates"])
+
+    async def request() -> object:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def call() -> object:
+        return await Retry(clock=clock).call(request)
+
+    assert (asyncio.run(call()), len(clock.slept)) == ("rates", 1)
+
+
+def test_a_coroutine_that_keeps_failing_raises_its_last_error() -> None:
+    """After as many attempts; a rejection ends it at once and tells the failure before it."""
+    last, rejected = ConnectionError("last"), CircuitOpenError("ecb", "open", 5.0)
+
+    async def both() -> tuple[BaseException, BaseException]:
+        retry = Retry(attempts=2, clock=ManualClock())
+        outcomes = []
+        for second in (last, rejected):
+            request = failing(ConnectionError("first"), second, "never")
+
+            async def attempt(request: Callable[[], object] = request) -> object:
+                return request()
+
+            with pytest.raises((ConnectionError, CircuitOpenError)) as caught:
+                await retry.call(attempt)
+            outcomes.append(caught.value)
+        return outcomes[0], outcomes[1]
+
+    assert asyncio.run(both()) == (last, rejected)
+    assert str(rejected.__cause__) == "first"
+
+
+def test_a_coroutine_s_pause_lets_the_others_go_on_and_ends_when_its_task_is_cancelled() -> None:
+    """The loop is not blocked for a minute, and the cancellation is not taken for a failure."""
+    retry, calls = Retry(), list[int]()
+
+    @retry
+    async def request() -> None:
+        calls.append(1)
+        raise ProviderUnavailable(60.0)
+
+    async def cancel_it() -> None:
+        task = asyncio.create_task(request())
+        while not retry.figures().retries:
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel_it())
+
+    assert calls == [1]
+
+
+def test_a_generator_is_refused() -> None:
+    """Its body runs after the call, so its failures would not be seen."""
+
+    def pages() -> Iterator[int]:
+        yield 1
+
+    async def pages_async() -> AsyncIterator[int]:
+        yield 1
+
+    for function in (pages, pages_async):
+        with pytest.raises(TypeError, match=f"retry ecb: {function.__name__} is a generator"):
+            Retry("ecb")(function)
+
+
 def test_many_threads_share_one_object_without_mixing_their_attempts() -> None:
     """Each call counts its own attempts."""
     retry, results = Retry(attempts=3, initial=0.0), list[object]()
@@ -217,10 +336,18 @@ def test_tenacity_is_not_imported_while_nothing_fails() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"attempts": 0}, {"initial": -1.0}, {"max": 0.1}, {"multiplier": 0.5}],
-    ids=lambda wrong: next(iter(wrong)),
+    [
+        {"attempts": 0},
+        {"initial": -1.0},
+        {"max": 0.1},
+        {"multiplier": 0.5},
+        {"on": KeyboardInterrupt},
+        {"on": ()},
+        {"on": "ConnectionError"},
+    ],
+    ids=lambda wrong: "{} {}".format(*next(iter(wrong.items()))),
 )
-def test_a_setting_that_cannot_work_is_refused(wrong: dict[str, float]) -> None:
+def test_a_setting_that_cannot_work_is_refused(wrong: dict[str, object]) -> None:
     """With the key and the value."""
     with pytest.raises(ValueError, match=rf"retry ecb: {next(iter(wrong))} must be .*, got"):
         Retry("ecb", **wrong)  # type: ignore[arg-type]  # settings of many types
@@ -320,4 +447,4 @@ def test_a_hint_that_is_no_number_is_none() -> None:
     error = ConnectionError()
     error.retry_after = "Wed, 21 Oct 2015 07:28:00 GMT"  # type: ignore[attr-defined]  # as a careless collector would
 
-    assert retry_after(error) == 0.0
+    assert hint_of(error) == 0.0
