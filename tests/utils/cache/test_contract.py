@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from utils.cache import (
     Entry,
     MemoryCache,
 )
+from utils.cache.redis import RedisCache
 from utils.clock import ManualClock
 
 LIMIT = 4 << 20
@@ -43,14 +45,17 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture(params=["disk", "memory"])
+@pytest.fixture(params=["disk", "memory", "redis"])
 def cache(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Iterator[Cache]:
-    if request.param == "memory":
-        yield MemoryCache(size_limit=LIMIT, clock=clock)
-        return
-    disk = DiskCache(tmp_path / "cache", size_limit=LIMIT, clock=clock)
-    yield disk
-    disk.close()
+    if request.param == "redis":
+        url = request.getfixturevalue("redis_server").url
+        made: Cache = RedisCache(url, namespace=uuid4().hex, size_limit=LIMIT, clock=clock)
+    elif request.param == "memory":
+        made = MemoryCache(size_limit=LIMIT, clock=clock)
+    else:
+        made = DiskCache(tmp_path / "cache", size_limit=LIMIT, clock=clock)
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize(
@@ -261,6 +266,7 @@ def test_a_value_above_the_whole_limit_is_refused(cache: Cache) -> None:
     assert cache.get("small") is not None
 
 
+@pytest.mark.parametrize("cache", ["disk", "memory"], indirect=True)  # Redis has its own bound, its maxmemory
 def test_the_limit_holds_and_the_newest_value_stays(cache: Cache) -> None:
     """Many values never take much more than the limit, and what was just stored is there."""
     for i in range(30):

@@ -1,0 +1,183 @@
+"""The line to one Redis: opened when it is first needed, quick to give up, and open again by itself.
+
+An outage must not cost its time-out on every call. After a failure the line is shut for a second, or for ten times as
+long as the failed try took; then one caller tries, while the others go without.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from utils.clock import Clock
+
+if TYPE_CHECKING:
+    import redis
+
+T = TypeVar("T")
+
+CONNECT_WITHIN_S: Final = 0.5
+ANSWER_WITHIN_S: Final = 0.5
+SHUT_S: Final = 1.0
+SHUT_TIMES: Final = 10.0  # so an outage takes a tenth of anybody's time at most
+_PIECE: Final = 1 << 20  # bytes sent under one time-out: a large value on a slow line is no outage
+
+
+class _Gate:
+    """Whether to try at all."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failed = False
+        self._shut_until = 0.0
+
+    def passes(self) -> bool:
+        if not self._failed:
+            return True
+        with self._lock:
+            now = self._clock.monotonic()
+            if now < self._shut_until:
+                return False
+            self._shut_until = now + SHUT_S  # whoever comes while we try goes without
+            return True
+
+    def worked(self) -> None:
+        self._failed = False
+
+    def failed(self, took: float) -> bool:
+        """Shut it; whether it was open before."""
+        with self._lock:
+            self._shut_until = self._clock.monotonic() + max(SHUT_S, SHUT_TIMES * took)
+            first = not self._failed
+            self._failed = True
+            return first
+
+
+class RedisLine:
+    """Asks one Redis, and gives "nothing there" for an answer while it cannot be asked. Safe for threads and forks.
+
+    Args:
+        url: `redis://`, `rediss://` or `unix://`, as the library reads it.
+        clock: For the time that the line stays shut.
+        unavailable: Told why, without secrets, once until it works again.
+    """
+
+    def __init__(self, url: str, *, clock: Clock, unavailable: Callable[[str], None]) -> None:
+        self._url = url
+        self._clock = clock
+        self._unavailable = unavailable
+        self._server = _Gate(clock)
+        self._writes = _Gate(clock)  # a full Redis and a replica can still be read
+        self._lock = threading.Lock()
+        self._client: redis.Redis | None = None
+
+    def ask(self, action: "Callable[[redis.Redis], T]", missing: T, *, write: bool = False) -> T:
+        """What `action` gives, or `missing` when there is no Redis to be had, or it refuses.
+
+        Args:
+            write: Redis may refuse this and still answer lookups.
+        """
+        if write and not self._writes.passes():
+            return missing
+        if not self._server.passes():
+            return missing
+        started = self._clock.monotonic()
+        try:
+            result = action(self._opened())
+        except Exception as error:  # noqa: BLE001 - what is no Redis makes the library fail in any way there is
+            import redis
+
+            refused = isinstance(error, redis.ResponseError)
+            if refused:
+                self._server.worked()
+            gate = self._writes if refused and write else self._server
+            if gate.failed(self._clock.monotonic() - started):
+                self._unavailable(_reason(error))
+            return missing
+        self._server.worked()
+        if write:
+            self._writes.worked()
+        return result
+
+    def close(self) -> None:
+        """Close the connections; the next use opens them again."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _opened(self) -> "redis.Redis":
+        client = self._client
+        if client is None:
+            with self._lock:
+                client = self._client
+                if client is None:
+                    client = self._client = _open(self._url)
+        return client
+
+
+def shown(url: str) -> str:
+    """The address without user, password and options."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _open(url: str) -> "redis.Redis":
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.connection import PythonRespSerializer
+    from redis.retry import Retry
+
+    class InPieces(PythonRespSerializer):
+        """The library gives `sendall` a value as one piece, and its time-out is for the whole of it."""
+
+        def pack(self, *args: Any) -> "list[Any]":
+            packed = super().pack(*args)  # type: ignore[no-untyped-call]  # the library types it not
+            return [piece for part in packed for piece in _pieces(part)]
+
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=CONNECT_WITHIN_S,
+        socket_timeout=ANSWER_WITHIN_S,
+        # Once more, at once: a connection of before the server's restart fails, a new one does not.
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+        protocol=2,
+        command_packer=InPieces(6000, _as_bytes),
+    )
+
+
+def _as_bytes(word: object) -> bytes:
+    return word if isinstance(word, bytes) else str(word).encode()
+
+
+def _pieces(part: Any) -> Iterator[Any]:
+    if len(part) <= _PIECE:
+        yield part
+        return
+    view = memoryview(part)
+    for start in range(0, len(view), _PIECE):
+        yield view[start : start + _PIECE]
+
+
+def _reason(error: Exception) -> str:
+    """Why there is no cache, in words. The library's own are kept where they help; none holds a password."""
+    from redis import exceptions as redis
+
+    said = " ".join(str(error).split())[:200]
+    for kind, words in (
+        (redis.AuthenticationError, "the user or the password is wrong, or missing"),
+        (redis.NoPermissionError, f"this user may not do that ({said})"),
+        (redis.ReadOnlyError, "it is a replica that only reads"),
+        (redis.OutOfMemoryError, "its memory is full (maxmemory) and its policy does not evict"),
+        (redis.BusyLoadingError, "it is still loading its data"),
+        (redis.TimeoutError, f"no answer within {ANSWER_WITHIN_S:g} s"),
+        (redis.ResponseError, f"it refused: {said}"),
+        (redis.InvalidResponse, "what answers there is no Redis"),
+        (redis.ConnectionError, said),
+        (redis.RedisError, said),
+        (OSError, said),
+    ):
+        if isinstance(error, kind):
+            return words
+    return f"what answers there is no Redis ({type(error).__name__})"
