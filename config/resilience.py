@@ -14,9 +14,11 @@ class BreakerSettings(Section):
     """When to stop calling, and when to try again. Seconds; rates are shares of the window's calls.
 
     `failure_threshold`: failures in a row that open the circuit; null: only the rate decides.
+    `window_time`: all calls of that time are judged, not the last `window` ones.
     """
 
     window: Count = 20
+    window_time: Duration | None = None
     minimum_calls: Count = 5
     failure_rate: Annotated[float, Field(gt=0, le=1)] = 0.5
     failure_threshold: Count | None = None
@@ -28,7 +30,9 @@ class BreakerSettings(Section):
 
     def fault(self) -> tuple[str, Fault] | None:
         """Key and fault, when the numbers do not go together; asked once the sections lie over each other."""
-        if self.minimum_calls > self.window:
+        if self.window_time == 0:
+            return "window_time", Fault("expected longer than 0s, or null", hint="null: the last `window` calls count.")
+        if self.window_time is None and self.minimum_calls > self.window:
             return "minimum_calls", Fault(
                 f"expected at most the window of {self.window} calls, got {shown(self.minimum_calls)}",
                 hint="Make `window` larger, or `minimum_calls` smaller.",

@@ -1,9 +1,13 @@
-"""The breakers' verdicts, shared by the processes of a state directory and kept over restarts."""
+"""The breakers' verdicts and trials, shared by the processes of a state directory and kept over restarts."""
 
+import json
 import threading
+from collections.abc import Callable
+from typing import Any
 
 from utils.database import Database
 from utils.resilience.shared_state import Verdict
+from utils.resilience.trial import Lent, Trial
 
 SCHEMA = """
 CREATE TABLE verdicts (
@@ -11,9 +15,24 @@ CREATE TABLE verdicts (
     times_opened INTEGER NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID
 """
 
+# 9e999 is infinite: what had been opened by hand before there was a column for it.
+HELD_AND_TRIALS = """
+ALTER TABLE verdicts ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE verdicts ADD COLUMN trial TEXT;
+UPDATE verdicts SET held = 1 WHERE state = 'open' AND open_until = 9e999
+"""
+
+MIGRATIONS = (SCHEMA, HELD_AND_TRIALS)
+
+_ALL = "SELECT name, state, opened_at, open_until, times_opened, reason, held, trial FROM verdicts"
+_PUT = (
+    "INSERT OR REPLACE INTO verdicts (name, state, opened_at, open_until, times_opened, reason, held, trial)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
 
 class SharedVerdicts:
-    """`SharedState` over SQLite. Looking whether something changed costs 3 microseconds, reading a verdict 10."""
+    """`SharedState` over SQLite. Looking whether something changed costs 3 microseconds, a change some 50."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -30,26 +49,46 @@ class SharedVerdicts:
         return self._known[1].get(name)
 
     def all(self) -> dict[str, Verdict]:
-        rows = self._database.query(
-            "SELECT name, state, opened_at, open_until, times_opened, reason FROM verdicts ORDER BY name"
-        )
-        return {name: Verdict(*fields) for name, *fields in rows}
+        """Every verdict by name."""
+        return {row[0]: _verdict(row) for row in self._database.query(_ALL + " ORDER BY name")}
+
+    def change(self, name: str, step: Callable[[Verdict | None], Verdict]) -> None:
+        # IMMEDIATE: from the read on nobody else writes, so of many who claim the last permit one gets it.
+        with self._database.transaction() as connection:
+            row = connection.execute(_ALL + " WHERE name = ?", (name,)).fetchone()
+            stored = None if row is None else _verdict(row)
+            verdict = step(stored)
+            if verdict != stored:
+                connection.execute(_PUT, _row(name, verdict))
 
     def save(self, name: str, verdict: Verdict) -> None:
-        with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    name,
-                    verdict.state,
-                    verdict.opened_at,
-                    verdict.open_until,
-                    verdict.times_opened,
-                    verdict.reason,
-                ),
-            )
+        """Replace the verdict of `name`, whatever it was: by hand."""
+        self.change(name, lambda _: verdict)
 
     def version(self) -> int:
         with self._guard:
             (version,) = self._look.execute("PRAGMA data_version").fetchone()
         return int(version)
+
+
+def _row(name: str, verdict: Verdict) -> tuple[Any, ...]:
+    trial = verdict.trial
+    return (
+        name,
+        verdict.state,
+        verdict.opened_at,
+        verdict.open_until,
+        verdict.times_opened,
+        verdict.reason,
+        int(verdict.held),
+        None if trial is None else json.dumps({"began": trial.began, "lent": trial.lent, "codes": trial.codes}),
+    )
+
+
+def _verdict(row: tuple[Any, ...]) -> Verdict:
+    _, state, opened_at, open_until, times_opened, reason, held, text = row
+    trial = None
+    if text is not None:
+        kept = json.loads(text)
+        trial = Trial(kept["began"], tuple(Lent(*lent) for lent in kept["lent"]), tuple(kept["codes"]))
+    return Verdict(state, opened_at, open_until, times_opened, reason, bool(held), trial)

@@ -75,7 +75,7 @@ class State:
 
         first = ";".join((leases.SCHEMA, coordination.SCHEMA))
         second = ";".join((quotas.SCHEMA, tokens.SCHEMA))
-        return Database(self._kept.directory / "coordination.db", migrations=[first, second])
+        return Database(self._kept.directory / "coordination.db", migrations=[first, second, coordination.HELD_AND_TRIALS])
 
     @cached_property
     def bus(self) -> "Bus":

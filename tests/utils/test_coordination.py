@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.coordination import SCHEMA, SharedVerdicts
+from utils.coordination import MIGRATIONS, SharedVerdicts
 from utils.database import Database
 from utils.resilience.shared_state import Verdict
 
@@ -13,7 +13,7 @@ OPEN = Verdict("open", opened_at=100.0, open_until=160.5, times_opened=2, reason
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    return Database(tmp_path / "coordination.db", migrations=[SCHEMA])
+    return Database(tmp_path / "coordination.db", migrations=MIGRATIONS)
 
 
 @pytest.mark.parametrize(
@@ -37,14 +37,14 @@ def test_verdicts_outlive_their_process(database: Database) -> None:
     SharedVerdicts(database).save("air", Verdict("closed"))
     database.close()
 
-    verdicts = SharedVerdicts(Database(database.path, migrations=[SCHEMA]))
+    verdicts = SharedVerdicts(Database(database.path, migrations=MIGRATIONS))
 
     assert verdicts.all() == {"air": Verdict("closed"), "fx": OPEN}
 
 
 def test_the_version_tells_that_somebody_saved(database: Database) -> None:
     """Another process's save is seen by a look that reads no table; without one nothing seems to change."""
-    mine, other = SharedVerdicts(database), SharedVerdicts(Database(database.path, migrations=[SCHEMA]))
+    mine, other = SharedVerdicts(database), SharedVerdicts(Database(database.path, migrations=MIGRATIONS))
     before = mine.version()
 
     unchanged = mine.version()

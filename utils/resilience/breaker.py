@@ -3,16 +3,19 @@
 import functools
 import inspect
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from types import CoroutineType, TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast
 
 from utils.clock import SYSTEM_CLOCK, Clock
-from utils.resilience.circuit import BreakerFigures, Circuit, Ticket
+from utils.resilience.circuit import Circuit, Ticket, Which
 from utils.resilience.errors import CircuitOpenError
 from utils.resilience.exchange import Transition
+from utils.resilience.figures import BreakerFigures
 from utils.resilience.shared_state import SharedState
+from utils.resilience.trial import Permit
 from utils.resilience.window import OK
 
 __all__ = ["BreakerFigures", "CircuitBreaker", "CircuitOpenError", "Transition"]
@@ -37,6 +40,7 @@ class CircuitBreaker(Circuit):
         name: The provider's name, in every error and event.
         failure_rate: Share of failed calls in the window that opens the circuit.
         window: How many of the last calls are judged.
+        window_time: Judge all calls of the last so many seconds instead, however many; `None`: the last `window` calls.
         minimum_calls: No rate is judged below this many calls.
         failure_threshold: Failures in a row that open the circuit; `None`: only the rates decide.
         slow_call: Seconds from which a call counts as slow; `inf`: never.
@@ -44,9 +48,15 @@ class CircuitBreaker(Circuit):
         open_for: Seconds to rest after the first opening; doubled, with jitter, each time a trial fails.
         max_open_for: The longest rest in seconds.
         half_open_calls: Trial calls that may run at the same time, and that close the circuit when they are well.
-            A permit whose call never came back is lent again after `open_for` (or twice `slow_call`) seconds.
+            A permit whose call did not come back within twice `slow_call` (or `half_open_for`) is lent again.
+        half_open_for: Seconds after the first trial call began from which what came so far decides: closed when some
+            came back and all limits are kept, open again when none did. `None`: `open_for`, or twice `slow_call`
+            when that is longer.
         fallback: Called with the function's arguments instead of it while the circuit refuses calls.
-        is_failure: Which exceptions tell against the provider; default: all. Rejections and cancellations never do.
+        is_failure: Which exceptions tell against the provider: types, or a predicate; default: all.
+            Rejections and cancellations never do.
+        ignore: Which exceptions tell nothing about it, as if the call had not been made; wins over `is_failure`.
+        is_failed_result: Whether a result that came back means a failure all the same; it is returned in any case.
         listener: Told every transition that this process decides, in order, without a lock held.
         shared: Where processes share the verdict; looked at when the breaker is made and every 100 ms at most.
         clock: Where the time comes from; tests pass a `ManualClock`.
@@ -64,6 +74,7 @@ class CircuitBreaker(Circuit):
         *,
         failure_rate: float = 0.5,
         window: int = 20,
+        window_time: float | None = None,
         minimum_calls: int = 5,
         failure_threshold: int | None = None,
         slow_call: float = 10.0,
@@ -71,8 +82,11 @@ class CircuitBreaker(Circuit):
         open_for: float = 60.0,
         max_open_for: float = 3600.0,
         half_open_calls: int = 3,
+        half_open_for: float | None = None,
         fallback: Callable[..., Any] | None = None,
-        is_failure: Callable[[Exception], bool] | None = None,
+        is_failure: Which | None = None,
+        ignore: Which | None = None,
+        is_failed_result: Callable[..., bool] | None = None,
         listener: Callable[[Transition], None] | None = None,
         shared: SharedState | None = None,
         clock: Clock = SYSTEM_CLOCK,
@@ -82,6 +96,7 @@ class CircuitBreaker(Circuit):
             name,
             failure_rate=failure_rate,
             window=window,
+            window_time=window_time,
             minimum_calls=minimum_calls,
             failure_threshold=failure_threshold,
             slow_call=slow_call,
@@ -89,13 +104,17 @@ class CircuitBreaker(Circuit):
             open_for=open_for,
             max_open_for=max_open_for,
             half_open_calls=half_open_calls,
+            half_open_for=half_open_for,
             is_failure=is_failure,
+            ignore=ignore,
+            is_failed_result=is_failed_result,
             listener=listener,
             shared=shared,
             clock=clock,
             rng=rng,
         )
         self._fallback = fallback
+        self._allowed: deque[Permit] = deque(maxlen=half_open_calls)  # of `allows`, until an outcome is recorded
 
     def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call `function`; of a coroutine function the result is to be awaited, and only then the call is judged.
@@ -184,9 +203,11 @@ class CircuitBreaker(Circuit):
     def allows(self) -> bool:
         """Whether a call may be made now. In half-open this takes a permit: record what came of the call."""
         try:
-            self.enter()
+            ticket = self.enter()
         except CircuitOpenError:
             return False
+        if isinstance(ticket, Permit):
+            self._allowed.append(ticket)
         return True
 
     def record_success(self, seconds: float = 0.0) -> None:
@@ -212,12 +233,16 @@ class CircuitBreaker(Circuit):
     def _finish(self, ticket: Ticket, result: R, seconds: float) -> R:
         if type(result) is CoroutineType:
             return cast("R", self._awaited(ticket, cast("Awaitable[Any]", result)))
-        self.succeeded(ticket, seconds)
+        self.came_back(ticket, result, seconds)
         return result
 
     def _now(self) -> Ticket | None:
         window = self._window
-        return self._trial if window is None else window
+        while window is None and self._allowed:
+            permit = self._allowed.popleft()
+            if self.still_admits(permit):
+                return permit
+        return window if window is not None or self.state != "half_open" else Permit(None, self._dropped)
 
     def _leave(self) -> tuple[Ticket, float]:
         entered = _entered.get()
@@ -230,17 +255,32 @@ class CircuitBreaker(Circuit):
         raise RuntimeError(f"breaker {self.name}: the block was left in another thread or task than it was entered in")
 
     def _decorated_async(self, function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+        monotonic = self._monotonic
+
         @functools.wraps(function)
         async def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
             # Entered when awaited, not when called: a coroutine that nobody awaits takes no permit.
+            started = monotonic()
+            ticket: Ticket | None = self._window
+            if ticket is None or started >= self._look_at:
+                try:
+                    ticket = self.enter()
+                except CircuitOpenError:
+                    if self._fallback is None:
+                        raise
+                    instead = self._fallback(*args, **kwargs)
+                    return cast("R", await instead if inspect.isawaitable(instead) else instead)
             try:
-                ticket = self.enter()
-            except CircuitOpenError:
-                if self._fallback is None:
-                    raise
-                instead = self._fallback(*args, **kwargs)
-                return cast("R", await instead if inspect.isawaitable(instead) else instead)
-            return await self._awaited(ticket, function(*args, **kwargs))
+                result = await function(*args, **kwargs)
+            except BaseException as error:
+                self.ended_with(ticket, error, monotonic() - started)
+                raise
+            seconds = monotonic() - started
+            if ticket is self._window and seconds < self._quick:
+                ticket.append(OK)
+            else:
+                self.came_back(ticket, result, seconds)
+            return result
 
         return guarded
 
@@ -252,5 +292,5 @@ class CircuitBreaker(Circuit):
         except BaseException as error:
             self.ended_with(ticket, error, monotonic() - started)
             raise
-        self.succeeded(ticket, monotonic() - started)
+        self.came_back(ticket, result, monotonic() - started)
         return result

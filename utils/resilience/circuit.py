@@ -1,52 +1,50 @@
 """The state machine of a circuit breaker: who may call, what the outcomes mean, who is told.
 
-After Nygard's "Release It!" with the sliding window, slow calls and bounded trial calls of
-resilience4j. `breaker.py` puts the decorator, the with block and the fallback around it.
+After Nygard's "Release It!" with the sliding windows, slow calls and bounded trial calls of
+resilience4j. `decisions.py` has the rules; `breaker.py` puts the decorator, the with block and the fallback around it.
 """
 
 import math
+import os
 import random
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NoReturn
 
 from utils.clock import SYSTEM_CLOCK, Clock
+from utils.resilience.decisions import MICROSECOND, Decisions, Moment
 from utils.resilience.errors import CircuitOpenError, RejectedError
 from utils.resilience.exchange import Exchange, Transition
-from utils.resilience.shared_state import SharedState, State, Verdict
-from utils.resilience.window import FAILED, OK, SLOW, SLOW_FAILED, Limits, Trial, require
+from utils.resilience.figures import BreakerFigures
+from utils.resilience.limits import Limits
+from utils.resilience.shared_state import SharedState, State, Step, Verdict
+from utils.resilience.trial import Permit
+from utils.resilience.window import BAD, FAILED, OK, SLOW, SLOW_FAILED, CountWindow, Window, require
 
 LOOK_EVERY = 0.1  # seconds between two looks at what other processes decided
 
-
-@dataclass(frozen=True, slots=True)
-class BreakerFigures:
-    """A breaker in numbers. The rates and `calls` are of the current window; `None`: nothing measured."""
-
-    name: str
-    state: State
-    reason: str
-    calls: int
-    failure_rate: float | None
-    slow_rate: float | None
-    failures: int  # since the start or the last reset, as are the next two
-    rejected: int
-    opened: int
-    times_opened: int  # in a row, without a recovery
-    retry_after: float
-    shared_errors: int
-    listener_errors: int
+Which = Callable[[Exception], bool] | type[Exception] | tuple[type[Exception], ...]
 
 
-Ticket = deque[int] | Trial  # the window or trial that a call belongs to: an outcome of an older one is dropped
+class LastResort:
+    """The right to make one call through an open circuit, for a caller who has nobody else to ask."""
+
+    __slots__ = ("__weakref__", "opening", "since")
+
+    def __init__(self, opening: Verdict, since: float) -> None:
+        self.opening, self.since = opening, since
+
+
+Ticket = Window | Permit | LastResort  # what a call belongs to: an outcome of an older window or trial is dropped
 
 
 class Circuit:
     """Closed, open, half-open. All times in seconds; see `CircuitBreaker` for the settings.
 
-    A success costs one append without a lock, since only a failure or a slow call can open the
-    circuit. The lock is held for bookkeeping only; predicate, listener and shared state run outside it.
+    A success costs one append without a lock (in a count window), since only a failure or a slow call can open the
+    circuit. The lock is held for bookkeeping only; predicates, listener and shared state run outside it.
     """
 
     def __init__(
@@ -55,6 +53,7 @@ class Circuit:
         *,
         failure_rate: float = 0.5,
         window: int = 20,
+        window_time: float | None = None,
         minimum_calls: int = 5,
         failure_threshold: int | None = None,
         slow_call: float = 10.0,
@@ -62,34 +61,50 @@ class Circuit:
         open_for: float = 60.0,
         max_open_for: float = 3600.0,
         half_open_calls: int = 3,
-        is_failure: Callable[[Exception], bool] | None = None,
+        half_open_for: float | None = None,
+        is_failure: Which | None = None,
+        ignore: Which | None = None,
+        is_failed_result: Callable[..., bool] | None = None,
         listener: Callable[[Transition], None] | None = None,
         shared: SharedState | None = None,
         clock: Clock = SYSTEM_CLOCK,
         rng: random.Random | None = None,
     ) -> None:
         owner = f"breaker {name}"
-        self._limits = Limits(
-            owner, failure_rate, window, minimum_calls, failure_threshold, slow_call, slow_rate, half_open_calls
+        self._limits = limits = Limits(
+            owner,
+            failure_rate,
+            window,
+            window_time,
+            minimum_calls,
+            failure_threshold,
+            slow_call,
+            slow_rate,
+            half_open_calls,
         )
         require(owner, "open_for", open_for, 0 < open_for < math.inf, "above 0 and finite")
         longer = open_for <= max_open_for < math.inf
         require(owner, "max_open_for", max_open_for, longer, "at least `open_for` and finite")
+        hanging = 2 * slow_call if slow_call < math.inf else open_for
+        lasting = max(open_for, hanging) if half_open_for is None else half_open_for
+        require(owner, "half_open_for", half_open_for, 0 < lasting < math.inf, "above 0 and finite, or None")
         self.name = name
         self.max_open_for = max_open_for
-        self._open_for = open_for
-        self._is_failure = is_failure
+        self._rules = Decisions(limits, open_for, max_open_for, lasting, min(hanging, lasting), rng or random.Random())
+        self._is_failure, self._ignore = _predicate(is_failure), _predicate(ignore)
+        self._is_failed_result = is_failed_result
         self._clock, self._monotonic = clock, clock.monotonic
-        self._rng = rng or random.Random()
 
         self._lock = threading.Lock()
-        self._window: deque[int] | None = self._limits.new_window()  # None unless closed
-        self._trial: Trial | None = None  # None unless half-open
-        self._quick = slow_call  # a success below this many seconds needs no judging
-        self._retry_at = 0.0  # monotonic; only when open
         self._verdict = Verdict("closed")
-        self._decisions = 0
-        self._failures = self._rejected = self._opened = 0
+        self._window: Window | None = None  # None unless closed
+        self._calm = self._quick = -1.0  # seconds below which a success needs no judging; no judging and no classifying
+        self._renew()
+        self._retry_at = 0.0  # monotonic; only when open
+        self._opening: tuple[Verdict, Verdict, Moment] | None = None  # decided here, but not told to anybody yet
+        self._dropped: deque[str] = deque()
+        self._last_resort: weakref.ref[LastResort] | None = None
+        self._decisions = self._failures = self._rejected = self._opened = 0
 
         self._exchange = Exchange(name, shared, listener)
         self._look_at = math.inf if shared is None else -math.inf
@@ -101,34 +116,35 @@ class Circuit:
     @property
     def state(self) -> State:
         """`closed`, `open` or `half_open`. Open lasts until the first call after its time."""
-        self._look_if_due(self._monotonic())
+        self._catch_up()
         return self._verdict.state
 
     @property
     def retry_after(self) -> float:
         """Seconds until a call makes sense: 0.0 when one may pass now."""
-        now = self._monotonic()
-        self._look_if_due(now)
+        now = self._catch_up()
         with self._lock:
             return self._wait(now)
 
     def figures(self) -> BreakerFigures:
         """The state and the counts, taken at one moment."""
-        now = self._monotonic()
-        self._look_if_due(now)
+        now = self._catch_up()
         with self._lock:
-            calls, failed, slow = self._limits.counts(self._trial or tuple(self._window or ()))
+            verdict, trial = self._verdict, self._verdict.trial
+            calls = trial if self._window is None else self._window
+            counts = (CountWindow() if calls is None else calls).counts()
             return BreakerFigures(
                 name=self.name,
-                state=self._verdict.state,
-                reason=self._verdict.reason,
-                calls=calls,
-                failure_rate=failed / calls if calls else None,
-                slow_rate=slow / calls if calls else None,
+                state=verdict.state,
+                held=verdict.held,
+                reason=verdict.reason,
+                calls=counts.calls,
+                failure_rate=counts.failed / counts.calls if counts.calls else None,
+                slow_rate=counts.slow / counts.calls if counts.calls else None,
                 failures=self._failures,
                 rejected=self._rejected,
                 opened=self._opened,
-                times_opened=self._verdict.times_opened,
+                times_opened=verdict.times_opened,
                 retry_after=self._wait(now),
                 shared_errors=self._exchange.shared_errors,
                 listener_errors=self._exchange.listener_errors,
@@ -143,32 +159,57 @@ class Circuit:
             CircuitOpenError: The circuit is open, or half-open with every trial call taken.
         """
         now = self._monotonic()
-        self._look_if_due(now)
-        window = self._window
-        if window is not None:
-            return window
-        with self._lock:
-            ticket = self._admit(now)
-            if ticket is None:
-                self._rejected += 1
-                wait, reason = self._wait(now), self._verdict.reason
-        self._exchange.deliver()
+        if now >= self._look_at:
+            self._look(now)
+        ticket: Ticket | None = self._window
         if ticket is None:
-            raise CircuitOpenError(
-                self.name,
-                f"{self.name}: circuit open ({reason or 'opened'}), next try in {wait:.3g} s",
-                wait,
-                "The provider rests; wait, or close the circuit by hand when you know that it works again.",
-            )
-        return ticket
+            ticket = self._ask()
+        return self._refuse() if ticket is None else ticket
+
+    def enter_as_last_resort(self) -> Ticket:
+        """Like `enter`, but one call at a time may pass through an open circuit, for want of another provider.
+
+        It takes no permit. When it comes back well, the rest ends early; when it fails, nothing changes.
+
+        Raises:
+            CircuitOpenError: The circuit was forced open, or another last resort is out.
+        """
+        moment = self._catch_up()
+        ticket: Ticket | None = self._window
+        if ticket is None:
+            ticket = self._ask()
+        if ticket is None:
+            with self._lock:
+                other = None if self._last_resort is None else self._last_resort()
+                out = other is not None and 0.0 <= moment.steady - other.since < self._rules.patience
+                if not self._verdict.held and not out:
+                    ticket = last = LastResort(self._verdict, moment.steady)
+                    self._last_resort = weakref.ref(last)
+        return self._refuse() if ticket is None else ticket
 
     def still_admits(self, ticket: Ticket) -> bool:
         """Whether a call that waited since `enter` may go on: false when the circuit changed meanwhile."""
-        return ticket is self._window or ticket is self._trial
+        if isinstance(ticket, LastResort):
+            return ticket.opening is self._verdict
+        if isinstance(ticket, Permit):
+            trial = self._verdict.trial if self._verdict.state == "half_open" else None
+            return trial is not None and ticket.id is not None and trial.has_lent(ticket.id)
+        return ticket is self._window
+
+    def came_back(self, ticket: Ticket, result: object, seconds: float = 0.0) -> None:
+        """The call returned `result` after `seconds`: well, unless the classifier of results says that it failed."""
+        failed, judged = False, self._is_failed_result is None
+        try:
+            if self._is_failed_result is not None:
+                failed, judged = bool(self._is_failed_result(result)), True
+        finally:
+            if not judged:
+                self.give_back(ticket)
+        (self.failed if failed else self.succeeded)(ticket, seconds)
 
     def succeeded(self, ticket: Ticket, seconds: float = 0.0) -> None:
         """The call came back well after `seconds`."""
-        if seconds < self._quick and isinstance(ticket, deque):
+        if seconds < self._calm and isinstance(ticket, CountWindow):
             ticket.append(OK)
         else:
             self._record(ticket, SLOW if seconds >= self._limits.slow_call else OK)
@@ -178,11 +219,12 @@ class Circuit:
         self._record(ticket, SLOW_FAILED if seconds >= self._limits.slow_call else FAILED)
 
     def ended_with(self, ticket: Ticket, error: BaseException, seconds: float = 0.0) -> None:
-        """The call raised `error`: a failure when the predicate says so, never for a rejection or a cancellation."""
+        """The call raised `error`: a failure when the predicates say so, never for a rejection or a cancellation."""
         counts = False
         try:
             if isinstance(error, Exception) and not isinstance(error, RejectedError):
-                counts = self._is_failure is None or self._is_failure(error)
+                ignored = self._ignore is not None and self._ignore(error)
+                counts = not ignored and (self._is_failure is None or self._is_failure(error))
         finally:
             if counts:
                 self.failed(ticket, seconds)
@@ -191,19 +233,29 @@ class Circuit:
 
     def give_back(self, ticket: Ticket) -> None:
         """The call told nothing about the provider: its permit serves another one."""
-        if isinstance(ticket, Trial):
-            with self._lock:
-                ticket.free += 1
+        if isinstance(ticket, Permit):
+            ticket.settled = True
+            if ticket.id is not None:
+                self._return(ticket.id)
+        elif isinstance(ticket, LastResort):
+            self._last_resort = None
 
     # --- by hand ------------------------------------------------------------------------------
 
     def force_open(self, reason: str = "opened by hand") -> None:
-        """Refuse every call until `close` or `reset`."""
-        self._decide(self._open, reason, math.inf)
+        """Refuse every call, in all processes and after a restart too, until `close` or `reset`."""
+        now = Moment.of(self._clock)
+        self._decide(
+            lambda before: Verdict("open", now.wall, math.inf, before.times_opened, reason, held=True), now, anew=True
+        )
+
+    def force_closed(self, reason: str = "kept closed by hand") -> None:
+        """Let every call pass and count them, but never open, until `close` or `reset`; shared and kept as well."""
+        self._decide(lambda _: Verdict("closed", reason=reason, held=True), Moment.of(self._clock), anew=True)
 
     def close(self, reason: str = "closed by hand") -> None:
-        """Let calls pass again, with an empty window."""
-        self._decide(self._close, reason)
+        """Let calls pass again, with an empty window; what was forced ends."""
+        self._decide(lambda _: Verdict("closed", reason=reason), Moment.of(self._clock), anew=True)
 
     def reset(self) -> None:
         """Close, and forget all counts."""
@@ -211,134 +263,174 @@ class Circuit:
             self._failures = self._rejected = self._opened = 0
         self.close("reset")
 
-    # --- decisions; the lock is held ----------------------------------------------------------
+    # --- asking and telling; no lock is held ----------------------------------------------------
 
-    def _admit(self, now: float) -> Ticket | None:
-        if self._window is not None:
-            return self._window
-        trial = self._trial
-        if trial is None:
-            if self._retry_at - now > 1e-6:  # the wall clock's microseconds, when the verdict was another process's
-                return None
-            trial = self._half_open(f"{self._verdict.reason}; trying again")
-        elif trial.free == 0 and now - trial.last_taken >= self._patience:
-            # Nobody came back with these permits (a killed thread, a call that hangs): begin anew.
-            trial = self._trial = Trial(self._limits.half_open_calls)
-        if trial.free <= 0:
-            return None
-        trial.free -= 1
-        trial.last_taken = now
-        return trial
+    def _ask(self) -> Ticket | None:
+        """A ticket, when the circuit lets a call pass after all."""
+        moment = self._catch_up()
+        with self._lock:
+            verdict = self._verdict
+            rest, free = self._rest(verdict, moment), self._rules.free(verdict, moment.steady)
+        if (verdict.state == "open" and rest > 0.0) or (verdict.state == "half_open" and free <= 0):
+            return None  # without asking the others: what they decided is known well enough
+        new = os.urandom(8).hex()
+        after = self._decide(lambda before: self._rules.lent(before, new, self._rest(before, moment), moment), moment)
+        if after.trial is not None and after.trial.has_lent(new):
+            return Permit(new, self._dropped)
+        return self._window
 
-    @property
-    def _patience(self) -> float:
-        return max(self._open_for, 2 * self._limits.slow_call if self._limits.slow_call < math.inf else 0.0)
-
-    def _wait(self, now: float) -> float:
-        if self._window is not None or (self._trial is not None and self._trial.free > 0):
-            return 0.0
-        if self._trial is not None:  # by then the trial calls have answered, or are slow
-            return min(self._limits.slow_call, self._open_for)
-        # Opened by hand ends nobody knows when; a caller still needs a number to plan with.
-        return min(max(0.0, self._retry_at - now), self.max_open_for)
-
-    def _judge(self, window: deque[int]) -> None:
-        # Below the minimum, the success that completes it has to be judged too.
-        self._quick = -1.0 if len(window) < self._limits.minimum_calls else self._limits.slow_call
-        reason = self._limits.reason_to_open(tuple(window))
-        if reason:
-            self._open(reason)
-
-    def _judge_trial(self, trial: Trial, code: int) -> None:
-        trial.add(code)
-        reason = self._limits.reason_to_reopen(trial)
-        if reason:
-            self._open(reason)
-        elif trial.recorded >= self._limits.half_open_calls:
-            self._close(f"{trial.recorded - trial.failed} of {trial.recorded} trial calls succeeded")
-
-    def _rest(self, times_opened: int) -> float:
-        """Seconds to stay open: doubling, with up to a fifth taken off at random so that not all return together."""
-        if times_opened == 1:
-            return self._open_for
-        longest = min(self.max_open_for, self._open_for * 2.0 ** min(times_opened - 1, 64))
-        return max(self._open_for, longest * self._rng.uniform(0.8, 1.0))
-
-    def _open(self, reason: str, seconds: float | None = None) -> None:
-        now = self._clock.time()
-        times = self._verdict.times_opened + 1
-        rest = self._rest(times) if seconds is None else seconds
-        self._window, self._trial = None, None
-        self._retry_at = self._monotonic() + rest
-        self._opened += 1
-        self._settle(Verdict("open", now, now + rest, times, reason))
-
-    def _half_open(self, reason: str) -> Trial:
-        self._trial = Trial(self._limits.half_open_calls)
-        verdict = self._verdict
-        self._settle(Verdict("half_open", verdict.opened_at, verdict.open_until, verdict.times_opened, reason))
-        return self._trial
-
-    def _close(self, reason: str) -> None:
-        self._window, self._trial = self._limits.new_window(), None
-        self._quick = self._limits.slow_call
-        self._settle(Verdict("closed", reason=reason))
-
-    def _settle(self, verdict: Verdict) -> None:
-        before, self._verdict = self._verdict.state, verdict
-        self._decisions += 1
-        changed = Transition(self.name, before, verdict.state, verdict.reason, verdict.open_until)
-        self._exchange.post(changed if before != verdict.state else None, verdict)
-
-    # --- outside the lock ---------------------------------------------------------------------
+    def _refuse(self) -> NoReturn:
+        moment = Moment.of(self._clock)
+        with self._lock:
+            self._rejected += 1
+            wait, reason = self._wait(moment), self._verdict.reason
+        raise CircuitOpenError(
+            self.name,
+            f"{self.name}: circuit open ({reason or 'opened'}), next try in {wait:.3g} s",
+            wait,
+            "The provider rests; wait, or close the circuit by hand when you know that it works again.",
+        )
 
     def _record(self, ticket: Ticket, code: int) -> None:
+        if isinstance(ticket, LastResort):
+            self._last_resort = None
+            if code == OK:
+                now = Moment.of(self._clock)
+                self._decide(lambda before: self._rules.ended_early(before, ticket.opening, now), now)
+            return
+        if isinstance(ticket, Permit):
+            with self._lock:
+                self._failures += code in BAD
+            ticket.settled = True
+            now, permit = Moment.of(self._clock), ticket.id
+            self._decide(lambda before: self._rules.recorded(before, permit, code, now), now)
+            return
         with self._lock:
-            self._failures += code in (FAILED, SLOW_FAILED)
+            self._failures += code in BAD
             if ticket is self._window:
-                self._window.append(code)
-                self._judge(self._window)
-            elif ticket is self._trial:
-                self._judge_trial(self._trial, code)
-        self._exchange.deliver()
+                ticket.append(code)
+                self._judge(ticket)
+        if self._opening is not None:
+            with self._exchange.turn:
+                self._share_opening()
+            self._exchange.tell()
 
-    def _decide(self, decision: Callable[..., None], *how: object) -> None:
-        with self._lock:
-            decision(*how)
-        self._exchange.deliver()
+    def _return(self, *permits: str) -> None:
+        trial = self._verdict.trial
+        if trial is not None and any(trial.has_lent(permit) for permit in permits):
+            now = Moment.of(self._clock)
+            self._decide(lambda before: self._rules.given_back(before, *permits), now)
 
-    def _look_if_due(self, now: float) -> None:
-        if now >= self._look_at:
-            self._look(now)
+    def _catch_up(self) -> Moment:
+        """Before a look: what others decided, what was lost, what took too long."""
+        moment = Moment.of(self._clock)
+        if moment.steady >= self._look_at:
+            self._look(moment.steady)
+        if self._window is None:
+            if self._dropped:
+                self._return(*(self._dropped.popleft() for _ in range(len(self._dropped))))
+            if self._rules.is_overdue(self._verdict, moment.steady):
+                self._decide(lambda before: self._rules.overdue(before, moment), moment)
+        return moment
 
     def _look(self, now: float) -> None:
         """Take over what another process decided since the last look. Listeners hear of it there, not here."""
         self._look_at = now + LOOK_EVERY
-        decisions = self._decisions
-        fetched = self._exchange.fetch()
-        if fetched is None:
-            return
-        version, verdict = fetched
-        with self._lock:
-            if decisions != self._decisions or not self._exchange.is_news(version, verdict):
-                return  # nothing new, or we decided meanwhile: then look again
-            if verdict is not None and verdict != self._verdict:
-                self._adopt(verdict, now)
+        if not self._exchange.turn.acquire(blocking=False):
+            return  # somebody decides right now, and learns all there is to know
+        try:
+            decisions = self._decisions
+            fetched = self._exchange.fetch()
+            with self._lock:
+                if fetched is None or decisions != self._decisions or self._opening is not None:
+                    return  # nothing new, or we decided meanwhile: then look again
+                if self._exchange.is_news(*fetched) and fetched[1] is not None:
+                    self._take_over(fetched[1], Moment.of(self._clock))
+        finally:
+            self._exchange.turn.release()
 
-    def _adopt(self, verdict: Verdict, now: float) -> None:
-        self._decisions += 1
-        self._verdict = verdict
-        if verdict.state == "closed":
-            self._trial = None
-            if self._window is None:
-                self._window = self._limits.new_window()
-                self._quick = self._limits.slow_call
+    def _decide(self, step: Step, now: Moment, *, anew: bool = False) -> Verdict:
+        """Take one step, here and for all processes. `anew`: by hand, so that the window is emptied in any case."""
+        with self._exchange.turn:
+            self._share_opening()
+            before, after = self._exchange.apply(self._verdict, step)
+            with self._lock:
+                self._opened += before.state != "open" and after.state == "open"
+                self._take_over(after, now, anew=anew)
+            self._exchange.post(before, after)
+        self._exchange.tell()
+        return after
+
+    def _share_opening(self) -> None:
+        """Tell what `_judge` decided; when another process opened the circuit before us, its verdict stands."""
+        if self._opening is None:
             return
-        self._window = None
-        if verdict.state == "half_open":
-            self._trial = self._trial or Trial(self._limits.half_open_calls)
-            return
-        self._trial = None
-        # A wall clock that was set back since must not keep the circuit open for a day.
-        rest = verdict.open_until - self._clock.time()
-        self._retry_at = now + (rest if rest == math.inf else min(rest, self.max_open_for))
+        own, opened, moment = self._opening
+
+        def step(before: Verdict) -> Verdict:
+            return opened if before.state == "closed" and not before.held else before
+
+        before, after = self._exchange.apply(own, step)
+        with self._lock:
+            self._opening = None
+            self._take_over(after, moment)
+        self._exchange.post(before, after)
+
+    # --- details; the lock is held --------------------------------------------------------------
+
+    def _rest(self, verdict: Verdict, now: Moment) -> float:
+        # Our own measure of a rest knows nothing of a wall clock that was set.
+        if verdict.same_opening(self._verdict):
+            rest = self._retry_at - now.steady
+        else:
+            rest = self._rules.rest_of(verdict, now.wall) if verdict.state == "open" else 0.0
+        return rest if rest > MICROSECOND else 0.0
+
+    def _wait(self, now: Moment) -> float:
+        verdict = self._verdict
+        if verdict.state == "open":
+            # Opened by hand ends nobody knows when; a caller still needs a number to plan with.
+            return min(self._rest(verdict, now), self.max_open_for)
+        if verdict.state == "closed" or self._rules.free(verdict, now.steady) > 0:
+            return 0.0
+        return min(self._limits.slow_call, self._rules.open_for)  # by then the trial calls have answered, or are slow
+
+    def _renew(self) -> None:
+        self._window = self._limits.new_window(self._monotonic)
+        self._hurry(True)
+
+    def _hurry(self, calm: bool) -> None:
+        self._calm = self._limits.slow_call if calm and self._limits.window_time is None else -1.0
+        self._quick = self._calm if self._is_failed_result is None else -1.0
+
+    def _judge(self, window: Window) -> None:
+        """After one more outcome of a closed circuit: open it here and now; the others are told without the lock."""
+        counts = window.counts()
+        # Below the minimum, the success that completes it has to be judged too.
+        self._hurry(counts.calls >= self._limits.minimum_calls)
+        reason = "" if self._verdict.held else self._limits.reason_to_open(counts)
+        if reason:
+            now, before = Moment.of(self._clock), self._verdict
+            opened = self._rules.opened(before, reason, now.wall)
+            self._opened += 1
+            self._take_over(opened, now)
+            self._opening = before, opened, now
+
+    def _take_over(self, verdict: Verdict, now: Moment, *, anew: bool = False) -> None:
+        before, self._verdict = self._verdict, verdict
+        if verdict != before or anew:
+            self._decisions += 1
+        if verdict.state != "closed":
+            self._window = None
+        elif self._window is None or anew:
+            self._renew()
+        if verdict.state == "open" and not verdict.same_opening(before):
+            self._retry_at = now.steady + self._rules.rest_of(verdict, now.wall)
+
+
+def _predicate(which: Which | None) -> Callable[[Exception], bool] | None:
+    """A predicate as it is; of one or more types one that asks `isinstance`."""
+    if isinstance(which, type | tuple):
+        types = which
+        return lambda error: isinstance(error, types)
+    return which

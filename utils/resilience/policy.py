@@ -94,6 +94,7 @@ class ResiliencePolicy:
         self.breaker = CircuitBreaker(
             name,
             window=breaker.window,
+            window_time=breaker.window_time,
             minimum_calls=breaker.minimum_calls,
             failure_rate=breaker.failure_rate,
             failure_threshold=breaker.failure_threshold,
@@ -132,12 +133,14 @@ class ResiliencePolicy:
         retry: RetrySettings | None = None,
         timeout: float | None = None,
         on_retry: OnRetry | None = None,
+        last_resort: bool = False,
     ) -> T:
         """The request's result, after as many attempts as `retry` allows (`None`: one).
 
         `timeout` bounds one attempt in seconds: the request asks `remaining()` and hands it to its client.
         A request that streams reports `first_byte_arrived()`. Its error's `retry_after` (seconds) holds
-        back all requests to this provider, not only this one.
+        back all requests to this provider, not only this one. `last_resort`: one attempt, through an open circuit too,
+        for want of another provider; see `CircuitBreaker.enter_as_last_resort`.
 
         Raises:
             RejectedError: Refused on this side: circuit open, no turn before the deadline, deadline over.
@@ -146,9 +149,9 @@ class ResiliencePolicy:
         self.budget.request()
         attempt = request if timeout is None else functools.partial(self._timed, request, timeout)
         try:
-            return self._attempt(attempt)
+            return self._attempt(attempt, last_resort)
         except Exception as error:
-            if retry is None or isinstance(error, RejectedError):
+            if retry is None or last_resort or isinstance(error, RejectedError):
                 raise
             failure = error
         return self._retry(retry).resume(lambda: self._attempt(attempt), failure, on_retry)
@@ -164,9 +167,10 @@ class ResiliencePolicy:
             self.quota.figures() if self.quota else None,
         )
 
-    def _attempt(self, request: Callable[[], T]) -> T:
+    def _attempt(self, request: Callable[[], T], last_resort: bool = False) -> T:
         breaker, bulkhead, quota = self.breaker, self.bulkhead, self.quota
-        ticket = breaker.enter()
+        enter = breaker.enter_as_last_resort if last_resort else breaker.enter
+        ticket = enter()
         taken, seconds = None, 0.0
         try:
             if quota is not None:
@@ -177,7 +181,7 @@ class ResiliencePolicy:
                 taken = bulkhead.take()
             check(self.name)
             if not breaker.still_admits(ticket):
-                ticket = breaker.enter()  # it changed while we stood in line
+                ticket = enter()  # it changed while we stood in line
             if quota is not None:
                 quota.take()
             watch = Stopwatch(self._monotonic)

@@ -16,6 +16,7 @@ class BreakerSettings:
     open_for: float = 60.0
     max_open_for: float = 3600.0
     half_open_calls: int = 3
+    window_time: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,15 @@
-"""Judge the last calls of a provider: pure arithmetic, no clock and no lock."""
+"""Remember how the last calls went: the last so many, or those of the last seconds."""
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 # What is remembered of a call.
 OK, FAILED, SLOW, SLOW_FAILED = range(4)
+BAD = (FAILED, SLOW_FAILED)
+LATE = (SLOW, SLOW_FAILED)
+
+SLOTS = 60  # a time window moves on in steps of a sixtieth: a second, when it is a minute long
 
 
 def require(owner: str, key: str, value: object, good: bool, wanted: str) -> None:
@@ -18,79 +22,94 @@ def require(owner: str, key: str, value: object, good: bool, wanted: str) -> Non
         raise ValueError(f"{owner}: {key} must be {wanted}, got {value!r}")
 
 
-class Trial:
-    """One half-open phase: its permits, and what came of them."""
+class Counts(NamedTuple):
+    """What came of some calls; `row`: how many failed since the last one that did not."""
 
-    __slots__ = ("failed", "free", "in_a_row", "last_taken", "recorded", "slow")
-
-    def __init__(self, permits: int) -> None:
-        self.free = permits
-        self.recorded = self.failed = self.slow = self.in_a_row = 0
-        self.last_taken = 0.0
-
-    def add(self, code: int) -> None:
-        """Count one outcome."""
-        bad = code in (FAILED, SLOW_FAILED)
-        self.recorded += 1
-        self.failed += bad
-        self.slow += code in (SLOW, SLOW_FAILED)
-        self.in_a_row = self.in_a_row + 1 if bad else 0
+    calls: int
+    failed: int
+    slow: int
+    row: int
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """From when on a provider counts as broken; see `CircuitBreaker` for each."""
+def count(codes: Iterable[int]) -> Counts:
+    """The counts of outcomes, oldest first.
 
-    owner: str  # named in the error when a limit cannot work
-    failure_rate: float
-    window: int
-    minimum_calls: int
-    failure_threshold: int | None
-    slow_call: float
-    slow_rate: float
-    half_open_calls: int
+    >>> count([OK, FAILED, SLOW_FAILED])
+    Counts(calls=3, failed=2, slow=1, row=2)
+    """
+    codes = tuple(codes)
+    row = 0
+    for code in reversed(codes):
+        if code not in BAD:
+            break
+        row += 1
+    both = codes.count(SLOW_FAILED)
+    return Counts(len(codes), codes.count(FAILED) + both, codes.count(SLOW) + both, row)
 
-    def __post_init__(self) -> None:
-        for key, good, wanted in (
-            ("failure_rate", 0 < self.failure_rate <= 1, "above 0 and at most 1"),
-            ("window", self.window >= 1, "at least 1"),
-            ("minimum_calls", 1 <= self.minimum_calls <= self.window, "at least 1 and at most the window"),
-            ("failure_threshold", self.failure_threshold is None or self.failure_threshold >= 1, "at least 1, or None"),
-            ("slow_call", self.slow_call > 0, "above 0"),
-            ("slow_rate", 0 < self.slow_rate <= 1, "above 0 and at most 1"),
-            ("half_open_calls", self.half_open_calls >= 1, "at least 1"),
-        ):
-            require(self.owner, key, getattr(self, key), good, wanted)
 
-    def new_window(self) -> deque[int]:
-        """An empty window. A row of failures longer than it need not fit: all of the window failed by then."""
-        return deque(maxlen=self.window)
+class CountWindow(deque[int]):
+    """The last calls, whenever they were. Appending needs no lock."""
 
-    def counts(self, calls: Sequence[int] | Trial) -> tuple[int, int, int]:
-        """How many calls, failed ones, slow ones."""
-        if isinstance(calls, Trial):
-            return calls.recorded, calls.failed, calls.slow
-        slow_failed = calls.count(SLOW_FAILED)
-        return len(calls), calls.count(FAILED) + slow_failed, calls.count(SLOW) + slow_failed
+    def counts(self) -> Counts:
+        """Of one moment, while others append."""
+        return count(tuple(self))
 
-    def reason_to_open(self, codes: Sequence[int]) -> str:
-        """Why a closed circuit with these calls, oldest first, must open; empty when it need not."""
-        if self.failure_threshold is not None:
-            last = codes[-self.failure_threshold :]
-            if len(last) == self.failure_threshold and all(code in (FAILED, SLOW_FAILED) for code in last):
-                return f"{len(last)} failures in a row"
-        calls, failed, slow = self.counts(codes)
-        if calls >= self.minimum_calls:
-            if failed >= self.failure_rate * calls:
-                return f"{failed} of the last {calls} calls failed"
-            if slow >= self.slow_rate * calls:
-                return f"{slow} of the last {calls} calls took {self.slow_call:g} s or more"
-        return ""
 
-    def reason_to_reopen(self, trial: Trial) -> str:
-        """The same for a half-open circuit, after every call: a dead provider is left alone after the first one."""
-        if trial.failed >= self.failure_rate * trial.recorded or trial.in_a_row == self.failure_threshold:
-            return f"{trial.failed} of {trial.recorded} trial calls failed"
-        if trial.slow >= self.slow_rate * trial.recorded:
-            return f"{trial.slow} of {trial.recorded} trial calls were slow"
-        return ""
+class TimeWindow:
+    """The calls of the last seconds, added up in slots, so that it stays as small at any rate. Not thread-safe.
+
+    Args:
+        seconds: How far it looks back; what is older leaves it a slot (a sixtieth) at a time.
+        monotonic: Tells the seconds.
+    """
+
+    def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
+        self._slot = seconds / SLOTS
+        self._monotonic = monotonic
+        self._slots: deque[_Slot] = deque()
+        self._calls = self._failed = self._slow = 0
+
+    def append(self, code: int) -> None:
+        """A call has just ended."""
+        number = self._forget()
+        if not self._slots or self._slots[-1].number != number:
+            self._slots.append(_Slot(number))
+        slot, failed, slow = self._slots[-1], code in BAD, code in LATE
+        slot.calls += 1
+        slot.failed += failed
+        slot.slow += slow
+        slot.row = slot.row + 1 if failed else 0
+        self._calls += 1
+        self._failed += failed
+        self._slow += slow
+
+    def counts(self) -> Counts:
+        """As of now."""
+        self._forget()
+        row = 0
+        for slot in reversed(self._slots):
+            row += slot.row
+            if slot.row < slot.calls:
+                break
+        return Counts(self._calls, self._failed, self._slow, row)
+
+    def _forget(self) -> int:
+        number = int(self._monotonic() // self._slot)
+        slots = self._slots
+        while slots and slots[0].number <= number - SLOTS:
+            old = slots.popleft()
+            self._calls -= old.calls
+            self._failed -= old.failed
+            self._slow -= old.slow
+        return number
+
+
+class _Slot:
+    __slots__ = ("calls", "failed", "number", "row", "slow")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.calls = self.failed = self.slow = self.row = 0
+
+
+Window = CountWindow | TimeWindow

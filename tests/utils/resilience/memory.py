@@ -1,5 +1,7 @@
 """A shared state in memory: what two breakers of the same test see of each other."""
 
+from collections.abc import Callable
+
 from utils.resilience.shared_state import Verdict
 
 
@@ -17,10 +19,12 @@ class MemoryState:
         self._check()
         return self.verdicts.get(name)
 
-    def save(self, name: str, verdict: Verdict) -> None:
+    def change(self, name: str, step: Callable[[Verdict | None], Verdict]) -> None:
         self._check()
-        self.saved.append(verdict)
-        self.verdicts[name] = verdict
+        verdict = step(self.verdicts.get(name))
+        if verdict != self.verdicts.get(name):
+            self.saved.append(verdict)
+            self.verdicts[name] = verdict
 
     def version(self) -> int:
         self.looks += 1
