@@ -47,7 +47,6 @@ VALUES: dict[str, tuple[str, ...]] = {
     # Key: the values meant; () means every value but the default.
     "database.url": (),
     "storage.url": (),
-    "cache.url": (),
     "executor.kind": ("dask",),
     "datasets.*.publish.*.kind": ("object_store", "webhook"),
 }

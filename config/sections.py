@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from config.cache_url import cache_url
 from config.durations import Duration, Size
 from config.errors import Fault, shown
 from config.model import Section
@@ -72,7 +73,7 @@ class StorageSettings(Section):
 class CacheSettings(Section):
     """The latest results. `ttl` in seconds, `size_limit` in bytes; "" is diskcache in the state directory."""
 
-    url: Literal[""] = ""
+    url: Annotated[str, AfterValidator(cache_url)] = ""
     ttl: Duration = 900.0
     size_limit: Size = 2_000_000_000
 

@@ -134,7 +134,6 @@ KEYS = ("schedule", "depends_on", "transform", "objective")
         ("executor: {kind: dask}", "kind: dask"),
         ('database: {url: "postgresql://h/d"}', "url: postgresql://h/d"),
         ('storage: {url: "s3://b/p"}', "url: s3://b/p"),
-        ('cache: {url: "redis://h"}', "url: redis://h"),
         ("logging: {loki: {}}", "loki"),
         ("dashboard: {api: x}", "api"),
         (one("promise: {due: '16:30'}"), "due"),

@@ -1,0 +1,33 @@
+"""A name that no other installation has, for what several of them keep in one place."""
+
+import os
+import re
+import secrets
+from pathlib import Path
+
+from utils.file_lock import FileLock
+
+
+def installation_id(directory: Path) -> str:
+    """32 hex digits, made at the first call and kept in `installation.id`; the same for all processes of a state.
+
+    Raises:
+        OSError: The directory cannot be read or written.
+    """
+    path = directory / "installation.id"
+    if (known := _read(path)) is None:
+        with FileLock(directory / ".installation.id.lock"):
+            if (known := _read(path)) is None:  # or damaged: what was kept under the old name is not found again
+                known = secrets.token_hex(16)
+                fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+                with os.fdopen(fd, "w") as file:
+                    file.write(f"{known}\n")
+    return known
+
+
+def _read(path: Path) -> str | None:
+    try:
+        found = path.read_text("ascii", "replace")
+    except FileNotFoundError:
+        return None
+    return found[:32] if re.fullmatch(r"[0-9a-f]{32}\n", found) else None
