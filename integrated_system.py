@@ -232,6 +232,7 @@ class IntegratedSystem(State):
             durability=self.settings.app.durability,
             storage=Path(url) if url else self.state_dir / "storage",
             cache_size=self.settings.cache.size_limit,
+            cache_url=self.settings.cache.url,
         )
 
     def _column_of(self, dataset: str, column: str) -> "Iterator[Any]":

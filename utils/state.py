@@ -11,7 +11,7 @@ from utils.clock import Clock
 
 if TYPE_CHECKING:
     from utils.bus import Bus
-    from utils.cache.disk import DiskCache
+    from utils.cache.cache import Cache
     from utils.coordination import SharedVerdicts
     from utils.database import Database, Durability
     from utils.events import EventStore, Projection
@@ -34,6 +34,7 @@ class Kept:
         migrations: Scripts of the main database; one that was released is never changed: what is new is one more.
         projections: Views that the log keeps up to date.
         cache_size: Bytes.
+        cache_url: Of the Redis that keeps the cache; "": on disk, in the directory.
     """
 
     directory: Path
@@ -42,6 +43,7 @@ class Kept:
     durability: "Durability"
     storage: Path
     cache_size: int
+    cache_url: str = ""
 
 
 class State:
@@ -127,7 +129,18 @@ class State:
         return Storage(self._kept.storage, clock=self.clock, pack_below=PACK_BELOW)
 
     @cached_property
-    def cache(self) -> "DiskCache":
+    def cache(self) -> "Cache":
+        if self._kept.cache_url:
+            from utils.cache.redis import RedisCache
+            from utils.installation_id import installation_id
+
+            return RedisCache(
+                self._kept.cache_url,
+                namespace=installation_id(self._kept.directory),
+                size_limit=self._kept.cache_size,
+                clock=self.clock,
+                listener=self._cache_event,
+            )
         from utils.cache.disk import DiskCache
 
         return DiskCache(
