@@ -23,12 +23,11 @@ if TYPE_CHECKING:
     from data_pipeline.collect.resilient import ResilientCollector
     from data_pipeline.pipeline import Pipeline
     from data_pipeline.publish.publish import Outbox
-    from data_pipeline.publish.views import Publications
-    from data_pipeline.replaying import Replaying
     from data_pipeline.runner import Runner
     from data_pipeline.store.raw import Raw
     from data_pipeline.store.results import Results
     from data_pipeline.store.views import Views
+    from utils.network import OwnNetwork
     from utils.resilience.registry import ResilienceRegistry
 
 ROOT = Path(__file__).resolve().parent
@@ -95,19 +94,14 @@ class IntegratedSystem(State):
         return Results(self.storage, self.views)
 
     @cached_property
-    def publications(self) -> "Publications":
-        from data_pipeline.publish.views import Publications
-
-        return Publications(self.database)
-
-    @cached_property
     def outbox(self) -> "Outbox":
         from data_pipeline.publish.publish import Outbox, VersionRows
+        from data_pipeline.publish.views import Publications
 
         return Outbox(
             rows=VersionRows(self.results),
             views=self.views,
-            publications=self.publications,
+            publications=Publications(self.database),
             events=self.events,
             leases=self.leases,
             clock=self.clock,
@@ -117,6 +111,7 @@ class IntegratedSystem(State):
     @cached_property
     def resilience(self) -> "ResilienceRegistry":
         from data_pipeline.collect.breaker_events import note_breaker
+        from data_pipeline.collect.own_network import tells_against_provider
         from data_pipeline.collect.protection import of_provider
         from utils.resilience.registry import ResilienceRegistry
 
@@ -126,11 +121,19 @@ class IntegratedSystem(State):
             quotas=self.quotas,
             listener=lambda moved: note_breaker(self.events, moved),
             clock=self.clock,
+            counts_in_breaker=tells_against_provider,
         )
+
+    @cached_property
+    def own_network(self) -> "OwnNetwork":
+        from data_pipeline.collect.network_events import watched
+
+        return watched(self.settings.network.addresses, lambda: self.events, self.clock)
 
     @cached_property
     def collector(self) -> "ResilientCollector":
         from config.kinds import collector
+        from data_pipeline.collect.own_network import NetworkJudge
         from data_pipeline.collect.resilient import ResilientCollector
         from utils.database import prepare_directory
 
@@ -142,6 +145,7 @@ class IntegratedSystem(State):
             provider_settings=lambda name, kind: self.settings.provider(name, kind=kind),
             folder=folder,
             clock=self.clock,
+            judge=NetworkJudge(self.own_network),
             tokens=self.tokens,
             column_of=self._column_of,
             memory_limit=self.settings.app.memory_limit,
@@ -154,14 +158,9 @@ class IntegratedSystem(State):
         return Raw(self.storage)
 
     @cached_property
-    def replaying(self) -> "Replaying":
-        from data_pipeline.replaying import Replaying
-
-        return Replaying(self.raw, self.views)
-
-    @cached_property
     def pipeline(self) -> "Pipeline":
         from data_pipeline.pipeline import Pipeline
+        from data_pipeline.replaying import Replaying
 
         return Pipeline(
             collector=self.collector,
@@ -171,7 +170,7 @@ class IntegratedSystem(State):
             clock=self.clock,
             memory_limit=self.settings.app.memory_limit,
             ledger=self.views.ledger,
-            replaying=self.replaying,
+            replaying=Replaying(self.raw, self.views),
         )
 
     @cached_property

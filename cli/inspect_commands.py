@@ -43,7 +43,7 @@ MOST_REASONS = 3
 
 def show_status(context: Context) -> int:
     from operations.status import status as ask
-    from operations.words import about, duration
+    from operations.words import about, duration, moment
 
     found = ask(context.system)
     if context.json:
@@ -76,6 +76,8 @@ def show_status(context: Context) -> int:
         say(about(d.dataset, str(d.reason)))
     if len(troubled) > MOST_REASONS:
         say(f"… and why {len(troubled) - MOST_REASONS} more are not as they should be: `status --json`")
+    if found.network_away_since:
+        say(f"our own network is away since {moment(found.network_away_since)}: no circuit counts what fails meanwhile")
     for provider, breaker in list(found.breakers.items())[:3]:
         say(f"circuit of {provider} is {breaker['state'].replace('_', ' ')}: {breaker['reason']}")
     if found.last_run:

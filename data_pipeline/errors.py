@@ -2,7 +2,8 @@
 
 PipelineError                      .hint: what to do next   .transient: worth another try
 ├── CollectError                   nothing (usable) came from the provider   .provider
-│   ├── ProviderUnavailable        may pass: time-out, reset, DNS, 408, 425, 429, 5xx   .retry_after .status
+│   ├── ProviderUnavailable        may pass: time-out, reset, DNS, 408, 425, 429, 5xx   .retry_after .status .unreached
+│   │   └── NetworkAway            the same, while our own network is away: says nothing about the provider
 │   ├── ProviderRefused            will not pass by itself: other 4xx, forbidden address   .status
 │   └── PayloadUnreadable          it answered, but not what was promised: HTML, cut off, too large, wrong encoding
 ├── BatchNotDelivered              collected, but held or rejected, and there is nothing older to serve
@@ -33,7 +34,11 @@ class CollectError(PipelineError):
 
 
 class ProviderUnavailable(CollectError):
-    """The provider failed in a way that may pass. `retry_after`: seconds it asked us to wait, if it did."""
+    """The provider failed in a way that may pass.
+
+    `retry_after`: seconds it asked us to wait, if it did. `unreached`: the host from which no whole answer came; "":
+    it answered, or is not reached over a network.
+    """
 
     transient = True
 
@@ -46,10 +51,16 @@ class ProviderUnavailable(CollectError):
         attempts: int = 1,
         status: int | None = None,
         retry_after: float | None = None,
+        unreached: str = "",
     ) -> None:
         super().__init__(message, hint=hint, provider=provider, attempts=attempts)
         self.status = status
         self.retry_after = retry_after
+        self.unreached = unreached
+
+
+class NetworkAway(ProviderUnavailable):
+    """Nobody can be reached from here, so this failure is not the provider's."""
 
 
 class ProviderRefused(CollectError):

@@ -15,7 +15,9 @@ from config.errors import Fault
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-__all__ = ["Failure", "as_literal", "checked_url", "explain", "is_sqlite", "name_of", "open_engine", "sqlite_path"]
+__all__ = [
+    "Failure", "as_literal", "checked_url", "explain", "host_of", "is_sqlite", "name_of", "open_engine", "sqlite_path",
+]  # fmt: skip
 
 _URL = re.compile(r"(?P<dialect>[a-z][a-z0-9_]*)(?:\+(?P<driver>[a-z0-9_]+))?://", re.IGNORECASE)
 _LOOKS_BOUND = re.compile(r"(?<![:\w\$\\]):([\w\$]+)(?![:\w\$])")
@@ -101,6 +103,16 @@ def name_of(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2].lower() or "localhost"
     return f"{host}/{parts.path.strip('/')}".rstrip("/")
+
+
+def host_of(url: str) -> str:
+    """The server's name; "" when none, or more than one, is named.
+
+    >>> host_of("postgresql://bob:secret@DB.example.org:5433/shop"), host_of("sqlite:///shop.db")
+    ('db.example.org', '')
+    """
+    parts = urlsplit(url)
+    return "" if "," in parts.netloc else parts.hostname or ""
 
 
 def sqlite_path(url: str, base: Path) -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 from integrated_system import IntegratedSystem
 from operations.status import status
 from operations.words import listed, size
+from utils.network import reachable
 
 LEAST_FREE = 200 * 2**20
 """Bytes that must be free on the state's disk."""
@@ -42,8 +43,9 @@ class Health:
 
 
 def health(system: IntegratedSystem) -> Health:
-    """Look at the log, the disk, the datasets and the runs."""
-    return Health((_log(system), _disk(system), _datasets(system), _runs(system)))
+    """Look at the log, the disk, the datasets, the runs, and with canaries at our own network."""
+    checks = (_log(system), _disk(system), _datasets(system), _runs(system))
+    return Health((*checks, _network(system)) if system.settings.network.canaries else checks)
 
 
 def _log(system: IntegratedSystem) -> Check:
@@ -67,3 +69,11 @@ def _runs(system: IntegratedSystem) -> Check:
     running = system.views.runs(limit=100, status="running")
     stuck = [run.run_id for run in running if system.leases.is_dead(run.owner)]
     return Check("runs", not stuck, f"crashed and not yet marked: {listed(stuck)}" if stuck else "none is stuck")
+
+
+def _network(system: IntegratedSystem) -> Check:
+    """Asks the canaries now. Without a network the readers are served from what we have: degraded, not unhealthy."""
+    asked = ", ".join(system.settings.network.canaries)
+    if reachable(system.settings.network.addresses, 1.0):
+        return Check("network", True, f"there, says one of {asked}")
+    return Check("network", True, f"degraded: our own network is away, none of {asked} can be reached")

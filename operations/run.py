@@ -130,6 +130,7 @@ def run(
     """
     datasets = _asked(system, names, from_raw)
     system.runner.recover()
+    system.own_network.look_again()
     workers = workers or system.settings.executor.workers
     request = RunRequest(actor=actor.name, fresh=fresh, full=full, from_raw=from_raw, workers=workers)
     return _published(system, datasets, lambda: system.runner.run(datasets, request, progress=progress))
@@ -150,6 +151,7 @@ def resume(
         PipelineError: there is no such run, or it is finished or executed by another process.
     """
     system.runner.recover()
+    system.own_network.look_again()
     stored = system.views.run(run_id)
     if stored is None:
         raise PipelineError(f"there is no run {run_id}", hint="see the run ids in `events --type 'run.*'`")

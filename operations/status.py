@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from config.datasets import DatasetSettings
+from data_pipeline.collect.network_events import last_told
 from data_pipeline.promise import broken, oldest
 from data_pipeline.store.views import Current
 from integrated_system import IntegratedSystem
@@ -39,13 +40,14 @@ class DatasetStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of the whole system."""
+    """The state of the whole system. `network_away_since`: as the last run found our own network; None: not away."""
 
     sentence: str
     datasets: tuple[DatasetStatus, ...]
     last_run: dict[str, Any] | None
     breakers: dict[str, dict[str, Any]]
     queued: int
+    network_away_since: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -54,6 +56,7 @@ class Status:
             "last_run": self.last_run,
             "breakers": self.breakers,
             "queued": self.queued,
+            "network_away_since": self.network_away_since,
         }
 
 
@@ -81,7 +84,14 @@ def status(system: IntegratedSystem) -> Status:
     )
     breakers = {name: body for name, body in system.views.breakers().items() if body["state"] != "closed"}
     queued = len(system.views.runs(limit=1000, status="queued"))
-    return Status(sentence(datasets), tuple(datasets), told, breakers, queued)
+    return Status(sentence(datasets), tuple(datasets), told, breakers, queued, _network_away_since(system))
+
+
+def _network_away_since(system: IntegratedSystem) -> str | None:
+    if not system.settings.network.canaries:
+        return None
+    last = last_told(system.events)
+    return last.time if last is not None and last.type == "network.away" else None
 
 
 def sentence(datasets: Sequence[DatasetStatus]) -> str:

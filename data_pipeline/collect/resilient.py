@@ -10,6 +10,7 @@ from data_pipeline.batch import MEMORY_LIMIT
 from data_pipeline.collect import protection
 from data_pipeline.collect.cassette import Recorder
 from data_pipeline.collect.collector import Collector, CollectRequest, TokenStore
+from data_pipeline.collect.own_network import NetworkJudge
 from data_pipeline.collect.placeholders import Partition
 from data_pipeline.dataset import Collected, FileSeen
 from data_pipeline.errors import CollectError, ProviderRefused
@@ -45,6 +46,7 @@ class ResilientCollector:
         build: Gives the collector class of a kind (`config.kinds`).
         provider_settings: Gives a provider's own settings (auth, headers, tls, ...) by its name and the kind of source.
         folder: Where temporary files are made.
+        judge: Says whose fault it is that nobody answered; None: always the provider's.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class ResilientCollector:
         provider_settings: Callable[[str, str], Any],
         folder: Path,
         clock: Clock,
+        judge: NetworkJudge | None = None,
         tokens: TokenStore | None = None,
         column_of: Callable[[str, str], Iterator[Any]] | None = None,
         memory_limit: int = MEMORY_LIMIT,
@@ -64,6 +67,7 @@ class ResilientCollector:
         self._settings = provider_settings
         self.folder = folder
         self._clock = clock
+        self._judge = judge
         self._tokens = tokens
         self._column_of = column_of
         self._memory_limit = memory_limit
@@ -96,10 +100,11 @@ class ResilientCollector:
         resilience, kind = dataset.resilience, dataset.collect.kind
         self._kinds.setdefault(provider, kind)
         retry = self._retry_of(dataset)
-        tries = _Tries()
+        tries, judge = _Tries(), self._judge
 
         def call(name: str, request: Callable[[], T]) -> T:
-            return self._registry.policy(name).call(tries.counted(request), retry=retry)
+            asked = tries.counted(request)
+            return self._registry.policy(name).call(judge.around(asked) if judge else asked, retry=retry)
 
         request = CollectRequest(
             dataset=dataset.name,

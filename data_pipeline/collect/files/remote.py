@@ -230,6 +230,7 @@ class RemoteFiles:
                 provider=self._request.provider,
                 options=self._secrets(),
                 listing=listing,
+                host=stores.host_of(self._address, self._options),
             ) from error
 
     def _connected(self) -> Any:

@@ -19,6 +19,9 @@ _MAY_PASS = {
 }  # fmt: skip
 """Names of the libraries' exceptions that tell of the network; by name, so that none has to be imported."""
 
+_NO_WAY = {errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH}
+"""What the system says when no way leads to a host."""
+
 _NO_ENTRY = {"NoCredentialsError", "PartialCredentialsError", "AuthenticationException", "BadAuthenticationType",
              "PasswordRequiredException", "CredentialRetrievalError", "ClientAuthenticationError",
              "DefaultCredentialsError"}  # fmt: skip
@@ -35,15 +38,24 @@ class _Verdict:
     hint: str = ""
     transient: bool = False
     status: int | None = None
+    unreached: bool = False
 
 
 def told(
-    error: BaseException, where: str, *, scheme: str, provider: str, options: Mapping[str, Any], listing: bool
+    error: BaseException,
+    where: str,
+    *,
+    scheme: str,
+    provider: str,
+    options: Mapping[str, Any],
+    listing: bool,
+    host: str = "",
 ) -> CollectError:
     """The error for what a file system raised.
 
     Args:
         where: Dataset and address, for the message.
+        host: Whom the file system speaks with; "": not known.
         options: Their values are kept out of the message.
         listing: Whether files were looked for; else one of them was read.
     """
@@ -52,8 +64,12 @@ def told(
         return error
     said = one_line(hidden(_said(error), options)) or type(error).__name__
     verdict = _of_the_server(error, said, scheme, listing=listing) or _of_the_way(error, said)
-    kind = ProviderUnavailable if verdict.transient else ProviderRefused
-    return kind(f"{where}: {verdict.what}", hint=verdict.hint, provider=provider, status=verdict.status)
+    what, hint, status = f"{where}: {verdict.what}", verdict.hint, verdict.status
+    if not verdict.transient:
+        return ProviderRefused(what, hint=hint, provider=provider, status=status)
+    return ProviderUnavailable(
+        what, hint=hint, provider=provider, status=status, unreached=host if verdict.unreached else ""
+    )
 
 
 def _of_the_server(error: BaseException, said: str, scheme: str, *, listing: bool) -> _Verdict | None:
@@ -83,17 +99,18 @@ def _of_the_server(error: BaseException, said: str, scheme: str, *, listing: boo
 def _of_the_way(error: BaseException, said: str) -> _Verdict:
     """What happened on the way to the server, or before."""
     if isinstance(error, socket.gaierror):
-        return _Verdict("the host's name cannot be resolved", "check `url`, and this machine's network", transient=True)
+        hint = "check `url`, and this machine's network"
+        return _Verdict("the host's name cannot be resolved", hint, transient=True, unreached=True)
     if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
         hint = "`timeout.connect` and `timeout.read` bound the wait"
-        return _Verdict("no answer in time", hint, transient=True)
+        return _Verdict("no answer in time", hint, transient=True, unreached=True)
     if isinstance(error, ConnectionError | EOFError) or _names(error) & _MAY_PASS:
         hint = "is the server up, are its name and port right, and may this machine reach it?"
-        return _Verdict(f"the connection failed ({said})", hint, transient=True)
+        return _Verdict(f"the connection failed ({said})", hint, transient=True, unreached=True)
     if isinstance(error, ImportError):
         return _Verdict(f"a library is missing ({said})", f"install it: pip install {error.name or 'what is named'}")
     if isinstance(error, OSError) and error.errno not in (errno.EINVAL, errno.EPERM):
-        return _Verdict(f"cannot be read ({said})", transient=True)
+        return _Verdict(f"cannot be read ({said})", transient=True, unreached=error.errno in _NO_WAY)
     return _Verdict(f"cannot be asked like this ({said})", "check `url` and the names in `options`")
 
 

@@ -1,22 +1,25 @@
 """Opens the file systems behind `s3:// gs:// az:// sftp:// ftp://`, with our bounds on time."""
 
+import os
 import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from data_pipeline.collect.addresses import provider_name
 from data_pipeline.errors import ProviderRefused
 
-__all__ = ["SCHEMES", "Address", "Stores", "parse_address"]
+__all__ = ["SCHEMES", "Address", "Stores", "host_of", "parse_address"]
 
 SCHEMES = ("s3", "gs", "az", "abfs", "sftp", "ftp", "file")
 _BUCKETS = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 """Stores of buckets, and the library that each needs."""
 
 _PORTS = {"sftp": 22, "ftp": 21}
+_HOSTS = {"s3": "s3.amazonaws.com", "gs": "storage.googleapis.com", "az": "blob.core.windows.net"}
+_ENDPOINTS = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), "gs": ("STORAGE_EMULATOR_HOST",), "az": ()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,20 @@ def parse_address(url: str) -> Address:
         return Address(scheme, host, slash + path, user=unquote(user), password=unquote(password))
     name, port = _host_and_port(scheme, host)
     return Address(scheme, name, slash + path, port, unquote(user), unquote(password))
+
+
+def host_of(address: Address, options: Mapping[str, Any]) -> str:
+    """The name of the server that is spoken with; "" when the options hide it."""
+    if not address.has_buckets:
+        return address.host
+    kind = "az" if address.scheme == "abfs" else address.scheme
+    if "connection_string" in options:
+        return ""
+    client = options.get("client_kwargs")
+    named = [options.get("endpoint_url"), client.get("endpoint_url") if isinstance(client, Mapping) else None]
+    named += [os.environ.get(name) for name in _ENDPOINTS[kind]]
+    endpoint = next((str(url) for url in named if url), "")
+    return (urlsplit(endpoint).hostname or "") if endpoint else _HOSTS[kind]
 
 
 def _host_and_port(scheme: str, host: str) -> tuple[str, int | None]:

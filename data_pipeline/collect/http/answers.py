@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from data_pipeline.collect.http.tls import explained
 from data_pipeline.errors import CollectError, PayloadUnreadable, ProviderRefused, ProviderUnavailable
@@ -65,11 +66,11 @@ def status_error(
 
 
 def transport_error(
-    what: str, provider: str, error: "httpx.TransportError | httpx.InvalidURL", *, by_proxy: bool = False
+    what: str, provider: str, error: "httpx.TransportError | httpx.InvalidURL", *, url: str, by_proxy: bool = False
 ) -> CollectError:
     """The error for a request that got no (whole) answer.
 
-    `by_proxy`: a proxy was on the way, so it is the proxy that could not be connected to.
+    `by_proxy`: a proxy was on the way to `url`, so it is the proxy that could not be connected to.
     """
     import httpx
 
@@ -103,7 +104,9 @@ def transport_error(
         reason, hint = f"the answer was cut off or is not HTTP ({text})", _THEIRS
     else:
         reason = f"the connection broke ({text})"
-    return ProviderUnavailable(f"{what}: {reason}", hint=hint, provider=provider)
+    return ProviderUnavailable(
+        f"{what}: {reason}", hint=hint, provider=provider, unreached=urlsplit(url).hostname or ""
+    )
 
 
 def media_type(header: str) -> tuple[str, str]:

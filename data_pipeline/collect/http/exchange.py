@@ -136,7 +136,7 @@ class Exchange:
                 return self._read(response)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             by_proxy = bool(self._connections.proxy_of(self._route, self._url))
-            raise answers.transport_error(self._what, self.provider, error, by_proxy=by_proxy) from error
+            raise answers.transport_error(self._what, self.provider, error, url=self._url, by_proxy=by_proxy) from error
 
     def _read(self, response: "httpx.Response") -> Answer:
         status, headers = response.status_code, response.headers

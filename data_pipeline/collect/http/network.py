@@ -1,9 +1,6 @@
 """Sockets that know the task's deadline, give up name resolution in time, and can refuse private addresses."""
 
-import contextvars
-import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -12,6 +9,7 @@ import httpcore
 
 from data_pipeline.collect.addresses import is_public
 from data_pipeline.errors import ProviderRefused
+from utils import network
 from utils.resilience.cancellation import check_cancelled
 from utils.resilience.deadline import remaining
 
@@ -108,20 +106,12 @@ def resolve(host: str, port: int, timeout: float) -> list[str]:
     Raises:
         httpcore.ConnectError, httpcore.ConnectTimeout: the name is unknown, or nobody answered in `timeout` seconds.
     """
-    # getaddrinfo cannot be told how long it may take; without a network it likes to take 20 s. It runs in a thread of
-    # its own, which is left behind when it is late.
-    found: list[Any] = []
-    thread = threading.Thread(
-        target=contextvars.Context().run, args=(_look_up, host, port, found), name="resolve", daemon=True
-    )
-    thread.start()
-    thread.join(timeout)
-    if not found:
-        raise httpcore.ConnectTimeout(f"the name {host} was not resolved within {timeout:g} s")
-    (answer,) = found
-    if isinstance(answer, OSError):
-        raise httpcore.ConnectError(f"the name {host} could not be resolved ({answer.strerror or answer})") from answer
-    return list(dict.fromkeys(entry[4][0] for entry in answer))
+    try:
+        return network.resolve(host, port, timeout)
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout(str(error)) from error
+    except OSError as error:
+        raise httpcore.ConnectError(f"the name {host} could not be resolved ({error.strerror or error})") from error
 
 
 def refuse_private(host: str, addresses: Iterable[str]) -> None:
@@ -133,15 +123,6 @@ def refuse_private(host: str, addresses: Iterable[str]) -> None:
                 hint="set `allow_private: true` at this provider if that is meant",
                 provider=host,
             )
-
-
-def _look_up(host: str, port: int, found: list[Any]) -> None:
-    try:
-        found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-    except OSError as error:
-        found.append(error)
-    except UnicodeError:
-        found.append(OSError("not a valid host name"))
 
 
 def _bounded(timeout: float | None, late: type[Exception]) -> float:

@@ -98,7 +98,7 @@ class TokenRequest:
                 return self._granted(response, self._body(response), shown_there)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             by_proxy = bool(self.connections.proxy_of(self.route, self.url))
-            raise answers.transport_error(self._what, self.host, error, by_proxy=by_proxy) from error
+            raise answers.transport_error(self._what, self.host, error, url=self.url, by_proxy=by_proxy) from error
         except httpx.DecodingError as error:
             raise self._no_token(f"its body is not compressed as its headers say ({error})") from error
 

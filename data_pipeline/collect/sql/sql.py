@@ -10,7 +10,7 @@ from data_pipeline.collect.collector import CollectRequest
 from data_pipeline.collect.sql import query as sql_query
 from data_pipeline.dataset import Collected, Provenance
 from data_pipeline.errors import CollectError, ProviderRefused, ProviderUnavailable
-from data_pipeline.sql_database import checked_url, explain, name_of, open_engine
+from data_pipeline.sql_database import checked_url, explain, host_of, name_of, open_engine
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -132,10 +132,14 @@ class SqlCollector:
                 raise ProviderUnavailable(
                     f"{request.dataset}: {words}", hint=hint, provider=request.provider
                 ) from error
-            kind = ProviderUnavailable if found.transient else ProviderRefused
-            where = name_of(options.url)
-            raise kind(
-                f"{request.dataset}: {where}: {found.words}", hint=found.hint, provider=request.provider
+            words = f"{request.dataset}: {name_of(options.url)}: {found.words}"
+            if not found.transient:
+                raise ProviderRefused(words, hint=found.hint, provider=request.provider) from error
+            raise ProviderUnavailable(
+                words,
+                hint=found.hint,
+                provider=request.provider,
+                unreached=host_of(options.url) if found.away else "",
             ) from error
 
     def _engine(self, request: CollectRequest) -> "Engine":

@@ -212,6 +212,7 @@ def test_a_request_that_cannot_be_made_does_not_repeat_its_headers() -> None:
     """The library's error holds the whole value."""
     import httpx
 
-    error = transport_error("rates", "partner", httpx.LocalProtocolError("Illegal header value b'Bearer s3cret\\n'"))
+    wrong = httpx.LocalProtocolError("Illegal header value b'Bearer s3cret\\n'")
+    error = transport_error("rates", "partner", wrong, url="https://example.org")
     assert "Illegal header value" in str(error)
     assert "s3cret" not in str(error)
