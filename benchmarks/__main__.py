@@ -9,22 +9,23 @@ from pathlib import Path
 
 from benchmarks.measure import BenchmarkError
 
-NAMES = ("overhead", "coldstart", "ingest", "providers")
+ROUNDS = {"overhead": 5, "coldstart": 5, "ingest": 5, "providers": 5, "resilience": 7}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, side by side with the peers.")
-    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("name", choices=ROUNDS)
     parser.add_argument("--json", action="store_true", help="print the result as JSON, and nothing else")
-    parser.add_argument("--runs", type=int, default=5, help="rounds whose median is taken (default: 5)")
+    parser.add_argument("--runs", type=int, help="rounds whose median is taken (default: 5; resilience: 7)")
     parser.add_argument("--short", action="store_true", help="a tenth of the work, to see that it runs")
     parser.add_argument("--folder", type=Path, help="where the states are made (default: the temporary folder)")
     given = parser.parse_args()
-    if given.runs < 1:
+    runs = ROUNDS[given.name] if given.runs is None else given.runs
+    if runs < 1:
         parser.error("--runs must be at least 1")
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=given.folder) as folder:
         try:
-            result = import_module(f"benchmarks.{given.name}").measure(Path(folder), runs=given.runs, short=given.short)
+            result = import_module(f"benchmarks.{given.name}").measure(Path(folder), runs=runs, short=given.short)
         except BenchmarkError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1

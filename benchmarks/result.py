@@ -38,7 +38,7 @@ class Result:
         for group, figures in groups.items():
             for name, value in figures.items():
                 target = self.targets.get(name, "") if group in {"ours", "ratio"} else ""
-                lines.append(f"| {group} | {name} | {_shown(value)} | {target} |")
+                lines.append(f"| {group} | {name} | {shown(value)} | {target} |")
         return "\n".join(lines)
 
 
@@ -52,5 +52,6 @@ def ratio(ours: float | None, other: float | None) -> float | None:
     return ours / other if ours is not None and other else None
 
 
-def _shown(value: float | None) -> str:
+def shown(value: float | None) -> str:
+    """For people."""
     return "not measured" if value is None else f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
