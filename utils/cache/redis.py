@@ -2,8 +2,8 @@
 
 import hashlib
 import math
-import re
 from collections.abc import Iterable, Iterator, Sequence
+from hmac import compare_digest
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MARK: Final = len(scripts.NO_TAG)
-_PAYLOAD: Final = _MARK + HEADER_SIZE  # where it begins
+_SIGNED: Final = 16
+_HEADER: Final = _MARK + _SIGNED  # where it begins
+_PAYLOAD: Final = _HEADER + HEADER_SIZE  # and the payload
 _LARGEST: Final = 512 << 20  # bytes; Redis takes no longer string, unless its proto-max-bulk-len says so
 _LONGEST_MS: Final = 1 << 52  # of an expiry; some 140,000 years, and still exact in Lua
 _AT_A_TIME: Final = 1000  # keys of a step, so that no other client of this Redis waits long
@@ -49,8 +51,8 @@ class RedisCache(Computing):
 
     Args:
         url: `redis://`, `rediss://` or `unix://`; user, password and database as redis-py reads them.
-        namespace: Letters, digits, `_`, `-` and `.`: keys begin with `orchestrator:NAMESPACE:`. Who has the same
-            namespace shares the values; nothing outside it is read, changed or deleted.
+        secret: At least 16 characters. Who has the same one shares the values: it gives the keys a name of their own
+            (nothing else in this Redis is read, changed or deleted), and only values signed with it are believed.
         size_limit: Bytes that one value may have at most, its header included.
         clock: Decides what has expired.
         listener: Told `cache.set_aside` (`url`, `what`, `key`, `reason`) of a damaged value, `cache.unavailable`
@@ -62,20 +64,20 @@ class RedisCache(Computing):
         self,
         url: str,
         *,
-        namespace: str,
+        secret: str,
         size_limit: int,
         clock: Clock = SYSTEM_CLOCK,
         listener: Listener | None = None,
         flight_wait: float = FLIGHT_WAIT_S,
     ) -> None:
         super().__init__(clock=clock, listener=listener, flight_wait=flight_wait)
-        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", namespace):
-            raise ValueError(f"namespace {namespace!r}: use 1 to 64 letters, digits, `_`, `-` and `.`")
+        if len(secret) < 16:
+            raise ValueError("secret must have at least 16 characters")
         self._shown = shown(url)
-        self._values = f"orchestrator:{namespace}:v:"
-        self._tags = f"orchestrator:{namespace}:t:"
-        self._claims = f"orchestrator:{namespace}:c:"
-        self._size_limit = min(size_limit, _LARGEST - _MARK)
+        ours = f"orchestrator:{hashlib.blake2b(secret.encode(), digest_size=16, person=b'names').hexdigest()}"
+        self._values, self._tags, self._claims = f"{ours}:v:", f"{ours}:t:", f"{ours}:c:"
+        self._signing = hashlib.blake2b(secret.encode(), digest_size=32, person=b"values").digest()
+        self._size_limit = min(size_limit, _LARGEST - _HEADER)
         self._line = RedisLine(url, clock=clock, unavailable=lambda reason: self._tell("unavailable", reason=reason))
 
     def set_many(self, items: Iterable[Entry]) -> int:
@@ -138,9 +140,11 @@ class RedisCache(Computing):
         try:
             if isinstance(found, ValueDamaged):
                 raise found
-            mark, header = found[:_MARK], found[_MARK:_PAYLOAD]
+            mark, header = found[:_MARK], found[_HEADER:_PAYLOAD]
+            if not compare_digest(found[_MARK:_HEADER], self._signature(key, mark, header)):
+                raise ValueDamaged("damaged, or not a value of ours")
             payload = found[_PAYLOAD:]  # a copy: Arrow wants its numbers at even addresses
-            return unseal(_sealed_name(key, mark), header, payload, self._clock.time(), stale)
+            return unseal(key, header, payload, self._clock.time(), stale)
         except ValueDamaged as error:
             self._line.ask(lambda redis: self._forget(redis, key), False, write=True)
             self._tell("set_aside", what="value", key=key, reason=str(error))
@@ -190,7 +194,8 @@ class RedisCache(Computing):
         if (size := HEADER_SIZE + len(encoded.payload)) > self._size_limit:
             raise CacheValueTooLarge(key, size, self._size_limit)
         mark = scripts.NO_TAG if tag is None else _mark(tag)
-        whole = b"".join((mark, seal(_sealed_name(key, mark), encoded), encoded.payload))
+        header = seal(key, encoded)
+        whole = b"".join((mark, self._signature(key, mark, header), header, encoded.payload))
         left_ms = (encoded.kept_until - encoded.stored) * 1000
         return _Ready(
             key,
@@ -200,13 +205,20 @@ class RedisCache(Computing):
             None if tag is None else self._tags + mark.decode(),
         )
 
+    def _signature(self, key: str, mark: bytes, header: bytes) -> bytes:
+        """Proves the payload too: the header has its digest."""
+        name = key.encode()
+        return hashlib.blake2b(
+            b"%b%d:%b%b" % (mark, len(name), name, header), digest_size=_SIGNED, key=self._signing
+        ).digest()
+
     def _forget(self, redis: "Redis", key: str) -> bool:
         return bool(redis.register_script(scripts.DELETE)([self._values + key], [key, self._tags]))
 
     def _sweep(self, redis: "Redis", moment: float) -> Purged:
         """Forget what expired by `moment`, and what is no value of ours."""
         script, entries, freed = redis.register_script(scripts.SWEEP), 0, 0
-        places = (_MARK, _MARK + KEPT_UNTIL.start, MAGIC)
+        places = (_HEADER, _HEADER + KEPT_UNTIL.start, MAGIC)
         for names in _in_steps(redis.scan_iter(f"{self._values}*", _AT_A_TIME)):
             gone, size = script(names, [repr(moment), self._values, self._tags, *places])
             entries, freed = entries + gone, freed + size
@@ -227,11 +239,6 @@ class RedisCache(Computing):
 def _mark(tag: str) -> bytes:
     """32 characters that stand for a tag of any length."""
     return hashlib.blake2b(tag.encode("utf-8", "surrogatepass"), digest_size=_MARK // 2).hexdigest().encode()
-
-
-def _sealed_name(key: str, mark: bytes) -> str:
-    """What the digest covers besides header and payload: a value with a damaged mark would outlive its tag."""
-    return key if mark == scripts.NO_TAG else f"{key}\0{mark.hex()}"
 
 
 def _in_steps(many: Iterable[T]) -> Iterator[list[T]]:

@@ -35,10 +35,7 @@ class RedisClaim:
     def take(self) -> bool:
         """Try once; `True` as well when Redis cannot be asked: then nobody else can be told either."""
 
-        def claim(redis: "Redis") -> bool:
-            return bool(redis.set(self.name, self.token, nx=True, px=CLAIM_MS))
-
-        taken = self._line.ask(claim, True, write=True)
+        taken = self._run(scripts.CLAIM, missing=True)
         if taken:
             threading.Thread(target=self._keep, name="cache-claim", daemon=True).start()
         return taken
@@ -54,8 +51,8 @@ class RedisClaim:
                 if not self._over.is_set():
                     self._run(scripts.RENEW)
 
-    def _run(self, script: str) -> None:
-        def run(redis: "Redis") -> None:
-            redis.register_script(script)([self.name], [self.token, CLAIM_MS])
+    def _run(self, script: str, *, missing: bool = False) -> bool:
+        def run(redis: "Redis") -> bool:
+            return bool(redis.register_script(script)([self.name], [self.token, CLAIM_MS]))
 
-        self._line.ask(run, None, write=True)
+        return self._line.ask(run, missing, write=True)

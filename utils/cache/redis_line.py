@@ -108,13 +108,13 @@ class RedisLine:
             client.close()
 
     def _opened(self) -> "redis.Redis":
-        client = self._client
-        if client is None:
-            with self._lock:
-                client = self._client
-                if client is None:
-                    client = self._client = _open(self._url)
-        return client
+        if (client := self._client) is not None:
+            return client
+        made = _open(self._url)  # not under the lock: the import is slow, and a fork meanwhile would keep it locked
+        with self._lock:
+            if self._client is None:
+                self._client = made
+            return self._client
 
 
 def shown(url: str) -> str:
@@ -143,6 +143,7 @@ def _open(url: str) -> "redis.Redis":
         # Once more, at once: a connection of before the server's restart fails, a new one does not.
         retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
         protocol=2,
+        max_connections=4096,  # the library's 100 are fewer than the threads we may have
         command_packer=InPieces(6000, _as_bytes),
     )
 

@@ -1,8 +1,9 @@
 """What must happen in Redis as one step, in Lua.
 
-A value is a string: the mark of its tag (32 characters, `NO_TAG` for none), the header, the payload. A tag is a sorted
-set of keys, each with the moment at which Redis forgets its value; the set expires with its last one. A key stays in
-the set of a tag it no longer has until one of these scripts comes by: the mark in the value decides, not the set.
+A value is a string: the mark of its tag (32 characters, `NO_TAG` for none), a signature, the header, the payload. A tag
+is a sorted set of keys, each with the moment at which Redis forgets its value; the set expires with its last one. A key
+stays in the set of a tag it no longer has until one of these scripts comes by: the mark in the value decides, not the
+set.
 """
 
 from typing import Final
@@ -94,6 +95,13 @@ for _, name in ipairs(KEYS) do
   if type(size) == 'number' and size > 0 then entries, bytes = entries + 1, bytes + size end
 end
 return {entries, bytes}
+"""
+
+CLAIM: Final = """
+-- KEYS: a claim. ARGV: our token, milliseconds
+if redis.call('PTTL', KEYS[1]) == -1 then redis.call('DEL', KEYS[1]) end -- without an end: nobody of us set it
+if redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return 1 end
+return redis.pcall('GET', KEYS[1]) == ARGV[1] and 1 or 0 -- ours, when the answer to the first try was lost
 """
 
 RENEW: Final = """

@@ -49,7 +49,7 @@ def clock() -> ManualClock:
 def cache(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Iterator[Cache]:
     if request.param == "redis":
         url = request.getfixturevalue("redis_server").url
-        made: Cache = RedisCache(url, namespace=uuid4().hex, size_limit=LIMIT, clock=clock)
+        made: Cache = RedisCache(url, secret=uuid4().hex, size_limit=LIMIT, clock=clock)
     elif request.param == "memory":
         made = MemoryCache(size_limit=LIMIT, clock=clock)
     else:
