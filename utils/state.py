@@ -132,11 +132,11 @@ class State:
     def cache(self) -> "Cache":
         if self._kept.cache_url:
             from utils.cache.redis import RedisCache
-            from utils.installation_id import installation_id
+            from utils.installation_secret import installation_secret
 
             return RedisCache(
                 self._kept.cache_url,
-                namespace=installation_id(self._kept.directory),
+                secret=installation_secret(self._kept.directory),
                 size_limit=self._kept.cache_size,
                 clock=self.clock,
                 listener=self._cache_event,
