@@ -205,7 +205,11 @@ class Delivery:
 
     def _from_copy(self, served: Served | None, error: PipelineError, *, attempts: int) -> DatasetRun:
         message, hint = self._redacted(str(error)), self._redacted(error.hint)
-        told = {"type": type(error).__name__, "message": message, "hint": hint, "transient": error.transient}
+        told: dict[str, Any] = {"type": type(error).__name__, "message": message, "hint": hint}
+        told["transient"] = error.transient
+        for name in ("refused_by", "retry_after"):
+            if (value := getattr(error, name, None)) is not None:
+                told[name] = value
         common: dict[str, Any] = {
             "dataset": self.dataset.name,
             "provider": self._provider,

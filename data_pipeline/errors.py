@@ -5,6 +5,7 @@ PipelineError                      .hint: what to do next   .transient: worth an
 │   ├── ProviderUnavailable        may pass: time-out, reset, DNS, 408, 425, 429, 5xx   .retry_after .status .unreached
 │   │   └── NetworkAway            the same, while our own network is away: says nothing about the provider
 │   ├── ProviderRefused            will not pass by itself: other 4xx, forbidden address   .status
+│   │   └── RequestRefused         our own protection said no   .refused_by .retry_after
 │   └── PayloadUnreadable          it answered, but not what was promised: HTML, cut off, too large, wrong encoding
 ├── BatchNotDelivered              collected, but held or rejected, and there is nothing older to serve
 ├── MemoryLimitExceeded            a whole table was asked for that does not fit into `app.memory_limit`
@@ -64,13 +65,36 @@ class NetworkAway(ProviderUnavailable):
 
 
 class ProviderRefused(CollectError):
-    """The provider (or our own policy) said no; asking again would get the same answer."""
+    """The provider said no; asking again would get the same answer."""
 
     def __init__(
         self, message: str, *, hint: str = "", provider: str = "", attempts: int = 1, status: int | None = None
     ) -> None:
         super().__init__(message, hint=hint, provider=provider, attempts=attempts)
         self.status = status
+
+
+class RequestRefused(ProviderRefused):
+    """Our own protection of the provider refused a request, or the time for the dataset was over.
+
+    `refused_by`: circuit, limit, quota, bulkhead or deadline; `retry_after`: seconds until a new try makes sense.
+    """
+
+    transient = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        refused_by: str,
+        retry_after: float,
+        hint: str = "",
+        provider: str = "",
+        attempts: int = 1,
+    ) -> None:
+        super().__init__(message, hint=hint, provider=provider, attempts=attempts)
+        self.refused_by = refused_by
+        self.retry_after = retry_after
 
 
 class PayloadUnreadable(CollectError):

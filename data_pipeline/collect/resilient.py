@@ -13,7 +13,7 @@ from data_pipeline.collect.collector import Collector, CollectRequest, TokenStor
 from data_pipeline.collect.own_network import NetworkJudge
 from data_pipeline.collect.placeholders import Partition
 from data_pipeline.dataset import Collected, FileSeen
-from data_pipeline.errors import CollectError, ProviderRefused
+from data_pipeline.errors import CollectError, RequestRefused
 from utils.clock import Clock
 from utils.resilience.errors import RejectedError
 from utils.resilience.settings import RetrySettings
@@ -133,9 +133,14 @@ class ResilientCollector:
             raise
         except RejectedError as error:
             # The breaker, limiter, bulkhead or deadline said no; to the line it is one more way of "nothing came".
-            refused = ProviderRefused(str(error), hint=error.hint, provider=provider, attempts=tries.most)
-            refused.transient = True
-            raise refused from error
+            raise RequestRefused(
+                str(error),
+                refused_by=error.refused_by,
+                retry_after=error.retry_after,
+                hint=error.hint,
+                provider=provider,
+                attempts=tries.most,
+            ) from error
         if collected.provenance.attempts == tries.most:
             return collected
         return replace(collected, provenance=replace(collected.provenance, attempts=tries.most))

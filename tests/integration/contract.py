@@ -50,6 +50,8 @@ QUALITY: dict[str, Any] = {
 CAP: dict[str, Any] = {"at": int, "by": str}
 FAILED_RULE: dict[str, Any] = {"rule": str, "severity": {"warning", "error", "critical"}, "failed": int, "of": int}
 ERROR: dict[str, Any] = {"type": str, "message": str, "hint": str, "transient": bool}
+REFUSED_BY = {"circuit", "limit", "quota", "bulkhead", "deadline"}
+"""Fields that an error may have beside these: `refused_by`, and `retry_after` in seconds."""
 
 
 def check_run(told: Any) -> None:
@@ -71,6 +73,11 @@ def check_run(told: Any) -> None:
 
 def check_error(told: Any) -> None:
     """Fail unless it is an error as programs are told of it."""
+    told = dict(told)
+    after, by = told.pop("retry_after", 0.0), told.pop("refused_by", "circuit")
+    assert isinstance(after, float)
+    assert after >= 0.0
+    assert by in REFUSED_BY
     _check(told, ERROR, "error")
     assert told["message"]
 

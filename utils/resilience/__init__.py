@@ -8,6 +8,7 @@ from utils.resilience.errors import (
     BulkheadFullError,
     CircuitOpenError,
     DeadlineExceededError,
+    QuotaUsedUpError,
     RateLimitedError,
     RejectedError,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "Grant",
     "ProviderResilience",
     "Quota",
+    "QuotaUsedUpError",
     "RateLimitSettings",
     "RateLimitedError",
     "RateLimiter",

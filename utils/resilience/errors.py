@@ -3,6 +3,7 @@
     RejectedError
     ├── CircuitOpenError         the breaker: the provider failed too often
     ├── RateLimitedError         the limiter: no room before the deadline
+    │   └── QuotaUsedUpError     the quota: no request is left until its next window
     ├── BulkheadFullError        the bulkhead: too many calls at the same time
     └── DeadlineExceededError    the time given to the whole task is over
 
@@ -11,7 +12,7 @@ A rejection says nothing about the provider, so it never counts in a breaker and
 
 
 class RejectedError(Exception):
-    """A call was refused on this side. Base of the four below.
+    """A call was refused on this side. Base of those below, whose `refused_by` says in a word who refused.
 
     Args:
         name: Who refused: the provider's (breaker's, limiter's, bulkhead's) name.
@@ -21,9 +22,10 @@ class RejectedError(Exception):
     """
 
     transient = True
+    refused_by = ""
 
     def __init__(self, name: str, message: str, retry_after: float = 0.0, hint: str = "") -> None:
-        # All four go to `args`, so that the error survives the way back from a worker process.
+        # All of them go to `args`, so that the error survives the way back from a worker process.
         super().__init__(name, message, retry_after, hint)
         self.name = name
         self.message = message
@@ -37,14 +39,28 @@ class RejectedError(Exception):
 class CircuitOpenError(RejectedError):
     """The circuit is open, or half-open with every trial call taken."""
 
+    refused_by = "circuit"
+
 
 class RateLimitedError(RejectedError):
     """The rate limit leaves no room now, or not before the deadline."""
+
+    refused_by = "limit"
+
+
+class QuotaUsedUpError(RateLimitedError):
+    """The quota has no request left in this window; `retry_after` says when the next one begins."""
+
+    refused_by = "quota"
 
 
 class BulkheadFullError(RejectedError):
     """Every slot stayed taken for as long as the caller could wait."""
 
+    refused_by = "bulkhead"
+
 
 class DeadlineExceededError(RejectedError):
     """The time given to the task was over before the call could start."""
+
+    refused_by = "deadline"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from utils.clock import SYSTEM_CLOCK, Clock
-from utils.resilience.errors import RateLimitedError
+from utils.resilience.errors import QuotaUsedUpError
 from utils.resilience.window import require
 
 __all__ = ["Quota", "QuotaFigures", "SharedQuotas", "window_of"]
@@ -70,7 +70,7 @@ class Quota:
     >>> quota.take()
     >>> try:
     ...     quota.take()
-    ... except RateLimitedError as refused:
+    ... except QuotaUsedUpError as refused:
     ...     refused.retry_after
     3600.0
     """
@@ -114,7 +114,7 @@ class Quota:
         """Count one request.
 
         Raises:
-            RateLimitedError: No request is left in this window; `retry_after` says when the next one begins.
+            QuotaUsedUpError: No request is left in this window; `retry_after` says when the next one begins.
         """
         now = self._clock.time()
         with self._lock:
@@ -149,11 +149,11 @@ class Quota:
             self._window, self._used, self._owed = window, 0, 0
         return window
 
-    def _exhausted(self, now: float) -> RateLimitedError:
+    def _exhausted(self, now: float) -> QuotaUsedUpError:
         self._refused += 1
         _, end = window_of(now, self.per)
         free = datetime.fromtimestamp(end, UTC)
-        return RateLimitedError(
+        return QuotaUsedUpError(
             self.name,
             f"{self.name}: the quota of {self.limit:,} requests in {_in_words(self.per)} is used up "
             f"({self._used:,} made); free again at {free:%Y-%m-%d %H:%M:%S} UTC",
