@@ -80,5 +80,9 @@ class ManualClock:
         """Move only the wall clock back, as an operator or NTP would."""
         self._time -= seconds
 
+    def set_forward(self, seconds: float) -> None:
+        """Move only the wall clock on."""
+        self._time += seconds
+
 
 SYSTEM_CLOCK = SystemClock()

@@ -10,10 +10,13 @@ from types import CoroutineType, TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast
 
 from utils.clock import SYSTEM_CLOCK, Clock
-from utils.resilience.circuit import Circuit, Ticket, Which
+from utils.resilience.circuit import Circuit, Ticket
+from utils.resilience.decisions import Decisions
 from utils.resilience.errors import CircuitOpenError
 from utils.resilience.exchange import Transition
 from utils.resilience.figures import BreakerFigures
+from utils.resilience.limits import Limits
+from utils.resilience.outcomes import Outcomes, Which
 from utils.resilience.shared_state import SharedState
 from utils.resilience.trial import Permit
 from utils.resilience.window import OK
@@ -92,8 +95,8 @@ class CircuitBreaker(Circuit):
         clock: Clock = SYSTEM_CLOCK,
         rng: random.Random | None = None,
     ) -> None:
-        super().__init__(
-            name,
+        limits = Limits(
+            f"breaker {name}",
             failure_rate=failure_rate,
             window=window,
             window_time=window_time,
@@ -101,18 +104,10 @@ class CircuitBreaker(Circuit):
             failure_threshold=failure_threshold,
             slow_call=slow_call,
             slow_rate=slow_rate,
-            open_for=open_for,
-            max_open_for=max_open_for,
             half_open_calls=half_open_calls,
-            half_open_for=half_open_for,
-            is_failure=is_failure,
-            ignore=ignore,
-            is_failed_result=is_failed_result,
-            listener=listener,
-            shared=shared,
-            clock=clock,
-            rng=rng,
         )
+        rules = Decisions(limits, open_for, max_open_for, half_open_for, rng or random.Random())
+        super().__init__(name, rules, Outcomes(is_failure, ignore, is_failed_result), listener, shared, clock)
         self._fallback = fallback
         self._allowed: deque[Permit] = deque(maxlen=half_open_calls)  # of `allows`, until an outcome is recorded
 

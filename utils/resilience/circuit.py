@@ -6,36 +6,23 @@ resilience4j. `decisions.py` has the rules; `breaker.py` puts the decorator, the
 
 import math
 import os
-import random
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import NoReturn
 
-from utils.clock import SYSTEM_CLOCK, Clock
+from utils.clock import Clock
 from utils.resilience.decisions import MICROSECOND, Decisions, Moment
-from utils.resilience.errors import CircuitOpenError, RejectedError
+from utils.resilience.errors import CircuitOpenError
 from utils.resilience.exchange import Exchange, Transition
 from utils.resilience.figures import BreakerFigures
-from utils.resilience.limits import Limits
+from utils.resilience.last_resort import LastResort, LastResorts
+from utils.resilience.outcomes import Outcomes
 from utils.resilience.shared_state import SharedState, State, Step, Verdict
 from utils.resilience.trial import Permit
-from utils.resilience.window import BAD, FAILED, OK, SLOW, SLOW_FAILED, CountWindow, Window, require
+from utils.resilience.window import BAD, FAILED, OK, SLOW, SLOW_FAILED, CountWindow, Window
 
 LOOK_EVERY = 0.1  # seconds between two looks at what other processes decided
-
-Which = Callable[[Exception], bool] | type[Exception] | tuple[type[Exception], ...]
-
-
-class LastResort:
-    """The right to make one call through an open circuit, for a caller who has nobody else to ask."""
-
-    __slots__ = ("__weakref__", "opening", "since")
-
-    def __init__(self, opening: Verdict, since: float) -> None:
-        self.opening, self.since = opening, since
-
 
 Ticket = Window | Permit | LastResort  # what a call belongs to: an outcome of an older window or trial is dropped
 
@@ -50,60 +37,27 @@ class Circuit:
     def __init__(
         self,
         name: str,
-        *,
-        failure_rate: float = 0.5,
-        window: int = 20,
-        window_time: float | None = None,
-        minimum_calls: int = 5,
-        failure_threshold: int | None = None,
-        slow_call: float = 10.0,
-        slow_rate: float = 0.8,
-        open_for: float = 60.0,
-        max_open_for: float = 3600.0,
-        half_open_calls: int = 3,
-        half_open_for: float | None = None,
-        is_failure: Which | None = None,
-        ignore: Which | None = None,
-        is_failed_result: Callable[..., bool] | None = None,
-        listener: Callable[[Transition], None] | None = None,
-        shared: SharedState | None = None,
-        clock: Clock = SYSTEM_CLOCK,
-        rng: random.Random | None = None,
+        rules: Decisions,
+        outcomes: Outcomes,
+        listener: Callable[[Transition], None] | None,
+        shared: SharedState | None,
+        clock: Clock,
     ) -> None:
-        owner = f"breaker {name}"
-        self._limits = limits = Limits(
-            owner,
-            failure_rate,
-            window,
-            window_time,
-            minimum_calls,
-            failure_threshold,
-            slow_call,
-            slow_rate,
-            half_open_calls,
-        )
-        require(owner, "open_for", open_for, 0 < open_for < math.inf, "above 0 and finite")
-        longer = open_for <= max_open_for < math.inf
-        require(owner, "max_open_for", max_open_for, longer, "at least `open_for` and finite")
-        hanging = 2 * slow_call if slow_call < math.inf else open_for
-        lasting = max(open_for, hanging) if half_open_for is None else half_open_for
-        require(owner, "half_open_for", half_open_for, 0 < lasting < math.inf, "above 0 and finite, or None")
         self.name = name
-        self.max_open_for = max_open_for
-        self._rules = Decisions(limits, open_for, max_open_for, lasting, min(hanging, lasting), rng or random.Random())
-        self._is_failure, self._ignore = _predicate(is_failure), _predicate(ignore)
-        self._is_failed_result = is_failed_result
+        self.max_open_for = rules.max_open_for
+        self._rules, self._limits, self._outcomes = rules, rules.limits, outcomes
         self._clock, self._monotonic = clock, clock.monotonic
 
         self._lock = threading.Lock()
         self._verdict = Verdict("closed")
         self._window: Window | None = None  # None unless closed
-        self._calm = self._quick = -1.0  # seconds below which a success needs no judging; no judging and no classifying
+        self._alert = False  # whether a success has to be judged as well
+        self._calm = self._quick = -1.0  # a success below these seconds needs no lock; nor a classifier
         self._renew()
         self._retry_at = 0.0  # monotonic; only when open
         self._opening: tuple[Verdict, Verdict, Moment] | None = None  # decided here, but not told to anybody yet
         self._dropped: deque[str] = deque()
-        self._last_resort: weakref.ref[LastResort] | None = None
+        self._last_resorts = LastResorts(rules.patience)
         self._decisions = self._failures = self._rejected = self._opened = 0
 
         self._exchange = Exchange(name, shared, listener)
@@ -180,11 +134,7 @@ class Circuit:
             ticket = self._ask()
         if ticket is None:
             with self._lock:
-                other = None if self._last_resort is None else self._last_resort()
-                out = other is not None and 0.0 <= moment.steady - other.since < self._rules.patience
-                if not self._verdict.held and not out:
-                    ticket = last = LastResort(self._verdict, moment.steady)
-                    self._last_resort = weakref.ref(last)
+                ticket = self._last_resorts.take(self._verdict, moment.steady)
         return self._refuse() if ticket is None else ticket
 
     def still_admits(self, ticket: Ticket) -> bool:
@@ -198,13 +148,12 @@ class Circuit:
 
     def came_back(self, ticket: Ticket, result: object, seconds: float = 0.0) -> None:
         """The call returned `result` after `seconds`: well, unless the classifier of results says that it failed."""
-        failed, judged = False, self._is_failed_result is None
+        judge = self._outcomes.is_failed_result
         try:
-            if self._is_failed_result is not None:
-                failed, judged = bool(self._is_failed_result(result)), True
-        finally:
-            if not judged:
-                self.give_back(ticket)
+            failed = judge is not None and judge(result)
+        except BaseException:
+            self.give_back(ticket)
+            raise
         (self.failed if failed else self.succeeded)(ticket, seconds)
 
     def succeeded(self, ticket: Ticket, seconds: float = 0.0) -> None:
@@ -222,9 +171,7 @@ class Circuit:
         """The call raised `error`: a failure when the predicates say so, never for a rejection or a cancellation."""
         counts = False
         try:
-            if isinstance(error, Exception) and not isinstance(error, RejectedError):
-                ignored = self._ignore is not None and self._ignore(error)
-                counts = not ignored and (self._is_failure is None or self._is_failure(error))
+            counts = self._outcomes.tells_against(error)
         finally:
             if counts:
                 self.failed(ticket, seconds)
@@ -238,7 +185,7 @@ class Circuit:
             if ticket.id is not None:
                 self._return(ticket.id)
         elif isinstance(ticket, LastResort):
-            self._last_resort = None
+            self._last_resorts.back(ticket)
 
     # --- by hand ------------------------------------------------------------------------------
 
@@ -293,7 +240,7 @@ class Circuit:
 
     def _record(self, ticket: Ticket, code: int) -> None:
         if isinstance(ticket, LastResort):
-            self._last_resort = None
+            self._last_resorts.back(ticket)
             if code == OK:
                 now = Moment.of(self._clock)
                 self._decide(lambda before: self._rules.ended_early(before, ticket.opening, now), now)
@@ -309,7 +256,8 @@ class Circuit:
             self._failures += code in BAD
             if ticket is self._window:
                 ticket.append(code)
-                self._judge(ticket)
+                if code != OK or self._alert:
+                    self._judge(ticket)
         if self._opening is not None:
             with self._exchange.turn:
                 self._share_opening()
@@ -397,17 +345,19 @@ class Circuit:
 
     def _renew(self) -> None:
         self._window = self._limits.new_window(self._monotonic)
-        self._hurry(True)
+        self._watch(False)
 
-    def _hurry(self, calm: bool) -> None:
-        self._calm = self._limits.slow_call if calm and self._limits.window_time is None else -1.0
-        self._quick = self._calm if self._is_failed_result is None else -1.0
+    def _watch(self, alert: bool) -> None:
+        self._alert = alert
+        self._calm = -1.0 if alert or self._limits.window_time is not None else self._limits.slow_call
+        self._quick = self._calm if self._outcomes.is_failed_result is None else -1.0
 
     def _judge(self, window: Window) -> None:
         """After one more outcome of a closed circuit: open it here and now; the others are told without the lock."""
         counts = window.counts()
-        # Below the minimum, the success that completes it has to be judged too.
-        self._hurry(counts.calls >= self._limits.minimum_calls)
+        # The success that completes the minimum has to be judged too; so has one after others have left by time.
+        timed = self._limits.window_time is not None
+        self._watch(counts.failed + counts.slow > 0 if timed else counts.calls < self._limits.minimum_calls)
         reason = "" if self._verdict.held else self._limits.reason_to_open(counts)
         if reason:
             now, before = Moment.of(self._clock), self._verdict
@@ -426,11 +376,3 @@ class Circuit:
             self._renew()
         if verdict.state == "open" and not verdict.same_opening(before):
             self._retry_at = now.steady + self._rules.rest_of(verdict, now.wall)
-
-
-def _predicate(which: Which | None) -> Callable[[Exception], bool] | None:
-    """A predicate as it is; of one or more types one that asks `isinstance`."""
-    if isinstance(which, type | tuple):
-        types = which
-        return lambda error: isinstance(error, types)
-    return which

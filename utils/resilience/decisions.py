@@ -9,7 +9,7 @@ from utils.clock import Clock
 from utils.resilience.limits import Limits
 from utils.resilience.shared_state import Verdict
 from utils.resilience.trial import Trial
-from utils.resilience.window import OK
+from utils.resilience.window import OK, require
 
 MICROSECOND = 1e-6  # the wall clock's exactness, when the end of a rest came from another process
 
@@ -32,9 +32,30 @@ class Decisions:
     limits: Limits
     open_for: float
     max_open_for: float
-    half_open_for: float
-    patience: float  # seconds until a permit that is out counts as lost
+    half_open_for: float | None
     rng: random.Random
+
+    def __post_init__(self) -> None:
+        for key, good, wanted in (
+            ("open_for", 0 < self.open_for < math.inf, "above 0 and finite"),
+            ("max_open_for", self.open_for <= self.max_open_for < math.inf, "at least `open_for` and finite"),
+            ("half_open_for", 0 < self.longest_trial < math.inf, "above 0 and finite, or None"),
+        ):
+            require(self.limits.owner, key, getattr(self, key), good, wanted)
+
+    @property
+    def longest_trial(self) -> float:
+        """Seconds after which a half-open phase is decided by what came."""
+        return max(self.open_for, self._hanging) if self.half_open_for is None else self.half_open_for
+
+    @property
+    def patience(self) -> float:
+        """Seconds until a permit that is out counts as lost."""
+        return min(self._hanging, self.longest_trial)
+
+    @property
+    def _hanging(self) -> float:
+        return 2 * self.limits.slow_call if self.limits.slow_call < math.inf else self.open_for
 
     # --- questions ----------------------------------------------------------------------------
 
@@ -56,7 +77,7 @@ class Decisions:
     def is_overdue(self, verdict: Verdict, steady: float) -> bool:
         """Whether the half-open phase has lasted too long."""
         trial = verdict.trial
-        return verdict.state == "half_open" and trial is not None and trial.has_lasted(self.half_open_for, steady)
+        return verdict.state == "half_open" and trial is not None and trial.has_lasted(self.longest_trial, steady)
 
     # --- steps --------------------------------------------------------------------------------
 

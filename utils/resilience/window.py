@@ -66,26 +66,33 @@ class TimeWindow:
     def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
         self._slot = seconds / SLOTS
         self._monotonic = monotonic
-        self._slots: deque[_Slot] = deque()
+        self._newest = _Slot(-1)
+        self._slots = deque((self._newest,))
         self._calls = self._failed = self._slow = 0
 
     def append(self, code: int) -> None:
         """A call has just ended."""
-        number = self._forget()
-        if not self._slots or self._slots[-1].number != number:
-            self._slots.append(_Slot(number))
-        slot, failed, slow = self._slots[-1], code in BAD, code in LATE
+        number = int(self._monotonic() // self._slot)
+        slot = self._newest
+        if slot.number != number:
+            self._forget(number)
+            self._newest = slot = _Slot(number)
+            self._slots.append(slot)
+        self._calls += 1
         slot.calls += 1
+        if code == OK:
+            slot.row = 0
+            return
+        failed, slow = code in BAD, code in LATE
         slot.failed += failed
         slot.slow += slow
         slot.row = slot.row + 1 if failed else 0
-        self._calls += 1
         self._failed += failed
         self._slow += slow
 
     def counts(self) -> Counts:
         """As of now."""
-        self._forget()
+        self._forget(int(self._monotonic() // self._slot))
         row = 0
         for slot in reversed(self._slots):
             row += slot.row
@@ -93,15 +100,15 @@ class TimeWindow:
                 break
         return Counts(self._calls, self._failed, self._slow, row)
 
-    def _forget(self) -> int:
-        number = int(self._monotonic() // self._slot)
+    def _forget(self, number: int) -> None:
         slots = self._slots
         while slots and slots[0].number <= number - SLOTS:
             old = slots.popleft()
             self._calls -= old.calls
             self._failed -= old.failed
             self._slow -= old.slow
-        return number
+        if not slots:
+            self._newest = _Slot(-1)  # else a call of the same slot would be added to what was forgotten
 
 
 class _Slot:
