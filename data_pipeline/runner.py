@@ -119,7 +119,9 @@ class Runner:
         """Run the datasets; returns when each is recorded, anomalies are looked for, and the run is closed."""
         started, began = self._clock.now(), self._clock.monotonic()
         run_id = request.run_id or uuid7()
-        leases = self._leases.acquire([f"dataset:{dataset.name}" for dataset in datasets], run=run_id)
+        # The log knows the numbers too: they go on where they stood when the leases' own database was lost.
+        seen = {f"dataset:{name}": known.fence for name, known in self._views.current().items()}
+        leases = self._leases.acquire([f"dataset:{dataset.name}" for dataset in datasets], run=run_id, above=seen)
         try:
             self._start(run_id, request, datasets)
             context = RunContext(

@@ -1,7 +1,6 @@
 """The breakers' verdicts and trials, shared by the processes of a state directory and kept over restarts."""
 
 import json
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -36,9 +35,6 @@ class SharedVerdicts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # `data_version` counts what OTHER connections changed, so all looks must go through the same one.
-        self._look = database.connect()
-        self._guard = threading.Lock()
         self._known: tuple[int, dict[str, Verdict]] = (-1, {})
 
     def load(self, name: str) -> Verdict | None:
@@ -50,7 +46,8 @@ class SharedVerdicts:
 
     def all(self) -> dict[str, Verdict]:
         """Every verdict by name."""
-        return {row[0]: _verdict(row) for row in self._database.query(_ALL + " ORDER BY name")}
+        found = {row[0]: _verdict(row) for row in self._database.query(_ALL + " ORDER BY name")}
+        return {name: verdict for name, verdict in found.items() if verdict is not None}
 
     def change(self, name: str, step: Callable[[Verdict | None], Verdict]) -> None:
         # IMMEDIATE: from the read on nobody else writes, so of many who claim the last permit one gets it.
@@ -66,9 +63,7 @@ class SharedVerdicts:
         self.change(name, lambda _: verdict)
 
     def version(self) -> int:
-        with self._guard:
-            (version,) = self._look.execute("PRAGMA data_version").fetchone()
-        return int(version)
+        return self._database.changes()
 
 
 def _row(name: str, verdict: Verdict) -> tuple[Any, ...]:
@@ -85,10 +80,14 @@ def _row(name: str, verdict: Verdict) -> tuple[Any, ...]:
     )
 
 
-def _verdict(row: tuple[Any, ...]) -> Verdict:
+def _verdict(row: tuple[Any, ...]) -> Verdict | None:
+    """None for one that was damaged: that counts as none, and the next decision replaces it."""
     _, state, opened_at, open_until, times_opened, reason, held, text = row
     trial = None
-    if text is not None:
-        kept = json.loads(text)
-        trial = Trial(kept["began"], tuple(Lent(*lent) for lent in kept["lent"]), tuple(kept["codes"]))
-    return Verdict(state, opened_at, open_until, times_opened, reason, bool(held), trial)
+    try:
+        if text is not None:
+            kept = json.loads(text)
+            trial = Trial(kept["began"], tuple(Lent(*lent) for lent in kept["lent"]), tuple(kept["codes"]))
+        return Verdict(state, opened_at, open_until, times_opened, reason, bool(held), trial)
+    except (ValueError, TypeError, KeyError):
+        return None

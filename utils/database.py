@@ -26,6 +26,7 @@ NETWORK_FUSE = ("fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone", "fus
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR}
 _CHECKPOINT_PAGES = 4000
+_SYNCHRONOUS = {"process": "PRAGMA synchronous = NORMAL", "power": "PRAGMA synchronous = FULL"}
 
 
 class StateError(Exception):
@@ -126,23 +127,32 @@ class Database:
         self._idle: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
         self._closed = False
+        self._looking = threading.Lock()
+        self._look: sqlite3.Connection | None = None
         try:
-            # Three of 96 simultaneous first opens failed with "locked" at the switch to WAL; under a lock none did.
-            with FileLock(path.with_suffix(".lock")):
-                # Made here, for ours alone; SQLite gives the files beside it the same mode. One that exists is
-                # not opened: closing any descriptor of a file drops all of this process's locks on it, those of
-                # another `Database` included, and then the next process to leave deletes the log under us.
-                with contextlib.suppress(FileExistsError):
-                    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-                with self.read() as connection:
-                    self._use_wal(connection)
-                    self._migrate(connection)
-        except (sqlite3.Error, OSError) as error:
-            self.close()
-            raise explain(error, path) from error
-        except StateError:
+            self._open_file()
+        except BaseException:
             self.close()
             raise
+
+    def _open_file(self) -> None:
+        try:
+            # Three of 96 simultaneous first opens failed with "locked" at the switch to WAL; under a lock none did.
+            with FileLock(self.path.with_suffix(".lock")):
+                self._begin()
+        except (sqlite3.Error, OSError) as error:
+            raise explain(error, self.path) from error
+
+    def _begin(self) -> None:
+        """Make the file, or bring it up to date. The lock is held."""
+        # Made here, for ours alone; SQLite gives the files beside it the same mode. One that exists is
+        # not opened: closing any descriptor of a file drops all of this process's locks on it, those of
+        # another `Database` included, and then the next process to leave deletes the log under us.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        with self._lent() as connection:
+            self._use_wal(connection)
+            self._migrate(connection)
 
     def connect(self) -> sqlite3.Connection:
         """A new connection in autocommit mode, usable from any thread; closed with the database."""
@@ -157,7 +167,7 @@ class Database:
                 cached_statements=256,
             )
             self._open.append(connection)
-        connection.execute(f"PRAGMA synchronous = {'FULL' if self._durability == 'power' else 'NORMAL'}")
+        connection.execute(_SYNCHRONOUS[self._durability])
         # Hot pages (the ends of the indexes) are copied back once for many commits, with a fourth of the flushes.
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         return connection
@@ -165,37 +175,52 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Borrow a connection. Threads come and go with every run, so connections are lent, not kept by a thread."""
-        connection = self._borrow()
-        try:
+        with self._lent() as connection:
             yield connection
-        finally:
-            self._idle.append(connection)
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a reading statement."""
         try:
-            connection = self._borrow()
-            try:
+            with self.read() as connection:
                 return connection.execute(sql, parameters).fetchall()
-            finally:
-                self._idle.append(connection)
         except sqlite3.Error as error:
-            raise explain(error, self.path) from error
+            raise self._explained(error) from error
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction on a borrowed connection; rolled back when the block raises."""
+    def transaction(self, *, durability: Durability | None = None) -> Iterator[sqlite3.Connection]:
+        """A write transaction on a borrowed connection; rolled back when the block raises.
+
+        `durability` is that of this one transaction, when it is not the database's own.
+        """
         try:
             with self.read() as connection:
-                connection.execute("BEGIN IMMEDIATE")
+                if durability is not None:
+                    connection.execute(_SYNCHRONOUS[durability])
                 try:
-                    yield connection
-                    connection.execute("COMMIT")
-                except BaseException:
-                    roll_back(connection)
-                    raise
+                    connection.execute("BEGIN IMMEDIATE")
+                    try:
+                        yield connection
+                        connection.execute("COMMIT")
+                    except BaseException:
+                        roll_back(connection)
+                        raise
+                finally:
+                    if durability is not None:
+                        connection.execute(_SYNCHRONOUS[self._durability])
         except sqlite3.Error as error:
-            raise explain(error, self.path) from error
+            raise self._explained(error) from error
+
+    def changes(self) -> int:
+        """A number that differs once another connection changed something; cheap enough to be asked often."""
+        try:
+            with self._looking:
+                # `data_version` counts what OTHER connections changed, so all looks go through the same one.
+                if self._look is None:
+                    self._look = self.connect()
+                (version,) = self._look.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+        return int(version)
 
     def close(self) -> None:
         with self._guard:
@@ -205,11 +230,20 @@ class Database:
             self._open.clear()
             self._idle.clear()
 
-    def _borrow(self) -> sqlite3.Connection:
+    @contextlib.contextmanager
+    def _lent(self) -> Iterator[sqlite3.Connection]:
+        idle = self._idle  # where it goes back to: the list is another one once the file was replaced
         try:
-            return self._idle.pop()
+            connection = idle.pop()
         except IndexError:
-            return self.connect()
+            connection = self.connect()
+        try:
+            yield connection
+        finally:
+            idle.append(connection)
+
+    def _explained(self, error: sqlite3.Error) -> StateError:
+        return explain(error, self.path)
 
     def _use_wal(self, connection: sqlite3.Connection) -> None:
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()

@@ -1,8 +1,10 @@
 """Who is working on what: leases with a heartbeat and a fencing number, shared by all processes of a state directory.
 
 A lease belongs to a process, known by host, boot, pid namespace, pid and start time. A dead owner on the same host is
-seen at once; an owner elsewhere is taken for dead after 15 s without a heartbeat. Each grant of a name carries a
-larger fencing number than the one before, so that a process that slept through the loss of its lease can be refused.
+seen at once; an owner elsewhere is taken for dead after 15 s without a heartbeat. These seconds are the kernel's own,
+which all its processes share and nobody sets; only an owner under another kernel is measured by the wall clock. Each
+grant of a name carries a larger fencing number than the one before, so that a process that slept through the loss of
+its lease can be refused.
 """
 
 import logging
@@ -10,8 +12,8 @@ import os
 import socket
 import sqlite3
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,8 +30,23 @@ CREATE TABLE leases (
     name TEXT PRIMARY KEY, fence INTEGER NOT NULL, owner TEXT, run TEXT, heartbeat REAL NOT NULL) WITHOUT ROWID
 """
 
-_HELD = "SELECT name, fence, owner, heartbeat FROM leases WHERE name IN (SELECT value FROM json_each(?))"
+BEAT_SCHEMA = (
+    "ALTER TABLE leases ADD COLUMN beat REAL NOT NULL DEFAULT 0.0"  # the heartbeat again, in monotonic seconds
+)
+
+_HELD = "SELECT name, fence, owner, heartbeat, beat FROM leases WHERE name IN (SELECT value FROM json_each(?))"
+_LAST = "SELECT owner, heartbeat, beat FROM leases WHERE owner = ? ORDER BY heartbeat DESC LIMIT 1"
+_GRANT = "INSERT OR REPLACE INTO leases (name, fence, owner, run, heartbeat, beat) VALUES (?, ?, ?, ?, ?, ?)"
+_KEEP = "INSERT OR IGNORE INTO leases (name, fence, owner, run, heartbeat, beat) VALUES (?, ?, ?, ?, ?, ?)"
 _FREE = "UPDATE leases SET owner = NULL, run = NULL WHERE name = ? AND fence = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One moment on both clocks: seconds since the epoch, and since the boot (0.0: not known)."""
+
+    time: float
+    monotonic: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +64,24 @@ class Owner:
 
     @classmethod
     def parse(cls, text: str) -> "Owner":
-        host, boot, namespace, pid, started = text.split("|")
-        return cls(host, boot, namespace, int(pid), started)
+        """Read what `str` wrote; what is none of it (it was damaged) is an owner of whom only the silence is known."""
+        try:
+            host, boot, namespace, pid, started = text.split("|")
+            return cls(host, boot, namespace, int(pid), started)
+        except ValueError:
+            return cls("", "", "", 0, "")
 
-    def is_dead(self, *, heartbeat: float, now: float) -> bool:
+    def is_dead(self, last: "Moment", now: "Moment") -> bool:
         """Whether this owner is gone: certain on its own host, by silence elsewhere."""
         me = this_process()
         if self.host == me.host and self.boot != me.boot:
             return True
         if (self.host, self.namespace) == (me.host, me.namespace) and self.started:
             return _started(self.pid) != self.started
-        return now - heartbeat > TAKEN_FOR_DEAD_AFTER
+        if self.boot and self.boot == me.boot and last.monotonic:
+            return now.monotonic - last.monotonic > TAKEN_FOR_DEAD_AFTER
+        # A heartbeat from the future is one from before the clock was set back: nobody waits for that moment.
+        return abs(now.time - last.time) > TAKEN_FOR_DEAD_AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +90,7 @@ class Lease:
 
     name: str
     fence: int
+    run: str = field(default="", compare=False)
 
 
 def _started(pid: int) -> str:
@@ -108,23 +133,26 @@ class Leases:
         self._stop = threading.Event()
         self._heart: threading.Thread | None = None
 
-    def acquire(self, names: Iterable[str], *, run: str = "") -> dict[str, Lease]:
-        """Take every name that is free (or whose owner is dead); names held by a living owner are left out."""
-        me, now, wanted = str(this_process()), self._clock.time(), list(dict.fromkeys(names))
+    def acquire(
+        self, names: Iterable[str], *, run: str = "", above: Mapping[str, int] | None = None
+    ) -> dict[str, Lease]:
+        """Take every name that is free (or whose owner is dead); names held by a living owner are left out.
+
+        `above`: numbers by name that were given out before, as far as somebody else remembers; a grant gets a larger
+        one, also when this database was lost or deleted.
+        """
+        me, now, wanted = str(this_process()), self._now(), list(dict.fromkeys(names))
         with self._database.transaction() as connection:
-            known = {
-                name: (fence, owner, heartbeat)
-                for name, fence, owner, heartbeat in connection.execute(_HELD, (orjson.dumps(wanted).decode(),))
-            }
-            gone = _dead([(owner, heartbeat) for _, owner, heartbeat in known.values()], now=now)
+            rows = connection.execute(_HELD, (orjson.dumps(wanted).decode(),)).fetchall()
+            gone = _dead(((owner, heartbeat, beat) for *_, owner, heartbeat, beat in rows), now)
+            known = {name: (fence, owner is None or (owner, *seen) in gone) for name, fence, owner, *seen in rows}
             granted = {}
             for name in wanted:
-                fence, owner, heartbeat = known.get(name, (0, None, 0.0))
-                if owner is None or (owner, heartbeat) in gone:
-                    granted[name] = Lease(name, fence + 1)
+                fence, free = known.get(name, (0, True))
+                if free:
+                    granted[name] = Lease(name, max(fence, (above or {}).get(name, 0)) + 1, run)
             connection.executemany(
-                "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)",
-                [(lease.name, lease.fence, me, run, now) for lease in granted.values()],
+                _GRANT, [(lease.name, lease.fence, me, run, now.time, now.monotonic) for lease in granted.values()]
             )
         if granted:
             with self._guard:
@@ -140,34 +168,36 @@ class Leases:
             with self._database.transaction() as connection:
                 connection.executemany(_FREE, [(lease.name, lease.fence) for lease in leases])
 
-    def heartbeat(self, owner: str) -> float:
-        """When an owner was last heard of, in epoch seconds; 0.0 when it holds nothing."""
-        ((newest,),) = self._database.query(
-            "SELECT coalesce(max(heartbeat), 0.0) FROM leases WHERE owner = ?", (owner,)
-        )
-        return float(newest)
-
     def is_dead(self, owner: str | None) -> bool:
         """Whether an owner is gone, by its process and its last heartbeat; nobody at all counts as gone."""
-        return not owner or Owner.parse(owner).is_dead(heartbeat=self.heartbeat(owner), now=self._clock.time())
+        if not owner:
+            return True
+        rows = self._database.query(_LAST, (owner,)) or [(owner, 0.0, 0.0)]
+        return bool(_dead(rows, self._now()))
 
     def free_dead(self) -> list[str]:
         """Free the leases of dead owners; gives their names."""
-        now = self._clock.time()
         with self._database.transaction() as connection:
             held = connection.execute(
-                "SELECT name, fence, owner, heartbeat FROM leases WHERE owner IS NOT NULL"
+                "SELECT name, fence, owner, heartbeat, beat FROM leases WHERE owner IS NOT NULL"
             ).fetchall()
-            gone = _dead([(owner, heartbeat) for *_, owner, heartbeat in held], now=now)
-            dead = [(name, fence) for name, fence, owner, heartbeat in held if (owner, heartbeat) in gone]
+            gone = _dead(((owner, heartbeat, beat) for *_, owner, heartbeat, beat in held), self._now())
+            dead = [(name, fence) for name, fence, *seen in held if tuple(seen) in gone]
             connection.executemany(_FREE, dead)
         return [name for name, _ in dead]
 
     def renew(self) -> None:
-        """One heartbeat for all that is held."""
-        me, now = str(this_process()), self._clock.time()
+        """One heartbeat for all that is held; a lease that was lost with a damaged database is written again."""
+        me, now = str(this_process()), self._now()
+        with self._guard:
+            held = list(self._held.values())
         with self._database.transaction() as connection:
-            connection.execute("UPDATE leases SET heartbeat = ? WHERE owner = ?", (now, me))
+            connection.execute(
+                "UPDATE leases SET heartbeat = ?, beat = ? WHERE owner = ?", (now.time, now.monotonic, me)
+            )
+            connection.executemany(
+                _KEEP, [(lease.name, lease.fence, me, lease.run, now.time, now.monotonic) for lease in held]
+            )
 
     def close(self) -> None:
         """Free everything and stop the heartbeat."""
@@ -175,6 +205,9 @@ class Leases:
         if self._heart is not None:
             self._heart.join()
         self.release(list(self._held))
+
+    def _now(self) -> Moment:
+        return Moment(self._clock.time(), self._clock.monotonic())
 
     def _beat(self) -> None:
         if self._heart is None:
@@ -191,10 +224,13 @@ class Leases:
                     logging.getLogger(__name__).warning("a heartbeat was not written: %s", error)
 
 
-def _dead(owners: Iterable[tuple[str | None, float]], *, now: float) -> set[tuple[str | None, float]]:
-    """Which of these (owner, last heartbeat) are dead; each is looked at once, however many names it holds."""
+_Seen = tuple[str | None, float, float]  # an owner, and its last heartbeat on both clocks
+
+
+def _dead(owners: Iterable[_Seen], now: Moment) -> set[_Seen]:
+    """Which of these are dead; each is looked at once, however many names it holds."""
     return {
-        (owner, heartbeat)
-        for owner, heartbeat in set(owners)
-        if owner and Owner.parse(owner).is_dead(heartbeat=heartbeat, now=now)
+        (owner, heartbeat, beat)
+        for owner, heartbeat, beat in set(owners)
+        if owner and Owner.parse(owner).is_dead(Moment(heartbeat, beat), now)
     }

@@ -1,5 +1,6 @@
 """What an installation keeps: databases, log, history, storage and cache, each opened when it is first asked for."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from utils.bus import Bus
     from utils.cache.cache import Cache
     from utils.coordination import SharedVerdicts
+    from utils.damage import SetAside
     from utils.database import Database, Durability
     from utils.events import EventStore, Projection
     from utils.history import History
@@ -23,6 +25,15 @@ if TYPE_CHECKING:
 
 PACK_BELOW = 16_384
 """Bytes below which a blob is a row in one file instead of a file of its own."""
+
+
+_LOST = {
+    "tokens": "access and refresh tokens: a login may have to be renewed",
+    "quotas": "requests counted of quotas: a provider may be asked more often than its quota says until it starts anew",
+    "verdicts": "how the circuits stood: those of the providers that are missing start closed",
+    "leases": "who works on what: a dataset may be run twice at once; the log takes one of the two",
+}
+"""What it means when rows of a table of the coordination database are lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +84,16 @@ class State:
     def coordination(self) -> "Database":
         """A small database of its own: a permit or a lease must not wait behind the log."""
         from utils import coordination, leases, quotas, tokens
-        from utils.database import Database
+        from utils.replaceable import ReplaceableDatabase
 
         first = ";".join((leases.SCHEMA, coordination.SCHEMA))
         second = ";".join((quotas.SCHEMA, tokens.SCHEMA))
-        return Database(self._kept.directory / "coordination.db", migrations=[first, second, coordination.HELD_AND_TRIALS])
+        return ReplaceableDatabase(
+            self._kept.directory / "coordination.db",
+            migrations=[first, second, coordination.HELD_AND_TRIALS, leases.BEAT_SCHEMA],
+            on_set_aside=self._set_aside,
+            now=self.clock.now,
+        )
 
     @cached_property
     def bus(self) -> "Bus":
@@ -169,6 +185,24 @@ class State:
         from utils.events import NewEvent
 
         self.events.append([NewEvent(kind, "cache", data, source="cache")])
+
+    def _set_aside(self, news: "SetAside") -> None:
+        """A damaged coordination database was replaced: one line, one event, with what may be lost."""
+        from utils.database import StateError
+        from utils.events import NewEvent
+        from utils.logger import get_logger
+
+        data = {
+            "path": str(news.path),
+            "moved_to": str(news.moved_to),
+            "reason": news.reason,
+            "saved": news.saved,
+            "incomplete": list(news.incomplete),
+            "lost": [words for table, words in _LOST.items() if table in news.incomplete],
+        }
+        get_logger("state").warning("state.set_aside", **data)
+        with contextlib.suppress(StateError):  # a log that cannot be opened is told by whoever needs it
+            self.events.append([NewEvent("state.set_aside", news.path.name, data, source="state")])
 
     def _announce(self, events: Sequence[Any]) -> None:
         bus = self.__dict__.get("bus")  # nobody can have subscribed to a bus that was never asked for

@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,18 +32,19 @@ class StoredTokens:
     def __init__(self, database: Database, locks: Path) -> None:
         self._database = database
         self._locks = locks
-        self._guard = threading.Lock()
-        self._writer: sqlite3.Connection | None = None
 
     def load(self, name: str) -> dict[str, Any] | None:
-        """What was saved last; None: nothing.
+        """What was saved last; None: nothing (or nothing that can be read: it was damaged).
 
         Raises:
             StateError: the database cannot be read.
         """
         rows = self._database.query("SELECT token FROM tokens WHERE name = ?", (name,))
-        found: dict[str, Any] | None = orjson.loads(rows[0][0]) if rows else None
-        return found
+        try:
+            found = orjson.loads(rows[0][0]) if rows else None
+        except orjson.JSONDecodeError:
+            return None
+        return found if isinstance(found, dict) else None
 
     def save(self, name: str, token: Mapping[str, Any]) -> None:
         """Replace it; it is on the disk when this returns.
@@ -53,13 +53,11 @@ class StoredTokens:
             StateError: the database cannot be written.
         """
         text = orjson.dumps(dict(token)).decode()
-        try:
-            with self._guard:
-                self._connection().execute(
-                    "INSERT OR REPLACE INTO tokens VALUES (?, ?, strftime('%Y-%m-%dT%H:%M:%SZ'))", (name, text)
-                )
-        except sqlite3.Error as error:
-            raise explain(error, self._database.path) from error
+        # A refresh token that rotated exists nowhere else: unlike a permit, it must survive a power cut.
+        with self._database.transaction(durability="power") as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO tokens VALUES (?, ?, strftime('%Y-%m-%dT%H:%M:%SZ'))", (name, text)
+            )
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[None]:
@@ -86,13 +84,6 @@ class StoredTokens:
             yield
         finally:
             held.__exit__(None, None, None)
-
-    def _connection(self) -> sqlite3.Connection:
-        if self._writer is None:
-            self._writer = self._database.connect()
-            # A refresh token that rotated exists nowhere else: unlike a permit, it must survive a power cut.
-            self._writer.execute("PRAGMA synchronous = FULL")
-        return self._writer
 
 
 class MemoryTokens:

@@ -77,12 +77,24 @@ def _open(path: str) -> None:
     _say("opened")
 
 
+def _open_replaceable(path: str) -> None:
+    """Open a damaged database when told to; print how often it was set aside by this process."""
+    from tests.utils.test_replaceable import SCHEMA
+    from utils.damage import SetAside
+    from utils.replaceable import ReplaceableDatabase
+
+    told: list[SetAside] = []
+    _wait_at_the_gate()
+    ReplaceableDatabase(Path(path), migrations=SCHEMA, on_set_aside=told.append).close()
+    _say(len(told))
+
+
 def _hold(path: str, name: str) -> None:
     """Hold a lease until killed, or until told to end."""
     from utils.database import Database
-    from utils.leases import SCHEMA, Leases
+    from utils.leases import BEAT_SCHEMA, SCHEMA, Leases
 
-    leases = Leases(Database(Path(path), migrations=[SCHEMA]))
+    leases = Leases(Database(Path(path), migrations=[SCHEMA, BEAT_SCHEMA]))
     _say(leases.acquire([name], run="child")[name].fence)
     sys.stdin.readline()
     leases.close()
@@ -125,6 +137,45 @@ def _take_quota(path: str, limit: str, tries: str) -> None:
     _say(granted)
 
 
+def _keep_to_rate(path: str, log: str, rate: str, burst: str, seconds: str) -> None:
+    """Make calls at a shared rate, refused and waiting ones, for so long (0: until killed); log when each was granted.
+
+    What is logged is the moment at which the limiter decided. After every tenth call a line is printed.
+    """
+    from utils.clock import SystemClock
+    from utils.database import Database
+    from utils.resilience.limiter import RateLimiter
+    from utils.shared_rates import SCHEMA, LeasedRates
+
+    class LastReading(SystemClock):
+        """Remembers what it told last."""
+
+        last = 0.0
+
+        def monotonic(self) -> float:  # type: ignore[override]  # the base class has the C function itself here
+            self.last = super().monotonic()
+            return self.last
+
+    clock = LastReading()
+    database = Database(Path(path), migrations=[SCHEMA])
+    shared = LeasedRates(database, clock=clock)
+    limiter = RateLimiter("ecb", rate=float(rate), burst=int(burst), shared=shared, clock=clock)
+    written = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    _wait_at_the_gate()
+    end = clock.monotonic() + (float(seconds) or 3600.0)
+    made = tries = 0
+    while clock.monotonic() < end:
+        tries += 1
+        if limiter.acquire(wait=tries % 1000 == 0):
+            os.write(written, f"{clock.last!r}\n".encode())
+            made += 1
+            if made % 10 == 0 and not float(seconds):
+                _say(made)
+    os.close(written)
+    database.close()
+    _say(limiter.figures().shared_errors)
+
+
 def _hold_token(state: str, name: str) -> None:
     """Hold the lock of a token until killed."""
     from utils.database import Database
@@ -158,6 +209,45 @@ def _collect_with_token(url: str, token_url: str, state: str, client: str, secre
     collector.close()
 
 
+def _redis_flight(url: str, secret: str, threads: str) -> None:
+    """Ask a cache in Redis for a cold key from many threads; print each computation and each right answer."""
+    import threading
+
+    from utils.cache.redis import RedisCache
+
+    cache = RedisCache(url, secret=secret, size_limit=2**20)
+    cache.get("warm")
+    slow = threading.Event()
+
+    def compute() -> dict[str, int]:
+        _say("computed")
+        slow.wait(0.1)
+        return {"a": 1}
+
+    def ask() -> None:
+        if cache.get_or_compute("cold", compute, ttl=60).value == {"a": 1}:
+            _say("answer")
+
+    asking = [threading.Thread(target=ask) for _ in range(int(threads))]
+    _wait_at_the_gate()
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    cache.close()
+
+
+def _redis_hold(url: str, secret: str) -> None:
+    """Compute a key of a cache in Redis until killed."""
+    from utils.cache.redis import RedisCache
+
+    def compute() -> str:
+        _say("computing")
+        return sys.stdin.readline()
+
+    RedisCache(url, secret=secret, size_limit=2**20).get_or_compute("key", compute, ttl=60)
+
+
 def _prepare_as_nobody(path: str) -> None:
     """Prepare a state directory as a user who owns nothing; print what came of it."""
     from utils.database import StateError, prepare_directory
@@ -174,11 +264,15 @@ def _prepare_as_nobody(path: str) -> None:
 _PROGRAMS: dict[str, Callable[..., None]] = {
     "append": _append,
     "open": _open,
+    "open-replaceable": _open_replaceable,
     "hold": _hold,
     "measure": _measure,
     "take-quota": _take_quota,
+    "keep-to-rate": _keep_to_rate,
     "hold-token": _hold_token,
     "collect-with-token": _collect_with_token,
+    "redis-flight": _redis_flight,
+    "redis-hold": _redis_hold,
     "prepare-as-nobody": _prepare_as_nobody,
 }
 

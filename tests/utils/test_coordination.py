@@ -53,3 +53,24 @@ def test_the_version_tells_that_somebody_saved(database: Database) -> None:
     assert unchanged == before
     assert mine.version() != before
     assert mine.load("fx") == OPEN
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["state = 'opem'", "trial = '{\"beg'", 'trial = \'{"began": 1.0, "lent": 7, "codes": []}\'', "trial = '[]'"],
+    ids=["no state", "cut", "no list", "no object"],
+)
+def test_a_verdict_that_was_damaged_counts_as_none(database: Database, damage: str) -> None:
+    """And the next decision takes its place."""
+    verdicts = SharedVerdicts(database)
+    verdicts.save("air", OPEN)
+    verdicts.save("fx", OPEN)
+    with database.transaction() as connection:
+        connection.execute(f"UPDATE verdicts SET {damage} WHERE name = 'fx'")
+
+    other = SharedVerdicts(database)
+    before = other.all()
+    other.save("fx", OPEN)
+
+    assert before == {"air": OPEN}
+    assert other.all() == {"air": OPEN, "fx": OPEN}

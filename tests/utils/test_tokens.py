@@ -43,18 +43,41 @@ def test_a_token_outlives_its_process(tmp_path: Path) -> None:
 
 
 def test_a_saved_token_survives_a_power_cut(tmp_path: Path) -> None:
-    """SQLite waits for the disk: 2 is FULL, where the database's own connections have NORMAL."""
+    """SQLite waits for the disk with FULL; the database's own transactions have NORMAL, also afterwards."""
     tokens = opened(tmp_path)
-    assert tokens._connection().execute("PRAGMA synchronous").fetchone() == (2,)
+    (connection,) = tokens._database._idle
+    said: list[str] = []
+    connection.set_trace_callback(said.append)
+
+    tokens.save("one", TOKEN)
+
+    kept = [line for line in said if line.startswith(("PRAGMA", "INSERT", "COMMIT"))]
+    assert [line.split(" VALUES")[0] for line in kept] == [
+        "PRAGMA synchronous = FULL",
+        "INSERT OR REPLACE INTO tokens",
+        "COMMIT",
+        "PRAGMA synchronous = NORMAL",
+    ]
 
 
 def test_a_token_that_cannot_be_saved_is_told(tmp_path: Path) -> None:
     """In words, not as an error of SQLite."""
     tokens = opened(tmp_path)
     tokens.save("one", TOKEN)
-    tokens._connection().execute("DROP TABLE tokens")
+    with tokens._database.transaction() as connection:
+        connection.execute("DROP TABLE tokens")
     with pytest.raises(StateError, match=r"coordination\.db"):
         tokens.save("one", TOKEN)
+
+
+@pytest.mark.parametrize("text", ['{"access_tok', "[1]", "\x00"], ids=["cut", "no object", "garbled"])
+def test_a_token_that_was_damaged_counts_as_none(tmp_path: Path, text: str) -> None:
+    """Then a new one is asked for."""
+    tokens = opened(tmp_path)
+    with tokens._database.transaction() as connection:
+        connection.execute("INSERT INTO tokens VALUES ('one', ?, '')", (text,))
+
+    assert tokens.load("one") is None
 
 
 def test_one_thread_at_a_time_holds_a_name(tokens: StoredTokens | MemoryTokens) -> None:

@@ -38,7 +38,7 @@ class House:
         schema = ";".join((events.SCHEMA, pipeline_views.SCHEMA))
         migrations = [schema, *filter(None, [getattr(pipeline_views, "FILES_SCHEMA", "")]), PUBLISH_SCHEMA]
         self.database = Database(self.folder / "orchestrator.db", migrations=migrations)
-        self.coordination = Database(self.folder / "coordination.db", migrations=[leases.SCHEMA])
+        self.coordination = Database(self.folder / "coordination.db", migrations=[leases.SCHEMA, leases.BEAT_SCHEMA])
         projections = [PipelineViews(), PublicationViews()]
         self.events = EventStore(self.database, projections=projections, clock=self.clock)
         self.views, self.publications = Views(self.database), Publications(self.database)

@@ -1,0 +1,204 @@
+"""A database whose content can be had again: is it damaged, what can be saved from it, and where does it go."""
+
+import contextlib
+import re
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "Saved",
+    "SetAside",
+    "at_path",
+    "flaw",
+    "is_damage",
+    "move_aside",
+    "put_back",
+    "salvage",
+    "set_aside_before",
+]
+
+_KEPT = 2  # of those that were set aside; the rest is old news
+_BESIDE = ("", "-wal", "-shm")  # SQLite finds the log by the database's name: they move together
+_PASSES = {  # what says nothing about the file: only time or people mend it
+    *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR),
+    *(
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_AUTH,
+    ),
+}
+
+_COLUMNS = """
+SELECT m.name, x.name, x.pk FROM sqlite_schema AS m, pragma_table_info(m.name) AS x
+WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY m.name, x.cid
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The rows of one table that could still be read. `whole`: as far as can be told, these are all."""
+
+    table: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """What became of a damaged database: where it lies now, why, and how many rows of each table were saved."""
+
+    path: Path
+    moved_to: Path
+    reason: str
+    saved: dict[str, int]
+    incomplete: tuple[str, ...]
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether an error while opening speaks of the file's content, and not of locks, rights or room."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF not in _PASSES
+
+
+def at_path(path: Path) -> str | None:
+    """Why there can be no database at `path`, before SQLite looks at it."""
+    if path.is_symlink() or not path.exists():
+        return None
+    if not path.is_file():
+        return "is not a file"
+    wal = path.with_name(f"{path.name}-wal")
+    # SQLite takes an empty file for a new database and deletes the log beside it without a word.
+    if path.stat().st_size == 0 and wal.is_file() and wal.stat().st_size:
+        return "was cut to nothing"
+    return None
+
+
+def flaw(connection: sqlite3.Connection, migrations: Sequence[str]) -> str | None:
+    """What is wrong with an open database, in words: its pages, its version, or its tables.
+
+    Raises:
+        sqlite3.Error: it cannot even be looked at; see `is_damage`.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if not 0 <= version <= len(migrations):
+        return f"has schema version {version}, this program knows {len(migrations)}"
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        return str(found).replace("\n", " ")
+    expected, there = _tables(migrations[:version]), _columns(connection)
+    if not version and there:
+        return f"holds the tables of something else ({', '.join(sorted(there))})"
+    if lacking := [table for table, columns in expected.items() if there.get(table) != columns]:
+        return f"lacks the table {lacking[0]}"
+    return None
+
+
+def salvage(path: Path, migrations: Sequence[str]) -> list[Saved]:
+    """Every row that can still be read, table by table, from both ends of each; never raises.
+
+    A refresh token that rotated exists nowhere else, so it is worth the try.
+    """
+    expected = _tables(migrations)
+    try:
+        with contextlib.closing(
+            sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True, timeout=1.0)
+        ) as damaged:
+            damaged.text_factory = bytes  # one text that is no UTF-8 must not end the reading of the others
+            return [_rows(damaged, table, columns) for table, columns in expected.items()]
+    except (sqlite3.Error, OSError):
+        return [Saved(table, tuple(columns), (), whole=False) for table, columns in expected.items()]
+
+
+def put_back(connection: sqlite3.Connection, saved: Sequence[Saved]) -> dict[str, int]:
+    """Insert what was saved into the new database; how many rows of each table it took."""
+    counts = {}
+    connection.execute("BEGIN IMMEDIATE")
+    for part in saved:
+        names, marks = ", ".join(f'"{name}"' for name in part.columns), ", ".join("?" * len(part.columns))
+        insert = f'INSERT OR IGNORE INTO "{part.table}" ({names}) VALUES ({marks})'  # noqa: S608 - names of our schema
+        counts[part.table] = 0
+        for row in part.rows:
+            with contextlib.suppress(sqlite3.Error, OverflowError):  # a row that fits no more is lost like the others
+                counts[part.table] += connection.execute(insert, row).rowcount
+    connection.execute("COMMIT")
+    return counts
+
+
+def move_aside(path: Path, moment: datetime) -> Path:
+    """Rename `path` and what belongs to it to `<name>.corrupt-<time>`; only the newest two of these stay."""
+    stamp = moment.strftime("%Y%m%dT%H%M%SZ")
+    same = [number for time, number, _ in _set_aside(path) if time == stamp]
+    target = path.with_name(f"{path.name}.corrupt-{stamp}" + (f"-{same[-1] + 1}" if same else ""))
+    for suffix in _BESIDE:
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(target.with_name(target.name + suffix))
+    for old in set_aside_before(path)[:-_KEPT]:
+        for suffix in _BESIDE:
+            _remove(old.with_name(old.name + suffix))
+    return target
+
+
+def set_aside_before(path: Path) -> list[Path]:
+    """The damaged files that were set aside from `path`, oldest first."""
+    return [entry for *_, entry in _set_aside(path)]
+
+
+def _set_aside(path: Path) -> list[tuple[str, int, Path]]:
+    named = re.compile(re.escape(path.name) + r"\.corrupt-(\d{8}T\d{6}Z)(?:-(\d+))?")
+    found = [(match, entry) for entry in path.parent.iterdir() if (match := named.fullmatch(entry.name))]
+    return sorted((match[1], int(match[2] or 1), entry) for match, entry in found)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _tables(migrations: Sequence[str]) -> dict[str, dict[str, int]]:
+    with contextlib.closing(sqlite3.connect(":memory:")) as model:
+        for script in migrations:
+            model.executescript(script)
+        return _columns(model)
+
+
+def _columns(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
+    """By table: its columns, each with its place in the primary key (0: none)."""
+    tables: dict[str, dict[str, int]] = {}
+    for table, column, place in connection.execute(_COLUMNS):
+        tables.setdefault(table, {})[column] = place
+    return tables
+
+
+def _rows(damaged: sqlite3.Connection, table: str, columns: dict[str, int]) -> Saved:
+    names = ", ".join(f'"{name}"' for name in columns)
+    key = [f'"{name}"' for name in sorted(columns, key=columns.__getitem__) if columns[name]] or ["rowid"]
+    found: dict[tuple[Any, ...], None] = {}
+    whole = False
+    for direction in ("", " DESC"):
+        order = ", ".join(name + direction for name in key)
+        try:
+            for row in damaged.execute(f'SELECT {names} FROM "{table}" ORDER BY {order}'):  # noqa: S608 - our own names
+                if (text := _as_text(row)) is not None:
+                    found[text] = None
+        except sqlite3.Error:
+            continue  # a page in between cannot be read: come from the other end
+        whole = True
+        break
+    return Saved(table, tuple(columns), tuple(found), whole)
+
+
+def _as_text(row: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """The row with its texts; None when one of them is none (no column of ours holds bytes)."""
+    try:
+        return tuple(value.decode() if isinstance(value, bytes) else value for value in row)
+    except UnicodeDecodeError:
+        return None
