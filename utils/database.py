@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import re
 import shutil
 import sqlite3
 import threading
@@ -12,16 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from utils.file_lock import FileLock
+from utils.file_systems import MOUNTS, network_file_system
 
 Durability = Literal["process", "power"]
 Statement = tuple[str, tuple[Any, ...]]
 
 BUSY_TIMEOUT_MS = 30_000
-NETWORK_FILE_SYSTEMS = {
-    *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "9p", "gfs2", "glusterfs"),
-    *("beegfs", "gpfs", "ocfs2", "orangefs", "pvfs2", "vboxsf", "prl_fs"),
-}
-NETWORK_FUSE = ("fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone", "fuse.gcsfuse", "fuse.ceph", "fuse.juicefs")
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR}
@@ -64,7 +59,7 @@ def explain(error: sqlite3.Error | OSError, path: Path) -> StateError:
     return StateError(f"{path}: {error}", hint=hint if code == sqlite3.SQLITE_IOERR else "")
 
 
-def prepare_directory(path: Path, *, mounts: str = "/proc/self/mountinfo") -> None:
+def prepare_directory(path: Path, *, mounts: str = MOUNTS) -> None:
     """Make a state directory (0700); refuse one that cannot be written or lies on a network file system.
 
     SQLite's locks and shared memory are not reliable over a network, so a shared folder would lose data silently.
@@ -72,8 +67,7 @@ def prepare_directory(path: Path, *, mounts: str = "/proc/self/mountinfo") -> No
     Raises:
         StateError: what is wrong with the directory and what to do.
     """
-    kind = file_system_of(path, mounts)
-    if kind in NETWORK_FILE_SYSTEMS or kind.startswith(NETWORK_FUSE):
+    if kind := network_file_system(path, mounts):
         raise StateError(
             f"{path}: lies on a network file system ({kind}), where SQLite loses data",
             hint="put the state on a local disk with --state-dir",
@@ -89,23 +83,6 @@ def prepare_directory(path: Path, *, mounts: str = "/proc/self/mountinfo") -> No
         raise StateError(
             f"{path}: cannot be written by this user", hint="give this user write access, or choose another --state-dir"
         )
-
-
-def file_system_of(path: Path, mounts: str = "/proc/self/mountinfo") -> str:
-    """The type of the file system that holds `path`, which need not exist yet ("" where the system does not tell)."""
-    try:
-        lines = Path(mounts).read_bytes().splitlines()
-    except OSError:
-        return ""
-    target, best, kind = os.fsencode(path.resolve()), b"", b""
-    for line in lines:
-        before, _, after = line.partition(b" - ")
-        # Spaces and the like in a mount point are written as octal numbers.
-        mount = re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), before.split(b" ")[4])
-        inside = target == mount or target.startswith(mount.rstrip(b"/") + b"/")
-        if inside and len(mount) >= len(best):  # of two mounts on one point, the later hides the earlier
-            best, kind = mount, after.split(b" ")[0]
-    return kind.decode()
 
 
 class Database:

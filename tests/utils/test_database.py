@@ -10,7 +10,7 @@ import pytest
 
 from tests.utils import children
 from utils import database as module
-from utils.database import Database, StateError, file_system_of, prepare_directory
+from utils.database import Database, StateError, prepare_directory
 
 SCHEMA = "CREATE TABLE things (name TEXT PRIMARY KEY, body TEXT)"
 
@@ -233,11 +233,10 @@ def test_a_network_file_system_is_refused(tmp_path: Path, kind: str) -> None:
 
     assert "local disk" in told.value.hint
     assert not (shared / "state").exists()
-    assert file_system_of(tmp_path, str(mounts)) == "ext4"
 
 
 def test_without_a_mount_table_nothing_is_refused(tmp_path: Path) -> None:
     """Other systems than Linux have none."""
     prepare_directory(tmp_path / "state", mounts=str(tmp_path / "missing"))
 
-    assert file_system_of(tmp_path, str(tmp_path / "missing")) == ""
+    assert (tmp_path / "state").is_dir()
