@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 MAGIC: Final = b"OCV2"
 HEADER_SIZE: Final = 61
 KEPT_UNTIL: Final = slice(4, 12)  # where the header says how long the value is kept
-EXPIRES: Final = slice(12, 20)  # and how long it is fresh
 
 _MAGIC_BEFORE = b"OCV1"
 _HEAD = struct.Struct(">4sdddB")
+_DIGEST = _HEAD.size  # where the header keeps it
 _LAST_MOMENT = 253402300799.0  # the end of the year 9999: the calendar has no more
 _BYTES, _JSON, _ARROW = 0, 1, 2
 _COMPRESS_FROM = 1 << 16  # below 64 KiB compression costs more time than the bytes are worth
@@ -128,12 +128,11 @@ def unseal(key: str, header: bytes, payload: Payload, now: float, stale: float =
         if magic == _MAGIC_BEFORE:
             return None
         raise ValueDamaged("not a value of ours")
-    head = header[: _HEAD.size]
-    if header[_HEAD.size :] != _digest(head, key, payload):
+    if header[_DIGEST:] != _digest(header[:_DIGEST], key, payload):
         raise ValueDamaged("the checksum differs")
     if not (0.0 <= stored <= _LAST_MOMENT and (0.0 <= expires <= _LAST_MOMENT or expires == math.inf)):
         raise ValueDamaged("its times are out of range")  # the checksum fits, so somebody made this header on purpose
-    return hit(Encoded(codec, payload, stored, expires, kept_until), now, stale)
+    return _hit(codec, payload, stored, expires, kept_until, now, stale)
 
 
 def hit(encoded: Encoded, now: float, stale: float = 0.0) -> Hit | None:
@@ -141,17 +140,22 @@ def hit(encoded: Encoded, now: float, stale: float = 0.0) -> Hit | None:
 
     A value from the future (the clock was set back since) counts as missing: its age cannot be told honestly.
     """
-    codec, payload, stored, expires, kept_until = encoded
+    return _hit(*encoded, now, stale)
+
+
+def moment_bytes(moment: float) -> bytes:
+    """`moment` as the header holds it, to be compared as bytes."""
+    return struct.pack(">d", max(moment, 0.0))
+
+
+def _hit(  # not of an `Encoded`: making one costs a tenth of a lookup
+    codec: int, payload: Payload, stored: float, expires: float, kept_until: float, now: float, stale: float
+) -> Hit | None:
     if now < stored - _CLOCK_TOLERANCE_S:
         return None
     if now >= expires and not now < min(expires + stale, kept_until):
         return None
     return Hit(decode(codec, payload), stored, expires, now)
-
-
-def moment_bytes(moment: float) -> bytes:
-    """`moment` as `KEPT_UNTIL` and `EXPIRES` hold it, to be compared as bytes."""
-    return struct.pack(">d", max(moment, 0.0))
 
 
 def _digest(head: bytes, key: str, payload: Payload) -> bytes:

@@ -76,6 +76,9 @@ class Computing(ABC):
         A store that cannot tell (it is away, or nobody shares it) grants it.
         """
 
+    def _end_thread(self) -> None:  # noqa: B027 - not every store keeps something
+        """Let go of what the store keeps open for this thread, which is about to end."""
+
     def get(self, key: str, *, stale: float = 0.0) -> Hit | None:
         found = self._look(check_key(key), stale)
         self._counts.lookup(found)
@@ -98,14 +101,16 @@ class Computing(ABC):
         tag: str | None = None,
     ) -> Hit:
         kept = max(check_stale(stale), stale if stale_if_error is None else check_stale(stale_if_error))
+        check_ttl(ttl)
         found = self._look(check_key(key), kept)
-        wish = _Wish(key, compute, check_ttl(ttl), stale, kept, tag)
-        if found is None or (found.stale and found.overdue_s >= stale and not self._rests(key)):
-            found = self._computed(wish)
-        else:
+        if found is not None and found.seen < found.expires:
             self._counts.lookup(found)
-            if found.stale:
-                self._refresh_behind(wish)
+            return found
+        wish = _Wish(key, compute, ttl, stale, kept, tag)
+        if found is None or (found.overdue_s >= stale and not self._rests(key)):
+            return self._computed(wish)
+        self._counts.lookup(found)
+        self._refresh_behind(wish)
         return found
 
     def cached(
@@ -243,6 +248,7 @@ class Computing(ABC):
                 # Only the kind: the message of an error from anywhere may hold a secret.
                 self._listener("cache.refresh_failed", {"key": wish.key, "reason": type(cause).__name__})
         finally:
+            self._end_thread()
             self._end_refresh(wish.key, claim, entered=True, landed=landed, made=made)
 
     def _end_refresh(

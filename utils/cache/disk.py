@@ -14,6 +14,7 @@ from utils.cache.key_locks import KeyLocks
 from utils.cache.recovery import flaw, prepare, set_aside, sweep
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.file_lock import FileLock
+from utils.file_systems import MOUNTS, network_file_system
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,11 +43,13 @@ class DiskCache(Computing):
 
     Args:
         path: The directory; made when needed.
-        size_limit: Bytes on disk. What was stored longest ago leaves first, never the value just stored.
+        size_limit: Bytes on disk. What has expired leaves first, then what was stored longest ago; never the value
+            just stored.
         clock: Decides what has expired.
         listener: Told `cache.set_aside` (with `path`, `what`, `reason`, `key` or `moved_to`) and `cache.unavailable`
             (`path`, `reason`: disk full, no permission, locked; once, until it works again); and see `Computing`.
         flight_wait: Seconds to wait at most for a value that another caller computes.
+        mounts: The mount table: on a network file system, where SQLite's locks fail, there is no cache to be had.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class DiskCache(Computing):
         clock: Clock = SYSTEM_CLOCK,
         listener: Listener | None = None,
         flight_wait: float = FLIGHT_WAIT_S,
+        mounts: str = MOUNTS,
     ) -> None:
         super().__init__(clock=clock, listener=listener, flight_wait=flight_wait)
         if size_limit < _SMALLEST:
@@ -66,7 +70,8 @@ class DiskCache(Computing):
             raise ValueError(f"cache directory {self._path}: diskcache would replace the $variable in it; rename it")
         self._database = os.fspath(self._path / "cache.db")
         self._size_limit = size_limit
-        self._claims = KeyLocks(self._path.with_name(f".{self._path.name}.flights"))
+        self._mounts = mounts
+        self._claims = KeyLocks(self._path.with_name(f".{self._path.name}.flights.lock"))
         self._lock = threading.RLock()
         self._opened: _Opened | None = None  # the database's identity, and the cache over it
         self._counting = threading.Lock()
@@ -126,7 +131,7 @@ class DiskCache(Computing):
 
     def _look(self, key: str, stale: float) -> Hit | None:
         try:
-            sealed: Sealed | None = self._use(lambda cache: cache.get(key), None, create=False)
+            sealed: Sealed | None = self._use(lambda cache: cache.lookup(key), None, create=False)
             if sealed is None:
                 return None
             header, payload = sealed
@@ -149,6 +154,10 @@ class DiskCache(Computing):
     def _claim(self, key: str) -> Claim | None:
         return self._claims.try_lock(key)
 
+    def _end_thread(self) -> None:
+        if (opened := self._opened) is not None:
+            opened[1].close()  # of the connections, this thread's own
+
     def _sealed(self, key: str, encoded: Encoded) -> "Sealed":
         if (size := HEADER_SIZE + len(encoded.payload)) > self._size_limit:
             raise CacheValueTooLarge(key, size, self._size_limit)
@@ -163,9 +172,9 @@ class DiskCache(Computing):
             self._unmeasured = 0
         if cache.volume() <= self._size_limit * (1 - _SLACK):
             return
-        cache.drop_expired(self._clock.time())
+        cache.drop_expired(now := self._clock.time())
         while (excess := cache.volume() - int(self._size_limit * _ROOM)) > 0:
-            if not cache.drop_oldest(excess, just_stored):
+            if not cache.drop_oldest(excess, just_stored, now):
                 break
 
     def _use(self, action: "Callable[[SafeCache], T]", missing: T, *, create: bool = True) -> T:
@@ -212,6 +221,10 @@ class DiskCache(Computing):
         """The cache at the path, set aside and rebuilt when it is damaged; or `None` and why not."""
         if self._clock.monotonic() < self._closed_until:
             return None, self._closed_because
+        if kind := network_file_system(self._path, self._mounts):
+            problem = f"lies on a network file system ({kind}), where SQLite loses data: put it on a local disk"
+            self._closed_until, self._closed_because = self._clock.monotonic() + _REOPEN_AFTER_S, problem
+            return None, problem
         from utils.cache.safe import FAILURES, reason_of
 
         self._failures, self._reason_of = FAILURES, reason_of
