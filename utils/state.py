@@ -192,7 +192,7 @@ class State:
         from utils.events import NewEvent
         from utils.logger import get_logger
 
-        data = {
+        data: dict[str, Any] = {
             "path": str(news.path),
             "moved_to": str(news.moved_to),
             "reason": news.reason,
