@@ -201,7 +201,7 @@ class RedisCache(Computing):
             key,
             self._values + key,
             whole,
-            math.ceil(left_ms) if left_ms < _LONGEST_MS else None,
+            max(1, math.ceil(left_ms)) if left_ms < _LONGEST_MS else None,
             None if tag is None else self._tags + mark.decode(),
         )
 
@@ -227,7 +227,7 @@ class RedisCache(Computing):
     def _tidy(self, redis: "Redis") -> None:
         """Take keys out of tags whose value is gone or has another tag: Redis evicts values and knows no tags."""
         script = redis.register_script(scripts.TIDY)
-        for name in redis.scan_iter(f"{self._tags}*", _AT_A_TIME):
+        for name in redis.scan_iter(f"{self._tags}*", _AT_A_TIME, _type="ZSET"):
             for members in _in_steps(redis.zscan_iter(name, count=_AT_A_TIME)):
                 script([name], [name[-_MARK:], self._values, *(key for key, _ in members)])
 

@@ -1,0 +1,334 @@
+"""Redis stopped, started, hung, full, locked or no Redis at all: quick misses, told once, well again by itself."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.redis_server import RedisServer
+from tests.utils.cache.test_disk import Told
+from utils.cache import CacheKeyInvalid, Entry
+from utils.cache.redis import RedisCache
+from utils.clock import ManualClock
+
+PASSWORD = "hunter2-and-more"
+Make = Callable[[str], RedisCache]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def make(clock: ManualClock, told: Told) -> Iterator[Make]:
+    """A cache over the Redis at an address."""
+    with contextlib.ExitStack() as stack:
+
+        def maker(url: str) -> RedisCache:
+            cache = RedisCache(url, secret=uuid4().hex, size_limit=1 << 24, clock=clock, listener=told)
+            stack.callback(cache.close)
+            return cache
+
+        yield maker
+
+
+def reasons(told: Told) -> list[str]:
+    """Why the cache was unavailable, each time that it was told."""
+    assert {event for event, _ in told.events} <= {"cache.unavailable"}
+    return [data["reason"] for _, data in told.events]
+
+
+class NoRedis:
+    """Listens on loopback, counts who comes, and answers each with `answer`, whatever was asked; `None`: nothing."""
+
+    def __init__(self, answer: bytes | None) -> None:
+        self._answer = answer
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self.callers = 0
+        self.url = f"redis://:{PASSWORD}@127.0.0.1:{self._listening.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> "NoRedis":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self._thread.join()
+        for caller in self._open:
+            caller.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                caller, _ = self._listening.accept()
+            except OSError:
+                return
+            self.callers += 1
+            self._open.append(caller)
+            if self._answer is not None:
+                caller.recv(1000)
+                caller.sendall(self._answer)
+                caller.shutdown(socket.SHUT_WR)
+
+
+def every_call_misses(cache: RedisCache) -> None:
+    """All of the contract, with the answers of a cache that is not there; mistakes still raise."""
+    assert cache.get("key") is None
+    assert cache.set("key", 1, ttl=60) is False
+    assert cache.set("key", 1, ttl=60, tag="fx") is False
+    assert cache.set_many([Entry("a", 1, 60), Entry("b", 2, 60)]) == 0
+    assert cache.delete("key") is False
+    assert cache.evict("fx") == cache.clear() == cache.purge().entries == cache.statistics().entries == 0
+    assert cache.get_or_compute("key", lambda: "computed", ttl=60).value == "computed"
+    with pytest.raises(CacheKeyInvalid):
+        cache.get("")
+
+
+def test_redis_stopped_and_started_in_mid_use(redis_folder: Path, make: Make, clock: ManualClock, told: Told) -> None:
+    """Told once at each stop; a second after the start all is well, though the old connections are dead."""
+    server = RedisServer(redis_folder)
+    with server:
+        cache = make(server.url)
+        for stop in range(1, 4):
+            assert cache.set("key", stop, ttl=60, tag="fx")
+            server.stop()
+
+            every_call_misses(cache)
+            clock.advance(1)
+            every_call_misses(cache)
+            assert len(reasons(told)) == stop
+            assert "refused" in reasons(told)[-1]
+            server.start()
+            assert cache.get("key") is None  # the second is not over
+            clock.advance(1)
+
+            assert cache.set("key", stop, ttl=60, tag="fx")
+            hit = cache.get("key")
+            assert hit is not None
+            assert hit.value == stop
+        server.stop()
+        server.start()
+
+        assert cache.set("unnoticed", 1, ttl=60)  # stopped and started between two calls: no call is lost
+        assert len(reasons(told)) == 3
+
+
+def test_a_server_that_was_never_there_is_no_failure(redis_folder: Path, make: Make, told: Told) -> None:
+    """The very first call finds nobody."""
+    every_call_misses(make(RedisServer(redis_folder).url))
+    every_call_misses(make("redis://no-such-host.invalid"))
+
+    assert len(reasons(told)) == 2
+
+
+def test_redis_goes_away_while_somebody_computes(
+    redis_folder: Path, make: Make, clock: ManualClock, told: Told
+) -> None:
+    """The value comes all the same; there is just nobody to keep it, and the claim is nobody's any more."""
+    with RedisServer(redis_folder) as server:
+        cache = make(server.url)
+
+        def compute() -> str:
+            server.stop()
+            return "value"
+
+        assert cache.get_or_compute("key", compute, ttl=60).value == "value"
+        server.start()
+        clock.advance(1)
+
+        assert cache.get_or_compute("key", lambda: "again", ttl=60).value == "again"
+        assert len(reasons(told)) == 1
+
+
+def test_a_hung_server_costs_one_time_out(redis_folder: Path, make: Make, clock: ManualClock, told: Told) -> None:
+    """After it nobody asks until the rest is over; then it may work again."""
+    with RedisServer(redis_folder) as server:
+        cache = make(server.url)
+        cache.set("key", 1, ttl=60)
+        with server.hung():
+            every_call_misses(cache)
+        assert reasons(told) == ["no answer within 0.5 s"]
+        assert cache.get("key") is None
+        clock.advance(1)
+
+        assert cache.get("key") is not None
+
+
+def test_a_server_that_accepts_and_never_answers_is_asked_once_a_rest(
+    make: Make, clock: ManualClock, told: Told
+) -> None:
+    """However often the cache is used: one connection, then one more after the rest."""
+    with NoRedis(None) as server:
+        cache = make(server.url)
+        for _ in range(3):
+            every_call_misses(cache)
+        assert server.callers == 1
+        clock.advance(1)
+        every_call_misses(cache)
+
+        assert server.callers == 2
+    assert reasons(told) == ["no answer within 0.5 s"]
+
+
+def test_one_of_many_threads_tries_while_the_others_go_without(make: Make, clock: ManualClock) -> None:
+    """A hung server holds up one thread a rest, not all of them."""
+    with NoRedis(None) as server:
+        cache = make(server.url)
+        cache.get("key")
+        clock.advance(1)
+        threads = [threading.Thread(target=cache.get, args=("key",)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert server.callers == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"",
+        b"\x00" * 100,
+        b":not a number\r\n" * 9,
+        b"$-7\r\n" * 9,
+        b"*2\r\n*2\r\n" * 9,
+        b"+OK\r\n+OK\r\n:5\r\n",
+        b"+OK\r\n" + b"*1\r\n:5\r\n" * 9,
+        b"-ERR \xff\xfe\r\n" * 9,
+        b"-LOADING Redis is loading the dataset in memory\r\n" * 9,
+        b"-MOVED 3999 127.0.0.1:6381\r\n" * 9,
+    ],
+    ids=["http", "ssh", "closes", "zeros", "number", "length", "array", "integer", "list", "bytes", "loading", "moved"],
+)
+def test_what_is_no_redis_is_a_miss(answer: bytes, make: Make, told: Told) -> None:
+    """Whatever stands at the address: no crash, a reason on one line, and no password in it."""
+    with NoRedis(answer) as server:
+        cache = make(server.url)
+
+        every_call_misses(cache)
+
+    assert len(reasons(told)) >= 1
+    assert "\n" not in reasons(told)[0]
+    assert PASSWORD not in str(told.events)
+
+
+@pytest.mark.parametrize(
+    ("password", "suffix", "reason"),
+    [
+        ("wrong-password", "", "the user or the password is wrong, or missing"),
+        ("", "", "the user or the password is wrong, or missing"),
+        (PASSWORD, "/99", "it refused: DB index is out of range"),
+    ],
+    ids=["wrong password", "no password", "no such database"],
+)
+def test_who_may_not_come_in_is_told_why(
+    password: str, suffix: str, reason: str, redis_folder: Path, make: Make, told: Told
+) -> None:
+    """Over TCP, with a password; the reason is told, the password never."""
+    with RedisServer(redis_folder, tcp=True, password=PASSWORD) as server:
+        good = make(server.url)
+        assert good.set("key", 1, ttl=60)
+        bad = make(server.url.replace(f":{PASSWORD}@", f":{password}@" if password else "") + suffix)
+
+        every_call_misses(bad)
+
+        assert good.get("key") is not None
+    assert reasons(told) == [reason]
+    assert PASSWORD not in str(told.events)
+    assert "wrong-password" not in str(told.events)
+
+
+def test_a_full_redis_is_still_read(redis_folder: Path, make: Make, clock: ManualClock, told: Told) -> None:
+    """It stores nothing, not half a batch, and says why once; lookups and deletions go on; with room it stores again."""
+    with RedisServer(redis_folder, **{"maxmemory-policy": "noeviction"}) as server, server.client() as client:
+        cache = make(server.url)
+        assert cache.set("small", 1, ttl=60)
+        client.config_set("maxmemory", 1)
+
+        for _ in range(2):
+            assert cache.set("small", 2, ttl=60) is False
+            clock.advance(1)
+            assert cache.set_many([Entry("a", 1, 60, "fx"), Entry("b", 2, 60)]) == 0
+            clock.advance(1)
+        hit = cache.get("small")
+        assert hit is not None
+        assert hit.value == 1
+        assert cache.clear() == 1
+        assert reasons(told) == ["its memory is full (maxmemory) and its policy does not evict"]
+        client.config_set("maxmemory", 0)
+
+        assert cache.set("small", 1, ttl=60)
+
+
+def test_a_redis_that_evicts_keeps_taking_values(redis_folder: Path, make: Make, told: Told) -> None:
+    """With allkeys-lru the bound is Redis's own: what is old leaves, nothing is refused."""
+    with RedisServer(redis_folder, maxmemory="8mb", **{"maxmemory-policy": "allkeys-lru"}) as server:
+        cache = make(server.url)
+
+        assert all(cache.set(f"k{number}", bytes(1 << 20), ttl=60, tag="fx") for number in range(30))
+
+        assert 1 <= cache.statistics().entries < 10
+        assert cache.get("k29") is not None
+    assert told.events == []
+
+
+def test_a_replica_is_read_and_not_written(redis_folder: Path, make: Make, clock: ManualClock, told: Told) -> None:
+    """Nothing is stored there, the reason is told once; made the primary again it stores."""
+    with RedisServer(redis_folder) as server:
+        cache = make(server.url)
+        cache.set("key", 1, ttl=60)
+        with server.client() as client:
+            client.replicaof("127.0.0.1", 1)  # of nobody: it keeps what it has, and takes nothing
+
+            assert cache.set("new", 1, ttl=60) is False
+            assert cache.set("new", 1, ttl=60, tag="fx") is False
+            clock.advance(1)
+            assert cache.set("new", 1, ttl=60) is False
+            assert cache.get("key") is not None
+            assert cache.get_or_compute("other", lambda: 5, ttl=60).value == 5
+            assert reasons(told) == ["it is a replica that only reads"]
+            client.replicaof("no", "one")
+        clock.advance(1)
+
+        assert cache.set("new", 1, ttl=60)
+
+
+def test_a_user_without_rights_is_told(redis_folder: Path, make: Make, told: Told) -> None:
+    """A user of Redis's own access lists who may read only."""
+    with RedisServer(redis_folder) as server:
+        with server.client() as client:
+            client.execute_command("ACL", "SETUSER", "reader", "on", f">{PASSWORD}", "~*", "+get")
+        cache = make(server.url.replace("unix://", f"unix://reader:{PASSWORD}@"))
+
+        assert cache.get("key") is None
+        assert cache.set("key", 1, ttl=60) is False
+
+    (reason,) = reasons(told)
+    assert reason.startswith("this user may not do that")
+    assert PASSWORD not in str(told.events)
+
+
+def test_tls_to_a_redis_without_it_is_a_miss(redis_folder: Path, make: Make, told: Told) -> None:
+    """`rediss://` to a plain one, and to a certificate file that is not there."""
+    with RedisServer(redis_folder, tcp=True) as server:
+        address = server.url.replace("redis://", "rediss://")
+        every_call_misses(make(address))
+        every_call_misses(make(f"{address}?ssl_ca_certs=/no/such/file.pem"))
+
+    assert len(reasons(told)) == 2
