@@ -2,29 +2,23 @@
 
 import math
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.utils.cache.conftest import LIMIT
 from utils.arrow import pa
 from utils.cache import (
     Cache,
     CacheKeyInvalid,
     CacheValueInvalid,
     CacheValueTooLarge,
-    DiskCache,
     Entry,
     MemoryCache,
 )
-from utils.cache.redis import RedisCache
 from utils.clock import ManualClock
-
-LIMIT = 4 << 20
 
 JSON = st.recursive(
     st.none()
@@ -38,24 +32,6 @@ JSON = st.recursive(
     ),
     max_leaves=12,
 )
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture(params=["disk", "memory", "redis"])
-def cache(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Iterator[Cache]:
-    if request.param == "redis":
-        url = request.getfixturevalue("redis_server").url
-        made: Cache = RedisCache(url, secret=uuid4().hex, size_limit=LIMIT, clock=clock)
-    elif request.param == "memory":
-        made = MemoryCache(size_limit=LIMIT, clock=clock)
-    else:
-        made = DiskCache(tmp_path / "cache", size_limit=LIMIT, clock=clock)
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize(
@@ -90,7 +66,7 @@ def test_an_arrow_table_comes_back_equal(cache: Cache, rows: int) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(value=JSON)
-def test_any_json_comes_back_equal(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
+def test_any_json_comes_back_equal(value: object) -> None:
     """The memory cache and the codec it shares with the disk keep any JSON."""
     cache = MemoryCache(size_limit=LIMIT, clock=ManualClock())
     cache.set("key", value, ttl=1)
@@ -266,7 +242,7 @@ def test_a_value_above_the_whole_limit_is_refused(cache: Cache) -> None:
     assert cache.get("small") is not None
 
 
-@pytest.mark.parametrize("cache", ["disk", "memory"], indirect=True)  # Redis has its own bound, its maxmemory
+@pytest.mark.parametrize("make", ["disk", "memory"], indirect=True)  # Redis has its own bound, its maxmemory
 def test_the_limit_holds_and_the_newest_value_stays(cache: Cache) -> None:
     """Many values never take much more than the limit, and what was just stored is there."""
     for i in range(30):
