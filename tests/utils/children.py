@@ -176,6 +176,45 @@ def _keep_to_rate(path: str, log: str, rate: str, burst: str, seconds: str) -> N
     _say(limiter.figures().shared_errors)
 
 
+def _try_provider(path: str, callers: str) -> None:
+    """Call an open circuit's provider with many threads at once; the calls end when told to, and end well.
+
+    Prints `passed` or `refused` for each caller, then each transition that this process decided.
+    """
+    import threading
+    from concurrent.futures import ThreadPoolExecutor
+
+    from utils.coordination import MIGRATIONS, SharedVerdicts
+    from utils.database import Database
+    from utils.resilience.breaker import CircuitBreaker, CircuitOpenError, Transition
+
+    told, together, answer = list[Transition](), threading.Barrier(int(callers)), threading.Event()
+    database = Database(Path(path), migrations=MIGRATIONS)
+    breaker = CircuitBreaker("ecb", listener=told.append, shared=SharedVerdicts(database))
+
+    def request() -> None:
+        _say("passed")
+        answer.wait()
+
+    def caller() -> None:
+        together.wait()
+        try:
+            breaker.call(request)
+        except CircuitOpenError:
+            _say("refused")
+
+    _wait_at_the_gate()
+    with ThreadPoolExecutor(int(callers)) as pool:
+        calls = [pool.submit(caller) for _ in range(int(callers))]
+        sys.stdin.readline()
+        answer.set()
+    for call in calls:
+        call.result()
+    for change in told:
+        _say(f"{change.before}>{change.after}")
+    database.close()
+
+
 def _hold_token(state: str, name: str) -> None:
     """Hold the lock of a token until killed."""
     from utils.database import Database
@@ -269,6 +308,7 @@ _PROGRAMS: dict[str, Callable[..., None]] = {
     "measure": _measure,
     "take-quota": _take_quota,
     "keep-to-rate": _keep_to_rate,
+    "try-provider": _try_provider,
     "hold-token": _hold_token,
     "collect-with-token": _collect_with_token,
     "redis-flight": _redis_flight,

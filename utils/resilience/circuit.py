@@ -4,30 +4,29 @@ After Nygard's "Release It!" with the sliding windows, slow calls and bounded tr
 resilience4j. `decisions.py` has the rules; `breaker.py` puts the decorator, the with block and the fallback around it.
 """
 
+import contextlib
 import math
 import os
-import threading
 from collections import deque
 from collections.abc import Callable
 from typing import NoReturn
 
 from utils.clock import Clock
-from utils.resilience.decisions import MICROSECOND, Decisions, Moment
+from utils.resilience.decisions import Decisions, Moment
 from utils.resilience.errors import CircuitOpenError
-from utils.resilience.exchange import Exchange, Transition
+from utils.resilience.exchange import Transition
 from utils.resilience.figures import BreakerFigures
 from utils.resilience.last_resort import LastResort, LastResorts
 from utils.resilience.outcomes import Outcomes
-from utils.resilience.shared_state import SharedState, State, Step, Verdict
+from utils.resilience.shared_state import SharedState, State, Verdict
+from utils.resilience.standing import Standing
 from utils.resilience.trial import Permit
 from utils.resilience.window import BAD, FAILED, OK, SLOW, SLOW_FAILED, CountWindow, Window
-
-LOOK_EVERY = 0.1  # seconds between two looks at what other processes decided
 
 Ticket = Window | Permit | LastResort  # what a call belongs to: an outcome of an older window or trial is dropped
 
 
-class Circuit:
+class Circuit(Standing):
     """Closed, open, half-open. All times in seconds; see `CircuitBreaker` for the settings.
 
     A success costs one append without a lock (in a count window), since only a failure or a slow call can open the
@@ -43,27 +42,13 @@ class Circuit:
         shared: SharedState | None,
         clock: Clock,
     ) -> None:
-        self.name = name
+        # A success needs no lock only when no classifier has to be asked either.
+        super().__init__(name, rules, listener, shared, clock, asks=outcomes.is_failed_result is not None)
         self.max_open_for = rules.max_open_for
-        self._rules, self._limits, self._outcomes = rules, rules.limits, outcomes
-        self._clock, self._monotonic = clock, clock.monotonic
-
-        self._lock = threading.Lock()
-        self._verdict = Verdict("closed")
-        self._window: Window | None = None  # None unless closed
-        self._alert = False  # whether a success has to be judged as well
-        self._calm = self._quick = -1.0  # a success below these seconds needs no lock; nor a classifier
-        self._renew()
-        self._retry_at = 0.0  # monotonic; only when open
-        self._opening: tuple[Verdict, Verdict, Moment] | None = None  # decided here, but not told to anybody yet
+        self._outcomes = outcomes
+        self._failures = self._rejected = 0
         self._dropped: deque[str] = deque()
         self._last_resorts = LastResorts(rules.patience)
-        self._decisions = self._failures = self._rejected = self._opened = 0
-
-        self._exchange = Exchange(name, shared, listener)
-        self._look_at = math.inf if shared is None else -math.inf
-        if shared is not None:
-            self._look(self._monotonic())
 
     # --- what a caller asks -------------------------------------------------------------------
 
@@ -140,7 +125,7 @@ class Circuit:
     def still_admits(self, ticket: Ticket) -> bool:
         """Whether a call that waited since `enter` may go on: false when the circuit changed meanwhile."""
         if isinstance(ticket, LastResort):
-            return ticket.opening is self._verdict
+            return self._verdict.state == ticket.opening.state and not self._verdict.held
         if isinstance(ticket, Permit):
             trial = self._verdict.trial if self._verdict.state == "half_open" else None
             return trial is not None and ticket.id is not None and trial.has_lent(ticket.id)
@@ -191,18 +176,17 @@ class Circuit:
 
     def force_open(self, reason: str = "opened by hand") -> None:
         """Refuse every call, in all processes and after a restart too, until `close` or `reset`."""
-        now = Moment.of(self._clock)
         self._decide(
-            lambda before: Verdict("open", now.wall, math.inf, before.times_opened, reason, held=True), now, anew=True
+            lambda before, now: Verdict("open", now.wall, math.inf, before.times_opened, reason, held=True), anew=True
         )
 
     def force_closed(self, reason: str = "kept closed by hand") -> None:
         """Let every call pass and count them, but never open, until `close` or `reset`; shared and kept as well."""
-        self._decide(lambda _: Verdict("closed", reason=reason, held=True), Moment.of(self._clock), anew=True)
+        self._decide(lambda *_: Verdict("closed", reason=reason, held=True), anew=True)
 
     def close(self, reason: str = "closed by hand") -> None:
         """Let calls pass again, with an empty window; what was forced ends."""
-        self._decide(lambda _: Verdict("closed", reason=reason), Moment.of(self._clock), anew=True)
+        self._decide(lambda *_: Verdict("closed", reason=reason), anew=True)
 
     def reset(self) -> None:
         """Close, and forget all counts."""
@@ -221,9 +205,11 @@ class Circuit:
         if (verdict.state == "open" and rest > 0.0) or (verdict.state == "half_open" and free <= 0):
             return None  # without asking the others: what they decided is known well enough
         new = os.urandom(8).hex()
-        after = self._decide(lambda before: self._rules.lent(before, new, self._rest(before, moment), moment), moment)
+        permit = Permit(new, self._dropped)  # made first: an interrupt from here on gives it back
+        after = self._decide(lambda before, now: self._rules.lent(before, new, self._rest(before, now), now))
         if after.trial is not None and after.trial.has_lent(new):
-            return Permit(new, self._dropped)
+            return permit
+        permit.settled = True
         return self._window
 
     def _refuse(self) -> NoReturn:
@@ -242,15 +228,14 @@ class Circuit:
         if isinstance(ticket, LastResort):
             self._last_resorts.back(ticket)
             if code == OK:
-                now = Moment.of(self._clock)
-                self._decide(lambda before: self._rules.ended_early(before, ticket.opening, now), now)
+                self._decide(lambda before, now: self._rules.ended_early(before, ticket.opening, now))
             return
         if isinstance(ticket, Permit):
             with self._lock:
                 self._failures += code in BAD
             ticket.settled = True
-            now, permit = Moment.of(self._clock), ticket.id
-            self._decide(lambda before: self._rules.recorded(before, permit, code, now), now)
+            permit = ticket.id
+            self._decide(lambda before, now: self._rules.recorded(before, permit, code, now))
             return
         with self._lock:
             self._failures += code in BAD
@@ -263,11 +248,10 @@ class Circuit:
                 self._share_opening()
             self._exchange.tell()
 
-    def _return(self, *permits: str) -> None:
+    def _return(self, permit: str) -> None:
         trial = self._verdict.trial
-        if trial is not None and any(trial.has_lent(permit) for permit in permits):
-            now = Moment.of(self._clock)
-            self._decide(lambda before: self._rules.given_back(before, *permits), now)
+        if trial is not None and trial.has_lent(permit):
+            self._decide(lambda before, _: self._rules.given_back(before, permit))
 
     def _catch_up(self) -> Moment:
         """Before a look: what others decided, what was lost, what took too long."""
@@ -275,64 +259,12 @@ class Circuit:
         if moment.steady >= self._look_at:
             self._look(moment.steady)
         if self._window is None:
-            if self._dropped:
-                self._return(*(self._dropped.popleft() for _ in range(len(self._dropped))))
+            while self._dropped:
+                with contextlib.suppress(IndexError):  # another thread was quicker
+                    self._return(self._dropped.popleft())
             if self._rules.is_overdue(self._verdict, moment.steady):
-                self._decide(lambda before: self._rules.overdue(before, moment), moment)
+                self._decide(self._rules.overdue)
         return moment
-
-    def _look(self, now: float) -> None:
-        """Take over what another process decided since the last look. Listeners hear of it there, not here."""
-        self._look_at = now + LOOK_EVERY
-        if not self._exchange.turn.acquire(blocking=False):
-            return  # somebody decides right now, and learns all there is to know
-        try:
-            decisions = self._decisions
-            fetched = self._exchange.fetch()
-            with self._lock:
-                if fetched is None or decisions != self._decisions or self._opening is not None:
-                    return  # nothing new, or we decided meanwhile: then look again
-                if self._exchange.is_news(*fetched) and fetched[1] is not None:
-                    self._take_over(fetched[1], Moment.of(self._clock))
-        finally:
-            self._exchange.turn.release()
-
-    def _decide(self, step: Step, now: Moment, *, anew: bool = False) -> Verdict:
-        """Take one step, here and for all processes. `anew`: by hand, so that the window is emptied in any case."""
-        with self._exchange.turn:
-            self._share_opening()
-            before, after = self._exchange.apply(self._verdict, step)
-            with self._lock:
-                self._opened += before.state != "open" and after.state == "open"
-                self._take_over(after, now, anew=anew)
-            self._exchange.post(before, after)
-        self._exchange.tell()
-        return after
-
-    def _share_opening(self) -> None:
-        """Tell what `_judge` decided; when another process opened the circuit before us, its verdict stands."""
-        if self._opening is None:
-            return
-        own, opened, moment = self._opening
-
-        def step(before: Verdict) -> Verdict:
-            return opened if before.state == "closed" and not before.held else before
-
-        before, after = self._exchange.apply(own, step)
-        with self._lock:
-            self._opening = None
-            self._take_over(after, moment)
-        self._exchange.post(before, after)
-
-    # --- details; the lock is held --------------------------------------------------------------
-
-    def _rest(self, verdict: Verdict, now: Moment) -> float:
-        # Our own measure of a rest knows nothing of a wall clock that was set.
-        if verdict.same_opening(self._verdict):
-            rest = self._retry_at - now.steady
-        else:
-            rest = self._rules.rest_of(verdict, now.wall) if verdict.state == "open" else 0.0
-        return rest if rest > MICROSECOND else 0.0
 
     def _wait(self, now: Moment) -> float:
         verdict = self._verdict
@@ -342,37 +274,3 @@ class Circuit:
         if verdict.state == "closed" or self._rules.free(verdict, now.steady) > 0:
             return 0.0
         return min(self._limits.slow_call, self._rules.open_for)  # by then the trial calls have answered, or are slow
-
-    def _renew(self) -> None:
-        self._window = self._limits.new_window(self._monotonic)
-        self._watch(False)
-
-    def _watch(self, alert: bool) -> None:
-        self._alert = alert
-        self._calm = -1.0 if alert or self._limits.window_time is not None else self._limits.slow_call
-        self._quick = self._calm if self._outcomes.is_failed_result is None else -1.0
-
-    def _judge(self, window: Window) -> None:
-        """After one more outcome of a closed circuit: open it here and now; the others are told without the lock."""
-        counts = window.counts()
-        # The success that completes the minimum has to be judged too; so has one after others have left by time.
-        timed = self._limits.window_time is not None
-        self._watch(counts.failed + counts.slow > 0 if timed else counts.calls < self._limits.minimum_calls)
-        reason = "" if self._verdict.held else self._limits.reason_to_open(counts)
-        if reason:
-            now, before = Moment.of(self._clock), self._verdict
-            opened = self._rules.opened(before, reason, now.wall)
-            self._opened += 1
-            self._take_over(opened, now)
-            self._opening = before, opened, now
-
-    def _take_over(self, verdict: Verdict, now: Moment, *, anew: bool = False) -> None:
-        before, self._verdict = self._verdict, verdict
-        if verdict != before or anew:
-            self._decisions += 1
-        if verdict.state != "closed":
-            self._window = None
-        elif self._window is None or anew:
-            self._renew()
-        if verdict.state == "open" and not verdict.same_opening(before):
-            self._retry_at = now.steady + self._rules.rest_of(verdict, now.wall)

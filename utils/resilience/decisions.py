@@ -96,9 +96,9 @@ class Decisions:
             return before
         return replace(before, trial=(before.trial or Trial(now.steady)).lend(permit, now.steady))
 
-    def given_back(self, before: Verdict, *permits: str) -> Verdict:
-        """Those permits are free again."""
-        return before if before.trial is None else replace(before, trial=before.trial.without(*permits))
+    def given_back(self, before: Verdict, permit: str) -> Verdict:
+        """That permit is free again."""
+        return before if before.trial is None else replace(before, trial=before.trial.without(permit))
 
     def recorded(self, before: Verdict, permit: str | None, code: int, now: Moment) -> Verdict:
         """The call with `permit` (`None`: one that asked for none) came back; dropped when it is of an older phase."""

@@ -181,6 +181,7 @@ class ResiliencePolicy:
                 taken = bulkhead.take()
             check(self.name)
             if not breaker.still_admits(ticket):
+                breaker.give_back(ticket)
                 ticket = enter()  # it changed while we stood in line
             if quota is not None:
                 quota.take()

@@ -43,9 +43,9 @@ class Trial:
         """Whether it is out."""
         return any(lent.permit == permit for lent in self.lent)
 
-    def without(self, *permits: str) -> Self:
-        """Those permits are back."""
-        return replace(self, lent=tuple(lent for lent in self.lent if lent.permit not in permits))
+    def without(self, permit: str) -> Self:
+        """That permit is back."""
+        return replace(self, lent=tuple(lent for lent in self.lent if lent.permit != permit))
 
     def with_outcome(self, code: int) -> Self:
         """One more call came back."""
