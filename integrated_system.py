@@ -180,6 +180,7 @@ class IntegratedSystem(State):
         return Runner(
             pipeline=self.pipeline,
             provider_of=self.collector.provider_of,
+            counted=self.resilience.news,
             events=self.events,
             views=self.views,
             history=self.history,
@@ -219,15 +220,15 @@ class IntegratedSystem(State):
 
     def _what_is_kept(self) -> Kept:
         from data_pipeline.publish import views as publish
-        from data_pipeline.store import views
+        from data_pipeline.store import provider_counters, views
         from utils import events, history
 
         first = ";".join((events.SCHEMA, history.SCHEMA, views.SCHEMA))
         url = str(self.settings.storage.url).removeprefix("file://")
         return Kept(
             self.state_dir,
-            migrations=(first, views.FILES_SCHEMA, publish.SCHEMA),
-            projections=(views.PipelineViews(), publish.PublicationViews()),
+            migrations=(first, views.FILES_SCHEMA, publish.SCHEMA, provider_counters.SCHEMA),
+            projections=(views.PipelineViews(), publish.PublicationViews(), provider_counters.ProviderCounters()),
             durability=self.settings.app.durability,
             storage=Path(url) if url else self.state_dir / "storage",
             cache_size=self.settings.cache.size_limit,

@@ -3,7 +3,7 @@
 import contextlib
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -73,13 +73,18 @@ class RunRequest:
 
 
 class Runner:
-    """Runs datasets on an executor and records what came of each before it is called done."""
+    """Runs datasets on an executor and records what came of each before it is called done.
+
+    Args:
+        counted: Tells what the providers' protection counted since it was last asked; written down with the run.
+    """
 
     def __init__(
         self,
         *,
         pipeline: Pipeline,
         provider_of: Callable[[DatasetSettings], str],
+        counted: Callable[[], Mapping[str, Mapping[str, float]]],
         events: EventStore,
         views: Views,
         history: History,
@@ -91,6 +96,7 @@ class Runner:
     ) -> None:
         self._pipeline = pipeline
         self._provider_of = provider_of
+        self._counted = counted
         self._events = events
         self._views = views
         self._history = history
@@ -235,7 +241,9 @@ class Runner:
         duration = round(self._clock.monotonic() - began, 6)
         counts = {name: sum(result.status == name for result in results) for name in RANK}
         anomalies = {result.dataset: result.anomalies for result in results if result.anomalies}
-        summary = {"status": status, "duration_s": duration, "counts": counts, "anomalies": anomalies}
+        summary: dict[str, Any] = {"status": status, "duration_s": duration, "counts": counts, "anomalies": anomalies}
+        if providers := self._counted():
+            summary["providers"] = providers
         self._events.append([NewEvent("run.finished", run_id, summary, source="runner")]).result()
         return PipelineRun(
             run_id, status, rfc3339(started), rfc3339(finished), duration, tuple(results), learning=learning

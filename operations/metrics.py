@@ -2,10 +2,30 @@
 
 from typing import Any
 
+from data_pipeline.store.provider_counters import counted
 from integrated_system import IntegratedSystem
 from operations.breakers import listed
 from operations.status import status
 from utils.metrics import Metrics
+
+COUNTERS = {
+    "requests": "Requests that were made, each attempt by itself",
+    "failures": "Requests whose failure told against the provider",
+    "refused_by_circuit": "Requests that an open circuit refused",
+    "circuit_opened": "How often the circuit opened",
+    "retries": "Attempts after the first one",
+    "recovered": "Calls that a retry saved",
+    "given_up": "Calls given up: no attempt, time or budget was left",
+    "retry_wait_s": "Seconds slept between attempts",
+    "limit_waits": "Requests that waited for the rate",
+    "limit_wait_s": "Seconds waited for the rate",
+    "refused_by_limit": "Requests whose turn would have come after the deadline",
+    "refused_by_quota": "Requests beyond the quota",
+    "bulkhead_wait_s": "Seconds waited for a slot",
+    "bulkhead_use_s": "Seconds that slots were in use",
+    "refused_by_bulkhead": "Requests that got no slot in time",
+}
+"""What runs write down of each provider (`utils.resilience.totals`), in the words of the metrics."""
 
 STATES = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
 
@@ -32,6 +52,7 @@ def collect(system: IntegratedSystem) -> Metrics:
     state = metrics.gauge("orchestrator_breaker_state", "0 closed, 1 half open, 2 open", labels=("provider",))
     for breaker in listed(system):
         state.set(STATES[breaker.state], provider=breaker.provider)
+    _providers(system, metrics)
     seconds = metrics.histogram("orchestrator_dataset_run_seconds", "Duration of recent dataset runs")
     ended = metrics.gauge(
         "orchestrator_recent_dataset_runs", "How recent dataset runs ended", labels=("status", "origin")
@@ -42,6 +63,30 @@ def collect(system: IntegratedSystem) -> Metrics:
             seconds.observe(body["duration_s"])
     metrics.gauge("orchestrator_events", "Events in the log").set(system.events.head()[0])
     return metrics
+
+
+def _providers(system: IntegratedSystem, metrics: Metrics) -> None:
+    """What protecting each provider took, over all runs; and how the last run that asked it went."""
+    by = ("provider",)
+    sums = counted(system.database)
+    for name, words in COUNTERS.items():
+        counter = metrics.counter(f"orchestrator_provider_{_spelt_out(name)}_total", words, labels=by)
+        for provider, counts in sums.items():
+            counter.inc(counts.get(name, 0.0), provider=provider)
+    rate = metrics.gauge(
+        "orchestrator_breaker_success_rate",
+        "Share of a provider's requests in the last run that did not tell against it",
+        labels=by,
+    )
+    for run in system.views.runs(limit=1):
+        for provider, counts in (run.summary or {}).get("providers", {}).items():
+            if requests := counts.get("requests"):
+                rate.set(max(0.0, 1.0 - counts.get("failures", 0.0) / requests), provider=provider)
+
+
+def _spelt_out(name: str) -> str:
+    """Prometheus wants its units in whole words."""
+    return f"{name.removesuffix('_s')}_seconds" if name.endswith("_s") else name
 
 
 def as_json(system: IntegratedSystem) -> dict[str, Any]:

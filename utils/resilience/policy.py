@@ -16,6 +16,7 @@ from typing import TypeVar
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.resilience.breaker import BreakerFigures, CircuitBreaker, Transition
 from utils.resilience.bulkhead import Bulkhead, BulkheadFigures
+from utils.resilience.counting import Count
 from utils.resilience.deadline import check, deadline
 from utils.resilience.errors import RejectedError
 from utils.resilience.first_byte import Stopwatch
@@ -49,9 +50,10 @@ Predicate = Callable[[Exception], bool]
 
 @dataclass(frozen=True, slots=True)
 class PolicyFigures:
-    """One provider in numbers, pattern by pattern; `None`: lifted."""
+    """One provider in numbers, pattern by pattern; `None`: lifted. `requests`: made, each attempt by itself."""
 
     name: str
+    requests: int
     breaker: BreakerFigures
     limiter: LimiterFigures | None
     bulkhead: BulkheadFigures | None
@@ -124,6 +126,7 @@ class ResiliencePolicy:
         self._clock, self._monotonic = clock, clock.monotonic
         self._rng = rng
         self._tally = RetryTally(name)
+        self._requests = Count()
         self._retries: dict[RetrySettings, Retry] = {}
 
     def call(
@@ -160,6 +163,7 @@ class ResiliencePolicy:
         """The counts of every pattern."""
         return PolicyFigures(
             self.name,
+            self._requests.value,
             self.breaker.figures(),
             self.limiter.figures() if self.limiter else None,
             self.bulkhead.figures() if self.bulkhead else None,
@@ -185,6 +189,7 @@ class ResiliencePolicy:
                 ticket = enter()  # it changed while we stood in line
             if quota is not None:
                 quota.take()
+            self._requests.add()
             watch = Stopwatch(self._monotonic)
             try:
                 result = request()

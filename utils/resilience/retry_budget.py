@@ -1,11 +1,11 @@
 """Bound a provider's retries, so that an outage does not multiply the requests that it gets."""
 
-import itertools
 import math
 import threading
 from collections import deque
 
 from utils.clock import SYSTEM_CLOCK, Clock
+from utils.resilience.counting import Count
 from utils.resilience.window import require
 
 
@@ -28,10 +28,9 @@ class RetryBudget:
         self.share, self.free_per_minute = share, free_per_minute
         self._monotonic = clock.monotonic
         self._lock = threading.Lock()
-        self._counter = itertools.count()  # one step of it is atomic, so that a request costs no lock
-        self._looks = 0  # steps that were looks at the counter, not requests
+        self._total = Count()
         self._before = 0  # requests up to the current bucket's start
-        self._requests = [0] * self._BUCKETS  # the current bucket's stands in the counter
+        self._requests = [0] * self._BUCKETS  # the current bucket's are in the total
         self._bucket = 0
         self._next_bucket_at = -math.inf
         self._retries: deque[float] = deque()
@@ -43,13 +42,7 @@ class RetryBudget:
             with self._lock:
                 if now >= self._next_bucket_at:
                     self._turn(now)
-        next(self._counter)
-
-    @property
-    def requests(self) -> int:
-        """Requests since the start."""
-        with self._lock:
-            return self._counted()
+        self._total.add()
 
     def take(self) -> bool:
         """Ask for one retry; true when the budget has it, which counts it."""
@@ -64,16 +57,11 @@ class RetryBudget:
             self._retries.append(now)
             return True
 
-    def _counted(self) -> int:
-        looked = next(self._counter) - self._looks
-        self._looks += 1
-        return looked
-
     def _in_the_last_minute(self) -> int:
-        return self._counted() - self._before + sum(self._requests)
+        return self._total.value - self._before + sum(self._requests)
 
     def _turn(self, now: float) -> None:
-        counted = self._counted()
+        counted = self._total.value
         self._requests[self._bucket], self._before = counted - self._before, counted
         number = int(now // self._WIDTH)
         passed = (

@@ -334,7 +334,7 @@ def test_a_registry_keeps_one_policy_a_provider() -> None:
         policies = {id(call.result()) for call in [pool.submit(ask) for _ in range(8)]}
 
     assert (len(policies), registry.policy("file").limiter, registry.policy("ecb").limiter is None) == (1, None, False)
-    assert list(registry.figures()) == ["ecb", "file"]
+    assert list(registry.figures().providers) == ["ecb", "file"]
 
 
 def test_a_registry_wires_its_breakers_to_the_shared_state_and_the_listener() -> None:

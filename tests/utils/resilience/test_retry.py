@@ -414,27 +414,6 @@ def test_the_budget_holds_in_every_minute(steps: list[tuple[int, int, float]], s
         clock.advance(seconds)
 
 
-def test_no_request_of_many_threads_is_lost_to_the_budget() -> None:
-    """Counting takes no lock, and looking at the count counts nothing."""
-    budget, barrier = RetryBudget(share=1.0, free_per_minute=0), threading.Barrier(5)
-
-    def caller() -> None:
-        barrier.wait(30.0)
-        for _ in range(5000):
-            budget.request()
-
-    threads = [threading.Thread(target=caller) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    barrier.wait(30.0)
-    looks = [budget.requests for _ in range(50)]
-    for thread in threads:
-        thread.join()
-
-    assert looks == sorted(looks)
-    assert budget.requests == 20_000
-
-
 def test_what_is_transient_says_the_error_itself_else_its_kind() -> None:
     """A rejection is transient by its attribute, though never retried."""
     errors = [ProviderUnavailable(), ConnectionResetError(), TimeoutError(), RejectedError("x", "y"), ValueError()]
