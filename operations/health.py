@@ -44,7 +44,7 @@ class Health:
 
 def health(system: IntegratedSystem) -> Health:
     """Look at the log, the disk, the datasets, the runs, and with canaries at our own network."""
-    checks = (_log(system), _disk(system), _datasets(system), _runs(system))
+    checks = (_log(system), _coordination(system), _disk(system), _datasets(system), _runs(system))
     return Health((*checks, _network(system)) if system.settings.network.canaries else checks)
 
 
@@ -52,6 +52,16 @@ def _log(system: IntegratedSystem) -> Check:
     seq, _ = system.events.head()
     (damage,) = system.database.query("PRAGMA quick_check(1)")[0]
     return Check("log", damage == "ok", f"{seq:,} events" if damage == "ok" else f"damaged: {damage}")
+
+
+def _coordination(system: IntegratedSystem) -> Check:
+    from utils.damage import set_aside_before
+
+    database = system.coordination
+    (damage,) = database.query("PRAGMA quick_check(1)")[0]
+    before = [path.name for path in set_aside_before(database.path)]
+    told = f"; a damaged one was set aside: {listed(before)}, delete it once you have looked" if before else ""
+    return Check("coordination", damage == "ok", ("sound" if damage == "ok" else f"damaged: {damage}") + told)
 
 
 def _disk(system: IntegratedSystem) -> Check:

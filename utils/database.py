@@ -6,14 +6,15 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from utils.file_lock import FileLock
 from utils.file_systems import MOUNTS, network_file_system
 
 Durability = Literal["process", "power"]
+T = TypeVar("T")
 Statement = tuple[str, tuple[Any, ...]]
 
 BUSY_TIMEOUT_MS = 30_000
@@ -33,6 +34,10 @@ class StateError(Exception):
         self.transient = transient
 
 
+class DamagedError(StateError):
+    """The content of a database is not what SQLite wrote."""
+
+
 def explain(error: sqlite3.Error | OSError, path: Path) -> StateError:
     """The same failure in words a person can act on."""
     code = result_code(error)
@@ -48,7 +53,7 @@ def explain(error: sqlite3.Error | OSError, path: Path) -> StateError:
             f"{path}: cannot be written ({error})", hint="give this user write access, or choose another --state-dir"
         )
     if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-        return StateError(
+        return DamagedError(
             f"{path}: the database is damaged ({error})",
             hint="restore it from a backup, or move it away to start afresh",
         )
@@ -127,6 +132,11 @@ class Database:
         # another `Database` included, and then the next process to leave deletes the log under us.
         with contextlib.suppress(FileExistsError):
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        if self.path.is_dir():
+            raise StateError(
+                f"{self.path}: is a directory, where a database should be",
+                hint="restore the database from a backup, or move the directory away to start afresh",
+            )
         with self._lent() as connection:
             self._use_wal(connection)
             self._migrate(connection)
@@ -187,6 +197,15 @@ class Database:
         except sqlite3.Error as error:
             raise self._explained(error) from error
 
+    def change(self, step: Callable[[sqlite3.Connection], T]) -> T:
+        """What `step` gives, in a write transaction; done once more when damage was found that can be mended."""
+        try:
+            with self.transaction() as connection:
+                return step(connection)
+        except DamagedError:
+            with self.transaction() as connection:
+                return step(connection)
+
     def changes(self) -> int:
         """A number that differs once another connection changed something; cheap enough to be asked often."""
         try:
@@ -236,6 +255,11 @@ class Database:
             raise StateError(
                 f"{self.path}: has schema version {version}, this program knows {len(self._migrations)}",
                 hint="it was written by a newer release: use that one",
+            )
+        if not version and connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
+            raise StateError(
+                f"{self.path}: holds tables, but not ours: the database of another program, or a damaged one",
+                hint="restore it from a backup, or move it away to start afresh",
             )
         for number, script in enumerate(self._migrations[version:], start=version + 1):
             connection.executescript(f"BEGIN; {script}; PRAGMA user_version = {number}; COMMIT;")

@@ -142,7 +142,8 @@ class Leases:
         one, also when this database was lost or deleted.
         """
         me, now, wanted = str(this_process()), self._now(), list(dict.fromkeys(names))
-        with self._database.transaction() as connection:
+
+        def grant(connection: sqlite3.Connection) -> dict[str, Lease]:
             rows = connection.execute(_HELD, (orjson.dumps(wanted).decode(),)).fetchall()
             gone = _dead(((owner, heartbeat, beat) for *_, owner, heartbeat, beat in rows), now)
             known = {name: (fence, owner is None or (owner, *seen) in gone) for name, fence, owner, *seen in rows}
@@ -154,6 +155,9 @@ class Leases:
             connection.executemany(
                 _GRANT, [(lease.name, lease.fence, me, run, now.time, now.monotonic) for lease in granted.values()]
             )
+            return granted
+
+        granted = self._database.change(grant)
         if granted:
             with self._guard:
                 self._held |= granted
@@ -165,8 +169,8 @@ class Leases:
         with self._guard:
             leases = [lease for name in names if (lease := self._held.pop(name, None))]
         if leases:
-            with self._database.transaction() as connection:
-                connection.executemany(_FREE, [(lease.name, lease.fence) for lease in leases])
+            numbers = [(lease.name, lease.fence) for lease in leases]
+            self._database.change(lambda connection: connection.executemany(_FREE, numbers))
 
     def is_dead(self, owner: str | None) -> bool:
         """Whether an owner is gone, by its process and its last heartbeat; nobody at all counts as gone."""
@@ -177,14 +181,17 @@ class Leases:
 
     def free_dead(self) -> list[str]:
         """Free the leases of dead owners; gives their names."""
-        with self._database.transaction() as connection:
+
+        def free(connection: sqlite3.Connection) -> list[str]:
             held = connection.execute(
                 "SELECT name, fence, owner, heartbeat, beat FROM leases WHERE owner IS NOT NULL"
             ).fetchall()
             gone = _dead(((owner, heartbeat, beat) for *_, owner, heartbeat, beat in held), self._now())
             dead = [(name, fence) for name, fence, *seen in held if tuple(seen) in gone]
             connection.executemany(_FREE, dead)
-        return [name for name, _ in dead]
+            return [name for name, _ in dead]
+
+        return self._database.change(free)
 
     def renew(self) -> None:
         """One heartbeat for all that is held; a lease that was lost with a damaged database is written again."""

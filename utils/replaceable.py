@@ -7,11 +7,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from utils import damage
 from utils.clock import SYSTEM_CLOCK
 from utils.damage import SetAside
-from utils.database import Database, StateError, explain, result_code
+from utils.database import DamagedError, Database, StateError, explain
 from utils.file_lock import FileLock
 
 __all__ = ["ReplaceableDatabase"]
@@ -22,8 +23,9 @@ class ReplaceableDatabase(Database):
 
     The damaged file is renamed to `<name>.corrupt-<time>` (the newest two are kept), and the new one begins with every
     row that could still be read. That happens at the opening and, when a statement finds damage in use, at the next
-    one: the one that found it fails. A process that has the file open when another one replaces it (or when somebody
-    deletes it) goes over to the new file. Locks, rights, a full disk and a disk that fails are errors, as before.
+    one: a `transaction` that found it fails, `query` and `change` try once more. A process that has the file open when
+    another one replaces it (or when somebody deletes it) goes over to the new file. Locks, rights, a full disk and a
+    disk that fails are errors, as before.
 
     Args:
         on_set_aside: Told after each replacement by this process.
@@ -57,6 +59,12 @@ class ReplaceableDatabase(Database):
         self._follow()
         with super().read() as connection:
             yield connection
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return super().query(sql, parameters)
+        except DamagedError:
+            return super().query(sql, parameters)
 
     def changes(self) -> int:
         self._follow()
@@ -127,9 +135,9 @@ class ReplaceableDatabase(Database):
         return about.st_dev, about.st_ino
 
     def _explained(self, error: sqlite3.Error) -> StateError:
-        if result_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-            self._doubtful = True
-        return super()._explained(error)
+        told = super()._explained(error)
+        self._doubtful |= isinstance(told, DamagedError)
+        return told
 
 
 def _lenient(text: bytes) -> str:

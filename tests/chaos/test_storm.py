@@ -104,6 +104,8 @@ def survive(battered: Battered, rounds: int, seed: int, *, quota: int) -> dict[s
                     pause.wait(dice.uniform(0.02, 0.5))
                     provider.down = provider.down and dice.random() < 0.7
                     os.kill(pid, signal.SIGKILL)
+                while any(Path(f"/proc/{pid}").exists() for pid in pids):
+                    pause.wait(0.002)  # a killed process lives on until the kernel has taken it apart
                 provider.down = False
                 opened = check(battered, provider, quota, pause)
     told = errors_path.read_text()

@@ -13,7 +13,7 @@ import pytest
 from tests.utils import children
 from utils import database as module
 from utils.damage import SetAside, set_aside_before
-from utils.database import Database, StateError
+from utils.database import DamagedError, Database, StateError
 from utils.replaceable import ReplaceableDatabase
 
 SCHEMA = [
@@ -292,13 +292,32 @@ def test_damage_found_in_use_fails_once_and_is_mended_by_the_next(path: Path, to
         file.write(b"\xff" * (path.stat().st_size - 4096))
 
     # A connection that read the page before has it in memory: ask with another one.
-    with database.read(), pytest.raises(StateError, match="damaged"):
-        database.query("SELECT count(token) FROM tokens")
+    with database.read(), pytest.raises(DamagedError, match="damaged"), database.transaction() as connection:
+        connection.execute("SELECT count(token) FROM tokens").fetchall()
     with database.transaction() as connection:
         connection.execute("INSERT OR REPLACE INTO counts VALUES ('new', 1)")
 
     assert ("new", 1) in database.query("SELECT * FROM counts")
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("way", ["query", "change"])
+def test_what_can_be_done_again_is_not_even_told_of_the_damage(path: Path, told: Told, way: str) -> None:
+    """A query and a `change` are done once more on the new file."""
+    filled(path)
+    database = opened(path, told)
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (path.stat().st_size - 4096))
+    sql = "SELECT count(token) FROM tokens"
+
+    with database.read():  # as above: another connection
+        if way == "query":
+            ((count,),) = database.query(sql)
+        else:
+            ((count,),) = database.change(lambda connection: connection.execute(sql).fetchall())
+
+    assert count == told[0].saved["tokens"]
 
 
 def test_a_file_that_was_deleted_in_use_is_made_anew(path: Path, told: Told) -> None:
