@@ -1,9 +1,11 @@
 """The parts that keep something: opened when asked for, closed together."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.redis_server import RedisServer
 from utils.clock import ManualClock
 from utils.events import SCHEMA, NewEvent
 from utils.state import Kept, State
@@ -79,3 +81,23 @@ def test_a_bus_that_nobody_asked_for_is_not_made(tmp_path: Path):
         state.events.append([NewEvent("run.started", "r2", {}, source="test")]).result()
 
     assert heard == ["r2"]
+
+
+def test_a_cache_url_puts_the_cache_into_redis(tmp_path: Path, redis_folder: Path):
+    """Nothing of the cache lies in the directory but the key to it, and its events go to the log."""
+    with RedisServer(redis_folder) as server, server.client() as client:
+        here = replace(kept(tmp_path), cache_url=server.url)
+        with State(lambda: here, ManualClock()) as state:
+            state.cache.set("key", "value", ttl=60.0)
+        assert [path.name for path in tmp_path.iterdir() if path.suffix != ".lock"] == ["installation.key"]
+
+        with State(lambda: here, ManualClock()) as again:
+            assert again.cache.get("key").value == "value"
+            (name,) = client.keys()
+            client.append(name, "damage")
+            assert again.cache.get("key") is None
+            assert "events" in vars(again)  # it waits there to be written
+
+    with State(lambda: here, ManualClock()) as later:
+        (event,) = later.events.read(type="cache.set_aside")
+    assert (event.data["url"], event.data["key"]) == (server.url, "key")

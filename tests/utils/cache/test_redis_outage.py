@@ -255,7 +255,7 @@ def test_who_may_not_come_in_is_told_why(
 
 
 def test_a_full_redis_is_still_read(redis_folder: Path, make: Make, clock: ManualClock, told: Told) -> None:
-    """It stores nothing, not half a batch, and says why once; lookups and deletions go on; with room it stores again."""
+    """It stores nothing, not half a batch, and says why once; lookups go on; with room it stores again."""
     with RedisServer(redis_folder, **{"maxmemory-policy": "noeviction"}) as server, server.client() as client:
         cache = make(server.url)
         assert cache.set("small", 1, ttl=60)
