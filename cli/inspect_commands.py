@@ -1,4 +1,4 @@
-"""Commands that look: `status show health detect events metrics`, and the groups `quarantine` and `breakers`."""
+"""Commands that look: `status show health detect events metrics`, and the group `quarantine`."""
 
 import sys
 from pathlib import Path
@@ -24,10 +24,6 @@ def register(app: typer.Typer) -> None:
     command(quarantine, "list")(quarantine_list)
     command(quarantine, "show")(quarantine_show)
     app.add_typer(quarantine, name="quarantine")
-    breakers = typer.Typer(help="The providers' circuits.", rich_markup_mode=None)
-    command(breakers, "list")(breakers_list)
-    command(breakers, "reset")(breakers_reset)
-    app.add_typer(breakers, name="breakers")
 
 
 def status(context: Context) -> int:
@@ -79,7 +75,8 @@ def show_status(context: Context) -> int:
     if found.network_away_since:
         say(f"our own network is away since {moment(found.network_away_since)}: no circuit counts what fails meanwhile")
     for provider, breaker in list(found.breakers.items())[:3]:
-        say(f"circuit of {provider} is {breaker['state'].replace('_', ' ')}: {breaker['reason']}")
+        held = "held " if breaker.get("held") else ""
+        say(f"circuit of {provider} is {held}{breaker['state'].replace('_', ' ')}: {breaker['reason']}")
     if found.last_run:
         say(f"last run {found.last_run['run_id']}: {found.last_run['status']}")
     return OK
@@ -242,39 +239,6 @@ def quarantine_show(
 
     chosen = wanted(format, output, json=context.json)
     write_table(rows(context.system, dataset, run_id), format=chosen, output=output, limit=limit)
-    return OK
-
-
-def breakers_list(context: Context) -> int:
-    """How every provider's circuit stands."""
-    from operations.breakers import listed
-
-    found = listed(context.system)
-    if context.json:
-        print_json({"breakers": [breaker.to_json() for breaker in found]})
-    else:
-        table(
-            ("provider", "state", "next try in", "why"),
-            [
-                (b.provider, b.state, "-" if b.retry_after_s is None else f"{b.retry_after_s:g} s", b.reason)
-                for b in found
-            ],
-        )
-    return OK
-
-
-def breakers_reset(
-    context: Context, provider: Annotated[str | None, typer.Argument(help="Default: all providers.")] = None
-) -> int:
-    """Close a provider's circuit and forget its failures."""
-    from operations.actor import local_user
-    from operations.breakers import reset
-
-    moved = reset(context.system, local_user(), provider)
-    if context.json:
-        print_json({"reset": [breaker.provider for breaker in moved]})
-    else:
-        say(f"closed: {', '.join(b.provider for b in moved)}" if moved else "Every circuit was closed already.")
     return OK
 
 

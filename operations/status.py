@@ -82,7 +82,8 @@ def status(system: IntegratedSystem) -> Status:
             "duration_s": (last.summary or {}).get("duration_s"),
         }
     )
-    breakers = {name: body for name, body in system.views.breakers().items() if body["state"] != "closed"}
+    moved = system.views.breakers().items()
+    breakers = {name: body for name, body in moved if body["state"] != "closed" or body.get("held")}
     queued = len(system.views.runs(limit=1000, status="queued"))
     return Status(sentence(datasets), tuple(datasets), told, breakers, queued, _network_away_since(system))
 

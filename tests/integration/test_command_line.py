@@ -192,6 +192,7 @@ def test_all_commands_of_this_release_are_there() -> None:
         *("", "add", "try", "record", "run", "status", "health", "show", "detect", "metrics", "maintain"),
         *("dashboard", "demo"),
         *("events", "events verify", "quarantine list", "quarantine show", "breakers list", "breakers reset"),
+        *("breakers open", "breakers close"),
         *("config check", "config show", "config init"),
     }
 
@@ -244,6 +245,8 @@ def test_the_options_may_stand_before_the_command(ran: Installation) -> None:
         ("show dead", 1, "PipelineError", "nothing was delivered yet"),
         ("quarantine show fine", 1, "PipelineError", "nothing is in quarantine"),
         ("breakers reset nobody", 1, "PipelineError", "nobody"),
+        ("breakers open nobody", 1, "PipelineError", "nobody"),
+        ("breakers close nobody --hold", 1, "PipelineError", "nobody"),
         ("run --resume 0", 1, "PipelineError", "there is no run 0"),
         ("run --no-such-option", 2, "UsageError", "--no-such-option"),
         ("run --workers 0", 2, "UsageError", "--workers"),

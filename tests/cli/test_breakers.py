@@ -1,0 +1,37 @@
+"""`breakers` on the command line: what is printed, and the exit codes."""
+
+import pytest
+
+from tests.integration.installation import Installation
+
+
+@pytest.fixture
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    made = Installation(tmp_path_factory.mktemp("breakers"))
+    made.configure({"name": "fx", "provider": "ecb", "collect": {"kind": "simulated", "rows": 3}})
+    return made
+
+
+def test_from_open_to_normal_in_words_and_as_json(installation: Installation) -> None:
+    """Open, list, refused, hold, reset: each says what is so now, and the other processes act on it."""
+    opened = installation.cli("breakers", "open", "ecb", "--reason", "they move house", "--json")
+    listed = installation.cli("breakers", "list")
+    refused = installation.cli("run", "--json")
+    held = installation.cli("breakers", "close", "ecb", "--hold")
+    ran = installation.cli("run", "--json")
+    reset = installation.cli("breakers", "reset", "--json")
+
+    assert (opened.code, opened.json["state"], opened.json["held"], opened.json["retry_after_s"]) == (
+        0,
+        "open",
+        True,
+        None,
+    )
+    (line,) = [line for line in listed.out.splitlines() if line.startswith("ecb")]
+    assert "open (held)" in line
+    assert "they move house" in line
+    assert refused.code == 1
+    assert "circuit open (they move house)" in refused.json["datasets"][0]["error"]["message"]
+    assert held.out == "the circuit of ecb is closed, and stays so until `breakers reset ecb`\n"
+    assert (ran.code, ran.json["status"]) == (0, "succeeded")
+    assert (reset.code, reset.json) == (0, {"reset": ["ecb"]})
