@@ -13,10 +13,12 @@ from utils.resilience.errors import DeadlineExceededError
 class Deadline:
     """A moment after which nobody waits for the result any more."""
 
-    __slots__ = ("_at", "_clock", "seconds")
+    __slots__ = ("_at", "_clock", "left", "outer", "seconds")
 
-    def __init__(self, seconds: float, clock: Clock) -> None:
+    def __init__(self, seconds: float, clock: Clock, outer: "Deadline | None") -> None:
         self.seconds = seconds
+        self.outer = outer
+        self.left = False  # its block is over
         self._clock = clock
         self._at = clock.monotonic() + seconds
 
@@ -33,7 +35,8 @@ def deadline(seconds: float | None, clock: Clock = SYSTEM_CLOCK) -> Iterator[Dea
     """Give the block `seconds`; `None` adds no limit. A nested deadline can only shrink the time that is left.
 
     Nothing is interrupted: who waits or calls asks `remaining()` and passes it to its client's own timeout.
-    A new thread starts without a deadline: enter it there, or run under `contextvars.copy_context()`.
+    A new thread starts without a deadline: enter it there, or run under `contextvars.copy_context()`. A task that
+    is created inside the block keeps it, also when it outlives the block.
 
     >>> with deadline(60.0):
     ...     with deadline(3600.0):
@@ -45,12 +48,31 @@ def deadline(seconds: float | None, clock: Clock = SYSTEM_CLOCK) -> Iterator[Dea
         return
     if math.isnan(seconds):
         raise ValueError("deadline: the time must be a number of seconds, got nan")
-    inner = Deadline(min(max(0.0, seconds), remaining()), clock)
-    before = _current.set(inner)
+    inner = Deadline(min(max(0.0, seconds), remaining()), clock, _current.get())
+    _current.set(inner)
     try:
         yield inner
     finally:
-        _current.reset(before)
+        _leave(inner)
+
+
+def _leave(inner: Deadline) -> None:
+    """Go back to the innermost block around `inner` that is still open.
+
+    A generator that was left half-way may leave its block long after the blocks around it, or in another thread: a
+    token of the variable would bring back a deadline that is over, or raise. Deadlines that began inside `inner` end
+    with it, so that none outlives the work that it was given to.
+    """
+    inner.left = True
+    inside = _current.get()
+    while inside is not None and inside is not inner:
+        inside = inside.outer
+    if inside is None:
+        return  # another context, or a block around it went before
+    before = inner.outer
+    while before is not None and before.left:
+        before = before.outer
+    _current.set(before)
 
 
 def remaining() -> float:

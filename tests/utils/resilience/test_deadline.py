@@ -1,8 +1,10 @@
 """The time that is left is known everywhere below, and only shrinks."""
 
+import asyncio
 import contextvars
 import math
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -87,6 +89,95 @@ def test_a_thread_takes_the_deadline_along_with_a_copied_context() -> None:
             thread.join()
 
     assert seen == [10.0, math.inf]
+
+
+def test_a_task_takes_the_deadline_along_and_keeps_it() -> None:
+    """Also when it outlives the block; a task beside it knows nothing of it."""
+    clock = ManualClock()
+
+    async def look(after: asyncio.Event) -> float:
+        await after.wait()
+        return remaining()
+
+    async def tasks() -> tuple[float, float, float]:
+        after = asyncio.Event()
+        beside = asyncio.create_task(look(after))
+        with deadline(10.0, clock):
+            inside = asyncio.create_task(look(after))
+        clock.advance(4.0)
+        after.set()
+        return await inside, await beside, remaining()
+
+    assert asyncio.run(tasks()) == (6.0, math.inf, math.inf)
+
+
+def test_each_task_has_a_deadline_of_its_own() -> None:
+    """Two that interleave do not shorten each other."""
+    clock = ManualClock()
+
+    async def work(seconds: float) -> float:
+        with deadline(seconds, clock):
+            await asyncio.sleep(0)
+            return remaining()
+
+    async def both() -> list[float]:
+        return await asyncio.gather(work(5.0), work(60.0))
+
+    assert asyncio.run(both()) == [5.0, 60.0]
+
+
+def rows(seconds: float, clock: ManualClock) -> Iterator[float]:
+    """A generator with a deadline of its own."""
+    with deadline(seconds, clock):
+        while True:
+            yield remaining()
+
+
+def test_generators_may_end_in_any_order() -> None:
+    """The deadline of one that is over does not come back."""
+    clock = ManualClock()
+    first, second = rows(10.0, clock), rows(5.0, clock)
+    next(first), next(second)
+
+    first.close()
+    second.close()
+
+    assert remaining() == math.inf
+
+
+def test_a_generator_left_half_way_leaves_no_deadline_behind() -> None:
+    """The block around it ends first, as when something still refers to the generator; then it is closed."""
+    clock, left = ManualClock(), list[float]()
+
+    with deadline(60.0, clock):
+        with deadline(10.0, clock):
+            half_way = rows(5.0, clock)
+            left.append(next(half_way))
+        left.append(remaining())
+    left.append(remaining())
+    half_way.close()
+    left.append(remaining())
+
+    assert left == [5.0, 60.0, math.inf, math.inf]
+
+
+def test_a_generator_left_half_way_is_closed_in_another_thread_without_harm() -> None:
+    """As the garbage collector may do; the thread that closes it keeps its own deadline."""
+    clock, seen = ManualClock(), list[float]()
+    context = contextvars.copy_context()
+    half_way = rows(5.0, clock)
+    context.run(next, half_way)
+
+    def close() -> None:
+        with deadline(60.0, clock):
+            half_way.close()
+            seen.append(remaining())
+
+    thread = threading.Thread(target=close)
+    thread.start()
+    thread.join()
+
+    assert (seen, remaining()) == ([60.0], math.inf)
 
 
 def test_not_a_number_is_refused() -> None:
