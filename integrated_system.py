@@ -119,6 +119,7 @@ class IntegratedSystem(State):
             lambda name: of_provider(self.settings.provider(name, kind=self.collector.kind_of(name)).resilience),
             shared=self.verdicts,
             quotas=self.quotas,
+            rates=self.rates,
             listener=lambda moved: note_breaker(self.events, moved),
             clock=self.clock,
             counts_in_breaker=tells_against_provider,

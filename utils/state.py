@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from utils.history import History
     from utils.leases import Leases
     from utils.quotas import CountedQuotas
+    from utils.shared_rates import LeasedRates
     from utils.storage import Storage
     from utils.tokens import StoredTokens
 
@@ -31,6 +32,7 @@ _LOST = {
     "tokens": "access and refresh tokens: a login may have to be renewed",
     "quotas": "requests counted of quotas: a provider may be asked more often than its quota says until it starts anew",
     "verdicts": "how the circuits stood: those of the providers that are missing start closed",
+    "rates": "how far each rate was used: for a moment a provider may be asked faster than it allows",
     "leases": "who works on what: a dataset may be run twice at once; the log takes one of the two",
 }
 """What it means when rows of a table of the coordination database are lost."""
@@ -83,14 +85,14 @@ class State:
     @cached_property
     def coordination(self) -> "Database":
         """A small database of its own: a permit or a lease must not wait behind the log."""
-        from utils import coordination, leases, quotas, tokens
+        from utils import coordination, leases, quotas, shared_rates, tokens
         from utils.replaceable import ReplaceableDatabase
 
         first = ";".join((leases.SCHEMA, coordination.SCHEMA))
         second = ";".join((quotas.SCHEMA, tokens.SCHEMA))
         return ReplaceableDatabase(
             self._kept.directory / "coordination.db",
-            migrations=[first, second, coordination.HELD_AND_TRIALS, leases.BEAT_SCHEMA],
+            migrations=[first, second, coordination.HELD_AND_TRIALS, leases.BEAT_SCHEMA, shared_rates.SCHEMA],
             on_set_aside=self._set_aside,
             now=self.clock.now,
         )
@@ -131,6 +133,12 @@ class State:
         from utils.quotas import CountedQuotas
 
         return CountedQuotas(self.coordination)
+
+    @cached_property
+    def rates(self) -> "LeasedRates":
+        from utils.shared_rates import LeasedRates
+
+        return LeasedRates(self.coordination, clock=self.clock)
 
     @cached_property
     def tokens(self) -> "StoredTokens":

@@ -152,7 +152,7 @@ def _keep_to_rate(path: str, log: str, rate: str, burst: str, seconds: str) -> N
 
         last = 0.0
 
-        def monotonic(self) -> float:  # type: ignore[override]  # the base class has the C function itself here
+        def monotonic(self) -> float:
             self.last = super().monotonic()
             return self.last
 

@@ -28,6 +28,7 @@ from utils.resilience.settings import (
     RateLimitSettings,
     RetrySettings,
 )
+from utils.resilience.shared_rates import SharedRates
 from utils.resilience.shared_state import SharedState, Verdict
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "RetrySettings",
     "Served",
     "SharedQuotas",
+    "SharedRates",
     "SharedState",
     "Transition",
     "Verdict",

@@ -31,6 +31,7 @@ from utils.resilience.settings import (
     RateLimitSettings,
     RetrySettings,
 )
+from utils.resilience.shared_rates import SharedRates
 from utils.resilience.shared_state import SharedState
 
 __all__ = [
@@ -71,6 +72,7 @@ class ResiliencePolicy:
         counts_in_breaker: Which failures tell against the provider; default: the transient ones.
         shared: Where processes share the breaker's verdict.
         quotas: Where processes count the requests of a quota together.
+        rates: Where processes keep to the rate limit together.
         listener: Told the breaker's transitions.
         clock: Where time and sleep come from; tests pass a `ManualClock`.
         rng: Where the jitter comes from.
@@ -85,6 +87,7 @@ class ResiliencePolicy:
         counts_in_breaker: Predicate | None = None,
         shared: SharedState | None = None,
         quotas: SharedQuotas | None = None,
+        rates: SharedRates | None = None,
         listener: Callable[[Transition], None] | None = None,
         clock: Clock = SYSTEM_CLOCK,
         rng: random.Random | None = None,
@@ -113,7 +116,9 @@ class ResiliencePolicy:
         )
         limit, bulkhead = settings.rate_limit, settings.bulkhead
         self.limiter = (
-            None if limit is None else RateLimiter(name, rate=limit.rate, per=limit.per, burst=limit.burst, clock=clock)
+            None
+            if limit is None
+            else RateLimiter(name, rate=limit.rate, per=limit.per, burst=limit.burst, shared=rates, clock=clock)
         )
         self.quota = (
             None

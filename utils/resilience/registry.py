@@ -15,6 +15,7 @@ from utils.resilience.policy import PolicyFigures, Predicate, ResiliencePolicy
 from utils.resilience.quota import SharedQuotas
 from utils.resilience.retry import Retry, RetryFigures, is_transient
 from utils.resilience.settings import ProviderResilience
+from utils.resilience.shared_rates import SharedRates
 from utils.resilience.shared_state import SharedState
 from utils.resilience.totals import ProviderTotals
 
@@ -40,6 +41,7 @@ class ResilienceRegistry:
         settings_for: The settings of a provider by name.
         shared: Where processes share the breakers' verdicts.
         quotas: Where processes count the requests of quotas together.
+        rates: Where processes keep to the rate limits together.
         listener: Told every breaker's transitions.
         clock: Where time and sleep come from.
         is_transient: Which failures may pass and are tried again.
@@ -58,11 +60,13 @@ class ResilienceRegistry:
         clock: Clock = SYSTEM_CLOCK,
         *,
         quotas: SharedQuotas | None = None,
+        rates: SharedRates | None = None,
         is_transient: Predicate = is_transient,
         counts_in_breaker: Predicate | None = None,
     ) -> None:
         self._settings_for = settings_for
         self._shared, self._quotas, self._listener, self._clock = shared, quotas, listener, clock
+        self._rates = rates
         self._is_transient, self._counts_in_breaker = is_transient, counts_in_breaker
         self._policies: dict[str, ResiliencePolicy] = {}
         self._told: dict[str, ProviderTotals] = {}
@@ -83,6 +87,7 @@ class ResilienceRegistry:
                 counts_in_breaker=self._counts_in_breaker,
                 shared=self._shared,
                 quotas=self._quotas,
+                rates=self._rates,
                 listener=self._listener,
                 clock=self._clock,
             )
@@ -140,7 +145,8 @@ class ResilienceRegistry:
         return CircuitBreaker(name, **(ours | settings))
 
     def _new_limiter(self, name: str, **settings: Any) -> RateLimiter:
-        return RateLimiter(name, clock=self._clock, **settings)
+        ours: dict[str, Any] = {"shared": self._rates, "clock": self._clock}
+        return RateLimiter(name, **(ours | settings))
 
     def _new_bulkhead(self, name: str, **settings: Any) -> Bulkhead:
         return Bulkhead(name, clock=self._clock, **settings)
