@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 
 from benchmarks import resilience_caches, resilience_processes, resilience_redis
@@ -119,10 +120,15 @@ def _bare_chain() -> Callable[[], int]:
     return call
 
 
-def limiter(seconds: float) -> Table:
-    """A limiter that grants."""
+def limiter(folder: Path, seconds: float) -> Table:
+    """A limiter that grants: by itself, and one whose processes lease their slots from one database."""
     ours = RateLimiter("ecb", rate=PLENTY, burst=PLENTY)
-    return {"limiter_grant_ns": _added(seconds, ours=ours.acquire, floor=_bare_gcra(PLENTY, PLENTY))}
+    with TemporaryDirectory(dir=folder) as place:
+        shared = RateLimiter("ecb", rate=PLENTY, burst=PLENTY, shared=resilience_processes.rates(place))
+        return {
+            "limiter_grant_ns": _added(seconds, ours=ours.acquire, floor=_bare_gcra(PLENTY, PLENTY)),
+            "limiter_shared_grant_ns": _added(seconds, ours=shared.acquire),
+        }
 
 
 def _bare_gcra(rate: float, burst: int) -> Callable[[], bool]:
@@ -162,7 +168,7 @@ if __name__ == "__main__":
             "waiting": waiting,
             "failing": failing,
             "chain": chain,
-            "limiter": limiter,
+            "limiter": lambda seconds: limiter(folder, seconds),
             "half-open": lambda _: resilience_processes.half_open(folder),
             "excess": lambda seconds: resilience_processes.excess(folder, seconds),
             "cold-key": lambda _: resilience_processes.cold_key(folder),

@@ -20,6 +20,7 @@ from benchmarks.measure import ROOT, environment
 from benchmarks.rate_windows import largest_excess
 
 if TYPE_CHECKING:
+    from utils.shared_rates import LeasedRates
     from utils.state import State
 
 PROCESSES = 4
@@ -60,7 +61,7 @@ def excess(folder: Path, seconds: float) -> Table:
     """What four processes were granted at one shared rate, beyond it and of it."""
     lasting = 1.5 if seconds >= 0.01 else 0.5
     with TemporaryDirectory(dir=folder) as place:
-        _state(Path(place)).coordination.close()
+        rates(place)
         taken = _together([("take", place, lasting)] * PROCESSES)
     grants = [(before, after) for process in taken for before, after in process]
     length = max(after for _, after in grants) - min(before for before, _ in grants)
@@ -70,10 +71,10 @@ def excess(folder: Path, seconds: float) -> Table:
     }
 
 
-def _take(folder: str, seconds: str) -> list[tuple[float, float]]:  # noqa: ARG001 - to be shared
+def _take(folder: str, seconds: str) -> list[tuple[float, float]]:
     from utils.resilience import RateLimiter
 
-    limiter = RateLimiter("ecb", rate=RATE, burst=BURST)
+    limiter = RateLimiter("ecb", rate=RATE, burst=BURST, shared=rates(folder))
     grants = []
     _wait_at_the_gate()
     end = time.monotonic() + float(seconds)
@@ -118,6 +119,14 @@ def _compute(folder: str, who: str) -> None:
     at_once(lambda: answers.append(cached()), 8)
     if answers != ["computed"] * 8:
         raise RuntimeError(f"not everybody got the value: {answers}")
+
+
+def rates(folder: str) -> "LeasedRates":
+    """Where processes keep a rate together: a database in `folder`."""
+    from utils.database import Database
+    from utils.shared_rates import SCHEMA, LeasedRates
+
+    return LeasedRates(Database(Path(folder) / "coordination.db", migrations=[SCHEMA]))
 
 
 def _state(directory: Path) -> "State":
