@@ -29,41 +29,44 @@ class KeyLocks:
     def try_lock(self, key: str) -> "KeyLock | None":
         """The lock of `key`, or `None` when somebody holds it. Where files cannot be locked it is granted."""
         if _TRY_LOCK is None:
-            return KeyLock(-1)
+            return KeyLock(-1, key)
         fd = -1
         try:
             fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0), 0o600)
-            fcntl.fcntl(fd, _TRY_LOCK, _byte(key))
+            fcntl.fcntl(fd, _TRY_LOCK, _byte(key, fcntl.F_WRLCK))
         except BlockingIOError:
             os.close(fd)
             return None
         except OSError:  # no such folder, read-only, no locks on this file system
             if fd >= 0:
                 os.close(fd)
-            return KeyLock(-1)
+            return KeyLock(-1, key)
         _held.add(fd)
-        return KeyLock(fd)
+        return KeyLock(fd, key)
 
 
 class KeyLock:
     """A lock that is held. `release` may be called from any thread, and again."""
 
-    __slots__ = ("_fd",)
+    __slots__ = ("_fd", "_key")
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, key: str) -> None:
         self._fd = fd
+        self._key = key
 
     def release(self) -> None:
         fd, self._fd = self._fd, -1
-        if fd in _held:
+        if fd in _held and _TRY_LOCK is not None:
             _held.discard(fd)
+            # Closing would do, unless a child was forked this moment that has not closed its own yet.
+            fcntl.fcntl(fd, _TRY_LOCK, _byte(self._key, fcntl.F_UNLCK))
             os.close(fd)
 
 
-def _byte(key: str) -> bytes:
-    """`struct flock` for an exclusive lock on one byte: type, whence, start, length, process (0, as it must be)."""
+def _byte(key: str, kind: int) -> bytes:
+    """`struct flock` for a lock on one byte: type, whence, start, length, process (0, as it must be)."""
     place = int.from_bytes(blake2b(key.encode(), digest_size=8).digest()) >> 2  # within off_t
-    return struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0)
+    return struct.pack("hhqqi4x", kind, os.SEEK_SET, place, 1, 0)
 
 
 def _let_go_in_child() -> None:
