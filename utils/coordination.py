@@ -1,6 +1,7 @@
 """The breakers' verdicts and trials, shared by the processes of a state directory and kept over restarts."""
 
 import json
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -50,13 +51,15 @@ class SharedVerdicts:
         return {name: verdict for name, verdict in found.items() if verdict is not None}
 
     def change(self, name: str, step: Callable[[Verdict | None], Verdict]) -> None:
-        # IMMEDIATE: from the read on nobody else writes, so of many who claim the last permit one gets it.
-        with self._database.transaction() as connection:
+        def replace(connection: sqlite3.Connection) -> None:
             row = connection.execute(_ALL + " WHERE name = ?", (name,)).fetchone()
             stored = None if row is None else _verdict(row)
             verdict = step(stored)
             if verdict != stored:
                 connection.execute(_PUT, _row(name, verdict))
+
+        # From the read on nobody else writes: of many who claim the last permit one gets it.
+        self._database.change(replace)
 
     def save(self, name: str, verdict: Verdict) -> None:
         """Replace the verdict of `name`, whatever it was: by hand."""
