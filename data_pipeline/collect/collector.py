@@ -53,6 +53,8 @@ class CollectRequest:
         options: The validated `collect:` block of the dataset, an instance of the collector's own `Options`.
         provider: The provider's name; its own settings (auth, headers, proxy, tls) stand in `settings`.
         call: Makes each single request resilient; count attempts with the returned figures, not inside.
+        last_resort: The same without retries, and one at a time through an open circuit too: for who has nobody else to
+            ask. None: there is no such way.
         validators: ETag and Last-Modified of the copy we have; empty: ask unconditionally.
         number: How many runs this dataset had before; the simulated collector draws failures from it.
         now: The run's moment, aware UTC; placeholders such as `{now:%Y%m%d}` use it.
@@ -80,6 +82,7 @@ class CollectRequest:
     call: Call
     now: datetime
     folder: Path
+    last_resort: Call | None = None
     base: Path = Path()
     settings: Any = None
     validators: Mapping[str, str] = field(default_factory=dict)

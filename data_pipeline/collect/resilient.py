@@ -102,15 +102,20 @@ class ResilientCollector:
         retry = self._retry_of(dataset)
         tries, judge = _Tries(), self._judge
 
-        def call(name: str, request: Callable[[], T]) -> T:
+        def call(name: str, request: Callable[[], T], *, last_resort: bool = False) -> T:
             asked = tries.counted(request)
-            return self._registry.policy(name).call(judge.around(asked) if judge else asked, retry=retry)
+            judged = judge.around(asked) if judge else asked
+            return self._registry.policy(name).call(judged, retry=retry, last_resort=last_resort)
+
+        def as_last_resort(name: str, request: Callable[[], T]) -> T:
+            return call(name, request, last_resort=True)
 
         request = CollectRequest(
             dataset=dataset.name,
             options=dataset.collect,
             provider=provider,
             call=call,
+            last_resort=as_last_resort,
             now=now,
             folder=self.folder,
             base=dataset.base,

@@ -21,7 +21,7 @@ from data_pipeline.dataset import Collected, Provenance
 from data_pipeline.errors import CollectError, PayloadUnreadable, ProviderRefused, ProviderUnavailable
 from utils.http_date import http_date
 from utils.resilience.deadline import deadline, remaining
-from utils.resilience.errors import RejectedError
+from utils.resilience.errors import CircuitOpenError, RejectedError
 
 __all__ = ["HttpCollector", "Options"]
 
@@ -125,6 +125,8 @@ class _Collection:
                 best = better(best, found)
                 if failure is None or not isinstance(failure, _OF_THE_PROVIDER):
                     break
+            if best is None:
+                best = self._as_last_resort(sources, home, values, failures)
         except BaseException:
             if best is not None:
                 best.close()
@@ -133,6 +135,45 @@ class _Collection:
             raise _of_all(home, failures)
         self._tell_mirrors(best, failures)
         return best
+
+    def _as_last_resort(
+        self,
+        sources: list[Source],
+        home: Source,
+        values: list[Any] | None,
+        failures: dict[Source, CollectError | RejectedError],
+    ) -> Found | None:
+        """What one source brings through its open circuit, when all mirrors of the data are refused at once.
+
+        After Envoy's longest share of ejected hosts: an outage that takes them all is more likely one of our judgement.
+        The one that rests shortest is asked, without retries.
+        """
+        waits = {source: error.retry_after for source, error in failures.items() if isinstance(error, CircuitOpenError)}
+        last_resort, now = self.request.last_resort, self.request.clock.monotonic()
+        if len(sources) < 2 or len(waits) < len(sources) or last_resort is None:
+            return None
+        if not self.load.may_resort(sources, now):
+            return None
+        asked = self.request
+        self.request = replace(asked, call=last_resort)
+        try:
+            for source in sorted(waits, key=waits.__getitem__):
+                with self.load.at(source):
+                    found, failure = self._from_one(source, home, values)
+                if not isinstance(failure, CircuitOpenError):  # it was asked; else a person keeps it open
+                    break
+        finally:
+            self.request = asked
+        if failure is None:
+            self.load.worked(source)
+            failures.pop(source)
+        else:
+            failures[source] = failure
+        if found is not None:
+            found.notes.insert(
+                0, f"the circuits of all addresses are open: {shown(source.address)} was asked all the same"
+            )
+        return found
 
     def _from_one(
         self, source: Source, home: Source, values: list[Any] | None
@@ -242,9 +283,7 @@ class _Collection:
 
     def _collected(self, found: Found, started: float) -> Collected:
         spools = [answer.body for answer in found.answers if answer.body is not None]
-        newest = [
-            moment for answer in found.answers if (moment := http_date(answer.headers.get("last-modified", "")))
-        ]
+        newest = [moment for answer in found.answers if (moment := http_date(answer.headers.get("last-modified", "")))]
         simple = self.options.paginate.kind == "none" and self.options.method == "GET" and not self.options.for_each
         provenance = replace(
             self._provenance(found, started),

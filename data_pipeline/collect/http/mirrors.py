@@ -9,7 +9,7 @@ from dataclasses import dataclass
 __all__ = ["Load", "Source"]
 
 RESTS_FOR = 60.0
-"""Seconds for which an address that failed is asked last."""
+"""Seconds for which an address that failed is asked last, and between two last resorts of the same providers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Load:
         self._lock = threading.Lock()
         self._under_way: Counter[str] = Counter()
         self._failed: dict[str, float] = {}
+        self._last_resorts: dict[frozenset[str], float] = {}
 
     def order(self, sources: Sequence[Source], now: float) -> list[Source]:
         """The sources in the order in which they are tried. `now`: monotonic seconds."""
@@ -66,6 +67,19 @@ class Load:
     def worked(self, source: Source) -> None:
         with self._lock:
             self._failed.pop(source.address, None)
+
+    def may_resort(self, sources: Sequence[Source], now: float) -> bool:
+        """Whether one of these may be asked though every circuit is open; it counts as asked.
+
+        Ten datasets of the same dead providers take turns: all of them together cost a request a minute.
+        """
+        providers = frozenset(source.provider for source in sources)
+        with self._lock:
+            before = self._last_resorts.get(providers)
+            if before is not None and now - before < RESTS_FOR:
+                return False
+            self._last_resorts[providers] = now
+            return True
 
     def _rests(self, source: Source, now: float) -> bool:
         since = self._failed.get(source.address)
