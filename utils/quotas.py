@@ -1,6 +1,9 @@
 """How many requests of a provider's quota are used: counted for all processes of a state directory, over restarts."""
 
+import math
+
 from utils.database import Database
+from utils.impatient import Impatient
 
 __all__ = ["SCHEMA", "CountedQuotas"]
 
@@ -10,33 +13,41 @@ CREATE TABLE quotas (
     PRIMARY KEY (name, per, window)) WITHOUT ROWID
 """
 
+_READ = "SELECT used FROM quotas WHERE name = ? AND per = ? AND window = ?"
+PATIENCE_MS = 5_000  # a request too many may cost a contract: worth a longer wait than a rate is
+_KEPT_FOR = 2 * 86_400.0
+_KEPT_AT_MOST = 1000
+
 
 class CountedQuotas:
     """`SharedQuotas` over SQLite.
 
-    A row a window, not one a provider: a clock that is set back must not begin the new window's count again.
+    A row a window, not one a provider: a clock that is set must not begin a window's count again. So windows are kept
+    for two days, in case one comes back from there; at most a thousand.
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database = Impatient(database, patience_ms=PATIENCE_MS)
 
     def used(self, name: str, per: float, window: int) -> int:
-        rows = self._database.query(
-            "SELECT used FROM quotas WHERE name = ? AND per = ? AND window = ?", (name, per, window)
-        )
-        return int(rows[0][0]) if rows else 0
+        with self._database.read() as connection:
+            row = connection.execute(_READ, (name, per, window)).fetchone()
+        return int(row[0]) if row else 0
 
     def take(self, name: str, per: float, window: int, limit: int, owed: int) -> tuple[bool, int]:
         with self._database.transaction() as connection:
-            row = connection.execute(
-                "SELECT used FROM quotas WHERE name = ? AND per = ? AND window = ?", (name, per, window)
-            ).fetchone()
+            row = connection.execute(_READ, (name, per, window)).fetchone()
             before = (row[0] if row else 0) + owed
             granted = before < limit
             used = before + granted
             connection.execute("INSERT OR REPLACE INTO quotas VALUES (?, ?, ?, ?)", (name, per, window, used))
             if row is None:
                 connection.execute(
-                    "DELETE FROM quotas WHERE name = ? AND per = ? AND window < ?", (name, per, window - 1)
+                    "DELETE FROM quotas WHERE name = ? AND per = ? AND window < ?", (name, per, window - _kept(per))
                 )
         return granted, used
+
+
+def _kept(per: float) -> int:
+    """How many windows before the current one are kept."""
+    return min(math.ceil(_KEPT_FOR / per), _KEPT_AT_MOST)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.utils.children import finish, let_go, start
 from utils import coordination, leases, quotas, tokens
+from utils.clock import ManualClock
 from utils.database import Database, StateError
 from utils.quotas import SCHEMA, CountedQuotas
 from utils.resilience.errors import RateLimitedError
@@ -39,11 +40,29 @@ def test_the_count_outlives_its_process(database: Database) -> None:
 
 
 def test_windows_long_gone_are_forgotten(database: Database) -> None:
-    """The table does not grow for ever; the window before is kept, for clocks that are set back."""
+    """The table does not grow for ever; those of the two days before are kept, for clocks that are set."""
     counted = CountedQuotas(database)
     for window in range(10):
-        counted.take("ecb", 60.0, window, 5, 0)
-    assert database.query("SELECT window FROM quotas ORDER BY window") == [(8,), (9,)]
+        counted.take("ecb", DAY, window, 5, 0)
+    assert database.query("SELECT window FROM quotas ORDER BY window") == [(7,), (8,), (9,)]
+
+
+@pytest.mark.parametrize("per", [DAY, 3600.0, 600.0], ids=["a day", "an hour", "ten minutes"])
+def test_a_clock_set_a_day_forth_and_back_begins_no_window_anew(database: Database, per: float) -> None:
+    """Somebody corrects the date, and corrects it again."""
+    clock = ManualClock()
+    quota = Quota("ecb", limit=1, per=per, shared=CountedQuotas(database), clock=clock)
+    quota.take()
+
+    clock.set_back(-DAY)
+    quota.take()
+    clock.set_back(DAY)
+
+    with pytest.raises(RateLimitedError):
+        quota.take()
+    clock.set_back(-DAY)
+    with pytest.raises(RateLimitedError):
+        quota.check()
 
 
 def test_four_processes_together_make_no_more_requests_than_the_quota(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from tests.utils.resilience.rates import largest_excess
 from utils import coordination, leases, quotas, tokens
 from utils.clock import ManualClock
 from utils.database import Database
-from utils.resilience.limiter import RateLimiter
+from utils.replaceable import ReplaceableDatabase
+from utils.resilience.limiter import LOOK_EVERY, RateLimiter
 from utils.resilience.shared_rates import NEW, Claim, SharedRate
 from utils.shared_rates import SCHEMA, LeasedRates
 
@@ -110,6 +111,36 @@ def test_a_database_that_is_locked_stalls_nobody(database: Database) -> None:
 
     assert all(granted)
     assert limiter.figures().shared_errors == 1
+
+
+@pytest.mark.parametrize("harm", ["deleted", "overwritten"])
+def test_a_database_that_is_lost_in_use_is_joined_again(tmp_path: Path, harm: str) -> None:
+    """Nothing is raised; the limiters meet in the new file, from where they had come."""
+    path, clock = tmp_path / "coordination.db", ManualClock()
+    with (
+        closing(ReplaceableDatabase(path, migrations=[SCHEMA], on_set_aside=lambda _: None)) as first,
+        closing(ReplaceableDatabase(path, migrations=[SCHEMA], on_set_aside=lambda _: None)) as second,
+    ):
+        here, there = (
+            RateLimiter("ecb", rate=1, burst=5, shared=LeasedRates(database, clock=clock), clock=clock)
+            for database in (first, second)
+        )
+        before = [bool(limiter.acquire()) for limiter in (here, there, here)]
+        if harm == "deleted":
+            for file in tmp_path.glob("coordination.db*"):
+                file.unlink()
+        else:
+            path.with_name("coordination.db-wal").write_bytes(b"")
+            path.write_bytes(b"no database any more" * 1000)
+        during = [bool(limiter.acquire()) for limiter in (here, there) for _ in range(2)]
+        clock.advance(LOOK_EVERY)
+        joined = [bool(limiter.acquire()) for _ in range(10) for limiter in (here, there)]
+        after = [limiter.delay() for limiter in (here, there)]
+
+    assert all(before)
+    assert during[:2] == [True, True]
+    assert sum(joined) <= 3
+    assert after[0] == after[1] > 0.0
 
 
 def test_a_state_of_the_release_before_gets_the_new_table(tmp_path: Path) -> None:

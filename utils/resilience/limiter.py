@@ -5,7 +5,7 @@ import inspect
 import math
 import threading
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ParamSpec, TypeVar, cast
 
 from utils.clock import SYSTEM_CLOCK, Clock
@@ -13,6 +13,7 @@ from utils.resilience.cancellation import sleep, sleep_async
 from utils.resilience.deadline import check, remaining
 from utils.resilience.decorating import refuse_generators
 from utils.resilience.errors import RateLimitedError
+from utils.resilience.grant import AT_ONCE, Grant, LimiterFigures, Turn
 from utils.resilience.leasing import Leasing
 from utils.resilience.shared_rates import EPSILON, SharedRates
 from utils.resilience.window import require
@@ -29,54 +30,6 @@ LOOK_EVERY = 0.5
 # How late a caller who slept may wake up: a twentieth of the interval, at most 5 ms. See `shared_rates`, "Waiting".
 _LATE = 0.05
 _LATE_AT_MOST = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """The answer to `acquire`: true when the call may be made.
-
-    Args:
-        allowed: Whether it may.
-        waited: Seconds that were slept for it.
-        retry_after: Seconds until the next try makes sense; 0.0 when allowed.
-    """
-
-    allowed: bool
-    waited: float = 0.0
-    retry_after: float = 0.0
-
-    def __bool__(self) -> bool:
-        return self.allowed
-
-
-_AT_ONCE = Grant(True)
-
-
-@dataclass(frozen=True, slots=True)
-class LimiterFigures:
-    """A limiter in numbers since its start; seconds are summed over all callers.
-
-    `clients`: those whose buckets are kept. `shared_errors`: how often the shared rate was out of reach.
-    """
-
-    name: str
-    granted: int
-    refused: int
-    waits: int
-    waited: float
-    clients: int
-    paused_for: float
-    shared_errors: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """A slot, and how long to sleep until it can be used (0.0: it was used). `late`: how much later it still can."""
-
-    client_id: str | None
-    slot: float
-    delay: float
-    late: float
 
 
 class RateLimiter:
@@ -158,7 +111,7 @@ class RateLimiter:
                 if slot <= now + self._reach and slot <= self._last and now < self._look_at:
                     self._next = slot + self._every
                     self._at_once += 1
-                    return _AT_ONCE
+                    return AT_ONCE
         turn = self._take(client_id, wait)
         if turn.delay > 0.0 and not wait:
             return Grant(False, retry_after=turn.delay)
@@ -169,7 +122,7 @@ class RateLimiter:
             sleep(turn.delay, self._clock)
             waited += turn.delay
             turn = self._woken(turn)
-        return Grant(True, waited) if waited else _AT_ONCE
+        return Grant(True, waited) if waited else AT_ONCE
 
     async def acquire_async(
         self, client_id: str | None = None, *, wait: bool = True, on_wait: Callable[[float], object] | None = None
@@ -185,7 +138,7 @@ class RateLimiter:
             await sleep_async(turn.delay, self._clock)
             waited += turn.delay
             turn = self._woken(turn)
-        return Grant(True, waited) if waited else _AT_ONCE
+        return Grant(True, waited) if waited else AT_ONCE
 
     def delay(self, client_id: str | None = None) -> float:
         """Seconds until a call would be granted; 0.0: now. Takes nothing."""
@@ -250,7 +203,7 @@ class RateLimiter:
 
         return limited
 
-    def _take(self, client_id: str | None, wait: bool, late: float | None = None) -> _Turn:
+    def _take(self, client_id: str | None, wait: bool, late: float | None = None) -> Turn:
         """A slot, which is used when its delay is 0.0 and ours with `wait`."""
         patience = remaining() if wait else 0.0
         if late is None:
@@ -266,10 +219,10 @@ class RateLimiter:
                 delay = late = 0.0
             if delay < patience or not delay:
                 self._give_away(client_id, slot, delay, late, now)
-                return _Turn(client_id, slot, delay, late)
+                return Turn(client_id, slot, delay, late)
             self._refused += 1
             if not wait:
-                return _Turn(client_id, slot, delay, late)
+                return Turn(client_id, slot, delay, late)
         check(self.name)
         raise RateLimitedError(
             self.name,
@@ -347,7 +300,7 @@ class RateLimiter:
             self._next = max(self._next, self._floor)
             self._arrivals = {client: max(arrival, self._floor) for client, arrival in self._arrivals.items()}
 
-    def _woken(self, turn: _Turn) -> _Turn:
+    def _woken(self, turn: Turn) -> Turn:
         """What became of a turn that was slept for: used, to be slept for a little more, or another one."""
         with self._lock:
             self._waited += turn.delay
@@ -368,7 +321,7 @@ class RateLimiter:
                 late = 2.0 * turn.late or self._every  # so that it gets through, however slow this machine is
         return self._take(turn.client_id, wait=True, late=late)
 
-    def _give_back(self, turn: _Turn, now: float) -> None:
+    def _give_back(self, turn: Turn, now: float) -> None:
         """Free the part of a slot that was kept for waking up late, when nobody took a slot since."""
         if turn.late:
             after, used = turn.slot + turn.late + self._every, max(turn.slot, now) + self._every

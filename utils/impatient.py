@@ -1,0 +1,53 @@
+"""A database for those who cannot wait for it: what is shared around a request, and can be done without for a while."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+
+from utils.database import BUSY_TIMEOUT_MS, Database, result_code, roll_back
+
+__all__ = ["PATIENCE_MS", "Impatient"]
+
+# A transaction takes 50 microseconds. A database that stays locked for so long is being copied, or its user hangs.
+PATIENCE_MS = 500
+
+
+class Impatient:
+    """Waits for a lock only shortly; after a failure not at all, until the database is back.
+
+    So a request is held up once, however long the database is away. Raises whatever comes.
+    """
+
+    def __init__(self, database: Database, *, patience_ms: int = PATIENCE_MS) -> None:
+        self._database = database
+        self._patience = self._at_first = patience_ms
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Borrow a connection."""
+        try:
+            with self._database.read() as connection:
+                connection.execute(f"PRAGMA busy_timeout = {self._patience}")
+                try:
+                    yield connection
+                finally:
+                    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        except BaseException as error:
+            self._patience = 0
+            if result_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+                # Read in the database's own way, which knows what to do about damage.
+                self._database.query("SELECT count(*) FROM sqlite_schema")
+            raise
+        self._patience = self._at_first
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction; rolled back when the block raises."""
+        with self.read() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                roll_back(connection)
+                raise
