@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from utils.cache import redis_scripts as scripts
@@ -37,7 +38,8 @@ class RedisClaim:
 
         taken = self._run(scripts.CLAIM, missing=True)
         if taken:
-            threading.Thread(target=self._keep, name="cache-claim", daemon=True).start()
+            with suppress(RuntimeError):  # no thread to be had: then it ends by itself
+                threading.Thread(target=self._keep, name="cache-claim", daemon=True).start()
         return taken
 
     def release(self) -> None:

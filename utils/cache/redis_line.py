@@ -7,7 +7,7 @@ long as the failed try took; then one caller tries, while the others go without.
 import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from utils.clock import Clock
 
@@ -20,6 +20,7 @@ CONNECT_WITHIN_S: Final = 0.5
 ANSWER_WITHIN_S: Final = 0.5
 SHUT_S: Final = 1.0
 SHUT_TIMES: Final = 10.0  # so an outage takes a tenth of anybody's time at most
+_NO_DATABASE: Final = "DB index"  # how the refusal begins that comes with every connection
 _PIECE: Final = 1 << 20  # bytes sent under one time-out: a large value on a slow line is no outage
 
 
@@ -68,7 +69,8 @@ class RedisLine:
         self._clock = clock
         self._unavailable = unavailable
         self._server = _Gate(clock)
-        self._writes = _Gate(clock)  # a full Redis and a replica can still be read
+        # What answers and refuses: a full Redis and a replica can still be read.
+        self._refusals = {write: _Gate(clock) for write in (False, True)}
         self._lock = threading.Lock()
         self._client: redis.Redis | None = None
 
@@ -78,9 +80,8 @@ class RedisLine:
         Args:
             write: Redis may refuse this and still answer lookups.
         """
-        if write and not self._writes.passes():
-            return missing
-        if not self._server.passes():
+        refusals = self._refusals[write]
+        if not (refusals.passes() and self._server.passes()):
             return missing
         started = self._clock.monotonic()
         try:
@@ -88,16 +89,15 @@ class RedisLine:
         except Exception as error:  # noqa: BLE001 - what is no Redis makes the library fail in any way there is
             import redis
 
-            refused = isinstance(error, redis.ResponseError)
-            if refused:
+            gate = self._server
+            if isinstance(error, redis.ResponseError) and not str(error).startswith(_NO_DATABASE):
                 self._server.worked()
-            gate = self._writes if refused and write else self._server
+                gate = refusals
             if gate.failed(self._clock.monotonic() - started):
-                self._unavailable(_reason(error))
+                self._unavailable(self._redacted(_reason(error)))
             return missing
         self._server.worked()
-        if write:
-            self._writes.worked()
+        refusals.worked()
         return result
 
     def close(self) -> None:
@@ -106,6 +106,14 @@ class RedisLine:
             client, self._client = self._client, None
         if client is not None:
             client.close()
+
+    def _redacted(self, text: str) -> str:
+        """Without user and password: what answers may repeat to us what we sent."""
+        from utils.redaction import Redactor
+
+        parts = urlsplit(self._url)
+        secrets = [unquote(part) for part in (parts.password, parts.username) if part]
+        return Redactor(secrets=lambda: secrets).text(text)
 
     def _opened(self) -> "redis.Redis":
         if (client := self._client) is not None:
@@ -162,7 +170,7 @@ def _pieces(part: Any) -> Iterator[Any]:
 
 
 def _reason(error: Exception) -> str:
-    """Why there is no cache, in words. The library's own are kept where they help; none holds a password."""
+    """Why there is no cache, in words; the library's own where they help."""
     from redis import exceptions as redis
 
     said = " ".join(str(error).split())[:200]
@@ -173,6 +181,8 @@ def _reason(error: Exception) -> str:
         (redis.OutOfMemoryError, "its memory is full (maxmemory) and its policy does not evict"),
         (redis.BusyLoadingError, "it is still loading its data"),
         (redis.TimeoutError, f"no answer within {ANSWER_WITHIN_S:g} s"),
+        (redis.ResponseError if said.startswith(_NO_DATABASE) else (), f"there is no such database ({said})"),
+        (redis.AskError, "it is a Redis Cluster, which is not supported"),
         (redis.ResponseError, f"it refused: {said}"),
         (redis.InvalidResponse, "what answers there is no Redis"),
         (redis.ConnectionError, said),

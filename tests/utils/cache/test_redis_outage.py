@@ -49,10 +49,14 @@ def reasons(told: Told) -> list[str]:
 
 
 class NoRedis:
-    """Listens on loopback, counts who comes, and answers each with `answer`, whatever was asked; `None`: nothing."""
+    """Listens on loopback, counts who comes, and answers each with `answer`, whatever was asked; `None`: nothing.
 
-    def __init__(self, answer: bytes | None) -> None:
+    A polite one lets everybody in, as Redis does, and answers one question after the other.
+    """
+
+    def __init__(self, answer: bytes | None, *, polite: bool = False) -> None:
         self._answer = answer
+        self._polite = polite
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self.callers = 0
@@ -78,7 +82,10 @@ class NoRedis:
                 return
             self.callers += 1
             self._open.append(caller)
-            if self._answer is not None:
+            if self._answer is not None and self._polite:
+                while asked := caller.recv(1000):
+                    caller.sendall(b"+OK\r\n" if b"AUTH" in asked or b"CLIENT" in asked else self._answer)
+            elif self._answer is not None:
                 caller.recv(1000)
                 caller.sendall(self._answer)
                 caller.shutdown(socket.SHUT_WR)
@@ -211,10 +218,23 @@ def test_one_of_many_threads_tries_while_the_others_go_without(make: Make, clock
         b"+OK\r\n+OK\r\n:5\r\n",
         b"+OK\r\n" + b"*1\r\n:5\r\n" * 9,
         b"-ERR \xff\xfe\r\n" * 9,
-        b"-LOADING Redis is loading the dataset in memory\r\n" * 9,
-        b"-MOVED 3999 127.0.0.1:6381\r\n" * 9,
+        f"-ERR unknown command 'AUTH', with args beginning with '{PASSWORD}'\r\n".encode() * 9,
+        f"AUTH {PASSWORD}\r\n".encode() * 9,
     ],
-    ids=["http", "ssh", "closes", "zeros", "number", "length", "array", "integer", "list", "bytes", "loading", "moved"],
+    ids=[
+        "http",
+        "ssh",
+        "closes",
+        "zeros",
+        "number",
+        "length",
+        "array",
+        "integer",
+        "list",
+        "bytes",
+        "repeats",
+        "echoes",
+    ],
 )
 def test_what_is_no_redis_is_a_miss(answer: bytes, make: Make, told: Told) -> None:
     """Whatever stands at the address: no crash, a reason on one line, and no password in it."""
@@ -229,11 +249,31 @@ def test_what_is_no_redis_is_a_miss(answer: bytes, make: Make, told: Told) -> No
 
 
 @pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"-LOADING Redis is loading the dataset in memory\r\n", "it is still loading its data"),
+        (b"-MOVED 3999 127.0.0.1:6381\r\n", "it is a Redis Cluster, which is not supported"),
+        (b"-MISCONF Redis is configured to save snapshots\r\n", "it refused: MISCONF Redis is configured to save"),
+    ],
+    ids=["loading", "cluster", "cannot save"],
+)
+def test_what_redis_says_is_put_in_words(answer: bytes, reason: str, make: Make, told: Told) -> None:
+    """It comes to an address and is let in, and every question is refused."""
+    with NoRedis(answer, polite=True) as server:
+        cache = make(server.url)
+        assert cache.get("key") is None
+        cache.close()
+
+    assert len(reasons(told)) == 1
+    assert reasons(told)[0].startswith(reason)
+
+
+@pytest.mark.parametrize(
     ("password", "suffix", "reason"),
     [
         ("wrong-password", "", "the user or the password is wrong, or missing"),
         ("", "", "the user or the password is wrong, or missing"),
-        (PASSWORD, "/99", "it refused: DB index is out of range"),
+        (PASSWORD, "/99", "there is no such database (DB index is out of range)"),
     ],
     ids=["wrong password", "no password", "no such database"],
 )
@@ -309,15 +349,20 @@ def test_a_replica_is_read_and_not_written(redis_folder: Path, make: Make, clock
         assert cache.set("new", 1, ttl=60)
 
 
-def test_a_user_without_rights_is_told(redis_folder: Path, make: Make, told: Told) -> None:
-    """A user of Redis's own access lists who may read only."""
+@pytest.mark.parametrize("rights", ["+get", "+set"], ids=["may only read", "may only write"])
+def test_a_user_without_rights_is_told_once(
+    rights: str, redis_folder: Path, make: Make, clock: ManualClock, told: Told
+) -> None:
+    """A user of Redis's own access lists who may do half of it."""
     with RedisServer(redis_folder) as server:
         with server.client() as client:
-            client.execute_command("ACL", "SETUSER", "reader", "on", f">{PASSWORD}", "~*", "+get")
-        cache = make(server.url.replace("unix://", f"unix://reader:{PASSWORD}@"))
+            client.execute_command("ACL", "SETUSER", "somebody", "on", f">{PASSWORD}", "~*", rights)
+        cache = make(server.url.replace("unix://", f"unix://somebody:{PASSWORD}@"))
 
-        assert cache.get("key") is None
-        assert cache.set("key", 1, ttl=60) is False
+        for _ in range(3):
+            assert cache.get("key") is None
+            cache.set("key", 1, ttl=60)
+            clock.advance(1)
 
     (reason,) = reasons(told)
     assert reason.startswith("this user may not do that")
