@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -56,7 +56,7 @@ class Kept:
     durability: "Durability"
     storage: Path
     cache_size: int
-    cache_url: str = ""
+    cache_url: str = field(default="", repr=False)  # it may hold a password
 
 
 class State:
