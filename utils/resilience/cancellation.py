@@ -86,29 +86,29 @@ class CancelToken:
             self._wakeups.discard(wakeup)
 
 
-_token: ContextVar[CancelToken | None] = ContextVar("cancel_token", default=None)
+current_token: ContextVar[CancelToken | None] = ContextVar("cancel_token", default=None)
 
 
 @contextmanager
 def cancellable(token: CancelToken) -> Iterator[CancelToken]:
     """Let `token` interrupt what waits inside the block. A new thread starts without a token: enter it there."""
-    before = _token.set(token)
+    before = current_token.set(token)
     try:
         yield token
     finally:
-        _token.reset(before)
+        current_token.reset(before)
 
 
 def check_cancelled() -> None:
     """Raise `Cancelled` when the work around us was called off."""
-    token = _token.get()
+    token = current_token.get()
     if token is not None and token.cancelled:
         token.check()
 
 
 def sleep(seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
     """Sleep on `clock`; raises `Cancelled` at once when the work around us is called off."""
-    token = _token.get()
+    token = current_token.get()
     if token is None:
         clock.sleep(seconds)
     else:
@@ -128,7 +128,7 @@ async def sleep_async(seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
 
 def wait_for(wakeup: Wakeup, seconds: float, clock: Clock = SYSTEM_CLOCK) -> bool:
     """Wait until `wakeup` is set, at most `seconds`; true when it was. Raises `Cancelled`."""
-    token = _token.get()
+    token = current_token.get()
     return _block(wakeup, seconds, clock) if token is None else token.wait(wakeup, seconds, clock)
 
 

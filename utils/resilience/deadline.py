@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from utils.clock import SYSTEM_CLOCK, Clock
-from utils.resilience.cancellation import check_cancelled
+from utils.resilience.cancellation import current_token
 from utils.resilience.errors import DeadlineExceededError
 
 
@@ -83,7 +83,9 @@ def remaining() -> float:
 
 def check(name: str = "task") -> None:
     """Raise `DeadlineExceededError` when the time is over, `Cancelled` when the work was called off."""
-    check_cancelled()
+    token = current_token.get()
+    if token is not None:
+        token.check()
     current = _current.get()
     if current is not None and current.remaining() <= 0.0:
         raise exceeded(name, current.seconds)

@@ -9,13 +9,14 @@ keep it from being made any more.
 
 import functools
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.resilience.breaker import BreakerFigures, CircuitBreaker, Transition
 from utils.resilience.bulkhead import Bulkhead, BulkheadFigures
+from utils.resilience.circuit import Ticket
 from utils.resilience.counting import Count
 from utils.resilience.deadline import check, deadline
 from utils.resilience.errors import RejectedError
@@ -164,6 +165,26 @@ class ResiliencePolicy:
             failure = error
         return self._retry(retry).resume(lambda: self._attempt(attempt), failure, on_retry)
 
+    async def call_async(
+        self,
+        request: Callable[[], Awaitable[T]],
+        *,
+        retry: RetrySettings | None = None,
+        timeout: float | None = None,
+        on_retry: OnRetry | None = None,
+        last_resort: bool = False,
+    ) -> T:
+        """The same for a coroutine function: the event loop goes on while it waits for a limit, a slot or a retry."""
+        self.budget.request()
+        attempt = request if timeout is None else functools.partial(self._timed_async, request, timeout)
+        try:
+            return await self._attempt_async(attempt, last_resort)
+        except Exception as error:
+            if retry is None or last_resort or isinstance(error, RejectedError):
+                raise
+            failure = error
+        return await self._retry(retry).resume_async(lambda: self._attempt_async(attempt), failure, on_retry)
+
     def figures(self) -> PolicyFigures:
         """The counts of every pattern."""
         return PolicyFigures(
@@ -177,23 +198,20 @@ class ResiliencePolicy:
         )
 
     def _attempt(self, request: Callable[[], T], last_resort: bool = False) -> T:
-        breaker, bulkhead, quota = self.breaker, self.bulkhead, self.quota
+        breaker, bulkhead = self.breaker, self.bulkhead
         enter = breaker.enter_as_last_resort if last_resort else breaker.enter
         ticket = enter()
         taken, seconds = None, 0.0
         try:
-            if quota is not None:
-                quota.check()
+            if self.quota is not None:
+                self.quota.check()
             if self.limiter is not None:
                 self.limiter.acquire(wait=True)
             if bulkhead is not None:
                 taken = bulkhead.take()
-            check(self.name)
-            if not breaker.still_admits(ticket):
-                breaker.give_back(ticket)
-                ticket = enter()  # it changed while we stood in line
-            if quota is not None:
-                quota.take()
+            ticket = self._after_the_wait(ticket, enter)
+            if self.quota is not None:
+                self.quota.take()
             self._requests.add()
             watch = Stopwatch(self._monotonic)
             try:
@@ -211,9 +229,54 @@ class ResiliencePolicy:
             if bulkhead is not None and taken is not None:
                 bulkhead.give_back(taken)
 
+    async def _attempt_async(self, request: Callable[[], Awaitable[T]], last_resort: bool = False) -> T:
+        # Line by line the one above; what it awaits cannot be handed over to it.
+        breaker, bulkhead = self.breaker, self.bulkhead
+        enter = breaker.enter_as_last_resort if last_resort else breaker.enter
+        ticket = enter()
+        taken, seconds = None, 0.0
+        try:
+            if self.quota is not None:
+                self.quota.check()
+            if self.limiter is not None:
+                await self.limiter.acquire_async(wait=True)
+            if bulkhead is not None:
+                taken = await bulkhead.take_async()
+            ticket = self._after_the_wait(ticket, enter)
+            if self.quota is not None:
+                self.quota.take()
+            self._requests.add()
+            watch = Stopwatch(self._monotonic)
+            try:
+                result = await request()
+            finally:
+                seconds = watch.stop()
+            breaker.succeeded(ticket, seconds)
+            return result
+        except BaseException as error:
+            breaker.ended_with(ticket, error, seconds)
+            self._heed(error)
+            raise
+        finally:
+            if bulkhead is not None and taken is not None:
+                bulkhead.give_back(taken)
+
+    def _after_the_wait(self, ticket: Ticket, enter: Callable[[], Ticket]) -> Ticket:
+        """The ticket to make the request with: the circuit may have changed while we stood in line."""
+        check(self.name)
+        if self.breaker.still_admits(ticket):
+            return ticket
+        fresh = enter()
+        self.breaker.give_back(ticket)
+        return fresh
+
     def _timed(self, request: Callable[[], T], timeout: float) -> T:
         with deadline(timeout, self._clock):
             return request()
+
+    async def _timed_async(self, request: Callable[[], Awaitable[T]], timeout: float) -> T:
+        with deadline(timeout, self._clock):
+            return await request()
 
     def _heed(self, error: BaseException) -> None:
         """Hold back the whole provider for as long as it asked; no longer than a circuit would rest at most."""
