@@ -134,7 +134,7 @@ class Standing:
             self._decisions += 1
         if verdict.state != "closed":
             self._window = None
-        elif self._window is None or anew:
+        elif self._window is None or anew or verdict != before:  # from closed to closed: by hand, in another process
             self._renew()
         if verdict.state == "open" and not verdict.same_opening(before):
             now = Moment.of(self._clock)
