@@ -16,7 +16,7 @@ from data_pipeline.store.gate import judge
 from data_pipeline.store.results import Written
 from data_pipeline.store.views import Version
 from data_pipeline.validate.report import Report
-from utils.ages import age
+from utils.ages import ages
 from utils.clock import Clock
 from utils.database import Statement
 from utils.events import NewEvent, rfc3339
@@ -244,7 +244,7 @@ class Delivery:
     ) -> Outcome:
         """Ages, promise, the closing event, the metric point, the cache entry."""
         now = self._clock.now()
-        copy_age, data_age = age(result.collected_at, now), age(result.data_time, now)
+        copy_age, data_age = ages(result.collected_at, result.data_time, now)
         result = replace(
             result, age_s=copy_age, data_age_s=data_age, duration_s=round(self._clock.monotonic() - self._started, 6)
         )

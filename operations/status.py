@@ -10,7 +10,7 @@ from data_pipeline.collect.network_events import last_told
 from data_pipeline.promise import broken, oldest
 from data_pipeline.store.views import Current
 from integrated_system import IntegratedSystem
-from operations.words import age, listed, moment
+from operations.words import ages, listed, moment
 
 ORDER = {"failed": 0, "degraded": 1, "never ran": 2, "skipped": 3, "succeeded": 4}
 
@@ -158,7 +158,7 @@ def _dataset(
             dataset.name, provider, "never ran", "none", 0, 0, None, None, None, None, None, None, 0, None
         )
     state, reason = body["status"], body["reason"]
-    copy_age, data_age = age(body["collected_at"], now), age(body["data_time"], now)
+    copy_age, data_age = ages(body["collected_at"], body["data_time"], now)
     if state != "failed" and (words := broken(dataset.promise.max_age, oldest(copy_age, data_age))):
         # Nothing has to run for a promise to break: time alone does it.
         state, reason = "failed", words

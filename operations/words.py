@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from utils.ages import age, duration
+from utils.ages import ages, duration
 
-__all__ = ["about", "age", "count_of", "duration", "listed", "moment", "size"]
+__all__ = ["about", "ages", "count_of", "duration", "listed", "moment", "size"]
 
 
 def count_of(number: int, noun: str) -> str:

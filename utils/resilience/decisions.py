@@ -11,6 +11,7 @@ from utils.resilience.shared_state import Verdict
 from utils.resilience.trial import Trial
 from utils.resilience.window import OK, require
 
+_CLOCKS_DIFFER = 5.0  # seconds: clocks are corrected now and then
 MICROSECOND = 1e-6  # the wall clock's exactness, when the end of a rest came from another process
 
 
@@ -62,10 +63,13 @@ class Decisions:
     def rest_of(self, verdict: Verdict, wall: float) -> float:
         """Seconds that an open circuit has still to rest, by the wall clock: `inf` when it is held.
 
-        A clock that was set back since must not keep it open for a day: no rest is longer than it was at first.
+        A clock that was set back since must not keep it open for a day: no rest is longer than it was at first. And
+        one that opened in the future has rested: processes that live for a second would begin its rest anew each time.
         """
         if verdict.open_until == math.inf:
             return math.inf
+        if verdict.opened_at - wall > _CLOCKS_DIFFER:
+            return 0.0
         whole = min(verdict.open_until - verdict.opened_at, self.max_open_for)
         return max(0.0, min(verdict.open_until - wall, whole))
 
