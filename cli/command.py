@@ -156,8 +156,12 @@ def tell(error: Exception, *, json: bool) -> None:
     message = str(error) if known else f"internal error: {type(error).__name__}: {error}"
     hint = getattr(error, "hint", "") or ("" if known else "run again with --debug and report what it shows")
     if json:
-        told = {"type": type(error).__name__, "message": message, "hint": hint}
-        print_json({"error": {**told, "transient": bool(getattr(error, "transient", False))}})
+        told: dict[str, Any] = {"type": type(error).__name__, "message": message, "hint": hint}
+        told["transient"] = bool(getattr(error, "transient", False))
+        for name in ("refused_by", "retry_after"):
+            if (value := getattr(error, name, None)) is not None:
+                told[name] = value
+        print_json({"error": told})
         return
     red, plain = ("\033[31m", "\033[0m") if sys.stderr.isatty() and "NO_COLOR" not in os.environ else ("", "")
     print(f"{red}error:{plain} {printable(message)}", file=sys.stderr)

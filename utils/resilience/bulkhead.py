@@ -15,7 +15,7 @@ from utils.clock import SYSTEM_CLOCK, Clock
 from utils.resilience.cancellation import Wakeup, wait_for, wait_for_async
 from utils.resilience.deadline import check, remaining
 from utils.resilience.decorating import refuse_generators
-from utils.resilience.errors import BulkheadFullError
+from utils.resilience.errors import BulkheadFullError, in_seconds
 from utils.resilience.window import require
 
 P = ParamSpec("P")
@@ -295,7 +295,7 @@ class Bulkhead:
             mean = sum(place.time for place in self._places) / given_back if given_back > 0 else 1.0
         return BulkheadFullError(
             self.name,
-            f"{self.name}: all {self.concurrency} slots stayed taken for {waited:.3g} s",
+            f"{self.name}: all {self.concurrency} slots stayed taken for {in_seconds(waited)}",
             mean,
             "Raise `concurrency` if the provider allows it, or the deadline.",
         )

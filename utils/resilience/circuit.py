@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from utils.clock import Clock
 from utils.resilience.decisions import Decisions, Moment
-from utils.resilience.errors import CircuitOpenError
+from utils.resilience.errors import CircuitOpenError, in_seconds
 from utils.resilience.exchange import Transition
 from utils.resilience.figures import BreakerFigures
 from utils.resilience.last_resort import LastResort, LastResorts
@@ -219,7 +219,7 @@ class Circuit(Standing):
             wait, reason = self._wait(moment), self._verdict.reason
         raise CircuitOpenError(
             self.name,
-            f"{self.name}: circuit open ({reason or 'opened'}), next try in {wait:.3g} s",
+            f"{self.name}: circuit open ({reason or 'opened'}), next try in {in_seconds(wait)}",
             wait,
             "The provider rests; wait, or close the circuit by hand when you know that it works again.",
         )

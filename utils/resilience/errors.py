@@ -64,3 +64,12 @@ class DeadlineExceededError(RejectedError):
     """The time given to the task was over before the call could start."""
 
     refused_by = "deadline"
+
+
+def in_seconds(wait: float) -> str:
+    """A wait in the words of a rejection.
+
+    >>> in_seconds(0.125), in_seconds(41.3), in_seconds(3600.0)
+    ('0.125 s', '41.3 s', '3,600 s')
+    """
+    return f"{wait:.3g} s" if wait < 999.5 else f"{wait:,.0f} s"

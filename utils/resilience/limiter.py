@@ -12,7 +12,7 @@ from utils.clock import SYSTEM_CLOCK, Clock
 from utils.resilience.cancellation import sleep, sleep_async
 from utils.resilience.deadline import check, remaining
 from utils.resilience.decorating import refuse_generators
-from utils.resilience.errors import RateLimitedError
+from utils.resilience.errors import RateLimitedError, in_seconds
 from utils.resilience.grant import AT_ONCE, Grant, LimiterFigures, Turn
 from utils.resilience.leasing import Leasing
 from utils.resilience.shared_rates import EPSILON, SharedRates
@@ -226,7 +226,8 @@ class RateLimiter:
         check(self.name)
         raise RateLimitedError(
             self.name,
-            f"{self.name}: the rate limit leaves room in {delay:.3g} s, the deadline ends in {remaining():.3g} s",
+            f"{self.name}: the rate limit leaves room in {in_seconds(delay)}, "
+            f"the deadline ends in {in_seconds(remaining())}",
             delay,
             "Raise the deadline, ask for less at a time, or raise the rate if the provider allows it.",
         )
