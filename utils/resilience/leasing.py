@@ -10,8 +10,8 @@ __all__ = ["Leasing"]
 T = TypeVar("T")
 
 # The theoretical time of one lease, in seconds: at ten calls a second each slot is leased by itself, at ten thousand up
-# to 500 together. Also how much of the tolerance a lease may take to stay usable, when that is a small part of it.
-HORIZON = 0.05
+# to 200 together. Also how much of the tolerance a lease may take to stay usable, when that is a small part of it.
+HORIZON = 0.02
 _PART_OF_TOLERANCE = 0.25
 
 

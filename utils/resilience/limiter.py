@@ -27,8 +27,8 @@ R = TypeVar("R")
 # again. Seconds.
 LOOK_EVERY = 0.5
 
-# How late a caller who slept may wake up: a twentieth of the interval, at most 5 ms. See `shared_rates`, "Waiting".
-_LATE = 0.05
+# How late a caller who slept may wake up: a quarter of the interval, at most 5 ms. See `shared_rates`, "Waiting".
+_LATE = 0.25
 _LATE_AT_MOST = 0.005
 
 
