@@ -345,7 +345,7 @@ def _event_words(kind: str, subject: str, data: dict[str, Any]) -> str:
 
 
 def _worst_circuit(breaker: Breaker) -> tuple[int, str]:
-    return ({"open": 0, "half_open": 1}.get(breaker.state, 2), breaker.provider)
+    return ({"open": 0, "half_open": 1}.get(breaker.state, 2 if breaker.held else 3), breaker.provider)
 
 
 def _provider(breaker: Breaker, seen: Activity) -> Row:
@@ -357,8 +357,9 @@ def _provider(breaker: Breaker, seen: Activity) -> Row:
     if breaker.reason:
         words.append(plain(breaker.reason, limit=200))
     words.append(_retries(breaker.provider, seen))
-    state = f"circuit {breaker.state.replace('_', ' ')}"
-    return Row(tone_of(breaker.state), state, plain(breaker.provider, limit=120), "", " · ".join(words))
+    state = f"circuit {'held ' if breaker.held else ''}{breaker.state.replace('_', ' ')}"
+    tone = "attention" if breaker.held and breaker.state == "closed" else tone_of(breaker.state)
+    return Row(tone, state, plain(breaker.provider, limit=120), "", " · ".join(words))
 
 
 def _retries(provider: str, seen: Activity) -> str:

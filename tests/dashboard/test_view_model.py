@@ -205,6 +205,16 @@ def test_open_circuits_come_first_with_the_next_try_and_the_retries() -> None:
     assert rows[1].words == "2 retries in the last run"
 
 
+def test_a_circuit_that_somebody_holds_is_no_everyday_sight() -> None:
+    """Held closed, it asks for attention: nothing protects the provider until somebody lets go."""
+    breakers = (Breaker("bank", "closed", None, None, 0, ""), Breaker("house", "closed", None, None, 0, "", held=True))
+
+    rows = page(reading(dataset("fx"), breakers=breakers)).providers.rows
+
+    assert [(row.title, row.tone) for row in rows] == [("house", "attention"), ("bank", "good")]
+    assert rows[0].state == "circuit held closed"
+
+
 @pytest.mark.parametrize(
     ("later", "words"),
     [(0, "updated 0 s ago · last news 2 min ago"), (3, "updated 3 s ago · last news 2 min ago")],
