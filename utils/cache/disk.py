@@ -79,7 +79,6 @@ class DiskCache(Computing):
         self._unavailable = False
         self._closed_until, self._closed_because = float("-inf"), ""
         self._failures: tuple[type[Exception], ...] = ()  # known when diskcache is
-        self._reason_of: Callable[[BaseException], str | None] = str
 
     def set_many(self, items: Iterable[Entry]) -> int:
         now = self._clock.time()
@@ -196,9 +195,11 @@ class DiskCache(Computing):
             try:
                 result = action(opened[1])
             except self._failures as error:
+                from utils.cache.safe import reason_of
+
                 problem = str(error) or str(error.__context__)
                 opened[1].close()  # with whatever it left half done; the next use of this thread connects anew
-                if (reason := self._reason_of(error)) is not None:
+                if (reason := reason_of(error, self._database)) is not None:
                     self._set_aside(opened[0], reason)
                 elif self._identity() == opened[0]:  # still there, so this is no deletion to recover from
                     break
@@ -225,9 +226,9 @@ class DiskCache(Computing):
             problem = f"lies on a network file system ({kind}), where SQLite loses data: put it on a local disk"
             self._closed_until, self._closed_because = self._clock.monotonic() + _REOPEN_AFTER_S, problem
             return None, problem
-        from utils.cache.safe import FAILURES, reason_of
+        from utils.cache.safe import FAILURES
 
-        self._failures, self._reason_of = FAILURES, reason_of
+        self._failures = FAILURES
         moved: list[tuple[str, Path]] = []
         problem = "damaged or deleted as often as it is rebuilt"
         try:
@@ -260,7 +261,7 @@ class DiskCache(Computing):
         try:
             cache = SafeCache(os.fspath(self._path), timeout=_LOCK_WAIT_S, max_size=self._size_limit)
         except FAILURES as error:
-            if (reason := reason_of(error)) is None:
+            if (reason := reason_of(error, self._database)) is None:
                 raise
             return reason
         identity = self._identity()

@@ -230,16 +230,18 @@ FAILURES: Final = (
 )  # fmt: skip
 
 
-def reason_of(error: BaseException) -> str | None:
+def reason_of(error: BaseException, database: str) -> str | None:
     """Why `error` means that the directory is damaged, in words; `None` when it is only a bad moment.
 
-    Locked, full, read-only, interrupted and the like pass, or are somebody else's to mend.
+    Locked, full, read-only, interrupted and the like pass, or are somebody else's to mend. But a `database` that SQLite
+    takes for read-only though it may be written has a damaged header (its format's version).
     """
     chain = list(_chain(error))
     for cause in chain:  # diskcache.Timeout hides the error it had, and so does a ROLLBACK after SQLite did its own
         if isinstance(cause, OSError):
             return None
-        if isinstance(cause, sqlite3.Error) and getattr(cause, "sqlite_errorcode", 0) & 0xFF in _PASSING:
+        code = getattr(cause, "sqlite_errorcode", 0) if isinstance(cause, sqlite3.Error) else 0
+        if code & 0xFF in _PASSING and not (code == sqlite3.SQLITE_READONLY and os.access(database, os.W_OK)):
             return None
     return f"{type(chain[-1]).__name__}: {chain[-1]}"
 

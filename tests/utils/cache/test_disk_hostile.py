@@ -148,17 +148,19 @@ def test_nothing_is_ever_pickled(cache: DiskCache, monkeypatch: pytest.MonkeyPat
     assert cache.statistics().entries == 0
 
 
-@pytest.mark.parametrize("kind", ["link", "directory", "fifo"])
+@pytest.mark.parametrize("kind", ["link", "hard link", "directory", "fifo"])
 def test_a_value_file_that_is_no_file_is_refused(
     cache: DiskCache, tmp_path: Path, told: list[tuple[str, dict[str, Any]]], kind: str
 ) -> None:
-    """A link is not followed, a pipe not waited for."""
+    """A link is not followed, a pipe not waited for, another file's content (a pickle, too) not believed."""
     secret = tmp_path / "secret"
-    secret.write_bytes(b"x" * 100_000)
+    secret.write_bytes(PICKLE)
     file = next(tmp_path.rglob("*.val"))
     file.unlink()
     if kind == "link":
         file.symlink_to(secret)
+    elif kind == "hard link":
+        file.hardlink_to(secret)
     elif kind == "directory":
         file.mkdir()
     else:
@@ -167,7 +169,8 @@ def test_a_value_file_that_is_no_file_is_refused(
     assert cache.get("large") is None
 
     assert told[0][1]["what"] == "value"
-    assert secret.exists()
+    assert secret.read_bytes() == PICKLE
+    assert EXECUTED == []
 
 
 @pytest.mark.parametrize("damage", ["cut", "emptied", "longer", "flipped"])
