@@ -104,6 +104,24 @@ def test_a_quota_holds_over_restarts_and_the_last_good_version_is_served(
         assert server.count == 3
 
 
+def test_a_rate_holds_over_restarts(installation: Installation) -> None:
+    """One request an hour: a run that starts minutes after another one asks nobody, and delivers what there is."""
+    clock = ManualClock(datetime(2026, 3, 1, 18, tzinfo=UTC))
+    with FaultyServer(fault.as_json(ROWS)) as server:
+        limited = {"resilience": {"rate_limit": {"rate": 1, "per": "1h", "burst": 1}}}
+        installation.configure(dataset("orders", server.url), providers={"partner": limited})
+        first = installation.run_one(fresh=True, clock=clock)
+        clock.advance(600.0)
+
+        refused = installation.run_one(fresh=True, clock=clock)
+        clock.advance(3000.0)
+        later = installation.run_one(fresh=True, clock=clock)
+
+    assert (first.status, refused.status, later.status) == ("succeeded", "degraded", "succeeded")
+    assert "the rate limit leaves room in 3,000 s" in (refused.reason or "")
+    assert server.count == 2
+
+
 def test_a_quota_in_another_period_is_another_quota(installation: Installation) -> None:
     """`quota_per: 1h` begins anew each hour."""
     clock = ManualClock(datetime(2026, 3, 1, 18, 59, 59, tzinfo=UTC))

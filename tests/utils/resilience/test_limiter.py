@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -196,6 +197,39 @@ def test_decorated_functions_wait_for_their_turn() -> None:
 
     assert (one(), one(), asyncio.run(two())) == (1, 1, 2)
     assert clock.slept == [0.5, 0.5]
+
+
+def test_a_generator_is_refused() -> None:
+    """Its requests would be made after the turn was taken."""
+    limiter = RateLimiter("ecb", rate=2, clock=ManualClock())
+
+    def pages() -> Iterator[int]:
+        yield 1
+
+    async def pages_async() -> AsyncIterator[int]:
+        yield 1
+
+    for generator in (pages, pages_async):
+        with pytest.raises(TypeError, match=f"limiter ecb: {generator.__name__} is a generator"):
+            limiter(generator)
+
+
+def test_many_who_wait_are_all_served_however_late_they_wake() -> None:
+    """Nobody waits for ever, also where every sleep takes far longer than the rate's interval."""
+
+    class Sluggish(ManualClock):
+        """Wakes everybody up a hundredth of a second late."""
+
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds + 0.01)
+
+    clock = Sluggish()
+    limiter = RateLimiter("ecb", rate=10_000, burst=1, clock=clock)
+
+    with ThreadPoolExecutor(8) as pool:
+        granted = list(pool.map(lambda _: bool(limiter.acquire(wait=True)), range(200)))
+
+    assert granted == [True] * 200
 
 
 def test_async_callers_are_refused_with_the_wait() -> None:

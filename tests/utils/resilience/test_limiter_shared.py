@@ -9,6 +9,8 @@ from utils.clock import ManualClock
 from utils.resilience.deadline import deadline
 from utils.resilience.errors import RateLimitedError
 from utils.resilience.limiter import LOOK_EVERY, RateLimiter
+from utils.resilience.registry import ResilienceRegistry
+from utils.resilience.settings import ProviderResilience, RateLimitSettings
 
 
 def make(
@@ -300,6 +302,30 @@ def test_who_sleeps_too_long_takes_another_slot() -> None:
         grants.append(clock.monotonic())
 
     assert largest_excess(grants, rate=1.0, burst=1) <= 1e-6
+
+
+def test_policies_and_limiters_of_a_registry_share_their_rates() -> None:
+    """A 429 with Retry-After that one process gets holds back the requests of the other."""
+
+    class TooManyError(Exception):
+        retry_after = 20.0
+
+    def refuse() -> None:
+        raise TooManyError
+
+    clock = ManualClock()
+    rates = MemoryRates(clock)
+    settings = ProviderResilience(rate_limit=RateLimitSettings(rate=1.0, burst=2))
+    here, there = (ResilienceRegistry(lambda _: settings, rates=rates, clock=clock) for _ in range(2))
+    mine, theirs = (registry.limiter("api", rate=1, burst=1) for registry in (here, there))
+
+    with pytest.raises(TooManyError):
+        here.policy("ecb").call(refuse)
+    began = clock.monotonic()
+    there.policy("ecb").call(lambda: "rates")
+
+    assert clock.monotonic() - began == 20.0
+    assert [bool(mine.acquire()), bool(theirs.acquire())] == [True, False]
 
 
 def test_coroutines_share_it_too() -> None:
