@@ -86,7 +86,7 @@ class RedisCache(Computing):
             self._ready(key, encode(check_key(key), value, now=now, ttl=ttl, stale=stale), tag)
             for key, value, ttl, tag, stale in items
         ]
-        stored = self._line.ask(lambda redis: _put(redis, ready), 0, write=True)
+        stored = self._line.ask(lambda redis: _put(redis, ready), 0, write=True, long=len(ready) > _AT_A_TIME)
         self._counts.sets(stored)
         return stored
 
@@ -261,8 +261,11 @@ def _put(redis: "Redis", ready: Sequence[_Ready]) -> int:
 
 def _queue(pipeline: "Pipeline", *ready: _Ready) -> None:
     pipeline.multi()
+    tagged: dict[str, list[str | int]] = {}
     for key, name, whole, left_ms, tag in ready:
-        if tag is not None:
-            # As text: a script known by its digest only may be forgotten in the middle.
-            pipeline.eval(scripts.TAG, 1, tag, key, left_ms or -1)
         pipeline.set(name, whole, px=left_ms)
+        if tag is not None:
+            tagged.setdefault(tag, []).extend((key, left_ms or -1))
+    for tag, keys in tagged.items():
+        # As text: a script known by its digest only may be forgotten in the middle.
+        pipeline.eval(scripts.TAG, 1, tag, *keys)

@@ -1,7 +1,7 @@
 """The line to one Redis: opened when it is first needed, quick to give up, and open again by itself.
 
 An outage must not cost its time-out on every call. After a failure the line is shut for a second, or for ten times as
-long as the failed try took; then one caller tries, while the others go without.
+long as the failed try took (ten seconds at most); then one caller tries, while the others go without.
 """
 
 import threading
@@ -18,7 +18,9 @@ T = TypeVar("T")
 
 CONNECT_WITHIN_S: Final = 0.5
 ANSWER_WITHIN_S: Final = 0.5
+LONG_ANSWER_WITHIN_S: Final = 10.0  # of thousands of commands that Redis takes as one
 SHUT_S: Final = 1.0
+LONGEST_SHUT_S: Final = 10.0
 SHUT_TIMES: Final = 10.0  # so an outage takes a tenth of anybody's time at most
 _NO_DATABASE: Final = "DB index"  # how the refusal begins that comes with every connection
 _PIECE: Final = 1 << 20  # bytes sent under one time-out: a large value on a slow line is no outage
@@ -49,7 +51,7 @@ class _Gate:
     def failed(self, took: float) -> bool:
         """Shut it; whether it was open before."""
         with self._lock:
-            self._shut_until = self._clock.monotonic() + max(SHUT_S, SHUT_TIMES * took)
+            self._shut_until = self._clock.monotonic() + min(max(SHUT_S, SHUT_TIMES * took), LONGEST_SHUT_S)
             first = not self._failed
             self._failed = True
             return first
@@ -72,20 +74,22 @@ class RedisLine:
         # What answers and refuses: a full Redis and a replica can still be read.
         self._refusals = {write: _Gate(clock) for write in (False, True)}
         self._lock = threading.Lock()
-        self._client: redis.Redis | None = None
+        self._clients: dict[float, redis.Redis] = {}  # by the seconds they wait for an answer
 
-    def ask(self, action: "Callable[[redis.Redis], T]", missing: T, *, write: bool = False) -> T:
+    def ask(self, action: "Callable[[redis.Redis], T]", missing: T, *, write: bool = False, long: bool = False) -> T:
         """What `action` gives, or `missing` when there is no Redis to be had, or it refuses.
 
         Args:
             write: Redis may refuse this and still answer lookups.
+            long: Thousands of commands that Redis takes as one: it may think a while before it answers.
         """
+        within = LONG_ANSWER_WITHIN_S if long else ANSWER_WITHIN_S
         refusals = self._refusals[write]
         if not (refusals.passes() and self._server.passes()):
             return missing
         started = self._clock.monotonic()
         try:
-            result = action(self._opened())
+            result = action(self._opened(within))
         except Exception as error:  # noqa: BLE001 - what is no Redis makes the library fail in any way there is
             import redis
 
@@ -94,7 +98,7 @@ class RedisLine:
                 self._server.worked()
                 gate = refusals
             if gate.failed(self._clock.monotonic() - started):
-                self._unavailable(self._redacted(_reason(error)))
+                self._unavailable(self._redacted(_reason(error, within)))
             return missing
         self._server.worked()
         refusals.worked()
@@ -103,8 +107,8 @@ class RedisLine:
     def close(self) -> None:
         """Close the connections; the next use opens them again."""
         with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
+            clients, self._clients = self._clients, {}
+        for client in clients.values():
             client.close()
 
     def _redacted(self, text: str) -> str:
@@ -115,14 +119,12 @@ class RedisLine:
         secrets = [unquote(part) for part in (parts.password, parts.username) if part]
         return Redactor(secrets=lambda: secrets).text(text)
 
-    def _opened(self) -> "redis.Redis":
-        if (client := self._client) is not None:
+    def _opened(self, within: float) -> "redis.Redis":
+        if (client := self._clients.get(within)) is not None:
             return client
-        made = _open(self._url)  # not under the lock: the import is slow, and a fork meanwhile would keep it locked
+        made = _open(self._url, within)  # not under the lock: the import is slow, and a fork meanwhile would keep it
         with self._lock:
-            if self._client is None:
-                self._client = made
-            return self._client
+            return self._clients.setdefault(within, made)
 
 
 def shown(url: str) -> str:
@@ -131,7 +133,7 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _open(url: str) -> "redis.Redis":
+def _open(url: str, within: float) -> "redis.Redis":
     import redis
     from redis.backoff import NoBackoff
     from redis.connection import PythonRespSerializer
@@ -147,7 +149,7 @@ def _open(url: str) -> "redis.Redis":
     return redis.Redis.from_url(
         url,
         socket_connect_timeout=CONNECT_WITHIN_S,
-        socket_timeout=ANSWER_WITHIN_S,
+        socket_timeout=within,
         # Once more, at once: a connection of before the server's restart fails, a new one does not.
         retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
         protocol=2,
@@ -169,7 +171,7 @@ def _pieces(part: Any) -> Iterator[Any]:
         yield view[start : start + _PIECE]
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, within: float) -> str:
     """Why there is no cache, in words; the library's own where they help."""
     from redis import exceptions as redis
 
@@ -180,7 +182,7 @@ def _reason(error: Exception) -> str:
         (redis.ReadOnlyError, "it is a replica that only reads"),
         (redis.OutOfMemoryError, "its memory is full (maxmemory) and its policy does not evict"),
         (redis.BusyLoadingError, "it is still loading its data"),
-        (redis.TimeoutError, f"no answer within {ANSWER_WITHIN_S:g} s"),
+        (redis.TimeoutError, f"no answer within {within:g} s"),
         (redis.ResponseError if said.startswith(_NO_DATABASE) else (), f"there is no such database ({said})"),
         (redis.AskError, "it is a Redis Cluster, which is not supported"),
         (redis.ResponseError, f"it refused: {said}"),

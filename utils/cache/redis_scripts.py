@@ -11,13 +11,15 @@ from typing import Final
 NO_TAG: Final = b"-" * 32
 
 TAG: Final = """
--- KEYS: the tag's set. ARGV: key, milliseconds until its value is forgotten (-1: never)
+-- KEYS: the tag's set. ARGV: key, milliseconds until its value is forgotten (-1: never), and so on
 if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then redis.call('DEL', KEYS[1]) end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
-local left = tonumber(ARGV[2])
-redis.call('ZADD', KEYS[1], left < 0 and '+inf' or string.format('%.0f', now + left), ARGV[1])
+for i = 1, #ARGV, 2 do
+  local left = tonumber(ARGV[i + 1])
+  redis.call('ZADD', KEYS[1], left < 0 and '+inf' or string.format('%.0f', now + left), ARGV[i])
+end
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
 if last == 'inf' then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIREAT', KEYS[1], last) end
 return 1

@@ -190,6 +190,21 @@ def test_a_server_that_accepts_and_never_answers_is_asked_once_a_rest(
     assert reasons(told) == ["no answer within 0.5 s"]
 
 
+def test_a_batch_of_thousands_may_take_longer(redis_folder: Path, make: Make, told: Told) -> None:
+    """Redis takes it as one and is silent meanwhile: that is no outage, as it would be for a single value."""
+    with RedisServer(redis_folder) as server, server.client() as client:
+        cache = make(server.url)
+        cache.get("key")
+        busy = client.connection_pool.get_connection()
+        busy.send_command("DEBUG", "SLEEP", "0.7")
+
+        assert cache.set_many(Entry(f"k{number}", number, 60, "fx") for number in range(1001)) == 1001
+
+        busy.read_response()
+        client.connection_pool.release(busy)
+    assert told.events == []
+
+
 def test_one_of_many_threads_tries_while_the_others_go_without(make: Make, clock: ManualClock) -> None:
     """A hung server holds up one thread a rest, not all of them."""
     with NoRedis(None) as server:
