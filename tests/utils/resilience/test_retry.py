@@ -290,6 +290,29 @@ def test_a_coroutine_s_pause_lets_the_others_go_on_and_ends_when_its_task_is_can
     assert calls == [1]
 
 
+def test_a_task_cancelled_in_its_second_attempt_ends_as_cancelled() -> None:
+    """The library in between neither swallows it nor tries again."""
+    calls = list[int]()
+
+    @Retry(initial=0.0)
+    async def request() -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise ConnectionError("reset")
+        await asyncio.Event().wait()
+
+    async def cancel_it() -> bool:
+        task = asyncio.create_task(request())
+        while len(calls) < 2:
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        return task.cancelled()
+
+    assert asyncio.run(cancel_it())
+    assert len(calls) == 2
+
+
 def test_a_generator_is_refused() -> None:
     """Its body runs after the call, so its failures would not be seen."""
 
