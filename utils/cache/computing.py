@@ -51,6 +51,7 @@ class Computing(ABC):
     def __init__(self, *, clock: Clock, listener: Listener | None, flight_wait: float) -> None:
         self._clock = clock
         self._listener = listener
+        self._place: dict[str, str] = {}  # which cache it is, in all that is told
         self._flight_wait = flight_wait
         self._counts = Counts()
         self._flights = Flights()
@@ -144,7 +145,8 @@ class Computing(ABC):
         else:
             self._counts.lookup(None)
             return _fresh(made)
-        found = self._look(wish.key, wish.kept)
+        # Without stale values the error is this caller's own, and no luck whether the next one was quick enough.
+        found = self._look(wish.key, wish.kept) if wish.kept else None
         self._counts.lookup(found)
         if found is None:
             raise error
@@ -244,9 +246,9 @@ class Computing(ABC):
         except Exception as error:  # noqa: BLE001 - nobody is there to be told but the listener
             cause = error.error if isinstance(error, _Failed) else error
             self._rest(wish.key)
-            if self._listener is not None and not failed_before:
+            if not failed_before:
                 # Only the kind: the message of an error from anywhere may hold a secret.
-                self._listener("cache.refresh_failed", {"key": wish.key, "reason": type(cause).__name__})
+                self._tell("cache.refresh_failed", key=wish.key, reason=type(cause).__name__)
         finally:
             self._end_thread()
             self._end_refresh(wish.key, claim, entered=True, landed=landed, made=made)
@@ -259,6 +261,10 @@ class Computing(ABC):
         if entered:
             self._flights.leave(key, landed=landed, made=made)
         self._refreshes.release()
+
+    def _tell(self, event: str, **data: str) -> None:
+        if self._listener is not None:
+            self._listener(event, {**self._place, **data})
 
     def _rest(self, key: str) -> None:
         if len(self._resting) >= _RESTING_KEYS:
