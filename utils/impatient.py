@@ -4,7 +4,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 
-from utils.database import BUSY_TIMEOUT_MS, Database, result_code, roll_back
+from utils.database import BUSY_TIMEOUT_MS, Database, roll_back
 
 __all__ = ["PATIENCE_MS", "Impatient"]
 
@@ -32,11 +32,8 @@ class Impatient:
                     yield connection
                 finally:
                     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        except BaseException as error:
+        except BaseException:
             self._patience = 0
-            if result_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-                # Read in the database's own way, which knows what to do about damage.
-                self._database.query("SELECT count(*) FROM sqlite_schema")
             raise
         self._patience = self._at_first
 

@@ -57,8 +57,12 @@ class ReplaceableDatabase(Database):
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         self._follow()
-        with super().read() as connection:
-            yield connection
+        try:
+            with super().read() as connection:
+                yield connection
+        except sqlite3.Error as error:
+            self._explained(error)  # notes the doubt, also for those who read SQLite's errors themselves
+            raise
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         try:

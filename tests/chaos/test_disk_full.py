@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -110,3 +111,32 @@ def test_a_disk_that_fills_up_during_the_first_run_loses_nothing_acknowledged(tm
     assert battered.cli("run", "--fresh").returncode == 0
     assert "running" not in battered.runs().values()
     assert Path(battered.state).stat().st_mode & 0o777 == 0o700
+
+
+def test_a_cache_that_finds_no_room_stops_no_delivery(tmp_path: Path) -> None:
+    """The disk is full for the cache alone: the run delivers all, and says once that nothing is cached."""
+    battered = Battered(tmp_path, tmp_path / "state")
+    battered.configure(simulated(NAMES[:20]))
+    with battered.system() as system:
+        system.cache.set("first", b"", ttl=600.0)
+        reader = sqlite3.connect(battered.state / "cache" / "cache.db", isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM Cache").fetchone()  # from here on its log can only grow
+        for number in range(300):
+            system.cache.set(f"filler {number}", b"x" * 8_000, ttl=600.0)
+    assert (battered.state / "cache" / "cache.db-wal").stat().st_size > 2**21
+
+    def bounded() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2**21, 2**21))
+
+    done = battered.cli("run", "--json", preexec_fn=bounded)
+    reader.close()
+
+    assert done.returncode == 0, done.stderr
+    assert [d["status"] for d in json.loads(done.stdout)["datasets"]] == ["succeeded"] * 20
+    assert "Traceback" not in done.stderr
+    with battered.system() as system:
+        (told,) = system.events.read(type="cache.unavailable")
+        assert any(words in told.data["reason"] for words in ("full", "I/O"))
+    assert [d["origin"] for d in json.loads(battered.cli("run", "--json").stdout)["datasets"]] == ["provider"] * 20
+    assert [d["origin"] for d in json.loads(battered.cli("run", "--json").stdout)["datasets"]] == ["cache"] * 20

@@ -136,6 +136,33 @@ def test_a_network_file_system_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.parametrize("command", ["run", "status", "maintain"])
+def test_a_state_on_a_network_file_system_is_told_by_every_command(installation: Installation, command: str) -> None:
+    """Exit 1, the kind of the file system, and the way out; nothing is written there."""
+    installation.configure(FINE)
+    mounts = installation.folder / "mountinfo"
+    mounts.write_text(
+        "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/root rw\n"
+        f"22 21 0:30 / {installation.state} rw,relatime shared:2 - cifs //filer/export rw\n"
+    )
+    # No network file system can be mounted here: the program reads another mount table, all else is as it is.
+    other_table = (
+        "import runpy, sys; sys.argv = sys.argv[2:]; sys.path.insert(0, sys.argv[0].rpartition('/')[0]);"
+        "from utils.database import prepare_directory;"
+        "prepare_directory.__kwdefaults__['mounts'] = sys.orig_argv[3];"
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    python, *rest = installation.command(command, "--json")
+
+    said = execute([python, "-c", other_table, str(mounts), *rest], cwd=installation.folder)
+
+    assert said.code == 1
+    assert said.json["error"]["type"] == "StateError"
+    assert "network file system (cifs)" in said.json["error"]["message"]
+    assert "--state-dir" in said.json["error"]["hint"]
+    assert not installation.state.exists()
+
+
 def test_a_damaged_log_stops_the_run_before_it_begins(installation: Installation) -> None:
     """A database that is none: told, exit 1, and the file is left for whoever repairs it."""
     installation.configure(FINE)

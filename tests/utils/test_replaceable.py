@@ -301,6 +301,21 @@ def test_damage_found_in_use_fails_once_and_is_mended_by_the_next(path: Path, to
     assert len(told) == 1
 
 
+def test_damage_that_a_borrower_met_is_mended_for_the_next_one(path: Path, told: Told) -> None:
+    """Who uses a connection himself gets SQLite's own error; the doubt is noted all the same."""
+    filled(path)
+    database = opened(path, told)
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (path.stat().st_size - 4096))
+
+    with database.read(), pytest.raises(sqlite3.DatabaseError), database.read() as connection:
+        connection.execute("SELECT count(token) FROM tokens").fetchall()
+
+    with database.read() as connection:
+        assert connection.execute("SELECT count(token) FROM tokens").fetchone() == (told[0].saved["tokens"],)
+
+
 @pytest.mark.parametrize("way", ["query", "change"])
 def test_what_can_be_done_again_is_not_even_told_of_the_damage(path: Path, told: Told, way: str) -> None:
     """A query and a `change` are done once more on the new file."""
