@@ -133,6 +133,53 @@ def test_redis_stopped_and_started_in_mid_use(redis_folder: Path, make: Make, cl
         assert len(reasons(told)) == 3
 
 
+def test_threads_go_on_while_redis_comes_and_goes(redis_folder: Path, make: Make, clock: ManualClock) -> None:
+    """Eight threads use all of the cache through ten restarts: no error, no wrong value, and in the end it works."""
+    over = threading.Event()
+    wrong: list[object] = []
+    used = [0] * 8
+
+    def use(worker: int) -> None:
+        number = 0
+        try:
+            while not over.is_set():
+                number += 1
+                key = f"{worker}-{number % 5}"
+                cache.set(key, key, ttl=60, tag=f"t{worker}")
+                if (hit := cache.get(key)) is not None and hit.value != key:
+                    wrong.append(hit)
+                if (computed := cache.get_or_compute(f"computed-{key}", lambda key=key: key, ttl=60)).value != key:
+                    wrong.append(computed)
+                cache.set_many(Entry(f"{key}-{part}", part, 60, f"t{worker}") for part in range(5))
+                if number % 7 == 0:
+                    cache.evict(f"t{worker}")
+                used[worker] = number
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+            wrong.append(error)
+
+    with RedisServer(redis_folder) as server:
+        cache = make(server.url)
+        threads = [threading.Thread(target=use, args=(worker,)) for worker in range(8)]
+        for thread in threads:
+            thread.start()
+        for restart in range(10):
+            before = min(used)
+            server.stop()
+            server.start()
+            clock.advance(1.0 + restart)
+            patience = threading.Event()
+            while min(used) <= before and not wrong:  # everybody came by since
+                patience.wait(0.005)
+        over.set()
+        for thread in threads:
+            thread.join()
+        clock.advance(10)
+
+        assert wrong == []
+        assert cache.set("key", 1, ttl=60)
+        assert cache.get("key") is not None
+
+
 def test_a_server_that_was_never_there_is_no_failure(redis_folder: Path, make: Make, told: Told) -> None:
     """The very first call finds nobody."""
     every_call_misses(make(RedisServer(redis_folder).url))
