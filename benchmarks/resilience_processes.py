@@ -122,11 +122,8 @@ def _compute(folder: str, who: str) -> None:
 
 
 def rates(folder: str) -> "LeasedRates":
-    """Where processes keep a rate together: a database in `folder`."""
-    from utils.database import Database
-    from utils.shared_rates import SCHEMA, LeasedRates
-
-    return LeasedRates(Database(Path(folder) / "coordination.db", migrations=[SCHEMA]))
+    """Where the processes of a state directory keep a rate together."""
+    return _state(Path(folder)).rates
 
 
 def _state(directory: Path) -> "State":
