@@ -69,6 +69,7 @@ class DiskCache(Computing):
         if os.path.expandvars(self._path) != str(self._path):
             raise ValueError(f"cache directory {self._path}: diskcache would replace the $variable in it; rename it")
         self._database = os.fspath(self._path / "cache.db")
+        self._place = {"path": str(self._path)}
         self._size_limit = size_limit
         self._mounts = mounts
         self._claims = KeyLocks(self._path.with_name(f".{self._path.name}.flights.lock"))
@@ -137,7 +138,7 @@ class DiskCache(Computing):
             return unseal(key, header, payload, self._clock.time(), stale)
         except ValueDamaged as error:
             self._use(lambda cache: cache.delete(key), False, create=False)
-            self._tell("cache.set_aside", path=str(self._path), what="value", key=key, reason=str(error))
+            self._tell("cache.set_aside", what="value", key=key, reason=str(error))
             return None
 
     def _store(self, key: str, encoded: Encoded, tag: str | None, claim: Claim | None = None) -> bool:
@@ -208,7 +209,7 @@ class DiskCache(Computing):
                 return result
         if not self._unavailable:
             self._unavailable = True
-            self._tell("cache.unavailable", path=str(self._path), reason=problem)
+            self._tell("cache.unavailable", reason=problem)
         return missing
 
     def _identity(self) -> tuple[int, int] | None:
@@ -287,8 +288,4 @@ class DiskCache(Computing):
             yield
 
     def _tell_moved(self, reason: str, target: Path) -> None:
-        self._tell("cache.set_aside", path=str(self._path), what="cache", reason=reason, moved_to=str(target))
-
-    def _tell(self, event: str, **data: str) -> None:
-        if self._listener is not None:
-            self._listener(event, data)
+        self._tell("cache.set_aside", what="cache", reason=reason, moved_to=str(target))

@@ -73,12 +73,14 @@ class RedisCache(Computing):
         super().__init__(clock=clock, listener=listener, flight_wait=flight_wait)
         if len(secret) < 16:
             raise ValueError("secret must have at least 16 characters")
-        self._shown = shown(url)
+        self._place = {"url": shown(url)}
         ours = f"orchestrator:{hashlib.blake2b(secret.encode(), digest_size=16, person=b'names').hexdigest()}"
         self._values, self._tags, self._claims = f"{ours}:v:", f"{ours}:t:", f"{ours}:c:"
         self._signing = hashlib.blake2b(secret.encode(), digest_size=32, person=b"values").digest()
         self._size_limit = min(size_limit, _LARGEST - _HEADER)
-        self._line = RedisLine(url, clock=clock, unavailable=lambda reason: self._tell("unavailable", reason=reason))
+        self._line = RedisLine(
+            url, clock=clock, unavailable=lambda reason: self._tell("cache.unavailable", reason=reason)
+        )
 
     def set_many(self, items: Iterable[Entry]) -> int:
         now = self._clock.time()
@@ -147,7 +149,7 @@ class RedisCache(Computing):
             return unseal(key, header, payload, self._clock.time(), stale)
         except ValueDamaged as error:
             self._line.ask(lambda redis: self._forget(redis, key), False, write=True)
-            self._tell("set_aside", what="value", key=key, reason=str(error))
+            self._tell("cache.set_aside", what="value", key=key, reason=str(error))
             return None
 
     def _read(self, redis: "Redis", key: str) -> bytes | ValueDamaged | None:
@@ -230,10 +232,6 @@ class RedisCache(Computing):
         for name in redis.scan_iter(f"{self._tags}*", _AT_A_TIME, _type="ZSET"):
             for members in _in_steps(redis.zscan_iter(name, count=_AT_A_TIME)):
                 script([name], [name[-_MARK:], self._values, *(key for key, _ in members)])
-
-    def _tell(self, event: str, **data: str) -> None:
-        if self._listener is not None:
-            self._listener(f"cache.{event}", {"url": self._shown, **data})
 
 
 def _mark(tag: str) -> bytes:
