@@ -58,9 +58,11 @@ class LeasedRates:
         if row is None:
             return NEW
         boot, written, arrival, paused_until = row
-        if boot != self._boot or written > now:  # of another boot; not every system tells them apart by name
+        damaged = {type(written), type(arrival), type(paused_until)} != {float}
+        # `written`: not every system tells its boots apart by name.
+        if damaged or boot != self._boot or written > now:
             return SharedRate(paused_until=now)
-        return SharedRate(float(arrival), float(paused_until))
+        return SharedRate(arrival, paused_until)
 
     def _write(self, connection: sqlite3.Connection, name: str, now: float, rate: SharedRate) -> None:
         connection.execute(_WRITE, (name, self._boot, now, rate.arrival, rate.paused_until))

@@ -113,6 +113,35 @@ def test_a_database_that_is_locked_stalls_nobody(database: Database) -> None:
     assert limiter.figures().shared_errors == 1
 
 
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "arrival = 1e200",
+        "arrival = 9e999",
+        "arrival = 'soon'",
+        "paused_until = 1e10",
+        "written = x'00'",
+        "boot = x'ff'",
+    ],
+)
+def test_a_row_with_a_flipped_bit_blocks_nobody(database: Database, harm: str) -> None:
+    """It says nothing any more: the limiter goes on at the plain rate, and so does the next one."""
+    clock = ManualClock()
+    limiters = [
+        RateLimiter("ecb", rate=1, burst=3, shared=LeasedRates(database, clock=clock), clock=clock) for _ in range(2)
+    ]
+    LeasedRates(database, clock=clock).lease("ecb", ONE)
+    with database.transaction() as connection:
+        connection.execute(f"UPDATE rates SET {harm}")
+
+    told = limiters[1].delay()
+    answers = [bool(limiter.acquire()) for limiter in limiters]
+    clock.advance(1.0)
+
+    assert (told, answers, bool(limiters[1].acquire())) == (0.0, [True, False], True)
+    assert [limiter.figures().shared_errors for limiter in limiters] == [0, 0]
+
+
 @pytest.mark.parametrize("harm", ["deleted", "overwritten"])
 def test_a_database_that_is_lost_in_use_is_joined_again(tmp_path: Path, harm: str) -> None:
     """Nothing is raised; the limiters meet in the new file, from where they had come."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from utils.resilience.shared_rates import Claim, Lease, SharedRate, SharedRates
+from utils.resilience.shared_rates import Claim, Lease, SharedRate, SharedRates, plausible
 
 __all__ = ["Leasing"]
 
@@ -57,9 +57,10 @@ class Leasing:
             self._slots, self._used_before = slots, used
         return lease
 
-    def look(self) -> SharedRate | None:
+    def look(self, now: float) -> SharedRate | None:
         """How the row stands; `None`: out of reach."""
-        return self._tried(lambda: self._shared.look(self._name))
+        rate = self._tried(lambda: self._shared.look(self._name))
+        return None if rate is None else plausible(rate, every=self._every, tolerance=self._tolerance, now=now)
 
     def pause(self, until: float) -> None:
         """Tell the others. Who cannot be told now is told with the next lease."""

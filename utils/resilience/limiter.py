@@ -15,7 +15,7 @@ from utils.resilience.decorating import refuse_generators
 from utils.resilience.errors import RateLimitedError, in_seconds
 from utils.resilience.grant import AT_ONCE, Grant, LimiterFigures, Turn
 from utils.resilience.leasing import Leasing
-from utils.resilience.shared_rates import EPSILON, SharedRates
+from utils.resilience.shared_rates import EPSILON, FURTHEST, SharedRates
 from utils.resilience.window import require
 
 __all__ = ["Grant", "LimiterFigures", "RateLimiter"]
@@ -159,7 +159,7 @@ class RateLimiter:
         if not 0.0 < seconds < math.inf:
             return
         with self._lock:
-            until = self._monotonic() + seconds
+            until = self._monotonic() + min(seconds, FURTHEST)
             if until > self._paused_until:
                 self._hold_until(until)
                 if self._leasing is not None:
@@ -281,7 +281,7 @@ class RateLimiter:
         """See whether others were asked to pause; gives where the next slot would be that nobody has."""
         if self._leasing is None or self._alone:
             return self._next
-        rate = self._leasing.look()
+        rate = self._leasing.look(now)
         if rate is None:
             self._go_alone(now)
             return self._next

@@ -33,10 +33,14 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["NEW", "Claim", "Lease", "SharedRate", "SharedRates", "decide"]
+__all__ = ["EPSILON", "FURTHEST", "NEW", "Claim", "Lease", "SharedRate", "SharedRates", "decide", "plausible"]
 
 # Slots are sums of floats: a caller who slept until its slot must not be refused for the last bit.
 EPSILON = 1e-9
+
+# Seconds. Nobody pauses for longer, and no thousand callers wait for turns that come later: it is a flipped bit, which
+# must not keep a provider from being asked for ever.
+FURTHEST = 30 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ def decide(rate: SharedRate, claim: Claim, now: float) -> tuple[Lease, SharedRat
     >>> decide(SharedRate(arrival=13.0), claim, now=10.0)[0].granted
     False
     """
+    rate = plausible(rate, every=claim.every, tolerance=claim.tolerance, now=now)
     paused_until = max(rate.paused_until, claim.paused_until)
     # After a pause at the plain rate: the first slot can be used when it ends, the next one an interval later.
     ours = claim.floor if rate.arrival == claim.held else max(rate.arrival, claim.floor)
@@ -125,6 +130,13 @@ def decide(rate: SharedRate, claim: Claim, now: float) -> tuple[Lease, SharedRat
         return Lease(now, start, start, paused_until), SharedRate(max(rate.arrival, claim.floor), paused_until)
     end = max(end, rate.arrival)
     return Lease(now, start, end, paused_until), SharedRate(end, paused_until)
+
+
+def plausible(rate: SharedRate, *, every: float, tolerance: float, now: float) -> SharedRate:
+    """The row, or one that says nothing (the plain rate from now on) when it lies too far ahead to be true."""
+    if max(rate.arrival - tolerance - 1000 * every, rate.paused_until) > now + FURTHEST:
+        return SharedRate(paused_until=now)
+    return rate
 
 
 class SharedRates(Protocol):
