@@ -34,10 +34,10 @@ class CountedQuotas:
             row = connection.execute(_READ, (name, per, window)).fetchone()
         return int(row[0]) if row else 0
 
-    def take(self, name: str, per: float, window: int, limit: int, owed: int) -> tuple[bool, int]:
+    def take(self, name: str, per: float, window: int, limit: int, owed: int, known: int) -> tuple[bool, int]:
         with self._database.transaction() as connection:
             row = connection.execute(_READ, (name, per, window)).fetchone()
-            before = (row[0] if row else 0) + owed
+            before = max(row[0] if row else 0, known) + owed
             granted = before < limit
             used = before + granted
             connection.execute("INSERT OR REPLACE INTO quotas VALUES (?, ?, ?, ?)", (name, per, window, used))

@@ -23,8 +23,8 @@ def database(tmp_path: Path) -> Database:
 def test_the_count_goes_up_to_the_limit_and_no_further(database: Database) -> None:
     """What is owed is counted in any case."""
     counted = CountedQuotas(database)
-    assert [counted.take("ecb", DAY, 7, 2, 0) for _ in range(3)] == [(True, 1), (True, 2), (False, 2)]
-    assert counted.take("ecb", DAY, 7, 2, 3) == (False, 5)
+    assert [counted.take("ecb", DAY, 7, 2, 0, 0) for _ in range(3)] == [(True, 1), (True, 2), (False, 2)]
+    assert counted.take("ecb", DAY, 7, 2, 3, 0) == (False, 5)
     assert (counted.used("ecb", DAY, 7), counted.used("ecb", DAY, 8), counted.used("other", DAY, 7)) == (5, 0, 0)
 
 
@@ -43,7 +43,7 @@ def test_windows_long_gone_are_forgotten(database: Database) -> None:
     """The table does not grow for ever; those of the two days before are kept, for clocks that are set."""
     counted = CountedQuotas(database)
     for window in range(10):
-        counted.take("ecb", DAY, window, 5, 0)
+        counted.take("ecb", DAY, window, 5, 0, 0)
     assert database.query("SELECT window FROM quotas ORDER BY window") == [(7,), (8,), (9,)]
 
 
@@ -79,7 +79,7 @@ def test_a_database_that_is_away_leaves_the_own_count(database: Database) -> Non
     quota.take()
     database.close()
     with pytest.raises(StateError):
-        counted.take("ecb", DAY, 1, 1, 0)
+        counted.take("ecb", DAY, 1, 1, 0, 0)
 
     quota.take()
 
@@ -98,6 +98,6 @@ def test_a_state_of_the_release_before_gets_the_new_tables(tmp_path: Path) -> No
 
     new = Database(path, migrations=[first, ";".join((quotas.SCHEMA, tokens.SCHEMA))])
 
-    assert CountedQuotas(new).take("ecb", DAY, 1, 1, 0) == (True, 1)
+    assert CountedQuotas(new).take("ecb", DAY, 1, 1, 0, 0) == (True, 1)
     assert new.query("SELECT name FROM verdicts") == [("fx",)]
     new.close()

@@ -20,8 +20,10 @@ class SharedQuotas(Protocol):
         """How many requests were counted in a window. Takes nothing, so it must be cheap."""
         ...
 
-    def take(self, name: str, per: float, window: int, limit: int, owed: int) -> tuple[bool, int]:
+    def take(self, name: str, per: float, window: int, limit: int, owed: int, known: int) -> tuple[bool, int]:
         """Count `owed` requests that were made already, then one more if that stays within `limit`.
+
+        `known`: the count was this high before; what shows less was lost, and goes on from there.
 
         Gives whether that one may be made, and how many are counted now.
         """
@@ -125,7 +127,9 @@ class Quota:
                 self._used += 1
                 return
             try:
-                granted, used = self._shared.take(self.name, self.per, window, self.limit, self._owed)
+                granted, used = self._shared.take(
+                    self.name, self.per, window, self.limit, self._owed, self._used - self._owed
+                )
             except Exception as error:  # noqa: BLE001 - see above
                 self._out_of_reach(error)
                 self._used += 1

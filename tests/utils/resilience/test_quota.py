@@ -30,8 +30,8 @@ class Counted:
         self._check()
         return self.counts.get((name, per, window), 0)
 
-    def take(self, name: str, per: float, window: int, limit: int, owed: int) -> tuple[bool, int]:
-        before = self.used(name, per, window) + owed
+    def take(self, name: str, per: float, window: int, limit: int, owed: int, known: int) -> tuple[bool, int]:
+        before = max(self.used(name, per, window), known) + owed
         self.counts[name, per, window] = before + (before < limit)
         return before < limit, self.counts[name, per, window]
 
