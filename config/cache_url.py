@@ -26,7 +26,8 @@ def cache_url(value: str) -> str:
         parts = urlsplit(value)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise Fault("the host or the port is not one", hint=_EXAMPLE) from None
+        encoded = " In a password, `/`, `?`, `#` and `@` are written percent-encoded, `%2F` for example."
+        raise Fault("the host or the port is not one", hint=_EXAMPLE + encoded * ("@" in value)) from None
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     if unknown := sorted(set(options) - set(_OPTIONS)):
         raise Fault(f"unknown option `{unknown[0][:40]}` in the address", hint=f"Known are {', '.join(_OPTIONS)}.")

@@ -36,6 +36,7 @@ def test_an_address_of_a_redis_is_taken(house: House, url: str) -> None:
         (f"redis://:{PASSWORD}@", "the host is missing", "redis://host:6379/0"),
         (f"redis://:{PASSWORD}@h:port", "the host or the port is not one", "redis://host:6379/0"),
         (f"redis://:{PASSWORD}@h:70000", "the host or the port is not one", "redis://host:6379/0"),
+        (f"redis://:{PASSWORD}/x@h", "the host or the port is not one", "%2F"),
         ("redis://h:0", "port 0 is none", "redis://host:6379/0"),
         ("redis://[::1", "the host or the port is not one", "redis://host:6379/0"),
         (f"redis://:{PASSWORD}#x@h", "`#` or a space stands in it", "%23"),
