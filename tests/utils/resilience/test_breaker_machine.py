@@ -46,6 +46,7 @@ class Model:
         self.codes: list[Call] = []
         self.openings = 0
         self.told: list[tuple[str, str, bool]] = []
+        self.by = ""  # what was done by hand last
 
     def enter(self, who: int, permit: int) -> tuple[str, int] | None:
         if self.state == "closed":
@@ -96,9 +97,13 @@ class Model:
             self._move("open", held=True)
             self.until, self.out = float("inf"), {}
         else:
+            known = self.state == "closed" and self.by == what
             self._close(held=what == "force_closed")
-            self.eras[who] += 1
-            self.windows[who] = []
+            for each in range(len(self.windows)):
+                if each == who or not known:  # said twice, the others hear nothing new
+                    self.eras[each] += 1
+                    self.windows[each] = []
+        self.by = what
 
     def recent(self, who: int) -> list[Call]:
         if self.timed:  # in slots of a sixtieth, which are a second
@@ -140,7 +145,7 @@ class Model:
             self.windows = [[] for _ in self.windows]
         if (self.state, self.held) != (state, held):
             self.told.append((self.state, state, held))
-        self.state, self.held = state, held
+        self.state, self.held, self.by = state, held, ""
 
 
 class BreakerMachine(RuleBasedStateMachine):
