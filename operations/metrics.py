@@ -61,6 +61,9 @@ def collect(system: IntegratedSystem) -> Metrics:
         for body in system.views.recent(dataset.dataset):
             ended.inc(status=body["status"], origin=body["origin"])
             seconds.observe(body["duration_s"])
+    held = system.cache.statistics()
+    metrics.gauge("orchestrator_cache_entries", "Values in the cache").set(held.entries)
+    metrics.gauge("orchestrator_cache_bytes", "Bytes in the cache").set(held.bytes)
     metrics.gauge("orchestrator_events", "Events in the log").set(system.events.head()[0])
     return metrics
 
