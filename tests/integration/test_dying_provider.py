@@ -180,11 +180,18 @@ def test_a_recovering_provider_is_not_trampled(installation: Installation, serve
     assert len(installation.events("breaker.closed")) == 1
 
 
-def started(installation: Installation, count: int) -> "list[subprocess.Popen[str]]":
-    command = installation.command("run", "--fresh", "--json")
+def started(installation: Installation) -> "list[subprocess.Popen[str]]":
+    """Two processes over one state, each with half of the datasets: of the same ones the second would leave them."""
+    names = [f"people_{number}" for number in range(DATASETS)]
     return [
-        subprocess.Popen(command, cwd=installation.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(count)
+        subprocess.Popen(
+            installation.command("run", *half, "--fresh", "--json"),
+            cwd=installation.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for half in (names[: DATASETS // 2], names[DATASETS // 2 :])
     ]
 
 
@@ -203,15 +210,16 @@ def died_long_ago(installation: Installation, server: FaultyServer, **breaker: A
 
 
 def test_two_processes_share_the_one_probe(installation: Installation, server: FaultyServer) -> None:
-    """Both run all ten datasets over one state at the same moment: the dead provider is asked once, by one of them."""
+    """Ten datasets in two processes at the same moment: the dead provider is asked once, by one of them."""
     died_long_ago(installation, server)
     asked = server.count
 
-    children = started(installation, 2)
+    children = started(installation)
     printed = [child.communicate(timeout=60) for child in children]
 
     assert [child.returncode for child in children] == [0, 0], printed
     assert server.count - asked == 1
+    assert origins_of(printed[0][0]) + origins_of(printed[1][0]) == Counter(last_good=DATASETS)
     with installation.system() as system:
         (verdict,) = system.verdicts.all().values()
     assert (verdict.state, verdict.times_opened) == ("open", 2)
@@ -222,23 +230,23 @@ def test_two_processes_do_not_trample_a_recovering_provider(installation: Instal
     died_long_ago(installation, server)
     asked = server.count
     server.answer = held = Held()
-    children = started(installation, 2)
+    children = started(installation)
     ended = threading.Semaphore(0)
-    printed: dict[int, str] = {}
+    printed: list[str] = []  # of the one that ended first, first
 
-    def wait_for(number: int) -> Callable[[], None]:
+    def wait_for(child: "subprocess.Popen[str]") -> Callable[[], None]:
         def wait() -> None:
-            printed[number] = children[number].communicate(timeout=60)[0]
+            printed.append(child.communicate(timeout=60)[0])
             ended.release()
 
         return wait
 
-    waiting = [threading.Thread(target=wait_for(number)) for number in range(2)]
+    waiting = [threading.Thread(target=wait_for(child)) for child in children]
     for thread in waiting:
         thread.start()
     try:
         assert held.arrived(1)
-        # A run leaves a dataset that the other one is running to it: the one without the probe ends first.
+        # The one without the probe ends; the other one waits for it.
         assert ended.acquire(timeout=60)
         out = server.count - asked
     finally:
@@ -248,6 +256,7 @@ def test_two_processes_do_not_trample_a_recovering_provider(installation: Instal
 
     assert out == 1
     assert [child.returncode for child in children] == [0, 0]
-    assert sum(origins_of(text)["provider"] for text in printed.values()) >= 1
+    assert origins_of(printed[0]) == Counter(last_good=DATASETS // 2)
+    assert origins_of(printed[1])["provider"] >= 1
     after = installation.cli("run", "--fresh", "--json")
     assert origins_of(after.out) == Counter(provider=DATASETS)
