@@ -228,7 +228,7 @@ class BreakerMachine(RuleBasedStateMachine):
 
     @rule(who=st.integers(0, 1))
     def die(self, who: int) -> None:
-        """A thread asks, and ends without a word: its permit is back when somebody looks."""
+        """A thread asks, and ends without a word: its permit is back when somebody in its process looks."""
         who %= self.breakers
         expected = self.model.enter(who, next(self.permits))
         try:
@@ -240,6 +240,7 @@ class BreakerMachine(RuleBasedStateMachine):
         gc.collect(0)
         if expected is not None:
             self.model.nothing(expected)
+        assert self.all[who].state == self.model.state
 
     @rule(seconds=st.sampled_from([0.5, 3.0, 5.0, 15.0, 61.0]))
     def time_goes_by(self, seconds: float) -> None:
