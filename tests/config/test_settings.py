@@ -62,6 +62,16 @@ def test_a_providers_resilience_lies_over_the_defaults() -> None:
     assert (derived.rate_limit.rate, derived.rate_limit.burst, derived.breaker.window) == (5.0, 20, 50)
 
 
+def test_a_window_of_time_may_need_more_calls_than_a_window_of_calls_holds() -> None:
+    """`window` is not used then."""
+    block = {"breaker": {"window": 4, "minimum_calls": 100, "window_time": "2m"}}
+    settings = Settings.model_validate({"providers": {"p": {"resilience": block}}})
+
+    breaker = settings.provider("p").resilience.breaker
+
+    assert (breaker.window_time, breaker.minimum_calls) == (120.0, 100)
+
+
 @pytest.mark.parametrize("kind", ["file", "host", "simulated", "my:Class"])
 def test_kinds_without_a_network_have_no_default_limits(kind: str) -> None:
     """Unless their provider's block names one."""

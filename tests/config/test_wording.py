@@ -68,6 +68,11 @@ HOUSE = [
         "expected at most the window of 4 calls, got `5`",
     ),
     (
+        provider("resilience: {breaker: {window_time: 0s}}"),
+        "providers.p.resilience.breaker.window_time",
+        "expected longer than 0s, or null",
+    ),
+    (
         "defaults: {resilience: {breaker: {open_for: 2h}}}",
         "defaults.resilience.breaker.max_open_for",
         "expected at least `open_for` (7200s)",

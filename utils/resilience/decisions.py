@@ -132,7 +132,7 @@ class Decisions:
 
     def ended_early(self, before: Verdict, opening: Verdict, now: Moment) -> Verdict:
         """A call through the open circuit came back well: as if the rest were over and it had been a trial call."""
-        if before.held or not before.same_opening(opening):
+        if not before.same_opening(opening):
             return before
         reason = f"{before.reason}; a call came back well"
         return self._judged(replace(before, state="half_open", reason=reason, trial=Trial(now.steady, (), (OK,))), now)
