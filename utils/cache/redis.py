@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from hmac import compare_digest
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
@@ -175,18 +176,17 @@ class RedisCache(Computing):
 
         if claim is None:
             return _put(redis, [ready]) == 1
-        with redis.pipeline() as pipeline:
-            pipeline.watch(claim.name, ready.name)  # type: ignore[no-untyped-call]  # the library types it not
-            if pipeline.get(claim.name) != claim.token.encode():  # lost: perhaps whoever had it next was quicker
-                there = self._look(ready.key, math.inf)
-                if there is not None and there.stored >= claim.since:
-                    return False
-            try:
+        for _ in range(3):
+            with suppress(WatchError), claim.unrenewed, redis.pipeline() as pipeline:
+                pipeline.watch(claim.name, ready.name)  # type: ignore[no-untyped-call]  # the library types it not
+                if pipeline.get(claim.name) != claim.token.encode():  # lost: perhaps whoever had it next was quicker
+                    there = self._look(ready.key, math.inf)
+                    if there is not None and there.stored >= claim.since:
+                        return False
                 _queue(pipeline, ready)
                 pipeline.execute()
-            except WatchError:
-                return False  # lost or outrun in this very moment
-        return True
+                return True
+        return False  # changed by others again and again: theirs stays
 
     def _claim(self, key: str) -> Claim | None:
         claim = RedisClaim(self._line, self._claims + key, self._clock.time())

@@ -30,7 +30,7 @@ class RedisClaim:
         self.since = since
         self.token = secrets.token_hex(16)
         self._line = line
-        self._lock = threading.Lock()
+        self.unrenewed = threading.Lock()  # held: no renewal changes the key meanwhile
         self._over = threading.Event()
 
     def take(self) -> bool:
@@ -44,12 +44,12 @@ class RedisClaim:
 
     def release(self) -> None:
         self._over.set()
-        with self._lock:  # no renewal may come after it
+        with self.unrenewed:  # no renewal may come after it
             self._run(scripts.RELEASE)
 
     def _keep(self) -> None:
         while not self._over.wait(_BEAT_S):
-            with self._lock:
+            with self.unrenewed:
                 if not self._over.is_set():
                     self._run(scripts.RENEW)
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.redis_server import RedisServer
 from tests.utils.children import finish, let_go, start
-from utils.cache import CacheBusy, CacheValueTooLarge, Entry
+from utils.cache import CacheBusy, CacheValueTooLarge, Entry, redis_claim
 from utils.cache.redis import RedisCache
 from utils.clock import ManualClock
 
@@ -373,3 +373,13 @@ def test_a_lost_claim_that_nobody_took_does_not_lose_the_value(redis_server: Red
 
     assert cache.get("key") is not None
     assert names_of(redis_server, "c", cache) == []
+
+
+def test_renewing_the_claim_never_costs_the_value(cache: RedisCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Storing looks whether the claim is still ours; its own renewals, here at every moment, are no change of owner."""
+    monkeypatch.setattr(redis_claim, "_BEAT_S", 0.0001)
+
+    for number in range(30):
+        cache.get_or_compute(f"key{number}", lambda: bytes(200_000), ttl=60)
+
+    assert cache.statistics().sets == 30
