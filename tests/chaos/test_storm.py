@@ -34,14 +34,21 @@ class Provider:
 
     down: bool = False
     asked: "Counter[str]" = field(default_factory=Counter)
-    guard: threading.Lock = field(default_factory=threading.Lock)
+    guard: threading.Condition = field(default_factory=threading.Condition)
 
     def __call__(self, request: Request) -> Answer:
         name = request.query["of"]
         with self.guard:
             self.asked[name] += 1
+            self.guard.notify_all()
             down = self.down and name.startswith("flaky")
         return status(503) if down else as_json(ROWS)
+
+    def asked_more(self, count: int) -> None:
+        """Wait until so many more requests came, however slow the machine is today; not for ever."""
+        with self.guard:
+            wanted = self.asked.total() + count
+            self.guard.wait_for(lambda: self.asked.total() >= wanted, timeout=2.0)
 
 
 def configure(battered: Battered, url: str, quota: int) -> None:
@@ -96,12 +103,15 @@ def survive(battered: Battered, rounds: int, seed: int, *, quota: int) -> dict[s
         configure(battered, server.url, quota)
         with battered.system() as system:
             run(system, Actor("test"), fresh=True)
+            provider.down = True
+            run(system, Actor("test"), fresh=True)  # the storm begins with an open circuit
         with forking(battered, errors) as parent:
             for _ in range(rounds):
                 provider.down = dice.random() < 0.7
                 pids = [child(parent, dice.randrange(2**32)) for _ in range(4)]
                 for pid in pids:
-                    pause.wait(dice.uniform(0.02, 0.5))
+                    provider.asked_more(dice.randrange(8))
+                    pause.wait(dice.uniform(0.0, 0.05))
                     provider.down = provider.down and dice.random() < 0.7
                     os.kill(pid, signal.SIGKILL)
                 while any(Path(f"/proc/{pid}").exists() for pid in pids):
