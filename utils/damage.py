@@ -1,6 +1,7 @@
 """A database whose content can be had again: is it damaged, what can be saved from it, and where does it go."""
 
 import contextlib
+import os
 import re
 import shutil
 import sqlite3
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 _KEPT = 2  # of those that were set aside; the rest is old news
+_HEADER = 100  # bytes
 _BESIDE = ("", "-wal", "-shm")  # SQLite finds the log by the database's name: they move together
 _PASSES = {  # what says nothing about the file: only time or people mend it
     *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR),
@@ -105,6 +107,23 @@ def salvage(path: Path, migrations: Sequence[str]) -> list[Saved]:
 
     A refresh token that rotated exists nowhere else, so it is worth the try.
     """
+    saved = _readable(path, migrations)
+    if any(part.rows for part in saved) or not path.is_file():
+        return saved
+    mended = path.with_name(f"{path.name}.mended")
+    try:
+        with os.fdopen(os.open(mended, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as copy:
+            content = path.read_bytes()
+            copy.write(_header(migrations, len(content)) + content[_HEADER:])
+        return _readable(mended, migrations)
+    except OSError:
+        return saved
+    finally:
+        for suffix in _BESIDE:
+            _remove(mended.with_name(mended.name + suffix))
+
+
+def _readable(path: Path, migrations: Sequence[str]) -> list[Saved]:
     expected = _tables(migrations)
     try:
         with contextlib.closing(
@@ -114,6 +133,21 @@ def salvage(path: Path, migrations: Sequence[str]) -> list[Saved]:
             return [_rows(damaged, table, columns) for table, columns in expected.items()]
     except (sqlite3.Error, OSError):
         return [Saved(table, tuple(columns), (), whole=False) for table, columns in expected.items()]
+
+
+def _header(migrations: Sequence[str], size: int) -> bytes:
+    """The first bytes of a sound database of this size: the pages behind a damaged header may be whole.
+
+    The file format is described at https://www.sqlite.org/fileformat.html#the_database_header.
+    """
+    with contextlib.closing(sqlite3.connect(":memory:")) as model:
+        for script in migrations:
+            model.executescript(script)
+        header = bytearray(model.serialize()[:_HEADER])
+    header[28:32] = (size // int.from_bytes(header[16:18], "big")).to_bytes(4, "big")
+    header[32:40] = bytes(8)  # no free list: what is on it holds no rows
+    header[92:96] = header[24:28]  # so that the number of pages above is believed
+    return bytes(header)
 
 
 def put_back(connection: sqlite3.Connection, saved: Sequence[Saved]) -> dict[str, int]:

@@ -176,6 +176,20 @@ def test_what_can_be_read_goes_over_to_the_new_file(path: Path, told: Told, dama
     assert told[0].incomplete == (() if damage is newer else ("counts",))
 
 
+def test_behind_a_damaged_header_every_row_is_saved(path: Path, told: Told) -> None:
+    """The first hundred bytes say how to read the file, and hold nothing; the pages are whole."""
+    filled(path)
+    before = tokens(opened(path))
+    opened(path).close()
+    path.write_bytes(b"\xa5" * 100 + path.read_bytes()[100:])
+
+    after = tokens(opened(path, told))
+
+    assert after == before
+    assert told[0].incomplete == ()
+    assert not list(path.parent.glob("*.mended*"))
+
+
 def test_around_a_damaged_page_the_rows_are_saved_from_both_ends(path: Path, told: Told) -> None:
     """One page in the middle of the tokens is overwritten: what lies before and behind it is there."""
     filled(path)
