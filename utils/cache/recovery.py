@@ -5,6 +5,7 @@ import re
 import shutil
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -65,13 +66,13 @@ def set_aside(path: Path, moment: datetime) -> Path:
 
 def sweep(path: Path, known: Callable[[], set[str]], now: float) -> int:
     """Delete value files that no row refers to (a process died between the two); bytes freed."""
-    old = [
-        (f"{folder.name}/{file.name}", file, about)
-        for folder in path.iterdir()
-        if len(folder.name) == 2 and folder.is_dir() and not folder.is_symlink()
-        for file in folder.glob("*.val")
-        if now - (about := file.lstat()).st_mtime > _ORPHAN_AGE_S
-    ]
+    old: list[tuple[str, Path, os.stat_result]] = []
+    for folder in path.iterdir():
+        if len(folder.name) == 2 and folder.is_dir() and not folder.is_symlink():
+            for file in folder.glob("*.val"):
+                with suppress(FileNotFoundError):  # another process was quicker
+                    if now - (about := file.lstat()).st_mtime > _ORPHAN_AGE_S:
+                        old.append((f"{folder.name}/{file.name}", file, about))
     freed = 0
     wanted = known() if old else set()
     for name, file, about in old:

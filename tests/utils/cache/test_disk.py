@@ -193,6 +193,30 @@ def test_purge_sweeps_files_without_a_row(tmp_path: Path) -> None:
     assert cache.get("large") is not None
 
 
+def test_purge_is_not_disturbed_by_another_that_is_quicker(
+    cache: DiskCache, told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that was listed and is gone when it is looked at: it is done, the rest goes on."""
+    cache.set("large", b"x" * 100_000, ttl=60)
+    orphan = tmp_path / "cache" / "ab" / ("0" * 30 + ".val")
+    orphan.parent.mkdir(exist_ok=True)
+    orphan.write_bytes(b"z")
+    listed = Path.glob
+
+    def list_and_lose(folder: Path, pattern: str) -> list[Path]:
+        files = list(listed(folder, pattern))
+        orphan.unlink(missing_ok=True)
+        return files
+
+    monkeypatch.setattr(Path, "glob", list_and_lose)
+
+    cache.purge()
+
+    assert told.events == []
+    assert not orphan.exists()
+    assert cache.get("large") is not None
+
+
 def test_expired_values_leave_before_living_ones(tmp_path: Path) -> None:
     """When room is needed, what nobody can read any more goes first."""
     clock = ManualClock()
@@ -207,6 +231,23 @@ def test_expired_values_leave_before_living_ones(tmp_path: Path) -> None:
     assert cache.get("old but alive") is not None
     assert cache.get("new") is not None
     assert cache.statistics().entries == 2
+
+
+def test_stale_values_leave_before_fresh_ones(tmp_path: Path) -> None:
+    """What is only kept for a failure makes room for what is in use, though it was stored later."""
+    clock = ManualClock()
+    cache = DiskCache(tmp_path / "cache", size_limit=4 << 20, clock=clock)
+    cache.set("old but fresh", b"a" * 500_000, ttl=1000)
+    for i in range(5):
+        cache.set(f"stale{i}", b"b" * 500_000, ttl=1, stale=1000)
+    clock.advance(2)
+
+    cache.set("new", b"c" * 1_500_000, ttl=1000)
+
+    assert cache.get("old but fresh") is not None
+    assert cache.get("new") is not None
+    assert cache.get("stale0", stale=1000) is None
+    assert cache.get("stale4", stale=1000) is not None
 
 
 def test_a_value_nearly_as_large_as_the_limit_is_kept(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def is_right(key: str, hit: Hit) -> bool:
 def work(path: Path, seed: int, progress: int) -> None:
     """For ever; `.` after each step, `X` and an end when something is wrong."""
     rng = random.Random(seed)
-    cache = DiskCache(path, size_limit=LIMIT, listener=lambda event, data: os.write(progress, b"E"))
+    cache = DiskCache(path, size_limit=LIMIT, listener=lambda event, data: os.write(2, f"{event} {data}\n".encode()))
     number = seed << 32
     while True:
         number += 1
