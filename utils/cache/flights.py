@@ -36,6 +36,8 @@ class Flights:
 
         `None`: neither came in time. Raises `Cancelled` when the work around us is called off meanwhile.
         """
+        from utils.resilience.cancellation import Wakeup, wait_for
+
         if self._pid != os.getpid():  # a fork: the threads that were computing are not here
             self._begin()
         with self._lock:
@@ -45,8 +47,6 @@ class Flights:
                 return flight
             if seconds <= 0.0:
                 return None
-            from utils.resilience.cancellation import Wakeup, wait_for
-
             wakeup = Wakeup()
             flight.waiting.append(wakeup)
         arrived = False
