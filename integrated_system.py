@@ -75,7 +75,7 @@ class IntegratedSystem(State):
 
     @cached_property
     def state_dir(self) -> Path:
-        from utils.database import prepare_directory
+        from utils.sqlite import prepare_directory
 
         path = (self._state_dir or Path(self.settings.app.state_dir)).absolute()
         prepare_directory(path)
@@ -136,7 +136,7 @@ class IntegratedSystem(State):
         from config.kinds import collector
         from data_pipeline.collect.own_network import NetworkJudge
         from data_pipeline.collect.resilient import ResilientCollector
-        from utils.database import prepare_directory
+        from utils.sqlite import prepare_directory
 
         folder = self.state_dir / "tmp"
         prepare_directory(folder)

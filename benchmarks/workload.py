@@ -76,7 +76,7 @@ def lived_in(configuration: Path, state: Path, *, points: int) -> None:
                 )
                 for number in range(points)
             ]
-            waiting.append(system.events.append([], statements=statements))
+            waiting.append(system.events.submit([], statements=statements))
         for future in waiting:
             future.result()
 

@@ -115,8 +115,7 @@ class Source:
         return True
 
     def _found(self) -> tuple[object, ...]:
-        database = _file(self._system.database.path)
-        return (database[:1], *(_file(Path(file)) for file in self._system.loaded.files))
+        return (self._system.database.identity(), *(_file(Path(file)) for file in self._system.loaded.files))
 
     def _collect_garbage(self) -> None:
         """In place of Streamlit's own full collection after every refresh, which cost four times all the rest."""

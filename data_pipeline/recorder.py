@@ -1,6 +1,5 @@
 """What came of each dataset goes on the record: its version first, then its events, then the cache; many at once."""
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -10,7 +9,7 @@ from data_pipeline.dataset import DatasetRun
 from data_pipeline.delivery import Outcome, skipped
 from data_pipeline.errors import StoreError
 from utils.cache.cache import Cache, Entry
-from utils.database import StateError
+from utils.database import Connection, StateError
 from utils.events import EventStore
 from utils.turn import TURN
 
@@ -25,7 +24,7 @@ class LeaseLostError(StateError):
     """Another process was given this dataset meanwhile; what it brings is newer than what we bring."""
 
 
-def _refuse_if_lost(connection: sqlite3.Connection, dataset: str, fence: int) -> None:
+def _refuse_if_lost(connection: Connection, dataset: str, fence: int) -> None:
     """Refuses, inside the transaction, what comes under an older fencing number than the dataset has seen."""
     row = connection.execute("SELECT fence FROM datasets WHERE dataset = ?", (dataset,)).fetchone()
     if row is not None and row[0] > fence:
@@ -62,7 +61,7 @@ class Recorder:
         self.recorded.add(outcome.result.dataset)
         data = outcome.events[-1].data
         guard = self._guarding(outcome, data.get("fence", 0))
-        future = self._events.append(outcome.events, statements=outcome.statements, guard=guard)
+        future = self._events.submit(outcome.events, statements=outcome.statements, guard=guard)
         # A future wakes those who wait for it before it calls back, so they wait for what is done once it has.
         told: Future[None] = Future()
         self._pending.append(told)
@@ -76,10 +75,10 @@ class Recorder:
             if self._last.get(dataset) is future:  # else another outcome was recorded in its place
                 return
 
-    def _guarding(self, outcome: Outcome, fence: int) -> Callable[[sqlite3.Connection], None]:
+    def _guarding(self, outcome: Outcome, fence: int) -> Callable[[Connection], None]:
         """The versions of a whole commit reach the disk before it; and the lease must still be ours."""
 
-        def check(connection: sqlite3.Connection) -> None:
+        def check(connection: Connection) -> None:
             if fence:
                 _refuse_if_lost(connection, outcome.result.dataset, fence)
             if outcome.otherwise is not None:

@@ -1,7 +1,6 @@
 """MANY datasets: who runs, in what order, on which workers; recorded as one run, detected over once at its end."""
 
 import contextlib
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ThreadPoolExecutor, wait
@@ -20,7 +19,7 @@ from data_pipeline.store.views import Views
 from data_pipeline.waiting import Waiting
 from utils.cache.cache import Cache
 from utils.clock import Clock
-from utils.database import StateError
+from utils.database import Connection, StateError
 from utils.events import EventStore, NewEvent, rfc3339, uuid7
 from utils.history import History
 from utils.leases import Leases, this_process
@@ -113,7 +112,7 @@ class Runner:
         for run in self._views.runs(limit=1000, status="running"):
             if self._leases.is_dead(run.owner):
                 event = NewEvent("run.crashed", run.run_id, {"owner": run.owner}, source="runner")
-                self._events.append([event]).result()
+                self._events.append([event])
                 crashed.append(run.run_id)
         if crashed:
             self._leases.free_dead()
@@ -158,7 +157,7 @@ class Runner:
             "datasets": [dataset.name for dataset in datasets],
         }
         guard = _claimable(run_id) if request.claim else None
-        self._events.append([NewEvent("run.started", run_id, data, source="runner")], guard=guard).result()
+        self._events.append([NewEvent("run.started", run_id, data, source="runner")], guard=guard)
 
     def _run_all(
         self, datasets: Sequence[DatasetSettings], context: RunContext, workers: int, progress: Progress
@@ -228,7 +227,7 @@ class Runner:
             for anomaly in detection.anomalies
         ]
         if events:
-            self._events.append(events).result()
+            self._events.append(events)
         counted = [replace(r, anomalies=found[r.dataset]) if r.dataset in found else r for r in results]
         return counted, {f"{subject}.{metric}": words for (subject, metric), words in detection.learning.items()}
 
@@ -244,7 +243,7 @@ class Runner:
         summary: dict[str, Any] = {"status": status, "duration_s": duration, "counts": counts, "anomalies": anomalies}
         if providers := self._counted():
             summary["providers"] = providers
-        self._events.append([NewEvent("run.finished", run_id, summary, source="runner")]).result()
+        self._events.append([NewEvent("run.finished", run_id, summary, source="runner")])
         return PipelineRun(
             run_id, status, rfc3339(started), rfc3339(finished), duration, tuple(results), learning=learning
         )
@@ -254,13 +253,13 @@ class Runner:
         duration = round(self._clock.monotonic() - began, 6)
         summary = {"status": "failed", "duration_s": duration, "error": f"{type(error).__name__}: {error}"}
         with contextlib.suppress(StateError):
-            self._events.append([NewEvent("run.finished", run_id, summary, source="runner")]).result()
+            self._events.append([NewEvent("run.finished", run_id, summary, source="runner")])
 
 
-def _claimable(run_id: str) -> Callable[[sqlite3.Connection], None]:
+def _claimable(run_id: str) -> Callable[[Connection], None]:
     """Of several processes that take up the same run, one gets it."""
 
-    def check(connection: sqlite3.Connection) -> None:
+    def check(connection: Connection) -> None:
         row = connection.execute("SELECT status FROM runs WHERE run_id = ?", (run_id,)).fetchone()
         if row is None or row[0] not in {"queued", "crashed", "interrupted"}:
             raise StateError(f"run {run_id} is {row[0] if row else 'unknown'}: another process took it up")

@@ -100,7 +100,7 @@ def _decide(
     before, after = found
     kind = "breaker.opened" if after.state == "open" else "breaker.closed"
     data = {"before": before.state, "reason": told or after.reason, "open_until": None, "held": after.held}
-    system.events.append([NewEvent(kind, provider, {**data, "actor": actor.name}, source="operations")]).result()
+    system.events.append([NewEvent(kind, provider, {**data, "actor": actor.name}, source="operations")])
     return _breaker(system, provider, after)
 
 

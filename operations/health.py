@@ -50,8 +50,8 @@ def health(system: IntegratedSystem) -> Health:
 
 def _log(system: IntegratedSystem) -> Check:
     seq, _ = system.events.head()
-    (damage,) = system.database.query("PRAGMA quick_check(1)")[0]
-    return Check("log", damage == "ok", f"{seq:,} events" if damage == "ok" else f"damaged: {damage}")
+    damage = system.database.damage()
+    return Check("log", not damage, f"damaged: {damage}" if damage else f"{seq:,} events")
 
 
 def _coordination(system: IntegratedSystem) -> Check:

@@ -118,7 +118,7 @@ def maintain(
     result = Maintenance(dry_run, tuple(done), tuple(left))
     if not dry_run:
         data = {"actor": actor.name, "removed": gone, **result.to_json()}
-        system.events.append([NewEvent("maintenance.finished", "maintenance", data, source="operations")]).result()
+        system.events.append([NewEvent("maintenance.finished", "maintenance", data, source="operations")])
     return result
 
 
@@ -260,13 +260,7 @@ def _history(system: IntegratedSystem, dry_run: bool) -> Step:
 def _database(system: IntegratedSystem, dry_run: bool) -> Step:
     if dry_run:
         return Step("database", detail="would be compacted")
-    path = system.database.path
-    wal = path.with_name(path.name + "-wal")
-    before = wal.stat().st_size if wal.exists() else 0
-    system.database.query("PRAGMA optimize")
-    system.database.query("PRAGMA wal_checkpoint(TRUNCATE)")
-    after = wal.stat().st_size if wal.exists() else 0
-    return Step("database", freed=max(0, before - after), detail="write-ahead log folded in")
+    return Step("database", freed=system.database.tidy(), detail="write-ahead log folded in")
 
 
 def _health(system: IntegratedSystem) -> Step:

@@ -5,9 +5,9 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from utils.database import Database
 from utils.resilience.shared_state import Verdict
 from utils.resilience.trial import Lent, Trial
+from utils.sqlite import SqliteDatabase
 
 SCHEMA = """
 CREATE TABLE verdicts (
@@ -34,7 +34,7 @@ _PUT = (
 class SharedVerdicts:
     """`SharedState` over SQLite. Looking whether something changed costs 3 microseconds, a change some 50."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
         self._known: tuple[int, dict[str, Verdict]] = (-1, {})
 

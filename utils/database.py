@@ -1,32 +1,31 @@
-"""SQLite (WAL): where it may live, connections, migrations, and its failures in words."""
+"""The database of an installation, whichever it is: what its users may ask of it, and its failures in words.
 
-import contextlib
-import errno
-import os
-import shutil
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+`utils/sqlite.py` and `utils/postgres.py` fulfil it. Statements are written once, in the SQL that both understand:
+`?` (or `?1`, `?2`, … when one is used twice) for a parameter, `ON CONFLICT` instead of `OR REPLACE`, no scalar `max`.
+"""
 
-from utils.file_lock import FileLock
-from utils.file_systems import MOUNTS, network_file_system
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Literal, Protocol
+
+__all__ = [
+    "Connection",
+    "Database",
+    "Durability",
+    "News",
+    "Rows",
+    "StateError",
+    "Statement",
+    "StatementRefused",
+    "upsert",
+]
 
 Durability = Literal["process", "power"]
-T = TypeVar("T")
 Statement = tuple[str, tuple[Any, ...]]
-
-BUSY_TIMEOUT_MS = 30_000
-
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
-_NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR}
-_CHECKPOINT_PAGES = 4000
-_SYNCHRONOUS = {"process": "PRAGMA synchronous = NORMAL", "power": "PRAGMA synchronous = FULL"}
 
 
 class StateError(Exception):
-    """The state on disk cannot be used as it is. `hint` says what to do; `transient`: worth another try."""
+    """The state cannot be used as it is. `hint` says what to do; `transient`: worth another try."""
 
     def __init__(self, message: str, *, hint: str = "", transient: bool = False) -> None:
         super().__init__(message)
@@ -34,249 +33,98 @@ class StateError(Exception):
         self.transient = transient
 
 
-class DamagedError(StateError):
-    """The content of a database is not what SQLite wrote."""
+class StatementRefused(StateError):
+    """The database is well; this statement it does not take (a broken constraint, a wrong type, an unknown table)."""
 
 
-def explain(error: sqlite3.Error | OSError, path: Path) -> StateError:
-    """The same failure in words a person can act on."""
-    code = result_code(error)
-    number = error.errno if isinstance(error, OSError) else None
-    if code == sqlite3.SQLITE_FULL or number in _NO_ROOM or (code == sqlite3.SQLITE_IOERR and not _room(path)):
-        return StateError(
-            f"{path}: the disk is full",
-            hint="free space (`maintain` purges what may go), then run again",
-            transient=True,
-        )
-    if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN} or number in _NO_ACCESS:
-        return StateError(
-            f"{path}: cannot be written ({error})", hint="give this user write access, or choose another --state-dir"
-        )
-    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-        return DamagedError(
-            f"{path}: the database is damaged ({error})",
-            hint="restore it from a backup, or move it away to start afresh",
-        )
-    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-        seconds = BUSY_TIMEOUT_MS // 1000
-        return StateError(f"{path}: another process kept it locked for {seconds} s", hint="try again", transient=True)
-    hint = "check the disk's health, its quota, and the limit to the size of files (`ulimit -f`)"
-    return StateError(f"{path}: {error}", hint=hint if code == sqlite3.SQLITE_IOERR else "")
+class Rows(Protocol):
+    """What a statement gave."""
+
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+    def __iter__(self) -> Iterator[Any]: ...
 
 
-def prepare_directory(path: Path, *, mounts: str = MOUNTS) -> None:
-    """Make a state directory (0700); refuse one that cannot be written or lies on a network file system.
+class Connection(Protocol):
+    """Takes statements, one after the other."""
 
-    SQLite's locks and shared memory are not reliable over a network, so a shared folder would lose data silently.
-
-    Raises:
-        StateError: what is wrong with the directory and what to do.
-    """
-    if kind := network_file_system(path, mounts):
-        raise StateError(
-            f"{path}: lies on a network file system ({kind}), where SQLite loses data",
-            hint="put the state on a local disk with --state-dir",
-        )
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise StateError(f"{path}: is not a directory", hint="choose another --state-dir") from error
-    except OSError as error:
-        told = explain(error, path)
-        raise StateError(str(told), hint=told.hint or "choose another --state-dir", transient=told.transient) from error
-    if not os.access(path, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-        raise StateError(
-            f"{path}: cannot be written by this user", hint="give this user write access, or choose another --state-dir"
-        )
+    def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Rows: ...
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> object: ...
 
 
-class Database:
-    """One SQLite file: connections that are lent to whoever reads, one of its own for the writer.
+class News(Protocol):
+    """Notices that somebody, in any process, may have committed something."""
 
-    Args:
-        migrations: The script of each schema version in order; a newer file is refused with the version it has.
-        durability: `process` survives any kill of ours (synchronous NORMAL), `power` also a power cut (FULL).
+    def wait(self, seconds: float) -> bool:
+        """Return as soon as there may be news, at the latest after `seconds`; whether there may be."""
+        ...
 
-    Raises:
-        StateError: the file cannot be opened, is damaged, or was written by a newer version.
+    def close(self) -> None: ...
+
+
+class Database(Protocol):
+    """Transactions of several threads and processes; one writes at a time, nobody waits to read.
+
+    All methods raise `StateError`: `StatementRefused` when only the statement is at fault.
     """
 
-    def __init__(self, path: Path, *, migrations: Sequence[str], durability: Durability = "process") -> None:
-        self.path = path
-        self._migrations = migrations
-        self._durability = durability
-        self._open: list[sqlite3.Connection] = []
-        self._idle: list[sqlite3.Connection] = []
-        self._guard = threading.Lock()
-        self._closed = False
-        self._looking = threading.Lock()
-        self._look: sqlite3.Connection | None = None
-        try:
-            self._open_file()
-        except BaseException:
-            self.close()
-            raise
+    name: str
+    """For messages: a path, or an address without its password."""
 
-    def _open_file(self) -> None:
-        try:
-            # Three of 96 simultaneous first opens failed with "locked" at the switch to WAL; under a lock none did.
-            with FileLock(self.path.with_suffix(".lock")):
-                self._begin()
-        except (sqlite3.Error, OSError) as error:
-            raise explain(error, self.path) from error
-
-    def _begin(self) -> None:
-        """Make the file, or bring it up to date. The lock is held."""
-        # Made here, for ours alone; SQLite gives the files beside it the same mode. One that exists is
-        # not opened: closing any descriptor of a file drops all of this process's locks on it, those of
-        # another `Database` included, and then the next process to leave deletes the log under us.
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        if self.path.is_dir():
-            raise StateError(
-                f"{self.path}: is a directory, where a database should be",
-                hint="restore the database from a backup, or move the directory away to start afresh",
-            )
-        with self._lent() as connection:
-            self._use_wal(connection)
-            self._migrate(connection)
-
-    def connect(self) -> sqlite3.Connection:
-        """A new connection in autocommit mode, usable from any thread; closed with the database."""
-        with self._guard:
-            if self._closed:
-                raise StateError(f"{self.path}: was closed")
-            connection = sqlite3.connect(
-                self.path,
-                timeout=BUSY_TIMEOUT_MS / 1000,
-                isolation_level=None,
-                check_same_thread=False,
-                cached_statements=256,
-            )
-            self._open.append(connection)
-        connection.execute(_SYNCHRONOUS[self._durability])
-        # Hot pages (the ends of the indexes) are copied back once for many commits, with a fourth of the flushes.
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-        return connection
-
-    @contextlib.contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
-        """Borrow a connection. Threads come and go with every run, so connections are lent, not kept by a thread."""
-        with self._lent() as connection:
-            yield connection
+    batches: bool
+    """Whether `batch` saves waiting."""
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a reading statement."""
-        try:
-            with self.read() as connection:
-                return connection.execute(sql, parameters).fetchall()
-        except sqlite3.Error as error:
-            raise self._explained(error) from error
+        ...
 
-    @contextlib.contextmanager
-    def transaction(self, *, durability: Durability | None = None) -> Iterator[sqlite3.Connection]:
-        """A write transaction on a borrowed connection; rolled back when the block raises.
+    def read(self) -> AbstractContextManager[Connection]:
+        """Borrow a connection: rows can be fetched one after the other, as they are wanted."""
+        ...
 
-        `durability` is that of this one transaction, when it is not the database's own.
-        """
-        try:
-            with self.read() as connection:
-                if durability is not None:
-                    connection.execute(_SYNCHRONOUS[durability])
-                try:
-                    connection.execute("BEGIN IMMEDIATE")
-                    try:
-                        yield connection
-                        connection.execute("COMMIT")
-                    except BaseException:
-                        roll_back(connection)
-                        raise
-                finally:
-                    if durability is not None:
-                        connection.execute(_SYNCHRONOUS[self._durability])
-        except sqlite3.Error as error:
-            raise self._explained(error) from error
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """Be the only one who writes, until the block ends; rolled back when it raises."""
+        ...
 
-    def change(self, step: Callable[[sqlite3.Connection], T]) -> T:
-        """What `step` gives, in a write transaction; done once more when damage was found that can be mended."""
-        try:
-            with self.transaction() as connection:
-                return step(connection)
-        except DamagedError:
-            with self.transaction() as connection:
-                return step(connection)
+    def batch(self, connection: Connection) -> AbstractContextManager[object]:
+        """Inside, statements may be sent together: what one of them gave is there once rows of a later one are."""
+        ...
 
-    def changes(self) -> int:
-        """A number that differs once another connection changed something; cheap enough to be asked often."""
-        try:
-            with self._looking:
-                # `data_version` counts what OTHER connections changed, so all looks go through the same one.
-                if self._look is None:
-                    self._look = self.connect()
-                (version,) = self._look.execute("PRAGMA data_version").fetchone()
-        except sqlite3.Error as error:
-            raise self._explained(error) from error
-        return int(version)
+    def explain(self, error: Exception) -> StateError | None:
+        """What a failure inside a transaction means; None when it did not come from the database."""
+        ...
 
-    def close(self) -> None:
-        with self._guard:
-            self._closed = True
-            for connection in self._open:
-                connection.close()
-            self._open.clear()
-            self._idle.clear()
+    def news(self) -> News: ...
 
-    @contextlib.contextmanager
-    def _lent(self) -> Iterator[sqlite3.Connection]:
-        idle = self._idle  # where it goes back to: the list is another one once the file was replaced
-        try:
-            connection = idle.pop()
-        except IndexError:
-            connection = self.connect()
-        try:
-            yield connection
-        finally:
-            idle.append(connection)
+    def announce(self, connection: Connection) -> None:
+        """In a transaction: wake who waits for news once it is committed."""
+        ...
 
-    def _explained(self, error: sqlite3.Error) -> StateError:
-        return explain(error, self.path)
+    def tidy(self) -> int:
+        """Give back the room that is no longer needed; how many bytes that were."""
+        ...
 
-    def _use_wal(self, connection: sqlite3.Connection) -> None:
-        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode != "wal":
-            raise StateError(
-                f"{self.path}: this file system does not let processes share memory (journal mode {mode!r})",
-                hint="put the state on a local disk with --state-dir",
-            )
+    def damage(self) -> str:
+        """What is broken in the files, as far as the database can tell; "" when nothing is."""
+        ...
 
-    def _migrate(self, connection: sqlite3.Connection) -> None:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > len(self._migrations):
-            raise StateError(
-                f"{self.path}: has schema version {version}, this program knows {len(self._migrations)}",
-                hint="it was written by a newer release: use that one",
-            )
-        if not version and connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
-            raise StateError(
-                f"{self.path}: holds tables, but not ours: the database of another program, or a damaged one",
-                hint="restore it from a backup, or move it away to start afresh",
-            )
-        for number, script in enumerate(self._migrations[version:], start=version + 1):
-            connection.executescript(f"BEGIN; {script}; PRAGMA user_version = {number}; COMMIT;")
+    def identity(self) -> tuple[object, ...]:
+        """Differs once the database was replaced by another of the same name. Asked often, so it must be cheap."""
+        ...
+
+    def close(self) -> None: ...
 
 
-def roll_back(connection: sqlite3.Connection) -> None:
-    with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back already; the first error is the news
-        connection.execute("ROLLBACK")
+def upsert(table: str, columns: str, *, key: str) -> str:
+    """The statement that puts a row in the place of the one with the same key. Names are separated by `, `.
 
-
-def result_code(error: BaseException) -> int:
-    """SQLite's primary result code; 0 for what did not come from SQLite."""
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _room(path: Path) -> bool:
-    try:
-        return shutil.disk_usage(path.parent).free > 2**20
-    except OSError:
-        return True
+    >>> upsert("t", "a, b", key="a")
+    'INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT (a) DO UPDATE SET b = excluded.b'
+    """
+    names = columns.split(", ")
+    others = [name for name in names if name not in key.split(", ")]
+    change = f"UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in others)}" if others else "NOTHING"
+    marks = ", ".join("?" * len(names))
+    return f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT ({key}) DO {change}"  # noqa: S608 - our names

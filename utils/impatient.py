@@ -4,7 +4,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 
-from utils.database import BUSY_TIMEOUT_MS, Database, roll_back
+from utils.sqlite import BUSY_TIMEOUT_MS, SqliteDatabase, roll_back
 
 __all__ = ["PATIENCE_MS", "Impatient"]
 
@@ -18,7 +18,7 @@ class Impatient:
     So a request is held up once, however long the database is away. Raises whatever comes.
     """
 
-    def __init__(self, database: Database, *, patience_ms: int = PATIENCE_MS) -> None:
+    def __init__(self, database: SqliteDatabase, *, patience_ms: int = PATIENCE_MS) -> None:
         self._database = database
         self._patience = self._at_first = patience_ms
 

@@ -20,7 +20,8 @@ from pathlib import Path
 import orjson
 
 from utils.clock import SYSTEM_CLOCK, Clock
-from utils.database import Database, StateError
+from utils.database import StateError
+from utils.sqlite import SqliteDatabase
 
 HEARTBEAT_EVERY = 5.0
 TAKEN_FOR_DEAD_AFTER = 15.0
@@ -125,7 +126,7 @@ def this_process() -> Owner:
 class Leases:
     """Grants, renews and frees leases in the coordination database."""
 
-    def __init__(self, database: Database, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, database: SqliteDatabase, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self._database = database
         self._clock = clock
         self._held: dict[str, Lease] = {}

@@ -2,8 +2,8 @@
 
 import math
 
-from utils.database import Database
 from utils.impatient import Impatient
+from utils.sqlite import SqliteDatabase
 
 __all__ = ["SCHEMA", "CountedQuotas"]
 
@@ -26,7 +26,7 @@ class CountedQuotas:
     for two days, in case one comes back from there; at most a thousand.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqliteDatabase) -> None:
         self._database = Impatient(database, patience_ms=PATIENCE_MS)
 
     def used(self, name: str, per: float, window: int) -> int:

@@ -12,13 +12,14 @@ from typing import Any
 from utils import damage
 from utils.clock import SYSTEM_CLOCK
 from utils.damage import SetAside
-from utils.database import DamagedError, Database, StateError, explain
+from utils.database import StateError
 from utils.file_lock import FileLock
+from utils.sqlite import DamagedError, SqliteDatabase, explain
 
 __all__ = ["ReplaceableDatabase"]
 
 
-class ReplaceableDatabase(Database):
+class ReplaceableDatabase(SqliteDatabase):
     """`Database`, but damage is no error: what lies at the path is examined, and replaced when it is damaged.
 
     The damaged file is renamed to `<name>.corrupt-<time>` (the newest two are kept), and the new one begins with every

@@ -4,10 +4,10 @@ import sqlite3
 from dataclasses import replace
 
 from utils.clock import SYSTEM_CLOCK, Clock
-from utils.database import Database
 from utils.impatient import Impatient
 from utils.leases import this_process
 from utils.resilience.shared_rates import NEW, Claim, Lease, SharedRate, decide
+from utils.sqlite import SqliteDatabase
 
 __all__ = ["SCHEMA", "LeasedRates"]
 
@@ -28,7 +28,7 @@ class LeasedRates:
     than its call.
     """
 
-    def __init__(self, database: Database, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, database: SqliteDatabase, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self._database = Impatient(database)
         self._monotonic = clock.monotonic
         self._boot = this_process().boot

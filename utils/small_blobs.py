@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from utils.database import Database, explain, roll_back
+from utils.sqlite import SqliteDatabase, explain, roll_back
 
 SCHEMA = """
 CREATE TABLE blobs (
@@ -27,9 +27,9 @@ class SmallBlobs:
         self._waiting: dict[str, tuple[str, bytes | memoryview, int, float]] = {}
 
     @cached_property
-    def _database(self) -> Database:
+    def _database(self) -> SqliteDatabase:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Database(self._path, migrations=[SCHEMA])
+        return SqliteDatabase(self._path, migrations=[SCHEMA])
 
     @cached_property
     def _writing(self) -> sqlite3.Connection:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from utils.leases import Leases
     from utils.quotas import CountedQuotas
     from utils.shared_rates import LeasedRates
+    from utils.sqlite import SqliteDatabase
     from utils.storage import Storage
     from utils.tokens import StoredTokens
 
@@ -77,13 +78,13 @@ class State:
 
     @cached_property
     def database(self) -> "Database":
-        from utils.database import Database
+        from utils.sqlite import SqliteDatabase
 
         path = self._kept.directory / "orchestrator.db"
-        return Database(path, migrations=self._kept.migrations, durability=self._kept.durability)
+        return SqliteDatabase(path, migrations=self._kept.migrations, durability=self._kept.durability)
 
     @cached_property
-    def coordination(self) -> "Database":
+    def coordination(self) -> "SqliteDatabase":
         """A small database of its own: a permit or a lease must not wait behind the log."""
         from utils import coordination, leases, quotas, shared_rates, tokens
         from utils.replaceable import ReplaceableDatabase
@@ -192,7 +193,7 @@ class State:
     def _cache_event(self, kind: str, data: dict[str, Any]) -> None:
         from utils.events import NewEvent
 
-        self.events.append([NewEvent(kind, "cache", data, source="cache")])
+        self.events.submit([NewEvent(kind, "cache", data, source="cache")])
 
     def _set_aside(self, news: "SetAside") -> None:
         """A damaged coordination database was replaced: one line, one event, with what may be lost."""
@@ -210,7 +211,7 @@ class State:
         }
         get_logger("state").warning("state.set_aside", **data)
         with contextlib.suppress(StateError):  # a log that cannot be opened is told by whoever needs it
-            self.events.append([NewEvent("state.set_aside", news.path.name, data, source="state")])
+            self.events.submit([NewEvent("state.set_aside", news.path.name, data, source="state")])
 
     def _announce(self, events: Sequence[Any]) -> None:
         bus = self.__dict__.get("bus")  # nobody can have subscribed to a bus that was never asked for

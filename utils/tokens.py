@@ -9,10 +9,10 @@ from typing import Any
 
 import orjson
 
-from utils.database import Database, explain
 from utils.file_lock import FileLock
 from utils.resilience.cancellation import sleep
 from utils.resilience.deadline import check, remaining
+from utils.sqlite import SqliteDatabase, explain
 
 __all__ = ["SCHEMA", "MemoryTokens", "StoredTokens"]
 
@@ -29,7 +29,7 @@ class StoredTokens:
         locks: Where the lock files lie, one a name.
     """
 
-    def __init__(self, database: Database, locks: Path) -> None:
+    def __init__(self, database: SqliteDatabase, locks: Path) -> None:
         self._database = database
         self._locks = locks
 

@@ -10,4 +10,4 @@ def note_breaker(events: EventStore, moved: Transition) -> None:
     """Append it, without waiting. `open_until`: epoch seconds; null when a person has to close it."""
     until = moved.open_until if moved.open_until < float("inf") else None
     data = {"before": moved.before, "reason": moved.reason, "open_until": until}
-    events.append([NewEvent(_KIND[moved.after], moved.name, data, source="resilience")])
+    events.submit([NewEvent(_KIND[moved.after], moved.name, data, source="resilience")])

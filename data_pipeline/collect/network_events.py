@@ -18,7 +18,7 @@ def watched(canaries: Sequence[Address], log: Callable[[], EventStore], clock: C
     def tell(away: bool) -> None:
         if away != was_away(log()):  # else another process was quicker
             kind = "network.away" if away else "network.back"
-            log().append([NewEvent(kind, SUBJECT, {"canaries": names}, source="resilience")])
+            log().submit([NewEvent(kind, SUBJECT, {"canaries": names}, source="resilience")])
 
     return OwnNetwork(canaries, was_away=lambda: was_away(log()), listener=tell, clock=clock)
 

@@ -143,7 +143,7 @@ class Outbox:
                     data = {"sink": name, "kind": options.kind, "since": current.version if current else None}
                     events.append(NewEvent("sink.declared", dataset.name, data, source="publish"))
         if events:
-            self._events.append(events).result()
+            self._events.append(events)
 
     def pending(self, dataset: DatasetSettings) -> list[Pending]:
         """What has to go out, in order, sink by sink."""
@@ -265,7 +265,7 @@ class Outbox:
         else:
             kind = "publish.failed"
             data |= {"error": attempt.error, "hint": attempt.hint, "transient": attempt.transient}
-        self._events.append([NewEvent(kind, attempt.dataset, data, source="publish")]).result()
+        self._events.append([NewEvent(kind, attempt.dataset, data, source="publish")])
 
     def _named(self, dataset: DatasetSettings) -> list[tuple[str, Any]]:
         return [(self._sink(options.kind).name_of(options), options) for options in dataset.publish]

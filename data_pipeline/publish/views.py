@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from utils.database import Database, Statement
+from utils.database import Database, Statement, upsert
 from utils.events import Event
 
 __all__ = ["SCHEMA", "Publication", "PublicationViews", "Publications", "SinkState"]
@@ -23,8 +23,10 @@ CREATE TABLE publications (
     rows INTEGER, attempts INTEGER NOT NULL, error TEXT, PRIMARY KEY (dataset, sink, version)) WITHOUT ROWID
 """
 
-_SINK = "INSERT OR IGNORE INTO sinks VALUES (?, ?, ?, ?, ?)"
-_PUBLICATION = "INSERT OR REPLACE INTO publications VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_SINK = "INSERT INTO sinks VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_PUBLICATION = upsert(
+    "publications", "dataset, sink, version, state, time, rows, attempts, error", key="dataset, sink, version"
+)
 
 
 @dataclass(frozen=True, slots=True)

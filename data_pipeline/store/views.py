@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from data_pipeline.dataset import FileSeen
-from utils.database import Database, Statement
+from utils.database import Database, Statement, upsert
 from utils.events import Event
 
 SCHEMA = """
@@ -60,26 +60,30 @@ OUTCOMES = {
 }
 """Event types that end a dataset's part of a run; their data is the dataset run itself."""
 
-_DATASET_RUN = "INSERT OR REPLACE INTO dataset_runs VALUES (?, ?, ?, ?, ?)"
+_DATASET_RUN = upsert("dataset_runs", "run_id, dataset, status, time, body", key="run_id, dataset")
 _DATASET = """
-INSERT INTO datasets VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10)
+INSERT INTO datasets VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)
 ON CONFLICT (dataset) DO UPDATE SET
-    provider = ?2, run_id = ?3, status = ?4, time = ?5, runs = runs + 1,
-    failures = CASE WHEN ?6 THEN failures + 1 ELSE 0 END, fence = max(fence, ?7),
-    version = coalesce(?8, version), collected_at = coalesce(?9, collected_at),
-    data_time = CASE WHEN ?8 IS NULL THEN data_time ELSE ?10 END
+    provider = excluded.provider, run_id = excluded.run_id, status = excluded.status, time = excluded.time,
+    runs = datasets.runs + 1, failures = CASE WHEN excluded.failures = 0 THEN 0 ELSE datasets.failures + 1 END,
+    fence = CASE WHEN excluded.fence > datasets.fence THEN excluded.fence ELSE datasets.fence END,
+    version = coalesce(excluded.version, datasets.version),
+    collected_at = coalesce(excluded.collected_at, datasets.collected_at),
+    data_time = CASE WHEN excluded.version IS NULL THEN datasets.data_time ELSE excluded.data_time END
 """
 
-_VERSION = "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_FILE = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)"
-_QUARANTINED = "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, 'waiting', ?)"
-_BREAKER = "INSERT OR REPLACE INTO breakers VALUES (?, ?, ?, ?)"
-_ANOMALY = "INSERT OR REPLACE INTO anomalies VALUES (?, ?, ?, ?, ?, ?)"
-_RUN_QUEUED = "INSERT OR IGNORE INTO runs VALUES (?, 'queued', ?, NULL, NULL, ?, NULL, ?, NULL)"
+_VERSION = upsert("versions", "dataset, version, state, time, rows, size, path, body", key="version, dataset")
+_FILE = upsert("files", "dataset, path, size, modified, sha256, version", key="dataset, path")
+_QUARANTINED = upsert("quarantine", "dataset, run_id, time, rows, path, state, reasons", key="dataset, run_id")
+_BREAKER = upsert("breakers", "provider, state, time, body", key="provider")
+_ANOMALY = upsert("anomalies", "seq, dataset, run_id, metric, time, body", key="seq")
+_RUN_QUEUED = """
+INSERT INTO runs VALUES (?, 'queued', ?, NULL, NULL, ?, NULL, ?, NULL) ON CONFLICT DO NOTHING
+"""
 _RUN_STARTED = """
-INSERT INTO runs VALUES (?1, 'running', NULL, ?2, NULL, ?3, ?4, ?5, NULL)
-ON CONFLICT (run_id) DO UPDATE SET
-    status = 'running', started_at = coalesce(started_at, ?2), finished_at = NULL, owner = ?4, request = ?5
+INSERT INTO runs VALUES (?, 'running', NULL, ?, NULL, ?, ?, ?, NULL)
+ON CONFLICT (run_id) DO UPDATE SET status = 'running', started_at = coalesce(runs.started_at, excluded.started_at),
+    finished_at = NULL, owner = excluded.owner, request = excluded.request
 """
 _RUN_FINISHED = "UPDATE runs SET status = ?, finished_at = ?, summary = ? WHERE run_id = ?"
 # A run that was taken for dead may have finished meanwhile; what it said of itself stands.
@@ -128,7 +132,7 @@ def _version(event: Event) -> Iterable[Statement]:
 
 def _quarantined(event: Event) -> Iterable[Statement]:
     data = event.data
-    what = (data["rows"], data["path"], _text(data["reasons"]))
+    what = (data["rows"], data["path"], "waiting", _text(data["reasons"]))
     return [(_QUARANTINED, (event.subject, data["run_id"], event.time, *what))]
 
 
@@ -264,7 +268,7 @@ class Views:
 
     def recent(self, dataset: str, *, limit: int = 20) -> list[dict[str, Any]]:
         """A dataset's last runs, newest first."""
-        sql = "SELECT body, time FROM dataset_runs WHERE dataset = ? ORDER BY rowid DESC LIMIT ?"
+        sql = "SELECT body, time FROM dataset_runs WHERE dataset = ? ORDER BY run_id DESC LIMIT ?"
         return [{**orjson.loads(body), "time": time} for body, time in self._database.query(sql, (dataset, limit))]
 
     def version(self, dataset: str, version: str) -> Version | None:

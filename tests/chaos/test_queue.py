@@ -20,7 +20,7 @@ def enqueue(battered: Battered) -> str:
 def first(battered: Battered, kind: str) -> dict[str, Any]:
     """The data of the first event of a type, as soon as it is in the log."""
     with battered.system() as system:
-        for event in system.events.follow(poll=0.02, type=kind):
+        for event in system.events.follow(type=kind):
             return event.data
     raise AssertionError("the log is followed for ever")
 

@@ -31,7 +31,7 @@ class Slow(Future[Any]):
 def test_a_result_is_not_lost_between_its_commit_and_the_call_back() -> None:
     """Whoever waits for the commit may run before the results are gathered; the run's end waits for them."""
     commit = Slow()
-    events = cast("EventStore", SimpleNamespace(append=lambda *_, **__: commit))
+    events = cast("EventStore", SimpleNamespace(submit=lambda *_, **__: commit))
     cache = cast("Cache", SimpleNamespace(set_many=lambda _: None))
     recorder = Recorder(events, cache, 60.0, lambda _: None, lambda: None)
     result = DatasetRun(dataset="a", provider="p", status="succeeded", origin="provider")

@@ -17,7 +17,8 @@ from tests.faulty_server import Answer, FaultyServer, Request
 from tests.integration.contract import check_error
 from tests.integration.installation import PROGRAM, Finished, Installation, execute
 from tests.integration.people import GOOD, GOOD_ROWS, people
-from utils.database import StateError, prepare_directory
+from utils.database import StateError
+from utils.sqlite import prepare_directory
 
 FINE = {"name": "fine", "collect": {"kind": "simulated", "rows": 20}}
 
@@ -148,7 +149,7 @@ def test_a_state_on_a_network_file_system_is_told_by_every_command(installation:
     # No network file system can be mounted here: the program reads another mount table, all else is as it is.
     other_table = (
         "import runpy, sys; sys.argv = sys.argv[2:]; sys.path.insert(0, sys.argv[0].rpartition('/')[0]);"
-        "from utils.database import prepare_directory;"
+        "from utils.sqlite import prepare_directory;"
         "prepare_directory.__kwdefaults__['mounts'] = sys.orig_argv[3];"
         "runpy.run_path(sys.argv[0], run_name='__main__')"
     )
@@ -198,7 +199,7 @@ def test_a_log_that_cannot_be_written_stops_the_run_before_it_begins(installatio
 @contextlib.contextmanager
 def read_only(database: Any) -> Iterator[None]:
     """Every connection of a database refuses to write, as on a disk that went read-only."""
-    connect = database.connect
+    connect, idle = database.connect, database._idle[:]
 
     def refusing() -> Any:
         connection = connect()
@@ -206,10 +207,12 @@ def read_only(database: Any) -> Iterator[None]:
         return connection
 
     database.connect = refusing
+    database._idle.clear()
     try:
         yield
     finally:
         database.connect = connect
+        database._idle[:] = idle
 
 
 def test_storage_that_cannot_be_written_costs_the_delivery_not_the_copy(installation: Installation) -> None:

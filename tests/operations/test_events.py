@@ -9,7 +9,7 @@ from utils.events import NewEvent
 
 
 def add(system: IntegratedSystem, *subjects: str) -> None:
-    system.events.append([NewEvent("feedback.given", subject, {}, source="test") for subject in subjects]).result()
+    system.events.append([NewEvent("feedback.given", subject, {}, source="test") for subject in subjects])
 
 
 def test_follow_begins_with_the_newest_and_goes_on_without_a_gap(tmp_path: Path) -> None:

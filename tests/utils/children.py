@@ -51,29 +51,29 @@ def _wait_at_the_gate() -> None:
     sys.stdin.readline()
 
 
-def _append(path: str, name: str, appends: str) -> None:
+def _append(address: str, name: str, appends: str) -> None:
     """Append (for ever when `appends` is 0), three events at a time; print each one acknowledged as `SEQ:ID`."""
-    from utils.database import Database
-    from utils.events import SCHEMA, EventStore, NewEvent
+    from tests.utils.events.counts import open_at
+    from utils.events import EventStore, NewEvent
 
-    store = EventStore(Database(Path(path), migrations=[SCHEMA]))
+    store = EventStore(open_at(address))
     _wait_at_the_gate()
     number = 0
     while not int(appends) or number < int(appends):
         number += 1
         events = [NewEvent("thing.happened", f"{name}-{part}", {"number": number, "of": name}) for part in range(2)]
-        for event in store.append([*events, NewEvent("thing.counted", "shared", {"by": name})]).result():
+        for event in store.append([*events, NewEvent("thing.counted", "shared", {"by": name})]):
             _say(f"{event.seq}:{event.id}")
     store.close()
 
 
 def _open(path: str) -> None:
     """Open a database for the first time when told to."""
-    from utils.database import Database
     from utils.events import SCHEMA
+    from utils.sqlite import SqliteDatabase
 
     _wait_at_the_gate()
-    Database(Path(path), migrations=[SCHEMA]).close()
+    SqliteDatabase(Path(path), migrations=[SCHEMA]).close()
     _say("opened")
 
 
@@ -91,10 +91,10 @@ def _open_replaceable(path: str) -> None:
 
 def _hold(path: str, name: str) -> None:
     """Hold a lease until killed, or until told to end."""
-    from utils.database import Database
     from utils.leases import BEAT_SCHEMA, SCHEMA, Leases
+    from utils.sqlite import SqliteDatabase
 
-    leases = Leases(Database(Path(path), migrations=[SCHEMA, BEAT_SCHEMA]))
+    leases = Leases(SqliteDatabase(Path(path), migrations=[SCHEMA, BEAT_SCHEMA]))
     _say(leases.acquire([name], run="child")[name].fence)
     sys.stdin.readline()
     leases.close()
@@ -103,28 +103,28 @@ def _hold(path: str, name: str) -> None:
 def _measure(path: str, subject: str, points: str) -> None:
     """Append points to a subject's history, each in a commit of its own."""
     from utils import events, history
-    from utils.database import Database
+    from utils.sqlite import SqliteDatabase
 
-    store = events.EventStore(Database(Path(path), migrations=[";".join((events.SCHEMA, history.SCHEMA))]))
+    store = events.EventStore(SqliteDatabase(Path(path), migrations=[";".join((events.SCHEMA, history.SCHEMA))]))
     _wait_at_the_gate()
     for number in range(int(points)):
-        store.append([], statements=[history.point(subject, float(number), {"pid": os.getpid(), "n": number})]).result()
+        store.append([], statements=[history.point(subject, float(number), {"pid": os.getpid(), "n": number})])
     store.close()
     _say(os.getpid())
 
 
 def _take_quota(path: str, limit: str, tries: str) -> None:
     """Take requests of a quota for a year; print how many were granted."""
-    from utils.database import Database
     from utils.quotas import SCHEMA, CountedQuotas
     from utils.resilience.errors import RateLimitedError
     from utils.resilience.quota import Quota
+    from utils.sqlite import SqliteDatabase
 
     quota = Quota(
         "ecb",
         limit=int(limit),
         per=400 * 365 * 86_400.0,
-        shared=CountedQuotas(Database(Path(path), migrations=[SCHEMA])),
+        shared=CountedQuotas(SqliteDatabase(Path(path), migrations=[SCHEMA])),
     )
     _wait_at_the_gate()
     granted = 0
@@ -143,9 +143,9 @@ def _keep_to_rate(path: str, log: str, rate: str, burst: str, seconds: str) -> N
     What is logged is the moment at which the limiter decided. After every tenth call a line is printed.
     """
     from utils.clock import SystemClock
-    from utils.database import Database
     from utils.resilience.limiter import RateLimiter
     from utils.shared_rates import SCHEMA, LeasedRates
+    from utils.sqlite import SqliteDatabase
 
     class LastReading(SystemClock):
         """Remembers what it told last."""
@@ -157,7 +157,7 @@ def _keep_to_rate(path: str, log: str, rate: str, burst: str, seconds: str) -> N
             return self.last
 
     clock = LastReading()
-    database = Database(Path(path), migrations=[SCHEMA])
+    database = SqliteDatabase(Path(path), migrations=[SCHEMA])
     shared = LeasedRates(database, clock=clock)
     limiter = RateLimiter("ecb", rate=float(rate), burst=int(burst), shared=shared, clock=clock)
     written = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -185,11 +185,11 @@ def _try_provider(path: str, callers: str) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     from utils.coordination import MIGRATIONS, SharedVerdicts
-    from utils.database import Database
     from utils.resilience.breaker import CircuitBreaker, CircuitOpenError, Transition
+    from utils.sqlite import SqliteDatabase
 
     told, together, answer = list[Transition](), threading.Barrier(int(callers)), threading.Event()
-    database = Database(Path(path), migrations=MIGRATIONS)
+    database = SqliteDatabase(Path(path), migrations=MIGRATIONS)
     breaker = CircuitBreaker("ecb", listener=told.append, shared=SharedVerdicts(database))
 
     def request() -> None:
@@ -217,11 +217,11 @@ def _try_provider(path: str, callers: str) -> None:
 
 def _hold_token(state: str, name: str) -> None:
     """Hold the lock of a token until killed."""
-    from utils.database import Database
+    from utils.sqlite import SqliteDatabase
     from utils.tokens import SCHEMA, StoredTokens
 
     folder = Path(state)
-    with StoredTokens(Database(folder / "coordination.db", migrations=[SCHEMA]), folder / "locks").lock(name):
+    with StoredTokens(SqliteDatabase(folder / "coordination.db", migrations=[SCHEMA]), folder / "locks").lock(name):
         _say("held")
         sys.stdin.readline()
 
@@ -231,14 +231,14 @@ def _collect_with_token(url: str, token_url: str, state: str, client: str, secre
     from config.providers import OAuth2Auth, ProviderSettings
     from data_pipeline.collect.http.http import HttpCollector, Options
     from tests.data_pipeline.collect.requests import make_request
-    from utils.database import Database
+    from utils.sqlite import SqliteDatabase
     from utils.tokens import SCHEMA, StoredTokens
 
     folder = Path(state)
     auth = OAuth2Auth(
         kind="oauth2", token_url=token_url, client_id=client, client_secret=secret, refresh_token="refresh-0"
     )
-    tokens = StoredTokens(Database(folder / "coordination.db", migrations=[SCHEMA]), folder / "locks")
+    tokens = StoredTokens(SqliteDatabase(folder / "coordination.db", migrations=[SCHEMA]), folder / "locks")
     request = make_request(
         Options(url=url), folder / "spool", provider="partner", settings=ProviderSettings(auth=auth), tokens=tokens
     )
@@ -289,7 +289,8 @@ def _redis_hold(url: str, secret: str) -> None:
 
 def _prepare_as_nobody(path: str) -> None:
     """Prepare a state directory as a user who owns nothing; print what came of it."""
-    from utils.database import StateError, prepare_directory
+    from utils.database import StateError
+    from utils.sqlite import prepare_directory
 
     if os.geteuid() == 0:  # to root every directory is writable
         os.setgroups([])

@@ -11,27 +11,27 @@ from hypothesis import strategies as st
 
 from tests.utils import children
 from utils import events
-from utils.database import Database
 from utils.history import POINTS_IN_A_CHUNK, POINTS_OPEN, SCHEMA, History, point
+from utils.sqlite import SqliteDatabase
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return Database(tmp_path / "history.db", migrations=[SCHEMA])
+def database(tmp_path: Path) -> SqliteDatabase:
+    return SqliteDatabase(tmp_path / "history.db", migrations=[SCHEMA])
 
 
 @pytest.fixture
-def history(database: Database) -> History:
+def history(database: SqliteDatabase) -> History:
     return History(database)
 
 
-def _append(database: Database, subject: str, points: "list[tuple[float, dict[str, float | None]]]") -> None:
+def _append(database: SqliteDatabase, subject: str, points: "list[tuple[float, dict[str, float | None]]]") -> None:
     with database.transaction() as connection:
         for time, values in points:
             connection.execute(*point(subject, time, values))
 
 
-def _count(database: Database, subject: str, points: int) -> None:
+def _count(database: SqliteDatabase, subject: str, points: int) -> None:
     _append(database, subject, [(float(n), {"n": float(n)}) for n in range(points)])
 
 
@@ -50,7 +50,7 @@ def test_points_come_back_exactly(
     tmp_path_factory: pytest.TempPathFactory, points: "list[tuple[float, tuple[float, float | None]]]"
 ) -> None:
     """Every bit of every number (infinities and signed zeros too), in the order of arrival; None as NaN."""
-    database = Database(tmp_path_factory.mktemp("history") / "h.db", migrations=[SCHEMA])
+    database = SqliteDatabase(tmp_path_factory.mktemp("history") / "h.db", migrations=[SCHEMA])
     _append(database, "s", [(time, {"a": a, "b": b}) for time, (a, b) in points])
 
     (block,) = History(database).blocks(["s"])
@@ -63,7 +63,7 @@ def test_points_come_back_exactly(
 
 
 @pytest.mark.parametrize("points", [1, 7, 8, 9, POINTS_IN_A_CHUNK - 1, 64, 65, 127, 128, 129, 200])
-def test_chunks_hold_64_points(database: Database, history: History, points: int) -> None:
+def test_chunks_hold_64_points(database: SqliteDatabase, history: History, points: int) -> None:
     """Each full but the last; up to seven points wait outside; nothing is lost at a boundary."""
     _count(database, "s", points)
 
@@ -78,7 +78,7 @@ def test_chunks_hold_64_points(database: Database, history: History, points: int
 
 @pytest.mark.parametrize("last", [1, 2, 63, 64, 65, 66, 128, 129, 256, 1000])
 @pytest.mark.parametrize("points", [1, 64, 65, 193, 300])
-def test_the_newest_points_are_read(database: Database, history: History, points: int, last: int) -> None:
+def test_the_newest_points_are_read(database: SqliteDatabase, history: History, points: int, last: int) -> None:
     """Exactly `last` of them, or all there are."""
     _count(database, "s", points)
 
@@ -87,7 +87,7 @@ def test_the_newest_points_are_read(database: Database, history: History, points
     assert block.times.tolist() == [float(n) for n in range(points)][-last:]
 
 
-def test_sets_of_metrics_are_blocks_of_their_own(database: Database, history: History) -> None:
+def test_sets_of_metrics_are_blocks_of_their_own(database: SqliteDatabase, history: History) -> None:
     """A set that was measured long ago keeps its points beside one that is measured every minute."""
     _append(database, "s", [(float(n), {"old": n, "older": -n}) for n in range(3)])
     _append(database, "s", [(float(n), {"often": n}) for n in range(500)])
@@ -97,7 +97,7 @@ def test_sets_of_metrics_are_blocks_of_their_own(database: Database, history: Hi
     assert found == {("old", "older"): [0.0, 1.0, 2.0], ("often",): [float(n) for n in range(430, 500)]}
 
 
-def test_many_subjects_are_read_at_once_in_the_order_asked_for(database: Database, history: History) -> None:
+def test_many_subjects_are_read_at_once_in_the_order_asked_for(database: SqliteDatabase, history: History) -> None:
     """Once each; one without points has no block."""
     for subject in ("b", "a", "ü 'quoted\""):
         _count(database, subject, 70)
@@ -110,7 +110,7 @@ def test_many_subjects_are_read_at_once_in_the_order_asked_for(database: Databas
     assert history.blocks([]) == []
 
 
-def test_a_clock_that_is_set_back_costs_no_points(database: Database, history: History) -> None:
+def test_a_clock_that_is_set_back_costs_no_points(database: SqliteDatabase, history: History) -> None:
     """They stay in the order of arrival, in full chunks."""
     times = [1000.0 + n for n in range(64)] + [10.0 + n for n in range(64)]
     _append(database, "s", [(time, {"n": 1.0}) for time in times])
@@ -121,7 +121,7 @@ def test_a_clock_that_is_set_back_costs_no_points(database: Database, history: H
     assert database.query("SELECT points FROM history") == [(64,), (64,)]
 
 
-def test_a_series_leaves_out_points_without_a_value(database: Database, history: History) -> None:
+def test_a_series_leaves_out_points_without_a_value(database: SqliteDatabase, history: History) -> None:
     """What was not measured is not zero."""
     _append(database, "s", [(1.0, {"a": 5.0, "b": None}), (2.0, {"a": None, "b": 7.0}), (3.0, {"a": 6.0, "b": 8.0})])
 
@@ -132,7 +132,7 @@ def test_a_series_leaves_out_points_without_a_value(database: Database, history:
     assert np.isnan(block.values).sum() == 2
 
 
-def test_old_chunks_are_pruned_when_their_newest_point_is_old(database: Database, history: History) -> None:
+def test_old_chunks_are_pruned_when_their_newest_point_is_old(database: SqliteDatabase, history: History) -> None:
     """Points younger than the limit are never dropped; what was dropped is counted; appending goes on."""
     _count(database, "s", 150)
     _count(database, "t", 10)
@@ -163,7 +163,7 @@ def test_two_processes_append_to_one_subject(tmp_path: Path) -> None:
     children.let_go(*measuring)
     pids = [float(children.finish(child)[0]) for child in measuring]
 
-    (block,) = History(Database(path, migrations=[";".join((events.SCHEMA, SCHEMA))])).blocks(["s"], last=1000)
+    (block,) = History(SqliteDatabase(path, migrations=[";".join((events.SCHEMA, SCHEMA))])).blocks(["s"], last=1000)
 
     assert len(block.times) == 300
     for pid in pids:

@@ -12,15 +12,16 @@ import pytest
 from tests.utils import children
 from utils import leases as module
 from utils.clock import ManualClock
-from utils.database import Database, StateError
+from utils.database import StateError
 from utils.leases import BEAT_SCHEMA, SCHEMA, Lease, Leases, Moment, Owner, this_process
+from utils.sqlite import SqliteDatabase
 
 ELSEWHERE = Owner("elsewhere", "some-boot", "pid:[1]", 1, "100")
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return Database(tmp_path / "coordination.db", migrations=[SCHEMA, BEAT_SCHEMA])
+def database(tmp_path: Path) -> SqliteDatabase:
+    return SqliteDatabase(tmp_path / "coordination.db", migrations=[SCHEMA, BEAT_SCHEMA])
 
 
 @pytest.fixture
@@ -29,12 +30,12 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def leases(database: Database, clock: ManualClock) -> Leases:
+def leases(database: SqliteDatabase, clock: ManualClock) -> Leases:
     return Leases(database, clock=clock)
 
 
 def _held_by(
-    database: Database, owner: Owner, name: str, *, heartbeat: float, fence: int = 1, beat: float = 0.0
+    database: SqliteDatabase, owner: Owner, name: str, *, heartbeat: float, fence: int = 1, beat: float = 0.0
 ) -> None:
     with database.transaction() as connection:
         connection.execute("INSERT INTO leases VALUES (?, ?, ?, 'r', ?, ?)", (name, fence, str(owner), heartbeat, beat))
@@ -49,7 +50,7 @@ def test_free_names_are_granted_and_held_ones_left_out(leases: Leases) -> None:
     assert second == {"c": Lease("c", 1)}
 
 
-def test_a_released_name_is_free_and_its_fence_grows(leases: Leases, database: Database) -> None:
+def test_a_released_name_is_free_and_its_fence_grows(leases: Leases, database: SqliteDatabase) -> None:
     """Each grant carries a larger number than the one before, whoever got it."""
     fences = []
     for number in range(3):
@@ -60,7 +61,7 @@ def test_a_released_name_is_free_and_its_fence_grows(leases: Leases, database: D
     assert fences == [1, 2, 3]
 
 
-def test_releasing_keeps_the_fence(leases: Leases, database: Database) -> None:
+def test_releasing_keeps_the_fence(leases: Leases, database: SqliteDatabase) -> None:
     """And names the process does not hold are no error."""
     leases.acquire(["a"])
     leases.release(["a", "never held"])
@@ -69,7 +70,9 @@ def test_releasing_keeps_the_fence(leases: Leases, database: Database) -> None:
     assert leases.acquire(["a"])["a"].fence == 2
 
 
-def test_a_lease_that_was_taken_over_is_not_released_by_its_former_owner(leases: Leases, database: Database) -> None:
+def test_a_lease_that_was_taken_over_is_not_released_by_its_former_owner(
+    leases: Leases, database: SqliteDatabase
+) -> None:
     """A process that slept through the loss of its lease frees nothing of the new owner's."""
     leases.acquire(["a"])
     with database.transaction() as connection:
@@ -80,7 +83,7 @@ def test_a_lease_that_was_taken_over_is_not_released_by_its_former_owner(leases:
     assert database.query("SELECT fence, owner FROM leases") == [(2, str(ELSEWHERE))]
 
 
-def test_two_processes_do_not_hold_one_name(leases: Leases, database: Database) -> None:
+def test_two_processes_do_not_hold_one_name(leases: Leases, database: SqliteDatabase) -> None:
     """While the other lives the name is left out; when it lets go, it is granted with the next number."""
     child = children.start("hold", database.path, "a")
     assert child.stdout is not None
@@ -94,7 +97,7 @@ def test_two_processes_do_not_hold_one_name(leases: Leases, database: Database) 
 
 
 @pytest.mark.parametrize("buried", [True, False], ids=["gone", "a zombie"])
-def test_a_killed_owner_on_this_host_frees_at_once(leases: Leases, database: Database, buried: bool) -> None:
+def test_a_killed_owner_on_this_host_frees_at_once(leases: Leases, database: SqliteDatabase, buried: bool) -> None:
     """The clock has not moved: death on our own host needs no waiting."""
     child = children.start("hold", database.path, "a")
     assert child.stdout is not None
@@ -111,7 +114,7 @@ def test_a_killed_owner_on_this_host_frees_at_once(leases: Leases, database: Dat
     child.communicate()
 
 
-def test_a_stopped_owner_on_this_host_is_alive(leases: Leases, database: Database, clock: ManualClock) -> None:
+def test_a_stopped_owner_on_this_host_is_alive(leases: Leases, database: SqliteDatabase, clock: ManualClock) -> None:
     """A process that is only suspended keeps what it holds, however long it is silent."""
     child = children.start("hold", database.path, "a")
     assert child.stdout is not None
@@ -126,7 +129,7 @@ def test_a_stopped_owner_on_this_host_is_alive(leases: Leases, database: Databas
 
 
 def test_an_owner_elsewhere_is_taken_for_dead_after_15_seconds_of_silence(
-    leases: Leases, database: Database, clock: ManualClock
+    leases: Leases, database: SqliteDatabase, clock: ManualClock
 ) -> None:
     """Not a moment before."""
     _held_by(database, ELSEWHERE, "a", heartbeat=clock.time(), fence=7)
@@ -139,7 +142,7 @@ def test_an_owner_elsewhere_is_taken_for_dead_after_15_seconds_of_silence(
     assert leases.acquire(["a"])["a"].fence == 8
 
 
-def test_an_owner_before_the_reboot_is_dead(leases: Leases, database: Database, clock: ManualClock) -> None:
+def test_an_owner_before_the_reboot_is_dead(leases: Leases, database: SqliteDatabase, clock: ManualClock) -> None:
     """Same host, another boot: its pid may be somebody else's by now."""
     me = this_process()
     _held_by(database, Owner(me.host, "the boot before", me.namespace, me.pid, me.started), "a", heartbeat=clock.time())
@@ -147,7 +150,9 @@ def test_an_owner_before_the_reboot_is_dead(leases: Leases, database: Database, 
     assert leases.acquire(["a"])["a"].fence == 2
 
 
-def test_a_pid_that_was_used_again_is_another_process(leases: Leases, database: Database, clock: ManualClock) -> None:
+def test_a_pid_that_was_used_again_is_another_process(
+    leases: Leases, database: SqliteDatabase, clock: ManualClock
+) -> None:
     """The start time tells them apart."""
     me = this_process()
     _held_by(database, Owner(me.host, me.boot, me.namespace, me.pid, "1"), "a", heartbeat=clock.time())
@@ -156,7 +161,7 @@ def test_a_pid_that_was_used_again_is_another_process(leases: Leases, database: 
 
 
 def test_where_the_system_tells_no_start_time_silence_decides(
-    leases: Leases, database: Database, clock: ManualClock
+    leases: Leases, database: SqliteDatabase, clock: ManualClock
 ) -> None:
     """Systems without /proc."""
     me = this_process()
@@ -169,7 +174,7 @@ def test_where_the_system_tells_no_start_time_silence_decides(
     assert list(leases.acquire(["a"])) == ["a"]
 
 
-def test_the_leases_of_dead_owners_can_be_freed(leases: Leases, database: Database, clock: ManualClock) -> None:
+def test_the_leases_of_dead_owners_can_be_freed(leases: Leases, database: SqliteDatabase, clock: ManualClock) -> None:
     """Those of living ones stay, and fencing numbers too."""
     leases.acquire(["mine"])
     _held_by(database, ELSEWHERE, "silent", heartbeat=clock.time() - 20, fence=5)
@@ -181,7 +186,7 @@ def test_the_leases_of_dead_owners_can_be_freed(leases: Leases, database: Databa
     assert database.query("SELECT name, fence FROM leases WHERE owner IS NULL") == [("silent", 5)]
 
 
-def test_a_heartbeat_renews_all_that_is_held(leases: Leases, database: Database, clock: ManualClock) -> None:
+def test_a_heartbeat_renews_all_that_is_held(leases: Leases, database: SqliteDatabase, clock: ManualClock) -> None:
     """Only ours."""
     began = clock.time()
     leases.acquire(["a", "b"])
@@ -215,7 +220,7 @@ def test_the_heart_beats_by_itself_and_survives_a_failure(
     assert "the disk is full" in caplog.text
 
 
-def test_closing_frees_everything(leases: Leases, database: Database) -> None:
+def test_closing_frees_everything(leases: Leases, database: SqliteDatabase) -> None:
     """And the heart is still afterwards."""
     leases.acquire(["a", "b"])
 
@@ -246,7 +251,7 @@ NEIGHBOUR = replace(ELSEWHERE, boot=this_process().boot)
 
 @pytest.mark.parametrize("jump", [3600.0, -3600.0], ids=["forth", "back"])
 def test_a_clock_that_is_set_takes_no_lease_from_a_living_owner(
-    leases: Leases, database: Database, clock: ManualClock, jump: float
+    leases: Leases, database: SqliteDatabase, clock: ManualClock, jump: float
 ) -> None:
     """In another container of this machine: its silence is measured by the kernel's clock, which nobody sets."""
     clock.advance(100.0)
@@ -261,7 +266,7 @@ def test_a_clock_that_is_set_takes_no_lease_from_a_living_owner(
 
 @pytest.mark.parametrize("jump", [3600.0, -3600.0], ids=["forth", "back"])
 def test_a_clock_that_is_set_keeps_no_dead_owner_alive(
-    leases: Leases, database: Database, clock: ManualClock, jump: float
+    leases: Leases, database: SqliteDatabase, clock: ManualClock, jump: float
 ) -> None:
     """Fifteen seconds of silence are fifteen seconds, whatever the wall clock shows."""
     clock.advance(100.0)
@@ -273,7 +278,7 @@ def test_a_clock_that_is_set_keeps_no_dead_owner_alive(
     assert leases.acquire(["a"])["a"].fence == 2
 
 
-def test_a_heartbeat_of_the_future_blocks_nobody(leases: Leases, database: Database, clock: ManualClock) -> None:
+def test_a_heartbeat_of_the_future_blocks_nobody(leases: Leases, database: SqliteDatabase, clock: ManualClock) -> None:
     """It was written before the clock was set back and the machine restarted; a run need not wait for that moment."""
     _held_by(database, ELSEWHERE, "a", heartbeat=clock.time() + 3600)
 
@@ -290,7 +295,7 @@ def test_a_number_that_the_log_remembers_is_not_given_again(leases: Leases) -> N
     assert {name: lease.fence for name, lease in granted.items()} == {"lost": 42, "known": 2, "new": 1}
 
 
-def test_a_lease_that_was_lost_with_its_database_is_written_again(leases: Leases, database: Database) -> None:
+def test_a_lease_that_was_lost_with_its_database_is_written_again(leases: Leases, database: SqliteDatabase) -> None:
     """By the next heartbeat, unless somebody else was given the name meanwhile."""
     leases.acquire(["a", "b"], run="r1")
     with database.transaction() as connection:
@@ -306,7 +311,7 @@ def test_a_lease_that_was_lost_with_its_database_is_written_again(leases: Leases
 
 
 def test_an_owner_that_cannot_be_read_is_dead_once_it_is_silent(
-    leases: Leases, database: Database, clock: ManualClock
+    leases: Leases, database: SqliteDatabase, clock: ManualClock
 ) -> None:
     """A flipped bit in its name is no reason to stop, nor to hold the lease for ever."""
     with database.transaction() as connection:

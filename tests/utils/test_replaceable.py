@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.utils import children
-from utils import database as module
+from utils import sqlite as module
 from utils.damage import SetAside, set_aside_before
-from utils.database import DamagedError, Database, StateError
+from utils.database import StateError
 from utils.replaceable import ReplaceableDatabase
+from utils.sqlite import DamagedError, SqliteDatabase
 
 SCHEMA = [
     "CREATE TABLE tokens (name TEXT PRIMARY KEY, token TEXT NOT NULL) WITHOUT ROWID",
@@ -67,7 +68,7 @@ def filled(path: Path, *, in_log: bool = False) -> None:
             (path.parent / name).write_bytes(content)
 
 
-def tokens(database: Database) -> dict[str, str]:
+def tokens(database: SqliteDatabase) -> dict[str, str]:
     return dict(database.query("SELECT name, token FROM tokens"))
 
 

@@ -12,11 +12,11 @@ from tests.utils.children import finish, let_go, start
 from tests.utils.resilience.rates import largest_excess
 from utils import coordination, leases, quotas, tokens
 from utils.clock import ManualClock
-from utils.database import Database
 from utils.replaceable import ReplaceableDatabase
 from utils.resilience.limiter import LOOK_EVERY, RateLimiter
 from utils.resilience.shared_rates import NEW, Claim, SharedRate
 from utils.shared_rates import SCHEMA, LeasedRates
+from utils.sqlite import SqliteDatabase
 
 ONE = Claim(
     floor=float("-inf"),
@@ -32,12 +32,12 @@ ONE = Claim(
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with closing(Database(tmp_path / "coordination.db", migrations=[SCHEMA])) as opened:
+def database(tmp_path: Path) -> Iterator[SqliteDatabase]:
+    with closing(SqliteDatabase(tmp_path / "coordination.db", migrations=[SCHEMA])) as opened:
         yield opened
 
 
-def test_a_lease_moves_the_row_on_and_a_refusal_does_not(database: Database) -> None:
+def test_a_lease_moves_the_row_on_and_a_refusal_does_not(database: SqliteDatabase) -> None:
     """Three slots are free at once, the fourth a second later."""
     rates = LeasedRates(database, clock=ManualClock())
 
@@ -47,7 +47,7 @@ def test_a_lease_moves_the_row_on_and_a_refusal_does_not(database: Database) -> 
     assert (rates.look("ecb").arrival, rates.look("other")) == (3.0, NEW)
 
 
-def test_a_pause_is_kept_until_a_longer_one(database: Database) -> None:
+def test_a_pause_is_kept_until_a_longer_one(database: SqliteDatabase) -> None:
     """Also when nobody has taken a slot before."""
     rates = LeasedRates(database, clock=ManualClock())
 
@@ -58,19 +58,19 @@ def test_a_pause_is_kept_until_a_longer_one(database: Database) -> None:
     assert rates.lease("ecb", replace(ONE, patience=100.0)).start == 42.0
 
 
-def test_the_row_outlives_its_process(database: Database) -> None:
+def test_the_row_outlives_its_process(database: SqliteDatabase) -> None:
     """A restart gives no new burst."""
     clock = ManualClock()
     RateLimiter("ecb", rate=1, burst=1, shared=LeasedRates(database, clock=clock), clock=clock).acquire()
     database.close()
 
-    with closing(Database(database.path, migrations=[SCHEMA])) as again:
+    with closing(SqliteDatabase(database.path, migrations=[SCHEMA])) as again:
         limiter = RateLimiter("ecb", rate=1, burst=1, shared=LeasedRates(again, clock=clock), clock=clock)
         assert limiter.acquire().retry_after == 1.0
 
 
 @pytest.mark.parametrize("same_name", [False, True], ids=["told by its name", "told by its clock"])
-def test_a_row_of_another_boot_says_nothing(database: Database, *, same_name: bool) -> None:
+def test_a_row_of_another_boot_says_nothing(database: SqliteDatabase, *, same_name: bool) -> None:
     """The clock began anew: the limiter starts at the plain rate, however far the row had come."""
     clock = ManualClock()
     clock.advance(1e6)
@@ -86,7 +86,7 @@ def test_a_row_of_another_boot_says_nothing(database: Database, *, same_name: bo
     assert limiter.delay() == 1.0
 
 
-def test_a_clock_on_the_wall_that_is_set_changes_nothing(database: Database) -> None:
+def test_a_clock_on_the_wall_that_is_set_changes_nothing(database: SqliteDatabase) -> None:
     """An hour back, an hour forth: the rate is measured by the clock that nobody sets."""
     clock = ManualClock()
     limiters = [
@@ -100,7 +100,7 @@ def test_a_clock_on_the_wall_that_is_set_changes_nothing(database: Database) -> 
     assert answers == [True, True, False, False, False, False]
 
 
-def test_a_database_that_is_locked_stalls_nobody(database: Database) -> None:
+def test_a_database_that_is_locked_stalls_nobody(database: SqliteDatabase) -> None:
     """One short wait, then none until it is free again; calls go on at the rate of this process alone."""
     limiter = RateLimiter("ecb", rate=0.001, burst=100, shared=LeasedRates(database))
     assert limiter.acquire()
@@ -124,7 +124,7 @@ def test_a_database_that_is_locked_stalls_nobody(database: Database) -> None:
         "boot = x'ff'",
     ],
 )
-def test_a_row_with_a_flipped_bit_blocks_nobody(database: Database, harm: str) -> None:
+def test_a_row_with_a_flipped_bit_blocks_nobody(database: SqliteDatabase, harm: str) -> None:
     """It says nothing any more: the limiter goes on at the plain rate, and so does the next one."""
     clock = ManualClock()
     limiters = [
@@ -176,9 +176,9 @@ def test_a_state_of_the_release_before_gets_the_new_table(tmp_path: Path) -> Non
     """Its other tables stay."""
     path = tmp_path / "coordination.db"
     released = [";".join((leases.SCHEMA, coordination.SCHEMA)), ";".join((quotas.SCHEMA, tokens.SCHEMA))]
-    Database(path, migrations=released).close()
+    SqliteDatabase(path, migrations=released).close()
 
-    with closing(Database(path, migrations=[*released, SCHEMA])) as database:
+    with closing(SqliteDatabase(path, migrations=[*released, SCHEMA])) as database:
         assert LeasedRates(database).lease("ecb", ONE).granted
 
 

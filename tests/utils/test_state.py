@@ -75,10 +75,10 @@ def test_a_bus_that_nobody_asked_for_is_not_made(tmp_path: Path):
     """Committed events are announced to subscribers only."""
     heard: list[str] = []
     with State(lambda: kept(tmp_path), ManualClock()) as state:
-        state.events.append([NewEvent("run.started", "r1", {}, source="test")]).result()
+        state.events.append([NewEvent("run.started", "r1", {}, source="test")])
         assert "bus" not in vars(state)
         state.bus.subscribe("**", lambda event: heard.append(event.subject))
-        state.events.append([NewEvent("run.started", "r2", {}, source="test")]).result()
+        state.events.append([NewEvent("run.started", "r2", {}, source="test")])
 
     assert heard == ["r2"]
 

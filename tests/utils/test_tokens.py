@@ -8,17 +8,18 @@ from pathlib import Path
 import pytest
 
 from tests.utils.children import start
-from utils.database import Database, StateError
+from utils.database import StateError
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable
 from utils.resilience.deadline import deadline
 from utils.resilience.errors import DeadlineExceededError
+from utils.sqlite import SqliteDatabase
 from utils.tokens import SCHEMA, MemoryTokens, StoredTokens
 
 TOKEN = {"access_token": "ä-1", "good_until": 1234.5, "refresh_token": "", "client_auth": "basic"}
 
 
 def opened(folder: Path) -> StoredTokens:
-    return StoredTokens(Database(folder / "coordination.db", migrations=[SCHEMA]), folder / "locks")
+    return StoredTokens(SqliteDatabase(folder / "coordination.db", migrations=[SCHEMA]), folder / "locks")
 
 
 @pytest.fixture(params=["stored", "in memory"])

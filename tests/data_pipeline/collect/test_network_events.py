@@ -8,14 +8,14 @@ import pytest
 from data_pipeline.collect.network_events import last_told, was_away, watched
 from tests.utils.listening import Listener
 from utils.clock import ManualClock
-from utils.database import Database
 from utils.events import SCHEMA, EventStore
 from utils.network import AWAY_FOR
+from utils.sqlite import SqliteDatabase
 
 
 @pytest.fixture
 def events(tmp_path: Path) -> Iterator[EventStore]:
-    store = EventStore(Database(tmp_path / "log.db", migrations=[SCHEMA]))
+    store = EventStore(SqliteDatabase(tmp_path / "log.db", migrations=[SCHEMA]))
     yield store
     store.close()
     store.database.close()
@@ -32,7 +32,7 @@ def test_two_processes_tell_an_outage_once(events: EventStore) -> None:
             clock.advance(AWAY_FOR)
             for network in both:
                 answers.append(network.away())
-                events.append([]).result()  # what was appended before is committed
+                events.append([])  # what was appended before is committed
 
     assert answers == [False, False, True, True, False, False]
     assert [(event.type, event.subject) for event in events.read()] == [

@@ -21,9 +21,10 @@ from tests.data_pipeline.collect.token_server import CLIENT, SECRET, TokenServer
 from tests.faulty_server import Answer, FaultyServer
 from tests.utils.children import finish, let_go, start
 from utils.clock import ManualClock
-from utils.database import Database, StateError
+from utils.database import StateError
 from utils.resilience.registry import ResilienceRegistry
 from utils.resilience.settings import BreakerSettings, ProviderResilience
+from utils.sqlite import SqliteDatabase
 from utils.tokens import SCHEMA, StoredTokens
 
 CSV = b"id,value\n1,2.5\n"
@@ -45,7 +46,7 @@ def data(tokens: TokenServer) -> Iterator[FaultyServer]:
 
 def opened(folder: Path) -> StoredTokens:
     """The stored tokens, as a process that just started sees them."""
-    return StoredTokens(Database(folder / "coordination.db", migrations=[SCHEMA]), folder / "locks")
+    return StoredTokens(SqliteDatabase(folder / "coordination.db", migrations=[SCHEMA]), folder / "locks")
 
 
 @pytest.fixture
@@ -513,7 +514,7 @@ def test_a_token_endpoint_that_repeats_the_request_is_not_quoted(
 def test_the_stored_tokens_are_for_their_owner_only(
     fetch: Fetch, tokens: TokenServer, data: FaultyServer, store: StoredTokens, tmp_path: Path
 ) -> None:
-    """Database and locks, like all of the state."""
+    """SqliteDatabase and locks, like all of the state."""
     fetch(data.url, request=asking(oauth2(tokens.url), store))
     files = [path for path in tmp_path.rglob("*") if path.is_file() and "spool" not in path.parts]
     assert any(path.name.startswith("token-") for path in files)

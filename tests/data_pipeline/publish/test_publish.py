@@ -20,9 +20,9 @@ from tests.postgres import execute
 from utils import events, leases
 from utils.arrow import pa
 from utils.clock import ManualClock
-from utils.database import Database
 from utils.events import EventStore, NewEvent
 from utils.leases import Leases
+from utils.sqlite import SqliteDatabase
 from utils.storage import Storage
 
 
@@ -37,8 +37,10 @@ class House:
     def __post_init__(self) -> None:
         schema = ";".join((events.SCHEMA, pipeline_views.SCHEMA))
         migrations = [schema, *filter(None, [getattr(pipeline_views, "FILES_SCHEMA", "")]), PUBLISH_SCHEMA]
-        self.database = Database(self.folder / "orchestrator.db", migrations=migrations)
-        self.coordination = Database(self.folder / "coordination.db", migrations=[leases.SCHEMA, leases.BEAT_SCHEMA])
+        self.database = SqliteDatabase(self.folder / "orchestrator.db", migrations=migrations)
+        self.coordination = SqliteDatabase(
+            self.folder / "coordination.db", migrations=[leases.SCHEMA, leases.BEAT_SCHEMA]
+        )
         projections = [PipelineViews(), PublicationViews()]
         self.events = EventStore(self.database, projections=projections, clock=self.clock)
         self.views, self.publications = Views(self.database), Publications(self.database)
@@ -81,7 +83,7 @@ class House:
         told = [NewEvent(f"batch.{state}", name, body)]
         if state == "accepted":
             told.append(NewEvent("dataset.collected", name, {**run, "collected_at": None, "data_time": None}))
-        self.events.append(told).result()
+        self.events.append(told)
         return version
 
     def states(self, name: str = "orders") -> list[tuple[str, str]]:

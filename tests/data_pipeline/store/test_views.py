@@ -12,8 +12,8 @@ from data_pipeline.store import views as module
 from data_pipeline.store.views import PipelineViews, Views
 from utils import events
 from utils.clock import ManualClock
-from utils.database import Database
 from utils.events import EventStore, NewEvent
+from utils.sqlite import SqliteDatabase
 
 SCHEMA = ";".join((events.SCHEMA, module.SCHEMA))
 
@@ -23,12 +23,12 @@ class Log:
 
     def __init__(self, folder: Path) -> None:
         self.clock = ManualClock()
-        self.database = Database(folder / "orchestrator.db", migrations=[SCHEMA, module.FILES_SCHEMA])
+        self.database = SqliteDatabase(folder / "orchestrator.db", migrations=[SCHEMA, module.FILES_SCHEMA])
         self.store = EventStore(self.database, projections=[PipelineViews()], clock=self.clock)
         self.views = Views(self.database)
 
     def add(self, type: str, subject: str, **data: Any) -> None:
-        self.store.append([NewEvent(type, subject, data)]).result()
+        self.store.append([NewEvent(type, subject, data)])
         self.clock.advance(1.0)
 
     def dataset_run(self, dataset: str, run_id: str, status: str = "succeeded", **data: Any) -> None:
@@ -297,7 +297,7 @@ def test_rebuilt_views_are_the_live_ones(
     rest, sizes = list(history), iter(cuts)
     for turn in count():
         part, rest = rest[: (size := next(sizes, 5))], rest[size:]
-        (log.store, other)[turn % 2].append(part).result()
+        (log.store, other)[turn % 2].append(part)
         log.clock.advance(1.0)
         if not rest:
             break

@@ -19,10 +19,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from utils.clock import ManualClock
 from utils.coordination import MIGRATIONS, SharedVerdicts
-from utils.database import Database
 from utils.resilience.breaker import CircuitBreaker, Transition
 from utils.resilience.errors import CircuitOpenError
 from utils.resilience.shared_state import SharedState
+from utils.sqlite import SqliteDatabase
 
 WINDOW, MINIMUM, ROW, PERMITS, REST, LONGEST, SLOW = 6, 3, 4, 2, 10.0, 60.0, 2.0
 MINUTE, PATIENCE, PHASE = 60.0, 2 * SLOW, 15.0  # of a time window; of a permit; of a half-open phase
@@ -301,7 +301,7 @@ class BreakerMachine(RuleBasedStateMachine):
 def one_database(views: int) -> Iterator[list[SharedState]]:
     """Opened so many times, as so many processes do."""
     folder = Path(tempfile.mkdtemp())
-    databases = [Database(folder / "coordination.db", migrations=MIGRATIONS) for _ in range(views)]
+    databases = [SqliteDatabase(folder / "coordination.db", migrations=MIGRATIONS) for _ in range(views)]
     try:
         yield [SharedVerdicts(database) for database in databases]
     finally:

@@ -9,15 +9,15 @@ import pytest
 from tests.utils.children import finish, let_go, start
 from utils.clock import ManualClock
 from utils.coordination import MIGRATIONS, SharedVerdicts
-from utils.database import Database
 from utils.resilience.breaker import CircuitBreaker
 from utils.resilience.shared_state import Verdict
+from utils.sqlite import SqliteDatabase
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
+def database(tmp_path: Path) -> SqliteDatabase:
     """In which the rest of `ecb` is over."""
-    database = Database(tmp_path / "coordination.db", migrations=MIGRATIONS)
+    database = SqliteDatabase(tmp_path / "coordination.db", migrations=MIGRATIONS)
     now = time.time()
     SharedVerdicts(database).save("ecb", Verdict("open", now - 60.0, now - 1.0, 1, "6 of 10 calls failed"))
     return database
@@ -29,7 +29,7 @@ def lines(child: "subprocess.Popen[str]", count: int) -> list[str]:
     return [child.stdout.readline().strip() for _ in range(count)]
 
 
-def test_of_fifty_callers_in_four_processes_exactly_three_pass(database: Database) -> None:
+def test_of_fifty_callers_in_four_processes_exactly_three_pass(database: SqliteDatabase) -> None:
     """One process tells that the trial begins, one that it ends; the forty-seven others are refused meanwhile."""
     sizes = (13, 13, 12, 12)
     children = [start("try-provider", database.path, size) for size in sizes]
@@ -61,7 +61,7 @@ class LaterClock(ManualClock):
         return time.monotonic() + self._seconds
 
 
-def test_the_permits_of_a_killed_process_are_lent_again(database: Database) -> None:
+def test_the_permits_of_a_killed_process_are_lent_again(database: SqliteDatabase) -> None:
     """Its three calls never come back; twenty seconds later others may try."""
     child = start("try-provider", database.path, 3)
     let_go(child)
@@ -78,7 +78,7 @@ def test_the_permits_of_a_killed_process_are_lent_again(database: Database) -> N
     database.close()
 
 
-def test_a_phase_whose_processes_were_all_killed_is_decided_by_the_next(database: Database) -> None:
+def test_a_phase_whose_processes_were_all_killed_is_decided_by_the_next(database: SqliteDatabase) -> None:
     """Nothing came back for a minute: the circuit rests again, once, whoever looks."""
     child = start("try-provider", database.path, 3)
     let_go(child)

@@ -5,14 +5,14 @@ import sys
 from pathlib import Path
 
 from integrated_system import ROOT
-from utils.database import Database
+from utils.sqlite import SqliteDatabase
 
 SCHEMA = "CREATE TABLE facts (fact TEXT)"
 OTHER_PROCESS = """
 import sys
 from pathlib import Path
-from utils.database import Database
-database = Database(Path(sys.argv[1]), migrations=["CREATE TABLE facts (fact TEXT)"])
+from utils.sqlite import SqliteDatabase
+database = SqliteDatabase(Path(sys.argv[1]), migrations=["CREATE TABLE facts (fact TEXT)"])
 with database.transaction() as connection:
     connection.execute("INSERT INTO facts VALUES ('theirs')")
 database.close()
@@ -22,9 +22,9 @@ database.close()
 def test_opening_a_database_twice_does_not_cost_the_first_its_locks(tmp_path: Path) -> None:
     """POSIX drops a process's locks on a file when it closes any descriptor of it; the log beside it must stay."""
     path = tmp_path / "facts.db"
-    first = Database(path, migrations=[SCHEMA])
+    first = SqliteDatabase(path, migrations=[SCHEMA])
     first.query("SELECT * FROM facts")
-    Database(path, migrations=[SCHEMA]).close()
+    SqliteDatabase(path, migrations=[SCHEMA]).close()
 
     subprocess.run([sys.executable, "-c", OTHER_PROCESS, str(path)], cwd=ROOT, check=True)
 

@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from utils.clock import ManualClock
-from utils.database import Database, StateError
+from utils.database import StateError
 from utils.events import SCHEMA, EventStore, NewEvent
+from utils.sqlite import SqliteDatabase
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> EventStore:
     """A log of six events."""
-    store = EventStore(Database(tmp_path / "log.db", migrations=[SCHEMA]), clock=ManualClock())
-    store.append([NewEvent("thing.happened", f"s{n}", {"n": n, "text": 'a "quoted" ü'}) for n in range(6)]).result()
+    store = EventStore(SqliteDatabase(tmp_path / "log.db", migrations=[SCHEMA]), clock=ManualClock())
+    store.append([NewEvent("thing.happened", f"s{n}", {"n": n, "text": 'a "quoted" ü'}) for n in range(6)])
     return store
 
 
@@ -30,7 +31,7 @@ def _tamper(store: EventStore, *statements: str) -> None:
 def test_a_whole_log_verifies_and_gives_its_head(store: EventStore) -> None:
     """The head that it prints is accepted later, when the log has grown."""
     found = store.verify()
-    store.append([NewEvent("t", "a")]).result()
+    store.append([NewEvent("t", "a")])
 
     assert (found.events, found.fault) == (6, None)
     assert store.verify(found.head).fault is None
@@ -38,7 +39,7 @@ def test_a_whole_log_verifies_and_gives_its_head(store: EventStore) -> None:
 
 def test_an_empty_log_is_whole(tmp_path: Path) -> None:
     """Its head is position 0."""
-    found = EventStore(Database(tmp_path / "log.db", migrations=[SCHEMA])).verify()
+    found = EventStore(SqliteDatabase(tmp_path / "log.db", migrations=[SCHEMA])).verify()
 
     assert (found.events, found.head, found.fault) == (0, f"0:{'0' * 64}", None)
 
@@ -124,7 +125,7 @@ def test_a_rewritten_tail_shows_against_a_kept_head(store: EventStore) -> None:
     head = store.verify().head
     _tamper(store, "DELETE FROM events WHERE seq > 4")
     for subject in ("other", "more", "yet more"):
-        store.append([NewEvent("t", subject)]).result()
+        store.append([NewEvent("t", subject)])
 
     assert store.verify().fault is None
     assert store.verify(head).fault == "event 6 is not the one whose hash was kept"
@@ -141,14 +142,14 @@ def test_a_head_of_another_form_is_refused(store: EventStore, head: str) -> None
 
 def test_a_flipped_bit_in_the_file_is_found_and_named(store: EventStore, tmp_path: Path) -> None:
     """In the data of an event, where SQLite itself sees nothing wrong."""
-    store.append([NewEvent("thing.happened", "marked", {"text": "find me"})]).result()
+    store.append([NewEvent("thing.happened", "marked", {"text": "find me"})])
     store.close()
     store.database.close()
     content = (tmp_path / "log.db").read_bytes()
     at = content.index(b"find me")
     (tmp_path / "log.db").write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
 
-    fault = EventStore(Database(tmp_path / "log.db", migrations=[SCHEMA])).verify().fault
+    fault = EventStore(SqliteDatabase(tmp_path / "log.db", migrations=[SCHEMA])).verify().fault
 
     assert fault == "event 7 (thing.happened, 2026-01-01T00:00:00.000000Z) does not match its hash"
 
@@ -180,7 +181,7 @@ def test_any_sqlite_tool_reads_and_writes_a_copy(store: EventStore, tmp_path: Pa
 
     assert columns == ["seq", "id", "time", "source", "type", "subject", "data", "version", "prev_hash", "hash"]
     assert numbers == [(n, "text") for n in range(6)]
-    assert EventStore(Database(tmp_path / "copy.db", migrations=[SCHEMA])).verify().fault == (
+    assert EventStore(SqliteDatabase(tmp_path / "copy.db", migrations=[SCHEMA])).verify().fault == (
         "event 1 is missing (found 2)"
     )
 

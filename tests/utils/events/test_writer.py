@@ -1,50 +1,56 @@
 """The one writer of a process: shared commits, and nobody suffers for a neighbour."""
 
-import sqlite3
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from utils.database import Database, StateError
-from utils.writer import Writer
+from utils.database import StateError
+from utils.events.writer import Writer
+from utils.sqlite import SqliteDatabase
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return Database(tmp_path / "some.db", migrations=["CREATE TABLE things (name TEXT PRIMARY KEY)"])
+def database(tmp_path: Path) -> SqliteDatabase:
+    return SqliteDatabase(tmp_path / "some.db", migrations=["CREATE TABLE things (name TEXT PRIMARY KEY)"])
 
 
-def _insert(connection: sqlite3.Connection, names: list[Any]) -> list[Any]:
-    connection.executemany("INSERT INTO things VALUES (?)", [(name,) for name in names])
-    return list(names)
+def _inserting(database: SqliteDatabase) -> Callable[[Sequence[Any]], list[Any]]:
+    def insert(names: Sequence[Any]) -> list[Any]:
+        with database.transaction() as connection:
+            connection.executemany("INSERT INTO things VALUES (?)", [(name,) for name in names])
+        return list(names)
+
+    return insert
 
 
 class _Held:
     """A commit that waits until it is let go, so that a test can queue what shares the next one."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._insert = _inserting(database)
         self.entered, self.go = threading.Event(), threading.Event()
         self.sizes: list[int] = []
 
-    def __call__(self, connection: sqlite3.Connection, names: list[Any]) -> list[Any]:
+    def __call__(self, names: Sequence[Any]) -> list[Any]:
         self.sizes.append(len(names))
         self.entered.set()
         assert self.go.wait(10)
-        return _insert(connection, names)
+        return self._insert(names)
 
 
-def _queued(database: Database, names: list[str]) -> tuple[_Held, Writer, "list[Future[Any]]"]:
-    held = _Held()
-    writer = Writer(database, held)
+def _queued(database: SqliteDatabase, names: list[str]) -> tuple[_Held, Writer, "list[Future[Any]]"]:
+    held = _Held(database)
+    writer = Writer(held)
     first = writer.submit("first")
     assert held.entered.wait(10)
     return held, writer, [first, *(writer.submit(name) for name in names)]
 
 
-def test_callers_who_wait_share_one_commit(database: Database) -> None:
+def test_callers_who_wait_share_one_commit(database: SqliteDatabase) -> None:
     """What came while one commit was under way is the next one."""
     held, writer, futures = _queued(database, ["a", "b", "c"])
 
@@ -55,7 +61,7 @@ def test_callers_who_wait_share_one_commit(database: Database) -> None:
     writer.close()
 
 
-def test_a_bad_item_fails_alone(database: Database) -> None:
+def test_a_bad_item_fails_alone(database: SqliteDatabase) -> None:
     """A repeated key undoes the shared commit; its neighbours are written without it."""
     held, writer, futures = _queued(database, ["a", "first", "c"])
 
@@ -67,7 +73,7 @@ def test_a_bad_item_fails_alone(database: Database) -> None:
     writer.close()
 
 
-def test_what_was_cancelled_before_its_turn_is_not_written(database: Database) -> None:
+def test_what_was_cancelled_before_its_turn_is_not_written(database: SqliteDatabase) -> None:
     """And its neighbours are."""
     held, writer, futures = _queued(database, ["a", "b"])
 
@@ -80,14 +86,14 @@ def test_what_was_cancelled_before_its_turn_is_not_written(database: Database) -
 
 
 def test_a_failing_listener_neither_stops_the_writer_nor_denies_the_commit(
-    database: Database, caplog: pytest.LogCaptureFixture
+    database: SqliteDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is committed, so the caller is told "done"; the failure is logged."""
 
     def fail() -> None:
         raise RuntimeError("the listener's own fault")
 
-    writer = Writer(database, _insert, committed=fail)
+    writer = Writer(_inserting(database), committed=fail)
 
     assert writer.submit("a").result(10) == "a"
     assert writer.submit("b").result(10) == "b"
@@ -95,9 +101,9 @@ def test_a_failing_listener_neither_stops_the_writer_nor_denies_the_commit(
     writer.close()
 
 
-def test_a_writer_that_cannot_connect_tells_its_callers(database: Database) -> None:
+def test_a_writer_that_cannot_connect_tells_its_callers(database: SqliteDatabase) -> None:
     """Nobody waits for ever."""
-    writer = Writer(database, _insert)
+    writer = Writer(_inserting(database))
     database.close()
 
     with pytest.raises(StateError, match="closed"):
@@ -105,9 +111,9 @@ def test_a_writer_that_cannot_connect_tells_its_callers(database: Database) -> N
     writer.close()
 
 
-def test_closing_writes_what_waits(database: Database) -> None:
+def test_closing_writes_what_waits(database: SqliteDatabase) -> None:
     """Then nothing more is taken."""
-    writer = Writer(database, _insert)
+    writer = Writer(_inserting(database))
     futures = [writer.submit(str(number)) for number in range(600)]
 
     writer.close()

@@ -9,18 +9,19 @@ from pathlib import Path
 import pytest
 
 from tests.utils import children
-from utils import database as module
-from utils.database import Database, StateError, prepare_directory
+from utils import sqlite as module
+from utils.database import StateError
+from utils.sqlite import SqliteDatabase, prepare_directory
 
 SCHEMA = "CREATE TABLE things (name TEXT PRIMARY KEY, body TEXT)"
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return Database(tmp_path / "some.db", migrations=[SCHEMA])
+def database(tmp_path: Path) -> SqliteDatabase:
+    return SqliteDatabase(tmp_path / "some.db", migrations=[SCHEMA])
 
 
-def _insert(database: Database, *names: str, body: str = "") -> None:
+def _insert(database: SqliteDatabase, *names: str, body: str = "") -> None:
     with database.transaction() as connection:
         connection.executemany("INSERT INTO things VALUES (?, ?)", [(name, body) for name in names])
 
@@ -34,7 +35,7 @@ def test_sixteen_processes_open_a_new_database_at_once(tmp_path: Path) -> None:
     assert [children.finish(child) for child in opening] == [["opened"]] * 16
 
 
-def test_only_we_can_read_the_files(database: Database) -> None:
+def test_only_we_can_read_the_files(database: SqliteDatabase) -> None:
     """The database and the files that SQLite puts beside it have mode 0600."""
     with database.transaction() as connection:
         connection.execute("INSERT INTO things VALUES ('a', '')")
@@ -46,12 +47,12 @@ def test_only_we_can_read_the_files(database: Database) -> None:
 
 def test_each_migration_runs_once(tmp_path: Path) -> None:
     """A newer program adds its migrations to what an older one made; rows stay."""
-    old = Database(tmp_path / "a.db", migrations=[SCHEMA])
+    old = SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA])
     with old.transaction() as connection:
         connection.execute("INSERT INTO things VALUES ('a', 'kept')")
     old.close()
 
-    new = Database(tmp_path / "a.db", migrations=[SCHEMA, "ALTER TABLE things ADD COLUMN size INTEGER DEFAULT 3"])
+    new = SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA, "ALTER TABLE things ADD COLUMN size INTEGER DEFAULT 3"])
 
     assert new.query("SELECT * FROM things") == [("a", "kept", 3)]
     assert new.query("PRAGMA user_version") == [(2,)]
@@ -59,21 +60,21 @@ def test_each_migration_runs_once(tmp_path: Path) -> None:
 
 def test_a_failed_migration_leaves_the_database_as_it_was(tmp_path: Path) -> None:
     """A migration is all or nothing."""
-    Database(tmp_path / "a.db", migrations=[SCHEMA]).close()
+    SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA]).close()
 
     with pytest.raises(StateError, match="syntax"):
-        Database(tmp_path / "a.db", migrations=[SCHEMA, "CREATE TABLE more (x); NONSENSE"])
+        SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA, "CREATE TABLE more (x); NONSENSE"])
 
-    again = Database(tmp_path / "a.db", migrations=[SCHEMA])
+    again = SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA])
     assert again.query("SELECT name FROM sqlite_master WHERE type = 'table'") == [("things",)]
 
 
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     """An older program does not touch what a newer one wrote."""
-    Database(tmp_path / "a.db", migrations=[SCHEMA, "CREATE TABLE more (x)"]).close()
+    SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA, "CREATE TABLE more (x)"]).close()
 
     with pytest.raises(StateError, match="schema version 2, this program knows 1") as refused:
-        Database(tmp_path / "a.db", migrations=[SCHEMA])
+        SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA])
 
     assert "newer release" in refused.value.hint
 
@@ -83,14 +84,14 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_bytes(b"this is no database at all" * 100)
 
     with pytest.raises(StateError, match=r"a\.db: the database is damaged") as told:
-        Database(tmp_path / "a.db", migrations=[SCHEMA])
+        SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA])
 
     assert "backup" in told.value.hint
 
 
 def test_a_damaged_page_is_told_when_it_is_read(tmp_path: Path) -> None:
     """A database that opens but is broken inside gives a StateError, not SQLite's own."""
-    database = Database(tmp_path / "a.db", migrations=[SCHEMA])
+    database = SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA])
     with database.transaction() as connection:
         connection.executemany("INSERT INTO things VALUES (?, ?)", [(str(n), "x" * 500) for n in range(100)])
     database.close()
@@ -99,13 +100,13 @@ def test_a_damaged_page_is_told_when_it_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_bytes(content)
 
     with pytest.raises(StateError, match="damaged"):
-        Database(tmp_path / "a.db", migrations=[SCHEMA]).query("SELECT * FROM things")
+        SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA]).query("SELECT * FROM things")
 
 
 def test_a_lock_that_stays_is_told_as_worth_another_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the waiting time the error says that it may pass."""
     monkeypatch.setattr(module, "BUSY_TIMEOUT_MS", 20)
-    database = Database(tmp_path / "a.db", migrations=[SCHEMA])
+    database = SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA])
     other = sqlite3.connect(database.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
@@ -116,7 +117,7 @@ def test_a_lock_that_stays_is_told_as_worth_another_try(tmp_path: Path, monkeypa
     other.close()
 
 
-def test_a_transaction_that_raises_leaves_nothing(database: Database) -> None:
+def test_a_transaction_that_raises_leaves_nothing(database: SqliteDatabase) -> None:
     """What was written in the block is undone, and the next transaction works."""
     with pytest.raises(StateError, match="UNIQUE"):
         _insert(database, "a", "a")
@@ -126,7 +127,7 @@ def test_a_transaction_that_raises_leaves_nothing(database: Database) -> None:
     assert database.query("SELECT name FROM things") == [("b",)]
 
 
-def test_a_full_disk_in_a_transaction_is_told_as_such(database: Database) -> None:
+def test_a_full_disk_in_a_transaction_is_told_as_such(database: SqliteDatabase) -> None:
     """SQLite has rolled back by itself then; the error is still the disk's, and there is room again later."""
     (pages,) = database.query("PRAGMA page_count")[0]
     database.query(f"PRAGMA max_page_count = {pages}")
@@ -140,7 +141,7 @@ def test_a_full_disk_in_a_transaction_is_told_as_such(database: Database) -> Non
     assert database.query("SELECT name FROM things") == [("b",)]
 
 
-def test_threads_that_come_and_go_leave_no_connections_behind(database: Database) -> None:
+def test_threads_that_come_and_go_leave_no_connections_behind(database: SqliteDatabase) -> None:
     """Connections are lent: a hundred pools of workers need no more than one pool."""
     for _ in range(20):
         with ThreadPoolExecutor(4) as pool:
@@ -149,7 +150,7 @@ def test_threads_that_come_and_go_leave_no_connections_behind(database: Database
     assert len(database._open) <= 5
 
 
-def test_readers_do_not_wait_for_a_writer(database: Database) -> None:
+def test_readers_do_not_wait_for_a_writer(database: SqliteDatabase) -> None:
     """A query in another thread sees the last commit while a transaction is open."""
     seen: list[object] = []
     with database.transaction() as connection:
@@ -161,7 +162,7 @@ def test_readers_do_not_wait_for_a_writer(database: Database) -> None:
     assert seen == [[(0,)]]
 
 
-def test_a_closed_database_says_so(database: Database) -> None:
+def test_a_closed_database_says_so(database: SqliteDatabase) -> None:
     """Using it is an error, and closing it twice is none."""
     database.close()
     database.close()
@@ -173,7 +174,7 @@ def test_a_closed_database_says_so(database: Database) -> None:
 def test_power_durability_flushes_each_commit(tmp_path: Path) -> None:
     """`power` is SQLite's FULL (2), `process` is NORMAL (1)."""
     for durability, level in (("process", 1), ("power", 2)):
-        database = Database(tmp_path / f"{durability}.db", migrations=[SCHEMA], durability=durability)  # type: ignore[arg-type]  # a literal of the loop
+        database = SqliteDatabase(tmp_path / f"{durability}.db", migrations=[SCHEMA], durability=durability)  # type: ignore[arg-type]  # a literal of the loop
 
         assert database.query("PRAGMA synchronous") == [(level,)]
 

@@ -1,0 +1,34 @@
+"""A database with the log's tables and one small view, as the tests of the log want it."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from utils.database import Database, Statement
+from utils.events import SCHEMA, Event
+from utils.postgres import PostgresDatabase, in_postgres
+from utils.sqlite import SqliteDatabase
+
+_TABLE = "CREATE TABLE counts (type TEXT PRIMARY KEY, count INTEGER NOT NULL, last INTEGER NOT NULL)"
+_COUNT = """
+INSERT INTO counts VALUES (?1, 1, ?2) ON CONFLICT (type) DO UPDATE SET count = counts.count + 1, last = ?2
+"""
+
+
+class Counts:
+    """How many events of each type there were; an event of type `odd` is more than it can take."""
+
+    name = "counts"
+    tables: Sequence[str] = ("counts",)
+
+    def apply(self, event: Event) -> Iterable[Statement]:
+        if event.type == "odd":
+            raise KeyError("what an odd event lacks")
+        return [(_COUNT, (event.type, event.seq))]
+
+
+def open_at(address: str) -> Database:
+    """The database at a path or at the address of a server."""
+    script = f"{SCHEMA};{_TABLE}"
+    if address.startswith("postgresql"):
+        return PostgresDatabase(address, migrations=[in_postgres(script)])
+    return SqliteDatabase(Path(address), migrations=[script])

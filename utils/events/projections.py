@@ -1,0 +1,116 @@
+"""Views that the log keeps up to date: in the transaction of each event, or replayed when they are behind.
+
+A view that fails is left where it is and named; the log and the other views go on.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from utils.database import Connection, StateError, Statement, StatementRefused, upsert
+from utils.events.event import Event, event_of
+from utils.events.rows import SELECT
+
+__all__ = ["Projection", "ProjectionFailed", "ProjectionFigures", "Projections"]
+
+_CHECKPOINT = upsert("checkpoints", "name, seq", key="name")
+
+
+class Projection(Protocol):
+    """A view kept up to date by the log, in the same transaction; replaying the log must give the same rows."""
+
+    name: str
+    tables: Sequence[str]
+
+    def apply(self, event: Event) -> Iterable[Statement]: ...
+
+
+class ProjectionFailed(Exception):
+    """A view could not take an event: the transaction has to be done again without it."""
+
+    def __init__(self, name: str, seq: int, cause: Exception) -> None:
+        super().__init__(f"view {name}: event {seq}: {type(cause).__name__}: {cause}")
+        self.name = name
+
+
+@dataclass(slots=True)
+class ProjectionFigures:
+    """How a view does in this process. `seconds`: spent on it; `failed`: why it is left behind, "" when it is not."""
+
+    name: str
+    events: int = 0
+    seconds: float = 0.0
+    failed: str = ""
+
+
+class Projections:
+    """Applies events to the views that are well. `explain`: of the database they are in."""
+
+    def __init__(self, projections: Sequence[Projection], *, explain: Callable[[Exception], StateError | None]) -> None:
+        self._explain = explain
+        self._all = tuple(projections)
+        self._well = self._all
+        self.figures = {one.name: ProjectionFigures(one.name) for one in self._all}
+
+    def apply(self, connection: Connection, events: Sequence[Event]) -> None:
+        """Bring the views up to date with `events`, one view after the other.
+
+        Raises:
+            ProjectionFailed: a view raised, or its statement was refused; nothing of this transaction may stay.
+        """
+        for projection in self._well:
+            self._apply_to(connection, projection, events)
+
+    def checkpoint(self, connection: Connection, seq: int) -> None:
+        """Say that the views are up to date with event `seq`."""
+        if self._well:
+            connection.executemany(_CHECKPOINT, [(one.name, seq) for one in self._well])
+
+    def catch_up(self, connection: Connection, head: int) -> None:
+        """Replay what views missed: they are new, or another process without them wrote."""
+        reached = dict(connection.execute("SELECT name, seq FROM checkpoints").fetchall())
+        for projection in self._well:
+            if reached.get(projection.name) != head:
+                self._replay(connection, projection, after=reached.get(projection.name))
+
+    def rebuild(self, connection: Connection) -> int:
+        """Empty every view and replay the log into it, those too that failed before; gives the number of events."""
+        self._well = self._all
+        for figures in self.figures.values():
+            figures.failed = ""
+        return max((self._replay(connection, one, after=None) for one in self._well), default=0)
+
+    def set_aside(self, failure: ProjectionFailed) -> None:
+        """Go on without a view, until it is rebuilt or the next process tries it again."""
+        self.figures[failure.name].failed = str(failure)
+        self._well = tuple(one for one in self._well if one.name != failure.name)
+
+    def _replay(self, connection: Connection, projection: Projection, *, after: int | None) -> int:
+        """Apply the events after a checkpoint (without one: all of them, to empty tables); gives how many."""
+        if after is None:
+            for table in projection.tables:
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - table names are ours
+        reached, count = after or 0, 0
+        while page := connection.execute(f"{SELECT} WHERE seq > ? ORDER BY seq LIMIT 1000", (reached,)).fetchall():
+            events = [event_of(row) for row in page]
+            self._apply_to(connection, projection, events)
+            reached, count = events[-1].seq, count + len(events)
+        connection.execute(_CHECKPOINT, (projection.name, reached))
+        return count
+
+    def _apply_to(self, connection: Connection, projection: Projection, events: Sequence[Event]) -> None:
+        figures, began = self.figures[projection.name], time.perf_counter()
+        seq = 0
+        try:
+            for event in events:
+                seq = event.seq
+                for sql, parameters in projection.apply(event):
+                    connection.execute(sql, parameters)
+        except Exception as error:
+            told = self._explain(error)
+            if told is not None and not isinstance(told, StatementRefused):
+                raise  # the database is in trouble, not the view
+            raise ProjectionFailed(projection.name, seq, error) from error
+        figures.events += len(events)
+        figures.seconds += time.perf_counter() - began

@@ -1,0 +1,55 @@
+"""The table of the log, which is a contract with whoever reads it, and the statements over it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from utils.database import Connection
+
+__all__ = ["HEAD", "INSERT", "SCHEMA", "SELECT", "stored", "versions"]
+
+SCHEMA = """
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, time TEXT NOT NULL, source TEXT NOT NULL, type TEXT NOT NULL,
+    subject TEXT NOT NULL, data TEXT NOT NULL, version INTEGER NOT NULL, prev_hash TEXT NOT NULL, hash TEXT NOT NULL);
+CREATE UNIQUE INDEX events_by_subject ON events (subject, version);
+CREATE INDEX events_by_source ON events (source, seq);
+CREATE INDEX events_by_type ON events (type, seq);
+CREATE TABLE checkpoints (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID
+"""
+
+INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+SELECT = "SELECT seq, id, time, source, type, subject, data, version, prev_hash, hash FROM events"
+HEAD = "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"
+_VERSIONS = "SELECT s, (SELECT max(version) FROM events WHERE subject = w.s) FROM (SELECT {} AS s{}) AS w"
+_AT_ONCE = 64
+
+
+def stored(connection: Connection, ids: Sequence[str]) -> Iterator[Sequence[object]]:
+    """The rows of the events with these ids, as far as there are any."""
+    for some in _in_parts(ids):
+        yield from connection.execute(f"{SELECT} WHERE id IN ({', '.join('?' * len(some))})", some).fetchall()
+
+
+def versions(connection: Connection, subjects: Sequence[str]) -> dict[str, int]:
+    """How many events each subject has."""
+    if len(subjects) == 1:
+        rows = connection.execute("SELECT max(version) FROM events WHERE subject = ?", subjects).fetchall()
+        return {subjects[0]: rows[0][0] or 0}
+    found: dict[str, int] = {}
+    for some in _in_parts(subjects):
+        more = " UNION ALL SELECT ?" * (len(some) - 1)
+        rows = connection.execute(_VERSIONS.format("?", more), some).fetchall()
+        found |= {subject: version or 0 for subject, version in rows}
+    return found
+
+
+def _in_parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Parts of 1, 4, 16 or 64 values, the last repeated: few statements, each prepared once."""
+    for start in range(0, len(values), _AT_ONCE):
+        some = values[start : start + _AT_ONCE]
+        size = next(size for size in (1, 4, 16, _AT_ONCE) if size >= len(some))
+        yield [*some, *[some[-1]] * (size - len(some))]
+
+
+def every(values: Iterable[str]) -> list[str]:
+    """Each once, in order."""
+    return list(dict.fromkeys(values))

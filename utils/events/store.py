@@ -1,0 +1,301 @@
+"""The log: append, read, verify; its views go with it in the same transaction."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from utils.clock import SYSTEM_CLOCK, Clock
+from utils.database import Connection, Database, StateError, Statement, StatementRefused
+from utils.events import chain
+from utils.events.chain import GENESIS, Verification
+from utils.events.event import Event, NewEvent, encoded, event_of, rfc3339, uuid7s
+from utils.events.projections import Projection, ProjectionFailed, ProjectionFigures, Projections
+from utils.events.rows import HEAD, INSERT, SELECT, every, stored, versions
+from utils.events.writer import Writer
+from utils.turn import TURN
+
+__all__ = ["ConcurrencyError", "EventStore"]
+
+_SUBJECTS_REMEMBERED = 100_000
+_LOOK_AGAIN_S = 5.0  # should news ever be missed
+
+Guard = Callable[[Connection], None]
+
+
+class ConcurrencyError(StateError):
+    """The subject moved on since the caller looked at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Append:
+    events: Sequence[NewEvent]
+    statements: Sequence[Statement]
+    guard: Guard | None
+
+
+@dataclass(slots=True)
+class _Tail:
+    """The end of the log as the commit under way moves it; thrown away when that fails.
+
+    Attributes:
+        versions, known: Of the subjects and the named ids that this commit is about.
+        fresh: What it has appended so far; the first `written` of them are in the table and in the views.
+    """
+
+    seq: int
+    hash: str
+    time: str = ""
+    ids: Iterator[str] = field(default_factory=lambda: iter(()))
+    versions: dict[str, int] = field(default_factory=dict)
+    known: dict[str, Event] = field(default_factory=dict)
+    fresh: list[Event] = field(default_factory=list)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    written: int = 0
+
+
+class EventStore:
+    """Append, read, verify; and project.
+
+    Args:
+        projections: Views that are updated with each event, in the same transaction. One that is new, or was not
+            kept up by another process, replays what it missed before the next event.
+        announce: Called after each commit with the committed events (the bus).
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        projections: Sequence[Projection] = (),
+        announce: Callable[[Sequence[Event]], None] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.database = database
+        self._projections = Projections(projections, explain=database.explain)
+        self._announce = announce
+        self._clock = clock
+        # The log as our last commit left it, and the versions of its subjects as far as we know them.
+        self._head: tuple[int, str] | None = None
+        self._versions: dict[str, int] = {}
+        self._tail = _Tail(0, GENESIS)
+        self._writer = Writer(self._commit, committed=self._committed, name=database.name)
+
+    def append(
+        self, events: Sequence[NewEvent], *, statements: Sequence[Statement] = (), guard: Guard | None = None
+    ) -> list[Event]:
+        """Append events, and run `statements` with them, as one; come back once they are committed.
+
+        An event whose id stands in the log is not written again: an append whose named events are all there already
+        writes nothing and gives those. `guard` is called in the transaction, after all that was appended before and
+        before anything of this is written; what it raises refuses this append only. It may be called twice.
+
+        Raises:
+            ConcurrencyError: a subject is not at the version that an event expects.
+            StateError: the log cannot be written; nothing of this append is in it.
+        """
+        appended: list[Event] = self._writer.write(_Append(events, statements, guard))
+        return appended
+
+    def submit(
+        self, events: Sequence[NewEvent], *, statements: Sequence[Statement] = (), guard: Guard | None = None
+    ) -> "Future[list[Event]]":
+        """The same without waiting: the future gives, or raises, what `append` would, after the commit."""
+        return self._writer.submit(_Append(events, statements, guard))
+
+    def read(
+        self,
+        *,
+        after: int = 0,
+        limit: int = 1000,
+        type: str | None = None,
+        source: str | None = None,
+        subject: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        newest_first: bool = False,
+    ) -> list[Event]:
+        """Events after a position, oldest first (or newest first); `type` may end in `.*`; times are RFC 3339."""
+        where: list[str] = ["seq > ?"]
+        values: list[Any] = [after]
+        for column, value in (("source", source), ("subject", subject)):
+            if value is not None:
+                where.append(f"{column} = ?")
+                values.append(value)
+        if type is not None and type.endswith("*"):
+            start = type[:-1]
+            where.append("type >= ? AND type < ?")  # every text that begins so, and the index is of use
+            values += [start, start[:-1] + chr(ord(start[-1]) + 1)] if start else ["", "\U0010ffff"]
+        elif type is not None:
+            where.append("type = ?")
+            values.append(type)
+        for operator, moment in ((">=", since), ("<", until)):
+            if moment is not None:
+                where.append(f"time {operator} ?")
+                values.append(moment)
+        order = "DESC" if newest_first else "ASC"
+        sql = f"{SELECT} WHERE {' AND '.join(where)} ORDER BY seq {order} LIMIT ?"
+        return [event_of(row) for row in self.database.query(sql, [*values, limit])]
+
+    def follow(self, *, after: int = 0, **filters: Any) -> Iterator[Event]:
+        """Events after a position, for ever, as they are committed by any process."""
+        news = self.database.news()
+        try:
+            while True:
+                found = self.read(after=after, **filters)
+                yield from found
+                if found:
+                    after = found[-1].seq
+                else:
+                    news.wait(_LOOK_AGAIN_S)
+        finally:
+            news.close()
+
+    def head(self) -> tuple[int, str]:
+        """Position and hash of the newest event; (0, zeros) for an empty log."""
+        rows = self.database.query(HEAD)
+        return (rows[0][0], rows[0][1]) if rows else (0, GENESIS)
+
+    def verify(self, expected_head: str | None = None) -> Verification:
+        """Recompute the whole chain. `expected_head` is a `SEQ:HASH` kept elsewhere: finds a cut or rewritten tail."""
+        with self.database.read() as connection:
+            return chain.verify(connection.execute(f"{SELECT} ORDER BY seq"), expected_head=expected_head)
+
+    def rebuild(self) -> int:
+        """Empty every view and replay the log into them; gives the number of events replayed."""
+        with self.database.transaction() as connection:
+            return self._projections.rebuild(connection)
+
+    def projections(self) -> list[ProjectionFigures]:
+        """How the views do in this process: what they cost, and which of them failed."""
+        return list(self._projections.figures.values())
+
+    def close(self) -> None:
+        """Commit what waits, then stop the writer."""
+        self._writer.close()
+
+    # --- a commit -----------------------------------------------------------------------------
+
+    def _commit(self, work: Sequence[_Append]) -> list[Any]:
+        """Write each append after the one before it, so that a guard sees all that came earlier.
+
+        A view that fails takes nobody along: the transaction is undone, and done again without it.
+        """
+        together = True
+        while True:
+            try:
+                return self._commit_once(work, together=together)
+            except ProjectionFailed as failure:
+                self._projections.set_aside(failure)
+            except StatementRefused:
+                if not (together and self.database.batches):
+                    raise
+                together = False  # one after the other, which tells whose statement it was
+
+    def _commit_once(self, work: Sequence[_Append], *, together: bool) -> list[Any]:
+        with self.database.transaction() as connection, nullcontext() if self.database.batches else TURN:
+            tail = self._tail = _Tail(*self._catch_up(connection))
+            now = self._clock.now()
+            tail.time = rfc3339(now)
+            tail.ids = uuid7s(sum(len(item.events) for item in work), now.timestamp())
+            self._look_up(connection, [event for item in work for event in item.events])
+            if together:
+                with self.database.batch(connection):
+                    return self._append_all(connection, work)
+            return self._append_all(connection, work)
+
+    def _append_all(self, connection: Connection, work: Sequence[_Append]) -> list[Any]:
+        results = [self._append_one(connection, item) for item in work]
+        self._write(connection)
+        if self._tail.fresh:
+            self._projections.checkpoint(connection, self._tail.seq)
+            self.database.announce(connection)
+        return results
+
+    def _append_one(self, connection: Connection, item: _Append) -> list[Event] | StateError:
+        known = self._tail.known
+        if known and all(event.id in known for event in item.events if event.id) and any(e.id for e in item.events):
+            return [known[event.id] for event in item.events if event.id]
+        try:
+            if item.guard is not None:
+                self._write(connection)
+                item.guard(connection)
+            self._check_expected(item.events)
+            data = [encoded(event) for event in item.events]
+        except StateError as refused:
+            return refused
+        result = [known.get(event.id) or self._next(event, text) for event, text in zip(item.events, data, strict=True)]
+        if item.statements:
+            self._write(connection)
+            for sql, parameters in item.statements:
+                connection.execute(sql, parameters)
+        return result
+
+    def _next(self, event: NewEvent, data: bytes) -> Event:
+        """Put an event at the end of the log."""
+        tail, subject = self._tail, event.subject
+        seq, before = tail.seq + 1, tail.hash
+        version = tail.versions[subject] + 1
+        identity = event.id or next(tail.ids)
+        start = (seq, identity, tail.time, event.source, event.type, subject)
+        after = chain.chained(before, (*start, version), data)
+        fresh = Event._make((*start, event.data, version, before, after))
+        tail.rows.append((*start, data.decode(), version, before, after))
+        tail.seq, tail.hash = seq, after
+        tail.versions[subject] = version
+        tail.fresh.append(fresh)
+        if event.id:
+            tail.known[event.id] = fresh
+        return fresh
+
+    def _write(self, connection: Connection) -> None:
+        """Bring what was appended so far into the table and the views."""
+        tail = self._tail
+        if tail.rows:
+            if len(tail.rows) == 1:
+                connection.execute(INSERT, tail.rows[0])
+            else:
+                connection.executemany(INSERT, tail.rows)
+            tail.rows.clear()
+            self._projections.apply(connection, tail.fresh[tail.written :])
+            tail.written = len(tail.fresh)
+
+    def _committed(self) -> None:
+        tail = self._tail
+        if not tail.fresh:
+            return
+        self._head = (tail.seq, tail.hash)
+        self._versions.update(tail.versions)
+        if len(self._versions) > _SUBJECTS_REMEMBERED:
+            self._versions.clear()
+        if self._announce is not None:
+            self._announce(tail.fresh)
+
+    def _catch_up(self, connection: Connection) -> tuple[int, str]:
+        """The head of the log. When others moved it, what we knew is forgotten and late views replay."""
+        head: tuple[int, str] = connection.execute(HEAD).fetchone() or (0, GENESIS)
+        if head != self._head:
+            self._head = None  # until we have committed: a rollback would take the replay back too
+            self._versions.clear()
+            self._projections.catch_up(connection, head[0])
+        return head
+
+    def _look_up(self, connection: Connection, events: Sequence[NewEvent]) -> None:
+        """What the log has of these events' ids and subjects."""
+        tail = self._tail
+        if ids := every(event.id for event in events if event.id):
+            tail.known = {event.id: event for event in map(event_of, stored(connection, ids))}
+        tail.versions = {event.subject: self._versions.get(event.subject, -1) for event in events}
+        if unknown := [subject for subject, version in tail.versions.items() if version < 0]:
+            tail.versions |= versions(connection, unknown)
+
+    def _check_expected(self, events: Sequence[NewEvent]) -> None:
+        for event in events:
+            version = self._tail.versions[event.subject]
+            if event.expected is not None and version != event.expected:
+                raise ConcurrencyError(
+                    f"{event.subject} is at version {version}, not {event.expected}",
+                    hint="somebody else changed it: look again, then repeat",
+                    transient=True,
+                )

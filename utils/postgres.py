@@ -1,0 +1,367 @@
+"""PostgreSQL as the installation's database: what `utils/database.py` promises, over psycopg.
+
+Our statements are written with `?`; PostgreSQL wants `$1`. One advisory lock makes a transaction the only one that
+writes: so the order of what is committed is the order in which it was written, which sequences do not give.
+"""
+
+import contextlib
+import functools
+import re
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from utils.database import Connection, Durability, StateError, StatementRefused
+
+if TYPE_CHECKING:
+    import psycopg
+
+__all__ = ["PostgresDatabase", "PostgresNews", "in_postgres", "numbered"]
+
+CONNECT_TIMEOUT_S = 5
+LOCK_TIMEOUT_S = 30
+_SETTINGS = {
+    "lock_timeout": f"{LOCK_TIMEOUT_S}s",
+    # A process that is frozen in the middle of a transaction must not stop all others for ever.
+    "idle_in_transaction_session_timeout": "60s",
+    "client_min_messages": "warning",
+    "timezone": "UTC",
+}
+
+_PARAMETER = re.compile(r"'[^']*'|\?(\d*)| INDEXED BY \w+")
+
+
+@functools.cache
+def numbered(sql: str) -> str:
+    """A statement of ours as PostgreSQL takes it: `$1`, `$2`, …, and no hints which index to use.
+
+    >>> numbered("SELECT '?' FROM t INDEXED BY i WHERE a = ? AND b = ?")
+    "SELECT '?' FROM t WHERE a = $1 AND b = $2"
+    >>> numbered("SELECT ?2, ?1, ?2")
+    'SELECT $2, $1, $2'
+    """
+    count = 0
+
+    def one(found: re.Match[str]) -> str:
+        nonlocal count
+        if found[0].startswith(" INDEXED"):
+            return ""
+        if found[0] != "?":
+            return f"${found[1]}" if found[1] else found[0]
+        count += 1
+        return f"${count}"
+
+    return _PARAMETER.sub(one, sql)
+
+
+_TYPES = {
+    "WITHOUT ROWID": "",
+    "INTEGER": "bigint",
+    "REAL": "double precision",
+    "BLOB": "bytea",
+    # Compared byte by byte, as in SQLite: keys and times are ordered as text.
+    "TEXT": 'text COLLATE "C"',
+}
+
+
+def in_postgres(script: str) -> str:
+    """Our own table definitions, written for SQLite, with PostgreSQL's types.
+
+    >>> in_postgres("CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB) WITHOUT ROWID")
+    'CREATE TABLE t (a bigint PRIMARY KEY, b bytea) '
+    """
+    return re.sub("|".join(_TYPES), lambda found: _TYPES[found[0]], script)
+
+
+class _Connection:
+    """A connection that takes our statements."""
+
+    def __init__(self, raw: "psycopg.Connection[Any]") -> None:
+        self.raw = raw
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> "psycopg.Cursor[Any]":
+        return self.raw.execute(numbered(sql), parameters or None, prepare=True)
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> None:
+        with self.raw.cursor() as cursor:
+            cursor.executemany(numbered(sql), rows)
+
+
+class PostgresDatabase:
+    """One schema of one server: the first on the connection's search path.
+
+    A connection that broke (the server was stopped) is thrown away, and the next call makes a new one: who calls
+    hears of it once, as a `StateError` that is worth another try.
+
+    Args:
+        url: `postgresql://…` (or `postgresql+psycopg://…`), with libpq's parameters.
+        migrations: The script of each schema version in order; a newer schema is refused with the version it has.
+        durability: `process` does not wait for the server's disk (synchronous_commit off), `power` does.
+
+    Raises:
+        StateError: the server cannot be reached or used, or the schema was written by a newer version.
+    """
+
+    batches = True
+
+    def __init__(self, url: str, *, migrations: Sequence[str], durability: Durability = "process") -> None:
+        import psycopg
+        from psycopg.conninfo import conninfo_to_dict
+
+        self._url = re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql://", url)
+        try:
+            parts = conninfo_to_dict(self._url)
+        except psycopg.Error as error:
+            raise StateError(
+                "database.url: cannot be read as the address of a PostgreSQL database",
+                hint="write postgresql+psycopg://user:password@host:5432/database",
+            ) from error
+        where = parts.get("host") or "localhost"
+        self.name = f"postgresql://{where}/{parts.get('dbname') or parts.get('user') or ''}"
+        self._settings = {**_SETTINGS, "synchronous_commit": "on" if durability == "power" else "off"}
+        self._open: set[psycopg.Connection[Any]] = set()
+        self._idle: list[_Connection] = []
+        self._guard = threading.Lock()
+        self._closed = False
+        try:
+            with self.transaction() as connection:
+                ((self._schema,),) = connection.execute("SELECT current_schema()").fetchall()
+                self._migrate(connection, migrations)
+        except StateError:
+            self.close()
+            raise
+
+    # --- what `Database` promises -------------------------------------------------------------
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        for attempt in (1, 2):
+            try:
+                with self.read() as connection:
+                    return connection.execute(sql, parameters).fetchall()
+            except StateError as error:
+                # An idle connection may have outlived its server; a fresh one tells whether that is there again.
+                if attempt == 2 or not _lost(error):
+                    raise
+        raise AssertionError("unreachable")
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[_Connection]:
+        with self._translated():
+            connection = self._borrow()
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[_Connection]:
+        with self._translated():
+            connection = self._begun()
+            try:
+                yield connection
+                connection.raw.execute("COMMIT")
+            except BaseException:
+                _roll_back(connection.raw)
+                raise
+            finally:
+                self._give_back(connection)
+
+    def batch(self, connection: Connection) -> contextlib.AbstractContextManager[object]:
+        assert isinstance(connection, _Connection)
+        return connection.raw.pipeline()
+
+    def explain(self, error: Exception) -> StateError | None:
+        import psycopg
+
+        return explain(error, self.name) if isinstance(error, psycopg.Error) else None
+
+    def news(self) -> "PostgresNews":
+        return PostgresNews(self)
+
+    def announce(self, connection: Connection) -> None:
+        connection.execute(f'NOTIFY "{self.channel}"')
+
+    def tidy(self) -> int:
+        return 0  # the server does it by itself (autovacuum)
+
+    def damage(self) -> str:
+        self.query("SELECT 1")
+        return ""  # the server checks its own pages
+
+    def identity(self) -> tuple[object, ...]:
+        return (self.name, self._schema)
+
+    def close(self) -> None:
+        with self._guard:
+            self._closed = True
+            opened, self._open = self._open, set()
+            self._idle.clear()
+        for raw in opened:
+            raw.close()
+
+    # --- details ------------------------------------------------------------------------------
+
+    @property
+    def channel(self) -> str:
+        """Where commits are announced: several installations may share a database, each in a schema of its own."""
+        return f"orchestrator_{self._schema}"
+
+    def connect(self) -> "psycopg.Connection[Any]":
+        """A new connection in autocommit mode; closed with the database. Raises psycopg's own errors."""
+        import psycopg
+
+        with self._guard:
+            if self._closed:
+                raise StateError(f"{self.name}: was closed")
+        raw = psycopg.connect(
+            self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, cursor_factory=psycopg.RawCursor
+        )
+        for name, value in self._settings.items():
+            raw.execute("SELECT set_config($1, $2, false)", (name, value))
+        with self._guard:
+            self._open.add(raw)
+        return raw
+
+    def let_go(self, raw: "psycopg.Connection[Any]") -> None:
+        """Close a connection that `connect` made."""
+        with self._guard:
+            self._open.discard(raw)
+        raw.close()
+
+    def _borrow(self) -> _Connection:
+        with contextlib.suppress(IndexError):
+            return self._idle.pop()
+        return _Connection(self.connect())
+
+    def _give_back(self, connection: _Connection) -> None:
+        if connection.raw.closed:  # broken ones are
+            self.let_go(connection.raw)
+        else:
+            self._idle.append(connection)
+
+    def _begun(self) -> _Connection:
+        """A connection that holds the writers' lock."""
+        import psycopg
+
+        while True:
+            fresh = not self._idle
+            connection = self._borrow()
+            try:
+                with connection.raw.pipeline():
+                    connection.raw.execute("BEGIN")
+                    connection.execute("SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.writer'))")
+            except psycopg.OperationalError:
+                _roll_back(connection.raw)
+                lost = connection.raw.closed
+                self._give_back(connection)
+                if fresh or not lost:
+                    raise
+            else:
+                return connection
+
+    def _migrate(self, connection: _Connection, migrations: Sequence[str]) -> None:
+        connection.raw.execute("CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)")
+        ((version,),) = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchall()
+        if version > len(migrations):
+            raise StateError(
+                f"{self.name}: has schema version {version}, this program knows {len(migrations)}",
+                hint="it was written by a newer release: use that one",
+            )
+        for number, script in enumerate(migrations[version:], start=version + 1):
+            connection.raw.execute(script)
+            connection.execute("INSERT INTO schema_version VALUES (?)", (number,))
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        import psycopg
+
+        try:
+            yield
+        except psycopg.Error as error:
+            raise explain(error, self.name) from error
+
+
+class PostgresNews:
+    """Listens for announced commits. After a lost connection there may have been some: it says so once."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+        self._raw: psycopg.Connection[Any] | None = None
+        self._closed = threading.Event()
+        with database._translated():
+            self._listen()
+
+    def wait(self, seconds: float) -> bool:
+        import psycopg
+
+        try:
+            if self._raw is None:
+                self._listen()
+                return True
+            return any(True for _ in self._raw.notifies(timeout=seconds, stop_after=1))
+        except (psycopg.Error, StateError):
+            if self._raw is not None:
+                self._database.let_go(self._raw)
+                self._raw = None
+            self._closed.wait(min(seconds, 1.0))  # the server is away: no reason to ask it without a pause
+            return False
+
+    def close(self) -> None:
+        self._closed.set()
+        if self._raw is not None:
+            self._database.let_go(self._raw)
+
+    def _listen(self) -> None:
+        self._raw = self._database.connect()
+        self._raw.execute(f'LISTEN "{self._database.channel}"')
+
+
+def explain(error: "psycopg.Error", name: str) -> StateError:
+    """The same failure in words a person can act on."""
+    state, told = error.sqlstate or "", str(error).strip().partition("\n")[0]
+    if state.startswith("53"):
+        hint = "free space there, then run again" if state == "53100" else "wait, or raise the server's limits"
+        return StateError(f"{name}: the server has no room ({told})", hint=hint, transient=True)
+    if state in {"55P03", "57014"}:
+        return StateError(
+            f"{name}: another process kept it locked for {LOCK_TIMEOUT_S} s", hint="try again", transient=True
+        )
+    if state.startswith("40"):
+        return StateError(f"{name}: {told}", hint="try again", transient=True)
+    if state.startswith("28") or "password" in told:
+        return StateError(
+            f"{name}: the server does not let us in ({told})", hint="look at user and password in database.url"
+        )
+    if state in {"3D000", "3F000"}:
+        return StateError(f"{name}: there is no such database ({told})", hint="create it, or correct database.url")
+    if state in {"42501", "25006"}:
+        return StateError(
+            f"{name}: cannot be written ({told})", hint="grant this user the right to create and write tables"
+        )
+    if state.startswith(("57P", "08")) or not state:
+        if _is_data_error(error):
+            return StatementRefused(f"{name}: {told}")
+        return _Lost(
+            f"{name}: the server cannot be reached ({told})", hint="see that it runs; try again", transient=True
+        )
+    return StatementRefused(f"{name}: {told}")
+
+
+class _Lost(StateError):
+    """The connection is gone."""
+
+
+def _lost(error: StateError) -> bool:
+    return isinstance(error, _Lost)
+
+
+def _is_data_error(error: "psycopg.Error") -> bool:
+    import psycopg
+
+    return isinstance(error, psycopg.DataError | psycopg.ProgrammingError)
+
+
+def _roll_back(raw: "psycopg.Connection[Any]") -> None:
+    if not raw.closed:
+        with contextlib.suppress(Exception):  # a connection that broke has rolled back; the first error is the news
+            raw.execute("ROLLBACK")
