@@ -324,8 +324,13 @@ def _of_all(home: Source, failures: Mapping[Source, CollectError | RejectedError
     """The error of the dataset's own address, with what the mirrors said."""
     error = failures.get(home) or next(iter(failures.values()))
     others = [f"{shown(source.address)}: {other}" for source, other in failures.items() if other is not error]
-    if others and isinstance(error, CollectError):
-        error.args = (f"{error}. The mirrors did not deliver either: {'; '.join(others)}",)
+    if not others:
+        return error
+    told = f"{error}. The mirrors did not deliver either: {'; '.join(others)}"
+    if isinstance(error, RejectedError):
+        error.message, error.args = told, (error.name, told, error.retry_after, error.hint)
+    else:
+        error.args = (told,)
     return error
 
 

@@ -94,6 +94,32 @@ def test_when_all_fail_the_error_is_that_of_the_own_address(
     assert (caught.value.provider, caught.value.status) == (home.host, 503)
 
 
+def test_when_every_circuit_is_open_the_refusal_tells_of_each_address(
+    fetch: Fetch, home: FaultyServer, mirror: FaultyServer
+) -> None:
+    """Who refused and until when is that of the own address; what came of the mirror is said as well."""
+    calls = Calls(fail_at={1: _open("home", 60.0), 2: _open("mirror", 30.0)})
+    with pytest.raises(CircuitOpenError, match=r"home: circuit open\. The mirrors.*mirror: circuit open") as caught:
+        fetch(home.url, mirrors=[mirror.url], request={"call": calls})
+    assert (caught.value.retry_after, home.count, mirror.count) == (60.0, 0, 0)
+
+
+def test_a_last_resort_that_fails_is_told_beside_the_refusal(
+    fetch: Fetch, home: FaultyServer, mirror: FaultyServer
+) -> None:
+    """The mirror was asked and answered: "circuit open" alone would hide it."""
+    mirror.answer = fault.status(404)
+    calls = Calls(fail_at={1: _open("home", 90.0), 2: _open("mirror", 60.0)})
+    with pytest.raises(CircuitOpenError, match=r"home: circuit open\. The mirrors.*answered 404") as caught:
+        fetch(home.url, mirrors=[mirror.url], request={"call": calls, "last_resort": Calls()})
+    assert (caught.value.name, caught.value.retry_after) == ("home", 90.0)
+    assert (home.count, mirror.count) == (0, 1)
+
+
+def _open(name: str, retry_after: float) -> CircuitOpenError:
+    return CircuitOpenError(name, f"{name}: circuit open", retry_after)
+
+
 def test_pages_of_two_addresses_are_never_mixed(fetch: Fetch, home: FaultyServer, mirror: FaultyServer) -> None:
     """A failure in the middle starts over at the mirror; the pages before it are dropped."""
     home.answer = until("3", fault.status(503))
