@@ -35,6 +35,7 @@ TARGETS = (
     Target("limiter_grant_ns", ">= 4 x faster than limits", 1 / 4, of="limits"),
     Target("limiter_excess_calls", "never above 0", 0),
     Target("cache_hit_1kb_us", "<= 1.3 x diskcache", 1.3, of="diskcache"),
+    Target("table_stored_mb", "<= 20", 20),
     Target("frame_stored_mb", "<= 20", 20),
     Target("frame_set_ms", "<= 1.2 x diskcache", 1.2, of="diskcache"),
     Target("cold_key_computations", "1", 1, 1),

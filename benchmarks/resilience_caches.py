@@ -69,7 +69,7 @@ def frame(folder: Path, seconds: float) -> Table:
     """A frame of 50 MB (5 when `seconds` are few): bytes stored, milliseconds to store it and to have it back.
 
     `frame_*` begins and ends with a pandas frame; `table_*` is the Arrow table that travels down our line. pandas gives
-    texts 32-bit offsets at first and 64-bit ones once it was pickled; the same frame compresses differently then.
+    texts 32-bit offsets at first and 64-bit ones once it was pickled: `table_stored_mb` is of the first kind.
     """
     from utils.arrow import pa
 

@@ -12,19 +12,16 @@ The digest guards against damage, not against somebody who may write to the dire
 value, but only of these three kinds, so never one that runs code.
 """
 
-import functools
 import hashlib
 import math
 import struct
 import sys
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from utils.cache.cache import CacheValueInvalid, Hit, check_stale, check_ttl
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from utils.cache.tables import table_from_bytes, table_to_bytes
 
 MAGIC: Final = b"OCV2"
 HEADER_SIZE: Final = 61
@@ -35,8 +32,6 @@ _HEAD = struct.Struct(">4sdddB")
 _DIGEST = _HEAD.size  # where the header keeps it
 _LAST_MOMENT = 253402300799.0  # the end of the year 9999: the calendar has no more
 _BYTES, _JSON, _ARROW = 0, 1, 2
-_LEVEL = -1  # a tenth quicker than 1; numbers that are noise take less room, text takes a tenth more
-_COMPRESS_FROM = 1 << 16  # below 64 KiB compression costs more time than the bytes are worth
 _CLOCK_TOLERANCE_S = 5.0  # a value "stored later than now" is believed up to here: clocks are corrected now and then
 
 # What JSON cannot hold must be refused, not turned into something else: no dataclasses, dates or subclasses.
@@ -85,7 +80,7 @@ def to_payload(key: str, value: Any) -> tuple[int, Payload]:
     # Who holds a table has imported it already; half imported elsewhere, it has no `Table` yet.
     table = getattr(sys.modules.get("pyarrow"), "Table", None)
     if table is not None and isinstance(value, table):
-        return _ARROW, _table_to_bytes(value)
+        return _ARROW, table_to_bytes(value)
     try:
         return _JSON, orjson.dumps(value, None, _JSON_OPTIONS)
     except (TypeError, RecursionError) as error:
@@ -103,7 +98,7 @@ def decode(codec: int, payload: Payload) -> Any:
         if codec == _BYTES:
             return bytes(payload)
         if codec == _ARROW:
-            return _table_from_bytes(payload)
+            return table_from_bytes(payload)
     except (ValueError, OSError, KeyError) as error:  # pyarrow's errors are kinds of these
         raise ValueDamaged(f"does not decode: {error}") from error
     raise ValueDamaged(f"codec {codec} is unknown")
@@ -164,28 +159,3 @@ def _digest(head: bytes, key: str, payload: Payload) -> bytes:
     digest = hashlib.sha256(b"%b%d:%b" % (head, len(name), name))
     digest.update(payload)
     return digest.digest()
-
-
-def _table_to_bytes(table: "pa.Table") -> memoryview:
-    from utils.arrow import pa
-
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=_write_options(table.nbytes >= _COMPRESS_FROM)) as writer:
-        writer.write_table(table)
-    return memoryview(sink.getvalue())
-
-
-@functools.cache
-def _write_options(compress: bool) -> "pa.ipc.IpcWriteOptions":
-    from utils.arrow import pa
-
-    return pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=_LEVEL) if compress else None)
-
-
-def _table_from_bytes(payload: Payload) -> "pa.Table":
-    from utils.arrow import pa
-
-    with pa.ipc.open_stream(pa.py_buffer(payload)) as reader:
-        table = reader.read_all()
-    table.validate()
-    return table
