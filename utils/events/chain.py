@@ -44,14 +44,18 @@ def chained(before: str, head: Sequence[Any], data: bytes) -> str:
     return hashlib.sha256(before.encode() + canonical(head, data)).hexdigest()
 
 
-def verify(rows: Iterable[Sequence[Any]], *, expected_head: str | None = None) -> Verification:
+def verify(
+    rows: Iterable[Sequence[Any]], *, expected_head: str | None = None, start: tuple[int, str] = (0, GENESIS)
+) -> Verification:
     """Recompute a chain from the rows of table `events`, all ten columns in the contract's order.
+
+    `start`: position and hash of the event before the first of them.
 
     Raises:
         StateError: `expected_head` is not of the form `SEQ:HASH`.
     """
     kept_seq, kept_hash = _parsed(expected_head)
-    before, count, fault = GENESIS, 0, None
+    (count, before), fault = start, None
     try:
         for row in rows:
             fault = _fault(row, before, count + 1)

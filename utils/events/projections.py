@@ -4,13 +4,13 @@ A view that fails is left where it is and named; the log and the other views go 
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from utils.database import Connection, StateError, Statement, StatementRefused, upsert
 from utils.events.event import Event, event_of
-from utils.events.rows import SELECT
+from utils.events.rows import pages
 
 __all__ = ["Projection", "ProjectionFailed", "ProjectionFigures", "Projections"]
 
@@ -44,11 +44,27 @@ class ProjectionFigures:
     failed: str = ""
 
 
-class Projections:
-    """Applies events to the views that are well. `explain`: of the database they are in."""
+Pages = Callable[[Connection, int], Iterator[Sequence[Sequence[Any]]]]
+"""The rows of the log after a position, in order, some thousand at a time."""
 
-    def __init__(self, projections: Sequence[Projection], *, explain: Callable[[Exception], StateError | None]) -> None:
+
+class Projections:
+    """Applies events to the views that are well.
+
+    Args:
+        explain: Of the database they are in.
+        log: What is replayed into a view that is behind.
+    """
+
+    def __init__(
+        self,
+        projections: Sequence[Projection],
+        *,
+        explain: Callable[[Exception], StateError | None],
+        log: Pages = pages,
+    ) -> None:
         self._explain = explain
+        self._log = log
         self._all = tuple(projections)
         self._well = self._all
         self.figures = {one.name: ProjectionFigures(one.name) for one in self._all}
@@ -92,7 +108,7 @@ class Projections:
             for table in projection.tables:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - table names are ours
         reached, count = after or 0, 0
-        while page := connection.execute(f"{SELECT} WHERE seq > ? ORDER BY seq LIMIT 1000", (reached,)).fetchall():
+        for page in self._log(connection, reached):
             events = [event_of(row) for row in page]
             self._apply_to(connection, projection, events)
             reached, count = events[-1].seq, count + len(events)

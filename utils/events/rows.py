@@ -1,10 +1,11 @@
 """The table of the log, which is a contract with whoever reads it, and the statements over it."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from utils.database import Connection
 
-__all__ = ["HEAD", "INSERT", "SCHEMA", "SELECT", "stored", "versions"]
+__all__ = ["HEAD", "INSERT", "SCHEMA", "SELECT", "pages", "stored", "versions"]
 
 SCHEMA = """
 CREATE TABLE events (
@@ -20,7 +21,15 @@ INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 SELECT = "SELECT seq, id, time, source, type, subject, data, version, prev_hash, hash FROM events"
 HEAD = "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"
 _VERSIONS = "SELECT s, (SELECT max(version) FROM events WHERE subject = w.s) FROM (SELECT {} AS s{}) AS w"
+_PAGE = f"{SELECT} WHERE seq > ? ORDER BY seq LIMIT 1000"
 _AT_ONCE = 64
+
+
+def pages(connection: Connection, after: int) -> Iterator[list[Sequence[Any]]]:
+    """The rows of the table after a position, in order, at most a thousand at a time."""
+    while page := connection.execute(_PAGE, (after,)).fetchall():
+        yield page
+        after = page[-1][0]
 
 
 def stored(connection: Connection, ids: Sequence[str]) -> Iterator[Sequence[object]]:
