@@ -10,7 +10,11 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from types import CoroutineType
 from typing import Any, Literal, Protocol
+
+from utils.event_patterns import check, matches
 
 Handler = Callable[[Any], Any]  # plain, or `async def`
 Policy = Literal["block", "drop_oldest"]
@@ -31,8 +35,8 @@ class Figures:
 
     Attributes:
         published: Events that at least one subscriber wanted.
-        delivered: Calls of handlers that returned.
-        failed: Calls of handlers that raised.
+        delivered: Calls of handlers that returned; counted when the event has been with all its plain handlers.
+        failed: Calls of handlers that raised; counted likewise.
         dropped: Events pushed out of a full queue or line, or left over when `close` ran out of time.
         waiting: Events not handled yet.
     """
@@ -46,33 +50,24 @@ class Figures:
 
 @dataclass(slots=True, eq=False)
 class _Subscription:
-    id: int
+    """`call` takes an event in the dispatcher's thread; None once unsubscribed."""
+
     pattern: str
+    call: Handler | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Line:
+    """In front of an async handler: its events, one after the other, apart from all others."""
+
+    of: _Subscription
     handler: Handler
-    line: deque[Any] | None  # of an async handler: its events, one after the other, apart from all others
+    events: deque[Any]
     draining: bool = False
 
 
-def matches(pattern: str, kind: str) -> bool:
-    """Whether the event type `kind` is meant by `pattern`: `*` is one segment, a final `**` one or more.
-
-    >>> [matches(p, "run.step.done") for p in ("run.step.done", "run.*", "run.*.done", "run.**", "**")]
-    [True, False, True, True, True]
-    """
-    wanted, have = pattern.split("."), kind.split(".")
-    if wanted[-1] == "**":
-        wanted.pop()
-        if len(have) <= len(wanted):
-            return False
-        del have[len(wanted) :]
-    return len(wanted) == len(have) and all(w in {"*", h} for w, h in zip(wanted, have, strict=True))
-
-
-def _check(pattern: str) -> None:
-    segments = pattern.split(".")
-    allowed = [{"*"}] * (len(segments) - 1) + [{"*", "**"}]
-    if any(not one or ("*" in one and one not in stars) for one, stars in zip(segments, allowed, strict=True)):
-        raise ValueError(f"pattern {pattern!r}: expected a type such as run.finished, run.* (one segment) or run.**")
+_Targets = tuple[_Subscription, ...]
+_LATER = object()  # given by the call that only puts an event in a line
 
 
 class Bus:
@@ -83,7 +78,8 @@ class Bus:
     publishing. A handler that raises is counted and reported, and the others go on.
 
     With `block`, a handler must not wait for the thread that publishes (a commit, say): when the queue is full that
-    thread waits for the handlers. A handler that publishes never waits; on a full queue the oldest event goes.
+    thread waits for the handlers, until half of the queue is empty. A handler that publishes never waits; on a full
+    queue the oldest event goes.
 
     Args:
         queue_size: Events that may wait, and again in front of each async subscriber.
@@ -105,13 +101,21 @@ class Bus:
         if policy not in {"block", "drop_oldest"}:
             raise ValueError(f"policy must be block or drop_oldest; got {policy!r}")
         self._size, self._policy, self._on_error = queue_size, policy, on_error
-        self._changed = threading.Condition()  # guards all below; told whenever room or work comes or goes
+        # Guards what publishers, async handlers and `close` share. The dispatcher takes it only to sleep and to wake
+        # others: it takes events from the queue without, which a deque allows, and its counts are written by it alone.
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)  # told when room or the end of work may be waited for
         self._subscriptions: dict[int, _Subscription] = {}
-        self._by_type: dict[str, tuple[_Subscription, ...]] = {}
+        self._by_type: dict[str, _Targets] = {}
         self._last_id = 0
-        self._queue: deque[tuple[Any, tuple[_Subscription, ...]]] = deque()
-        self._pending = 0  # events taken from the queue: with a handler, or in an async subscriber's line
-        self._figures = Figures()
+        self._queue: deque[tuple[Any, _Targets]] = deque()
+        self._published = self._pushed_out = self._dropped_in_lines = 0
+        self._handled = self._delivered = self._failed = 0  # the dispatcher's
+        self._in_lines = self._delivered_later = self._failed_later = 0
+        self._blocked = 0  # publishers that wait for room
+        self._idle = True  # the dispatcher sleeps, has ended, or was not begun
+        self._news = threading.Lock()  # released to wake the dispatcher
+        self._news.acquire()
         self._closed = False
         self._abandoned = False  # closing ran out of time
         self._dispatcher: threading.Thread | None = None
@@ -125,65 +129,72 @@ class Bus:
         Raises:
             ValueError: `pattern` is not an event type with `*` for whole segments or `**` for the last.
         """
-        _check(pattern)
-        is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
-        with self._changed:
+        check(pattern)
+        one = _Subscription(pattern, handler)
+        if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__):
+            one.call = partial(self._stand_in_line, _Line(one, handler, deque()))
+        with self._lock:
             self._last_id += 1
-            line: deque[Any] | None = deque() if is_async else None
-            self._subscriptions[self._last_id] = _Subscription(self._last_id, pattern, handler, line)
+            self._subscriptions[self._last_id] = one
             self._by_type = {}
             return self._last_id
 
     def unsubscribe(self, subscription: int) -> bool:
-        """No further call of this subscriber begins; False when the id is not known (any more)."""
-        with self._changed:
+        """No further call of this subscriber begins; False when the id is not known (any more).
+
+        Called from another thread than the handlers': the call that begins in this very moment goes on.
+        """
+        with self._lock:
             self._by_type = {}
-            return self._subscriptions.pop(subscription, None) is not None
+            one = self._subscriptions.pop(subscription, None)
+            if one is None:
+                return False
+            one.call = None
+            return True
 
     def publish(self, event: Announced) -> None:
         """Announce `event` and return; nothing at all happens when nobody wants it, or the bus is closed."""
-        if not self._subscriptions:
-            return
         targets = self._by_type.get(event.type)
-        if targets == ():
+        if targets is None:
+            targets = self._wanting(event.type)
+        if not targets:
             return
-        with self._changed:
-            targets = self._wanting(event.type)  # again, under the lock: it may have changed just now
-            if not targets or self._closed:
+        with self._lock:
+            if len(self._queue) >= self._size:
+                self._make_room()
+            if self._closed:
                 return
-            if self._policy == "block" and not self._is_own_thread():
-                self._changed.wait_for(lambda: len(self._queue) < self._size or self._closed)
-            while len(self._queue) >= self._size:
-                self._queue.popleft()
-                self._figures.dropped += 1
             self._queue.append((event, targets))
-            self._figures.published += 1
-            if self._dispatcher is None:
-                self._dispatcher = threading.Thread(target=self._dispatch, name="bus", daemon=True)
-                self._dispatcher.start()
-            self._changed.notify_all()
+            self._published += 1
+            if self._idle:
+                self._wake()
 
     def figures(self) -> Figures:
         """A snapshot of the counts."""
-        with self._changed:
-            now = self._figures
-            waiting = len(self._queue) + self._pending
-            return Figures(now.published, now.delivered, now.failed, now.dropped, waiting)
+        with self._lock:
+            return Figures(
+                published=self._published,
+                delivered=self._delivered + self._delivered_later,
+                failed=self._failed + self._failed_later,
+                dropped=self._pushed_out + self._dropped_in_lines,
+                waiting=self._published - self._pushed_out - self._handled + self._in_lines,
+            )
 
     def close(self, timeout: float = 5.0) -> bool:
         """Take no more events, let the handlers finish what waits, stop; False when that took over `timeout` seconds.
 
         From inside a handler it cannot wait for itself: then it returns False, and the rest is handled after it.
         """
-        with self._changed:
+        with self._lock:
+            if not self._closed and self._idle and self._dispatcher is not None:
+                self._wake()  # to end
             self._closed = True
             self._changed.notify_all()
             if self._is_own_thread():
                 return False
-            drained = self._changed.wait_for(lambda: not self._queue and not self._pending, timeout)
+            drained = self._changed.wait_for(lambda: self._idle and not self._in_lines, timeout)
             self._abandoned = not drained
-            self._figures.dropped += len(self._queue)
-            self._queue.clear()
+            self._push_out(down_to=0)
             self._changed.notify_all()
             loop = self._loop
         if loop is not None:
@@ -194,95 +205,137 @@ class Bus:
                 thread.join(timeout)
         return drained
 
-    def _wanting(self, kind: str) -> tuple[_Subscription, ...]:
-        found = self._by_type.get(kind)
-        if found is None:
+    def _wanting(self, kind: str) -> _Targets:
+        with self._lock:
             found = tuple(one for one in self._subscriptions.values() if matches(one.pattern, kind))
             if len(self._by_type) >= _KNOWN_TYPES:
                 self._by_type = {}
             self._by_type[kind] = found
-        return found
+            return found
+
+    def _make_room(self) -> None:
+        """The lock is held; it is not while this waits."""
+        if self._policy == "block" and not self._is_own_thread():
+            self._blocked += 1
+            self._changed.wait_for(lambda: len(self._queue) < self._size or self._closed)
+            self._blocked -= 1
+        elif not self._closed:
+            self._push_out(down_to=self._size - 1)
+
+    def _push_out(self, *, down_to: int) -> None:
+        """The lock is held, but the dispatcher takes events without it."""
+        with contextlib.suppress(IndexError):
+            while len(self._queue) > down_to:
+                self._queue.popleft()
+                self._pushed_out += 1
+
+    def _wake(self) -> None:
+        """The lock is held, and the dispatcher is idle."""
+        self._idle = False
+        if self._dispatcher is None:
+            self._dispatcher = threading.Thread(target=self._dispatch, name="bus", daemon=True)
+            self._dispatcher.start()
+        else:
+            self._news.release()
 
     def _is_own_thread(self) -> bool:
         return threading.current_thread() in {self._dispatcher, self._looper}
 
     def _dispatch(self) -> None:
+        queue, half = self._queue, self._size // 2
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._queue or self._closed)
-                if not self._queue:
+            try:
+                event, targets = queue.popleft()
+            except IndexError:
+                if self._rest():
                     return
-                event, targets = self._queue.popleft()
-                self._pending += 1
-                self._changed.notify_all()
+                continue
+            if self._blocked and len(queue) <= half:  # not for each event: waking them costs more than a delivery
+                with self._lock:
+                    self._changed.notify_all()
+            delivered = len(targets)
             for one in targets:
-                if one.id not in self._subscriptions:
+                call = one.call
+                if call is None:
+                    delivered -= 1
                     continue
-                if one.line is None:
-                    self._call(one, event)
-                else:
-                    self._stand_in_line(one, one.line, event)
-            self._handled()
+                try:
+                    answer = call(event)
+                    if answer is not None and _is_later(answer, one):
+                        delivered -= 1
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - one subscriber's fault is not the others'
+                    delivered -= 1
+                    self._failed += 1
+                    self._report(event, error)
+            self._delivered += delivered
+            self._handled += 1
 
-    def _call(self, one: _Subscription, event: Any) -> None:
-        try:
-            answer = one.handler(event)
-            if inspect.iscoroutine(answer):
-                answer.close()
-                raise TypeError(f"the handler of {one.pattern} returned a coroutine; subscribe an `async def` itself")
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - one subscriber's fault is not the others'
-            self._failed(event, error)
-        else:
-            self._delivered()
+    def _rest(self) -> bool:
+        """Sleep until there is something to do; True when there never will be."""
+        with self._lock:
+            if self._queue:
+                return False
+            self._idle = True
+            self._changed.notify_all()
+            if self._closed:
+                return True
+        self._news.acquire()
+        return False
 
-    def _stand_in_line(self, one: _Subscription, line: deque[Any], event: Any) -> None:
-        with self._changed:
+    def _stand_in_line(self, line: _Line, event: Any) -> object:
+        with self._lock:
             if self._policy == "block":
-                self._changed.wait_for(lambda: len(line) < self._size or self._abandoned)
+                self._changed.wait_for(lambda: len(line.events) < self._size or self._abandoned)
             if self._abandoned:
-                self._figures.dropped += 1
-                return
-            if len(line) >= self._size:
-                line.popleft()
-                self._figures.dropped += 1
-                self._pending -= 1
-            line.append(event)
-            self._pending += 1
-            if one.draining:
-                return
-            one.draining = True
+                self._dropped_in_lines += 1
+                return _LATER
+            if len(line.events) >= self._size:
+                line.events.popleft()
+                self._dropped_in_lines += 1
+                self._in_lines -= 1
+            line.events.append(event)
+            self._in_lines += 1
+            if line.draining:
+                return _LATER
+            line.draining = True
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._looper = threading.Thread(target=self._run, args=(self._loop,), name="bus-async", daemon=True)
                 self._looper.start()
             loop = self._loop
         with contextlib.suppress(RuntimeError):  # closed in this very moment: nobody waits for the event any more
-            loop.call_soon_threadsafe(self._begin, one, line)
+            loop.call_soon_threadsafe(self._begin, line)
+        return _LATER
 
-    def _begin(self, one: _Subscription, line: deque[Any]) -> None:
-        task = asyncio.get_running_loop().create_task(self._drain(one, line))
+    def _begin(self, line: _Line) -> None:
+        task = asyncio.get_running_loop().create_task(self._drain(line))
         self._tasks.add(task)  # the loop itself holds its tasks only weakly
         task.add_done_callback(self._tasks.discard)
 
-    async def _drain(self, one: _Subscription, line: deque[Any]) -> None:
+    async def _drain(self, line: _Line) -> None:
         while True:
-            with self._changed:
-                if not line:
-                    one.draining = False
+            with self._lock:
+                if not line.events:
+                    line.draining = False
                     return
-                event = line.popleft()
+                event = line.events.popleft()
                 self._changed.notify_all()
-            if one.id in self._subscriptions:
-                try:
-                    await one.handler(event)
-                except (Exception, SystemExit, asyncio.CancelledError) as error:
-                    self._failed(event, error)
-                    if isinstance(error, asyncio.CancelledError) and self._closed:
-                        self._handled()
-                        raise
-                else:
-                    self._delivered()
-            self._handled()
+            delivered = failed = 0
+            try:
+                if line.of.call is not None:
+                    await line.handler(event)
+                    delivered = 1
+            except (Exception, SystemExit, asyncio.CancelledError) as error:
+                failed = 1
+                self._report(event, error)
+                if isinstance(error, asyncio.CancelledError) and self._closed:
+                    raise
+            finally:
+                with self._lock:
+                    self._in_lines -= 1
+                    self._delivered_later += delivered
+                    self._failed_later += failed
+                    self._changed.notify_all()
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
@@ -293,18 +346,15 @@ class Bus:
             loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
 
-    def _delivered(self) -> None:
-        with self._changed:
-            self._figures.delivered += 1
-
-    def _failed(self, event: Any, error: BaseException) -> None:
-        with self._changed:
-            self._figures.failed += 1
+    def _report(self, event: Any, error: BaseException) -> None:
         if self._on_error is not None:
             with contextlib.suppress(Exception):
                 self._on_error(event, error)
 
-    def _handled(self) -> None:
-        with self._changed:
-            self._pending -= 1
-            self._changed.notify_all()
+
+def _is_later(answer: object, one: _Subscription) -> bool:
+    """Whether this was an async handler's turn only to stand in line. Raises `TypeError` for a lost coroutine."""
+    if type(answer) is CoroutineType:
+        answer.close()
+        raise TypeError(f"the handler of {one.pattern} returned a coroutine; subscribe an `async def` itself")
+    return answer is _LATER
