@@ -7,12 +7,15 @@ from typing import Any
 
 from config.datasets import DatasetSettings
 from data_pipeline.collect.network_events import last_told
+from data_pipeline.fallback import from_version
 from data_pipeline.promise import broken, oldest
 from data_pipeline.store.views import Current
 from integrated_system import IntegratedSystem
 from operations.words import ages, listed, moment
 
 ORDER = {"failed": 0, "degraded": 1, "never ran": 2, "skipped": 3, "succeeded": 4}
+_STATES = {"opened": "open", "half_opened": "half_open"}
+"""What a circuit is after an event of that name; `closed` is both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,15 @@ def status(system: IntegratedSystem) -> Status:
     """How every declared dataset stands, worst first."""
     now = system.clock.now()
     latest, current = system.views.latest(), system.views.current()
+    damaged = set(system.views.damaged())
     datasets = [
-        _dataset(system, dataset, latest.get(dataset.name), current.get(dataset.name), now)
+        _dataset(
+            system,
+            dataset,
+            _seen(system, latest.get(dataset.name), current.get(dataset.name), damaged),
+            current.get(dataset.name),
+            now,
+        )
         for dataset in system.settings.datasets
     ]
     datasets.sort(key=lambda dataset: (ORDER[dataset.status], dataset.dataset))
@@ -83,7 +93,11 @@ def status(system: IntegratedSystem) -> Status:
         }
     )
     moved = system.views.breakers().items()
-    breakers = {name: body for name, body in moved if body["state"] != "closed" or body.get("held")}
+    breakers = {
+        name: {**body, "state": _STATES.get(body["state"], body["state"])}
+        for name, body in moved
+        if body["state"] != "closed" or body.get("held")
+    }
     queued = len(system.views.runs(limit=1000, status="queued"))
     return Status(sentence(datasets), tuple(datasets), told, breakers, queued, _network_away_since(system))
 
@@ -143,6 +157,38 @@ def _copies(degraded: Sequence[DatasetStatus]) -> list[str]:
         else:
             words.append(f"{names}: delivered with doubts")
     return words
+
+
+def _seen(
+    system: IntegratedSystem, body: dict[str, Any] | None, current: Current | None, damaged: set[tuple[str, str]]
+) -> dict[str, Any] | None:
+    """The last dataset run; in it the copy that readers get, when what they should get was found damaged since."""
+    if body is None or current is None or (current.dataset, current.version) not in damaged:
+        return body
+    copy = system.results.last_good(current)
+    if copy is not None and copy.version == current.version:
+        return body  # it was put back
+    words = f"version {current.version} is damaged"
+    if copy is None:
+        return {
+            **body,
+            "status": "failed",
+            "origin": "none",
+            "rows": 0,
+            "reason": f"{words}, and there is no other copy",
+        }
+    served = from_version(copy, confirmed_at=None)
+    worse = "failed" if body["status"] == "failed" else "degraded"
+    seen = {"collected_at": served.collected_at, "data_time": served.data_time, "rows": served.rows}
+    quality = served.quality.to_json() if served.quality else None
+    return {
+        **body,
+        **seen,
+        "status": worse,
+        "origin": served.origin,
+        "quality": quality,
+        "reason": f"{words}; serving {served.words}",
+    }
 
 
 def _dataset(

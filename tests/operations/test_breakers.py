@@ -90,6 +90,21 @@ def test_a_closed_circuit_is_judged_on(system: IntegratedSystem, server: FaultyS
     assert (only(system).state, only(system).held) == ("open", False)
 
 
+def test_status_calls_the_states_as_the_list_does(
+    system: IntegratedSystem, server: FaultyServer, clock: ManualClock
+) -> None:
+    """Open after two failures; half-open after the rest, when one of the two trial calls came back."""
+    server.answer = answering(503)
+    seen = []
+    for advance in (0.0, 0.0, 60.0):
+        clock.advance(advance)
+        asked(system, server)
+        server.answer = GOOD if only(system).state == "open" else server.answer
+        seen.append([each["state"] for each in status(system).breakers.values()] + [only(system).state])
+
+    assert seen == [["closed"], ["open", "open"], ["half_open", "half_open"]]
+
+
 def test_a_circuit_held_closed_never_opens_until_it_is_reset(system: IntegratedSystem, server: FaultyServer) -> None:
     """Whoever holds it knows better; `status` says that somebody does."""
     server.answer = answering(503)

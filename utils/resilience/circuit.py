@@ -216,13 +216,13 @@ class Circuit(Standing):
         moment = Moment.of(self._clock)
         with self._lock:
             self._rejected += 1
-            wait, reason = self._wait(moment), self._verdict.reason
-        raise CircuitOpenError(
-            self.name,
-            f"{self.name}: circuit open ({reason or 'opened'}), next try in {in_seconds(wait)}",
-            wait,
-            "The provider rests; wait, or close the circuit by hand when you know that it works again.",
-        )
+            wait, verdict = self._wait(moment), self._verdict
+        why, told = verdict.reason or "opened", f", next try in {in_seconds(wait)}"
+        hint = "The provider rests; wait, or close the circuit by hand when you know that it works again."
+        if verdict.held:
+            told, hint = "", "Somebody opened it by hand, and it stays so until somebody closes it."
+        message = f"{self.name}: circuit {'held ' if verdict.held else ''}open ({why}){told}"
+        raise CircuitOpenError(self.name, message, wait, hint)
 
     def _record(self, ticket: Ticket, code: int) -> None:
         if isinstance(ticket, LastResort):
