@@ -6,12 +6,14 @@ writes: so the order of what is committed is the order in which it was written, 
 
 import contextlib
 import functools
+import os
 import re
+import select
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from utils.database import Connection, Durability, StateError, StatementRefused
+from utils.database import Connection, Durability, StateError, Statement, StatementRefused
 
 if TYPE_CHECKING:
     import psycopg
@@ -27,18 +29,24 @@ _SETTINGS = {
     "client_min_messages": "warning",
     "timezone": "UTC",
 }
+# Read committed, whatever the server's default: the head of the log is read after the lock was given, and must be that
+# of this moment, not of the moment when the waiting began.
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.writer'))"
 
-_PARAMETER = re.compile(r"'[^']*'|\?(\d*)| INDEXED BY \w+")
+_PARAMETER = re.compile(r"'[^']*'|\?(\d*)| INDEXED BY \w+| AS BLOB\b")
 
 
 @functools.cache
 def numbered(sql: str) -> str:
-    """A statement of ours as PostgreSQL takes it: `$1`, `$2`, …, and no hints which index to use.
+    """A statement of ours as PostgreSQL takes it: `$1`, `$2`, …, bytes by its own name, no hints which index to use.
 
     >>> numbered("SELECT '?' FROM t INDEXED BY i WHERE a = ? AND b = ?")
     "SELECT '?' FROM t WHERE a = $1 AND b = $2"
     >>> numbered("SELECT ?2, ?1, ?2")
     'SELECT $2, $1, $2'
+    >>> numbered("SELECT CAST('' AS BLOB)")
+    "SELECT CAST('' AS bytea)"
     """
     count = 0
 
@@ -46,6 +54,8 @@ def numbered(sql: str) -> str:
         nonlocal count
         if found[0].startswith(" INDEXED"):
             return ""
+        if found[0] == " AS BLOB":
+            return " AS bytea"
         if found[0] != "?":
             return f"${found[1]}" if found[1] else found[0]
         count += 1
@@ -54,6 +64,7 @@ def numbered(sql: str) -> str:
     return _PARAMETER.sub(one, sql)
 
 
+_TRIGGER = re.compile(r"CREATE TRIGGER .*?\bEND\b|DROP TRIGGER \w+", re.DOTALL)
 _TYPES = {
     "WITHOUT ROWID": "",
     "INTEGER": "bigint",
@@ -67,10 +78,12 @@ _TYPES = {
 def in_postgres(script: str) -> str:
     """Our own table definitions, written for SQLite, with PostgreSQL's types.
 
+    Without triggers: those that SQLite once had were gone again before there was a PostgreSQL.
+
     >>> in_postgres("CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB) WITHOUT ROWID")
     'CREATE TABLE t (a bigint PRIMARY KEY, b bytea) '
     """
-    return re.sub("|".join(_TYPES), lambda found: _TYPES[found[0]], script)
+    return re.sub("|".join(_TYPES), lambda found: _TYPES[found[0]], _TRIGGER.sub("", script))
 
 
 class _Connection:
@@ -103,12 +116,14 @@ class PostgresDatabase:
     """
 
     batches = True
+    OLDEST = 140000
+    """The oldest server's version that is taken; 18 is the one we test with."""
 
     def __init__(self, url: str, *, migrations: Sequence[str], durability: Durability = "process") -> None:
         import psycopg
         from psycopg.conninfo import conninfo_to_dict
 
-        self._url = re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql://", url)
+        self._url = url.replace("postgresql+psycopg://", "postgresql://", 1)
         try:
             parts = conninfo_to_dict(self._url)
         except psycopg.Error as error:
@@ -116,8 +131,11 @@ class PostgresDatabase:
                 "database.url: cannot be read as the address of a PostgreSQL database",
                 hint="write postgresql+psycopg://user:password@host:5432/database",
             ) from error
-        where = parts.get("host") or "localhost"
-        self.name = f"postgresql://{where}/{parts.get('dbname') or parts.get('user') or ''}"
+        where = str(parts.get("host") or "localhost")
+        where = "" if where.startswith("/") else where  # the folder of a socket
+        self.name = f"postgresql://{where}/{parts.get('dbname') or ''}"
+        self._defaults = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "orchestrator"}
+        self._defaults = {name: value for name, value in self._defaults.items() if name not in parts}
         self._settings = {**_SETTINGS, "synchronous_commit": "on" if durability == "power" else "off"}
         self._open: set[psycopg.Connection[Any]] = set()
         self._idle: list[_Connection] = []
@@ -125,9 +143,9 @@ class PostgresDatabase:
         self._closed = False
         try:
             with self.transaction() as connection:
-                ((self._schema,),) = connection.execute("SELECT current_schema()").fetchall()
+                self._schema = self._usable_schema(connection)
                 self._migrate(connection, migrations)
-        except StateError:
+        except BaseException:
             self.close()
             raise
 
@@ -155,20 +173,27 @@ class PostgresDatabase:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[_Connection]:
+        with self.transaction_reading(()) as (connection, _):
+            yield connection
+
+    @contextlib.contextmanager
+    def transaction_reading(
+        self, reads: Sequence[Statement], *, together: bool = False
+    ) -> Iterator[tuple[_Connection, list[list[Any]]]]:
         with self._translated():
-            connection = self._begun()
+            connection, rows = self._begun(reads)
             try:
-                yield connection
-                connection.raw.execute("COMMIT")
+                with connection.raw.pipeline() if together else contextlib.nullcontext():
+                    yield connection, rows
+                    ended = connection.raw.execute("COMMIT")
+                # A transaction in which a statement failed can be "committed" too: the server then rolls it back.
+                if ended.statusmessage != "COMMIT":
+                    raise StatementRefused(f"{self.name}: a statement failed, so nothing was committed")
             except BaseException:
                 _roll_back(connection.raw)
                 raise
             finally:
                 self._give_back(connection)
-
-    def batch(self, connection: Connection) -> contextlib.AbstractContextManager[object]:
-        assert isinstance(connection, _Connection)
-        return connection.raw.pipeline()
 
     def explain(self, error: Exception) -> StateError | None:
         import psycopg
@@ -213,11 +238,15 @@ class PostgresDatabase:
         with self._guard:
             if self._closed:
                 raise StateError(f"{self.name}: was closed")
-        raw = psycopg.connect(
-            self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, cursor_factory=psycopg.RawCursor
+        raw: psycopg.Connection[Any] = psycopg.connect(
+            self._url, autocommit=True, cursor_factory=psycopg.RawCursor, **self._defaults
         )
-        for name, value in self._settings.items():
-            raw.execute("SELECT set_config($1, $2, false)", (name, value))
+        try:
+            for name, value in self._settings.items():
+                raw.execute("SELECT set_config($1, $2, false)", (name, value))
+        except BaseException:
+            raw.close()
+            raise
         with self._guard:
             self._open.add(raw)
         return raw
@@ -234,13 +263,16 @@ class PostgresDatabase:
         return _Connection(self.connect())
 
     def _give_back(self, connection: _Connection) -> None:
-        if connection.raw.closed:  # broken ones are
-            self.let_go(connection.raw)
-        else:
+        if not connection.raw.closed:
             self._idle.append(connection)
+            return
+        self.let_go(connection.raw)
+        while self._idle:  # what broke one (the server was stopped) broke those that wait as well
+            with contextlib.suppress(IndexError):
+                self.let_go(self._idle.pop().raw)
 
-    def _begun(self) -> _Connection:
-        """A connection that holds the writers' lock."""
+    def _begun(self, reads: Sequence[Statement]) -> tuple[_Connection, list[list[Any]]]:
+        """A connection that holds the writers' lock, and what it read then: one round trip."""
         import psycopg
 
         while True:
@@ -248,28 +280,55 @@ class PostgresDatabase:
             connection = self._borrow()
             try:
                 with connection.raw.pipeline():
-                    connection.raw.execute("BEGIN")
-                    connection.execute("SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.writer'))")
-            except psycopg.OperationalError:
+                    connection.raw.execute(_BEGIN)
+                    connection.execute(_LOCK)
+                    found = [connection.execute(sql, parameters) for sql, parameters in reads]
+                return connection, [rows.fetchall() for rows in found]
+            except BaseException as error:
                 _roll_back(connection.raw)
-                lost = connection.raw.closed
+                lost = isinstance(error, psycopg.OperationalError) and connection.raw.closed
                 self._give_back(connection)
-                if fresh or not lost:
+                if fresh or not lost:  # one that lay idle may have outlived its server
                     raise
-            else:
-                return connection
+
+    def _usable_schema(self, connection: _Connection) -> str:
+        version = connection.raw.info.server_version
+        if version < self.OLDEST:
+            raise StateError(
+                f"{self.name}: is PostgreSQL {version // 10000}, which is too old",
+                hint=f"use PostgreSQL {self.OLDEST // 10000} or later",
+            )
+        ((schema,),) = connection.execute("SELECT current_schema()").fetchall()
+        if schema is None:
+            raise StateError(
+                f"{self.name}: there is no such schema as its search_path names",
+                hint="create it (CREATE SCHEMA), or correct `options` in database.url",
+            )
+        return str(schema)
 
     def _migrate(self, connection: _Connection, migrations: Sequence[str]) -> None:
-        connection.raw.execute("CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)")
+        import psycopg
+
+        # Not "IF NOT EXISTS": that asks for the right to create tables, which a user needs for the first time only.
+        ((there,),) = connection.execute("SELECT to_regclass('schema_version') IS NOT NULL").fetchall()
+        if not there:
+            connection.raw.execute("CREATE TABLE schema_version (version bigint NOT NULL)")
         ((version,),) = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchall()
         if version > len(migrations):
             raise StateError(
                 f"{self.name}: has schema version {version}, this program knows {len(migrations)}",
                 hint="it was written by a newer release: use that one",
             )
-        for number, script in enumerate(migrations[version:], start=version + 1):
-            connection.raw.execute(script)
-            connection.execute("INSERT INTO schema_version VALUES (?)", (number,))
+        try:
+            for number, script in enumerate(migrations[version:], start=version + 1):
+                connection.raw.execute(script)
+                connection.execute("INSERT INTO schema_version VALUES (?)", (number,))
+        except psycopg.errors.DuplicateTable as error:
+            raise StateError(
+                f"{self.name}: has tables of another program ({_first_line(error)})",
+                hint="give the installation a schema of its own: CREATE SCHEMA orchestrator, and "
+                "`?options=-csearch_path%3Dorchestrator` in database.url",
+            ) from error
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -287,53 +346,89 @@ class PostgresNews:
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
         self._raw: psycopg.Connection[Any] | None = None
+        self._guard = threading.Lock()
         self._closed = threading.Event()
-        with database._translated():
-            self._listen()
+        self._woken, self._wakes = os.pipe()  # a byte in it ends a wait
+        try:
+            with database._translated():
+                self._listen()
+        except BaseException:
+            self.close()
+            raise
 
     def wait(self, seconds: float) -> bool:
         import psycopg
 
+        raw = self._raw
         try:
-            if self._raw is None:
+            if raw is None:
                 self._listen()
                 return True
-            return any(True for _ in self._raw.notifies(timeout=seconds, stop_after=1))
+            ears = select.poll()
+            for descriptor in (raw.fileno(), self._woken):
+                ears.register(descriptor, select.POLLIN)
+            return bool(ears.poll(seconds * 1000.0)) and self._heard(raw)
         except (psycopg.Error, StateError):
-            if self._raw is not None:
-                self._database.let_go(self._raw)
-                self._raw = None
+            with self._guard:
+                if raw is not None and self._raw is raw:
+                    self._database.let_go(raw)
+                    self._raw = None
             self._closed.wait(min(seconds, 1.0))  # the server is away: no reason to ask it without a pause
             return False
 
     def close(self) -> None:
-        self._closed.set()
-        if self._raw is not None:
-            self._database.let_go(self._raw)
+        with self._guard:
+            if self._closed.is_set():
+                return
+            self._closed.set()
+            os.close(self._wakes)  # whoever waits reads the end of the pipe
+            if self._raw is not None:
+                self._database.let_go(self._raw)
+
+    def __del__(self) -> None:
+        self.close()
+        os.close(self._woken)  # only now: nobody can be waiting any more
+
+    def _heard(self, raw: "psycopg.Connection[Any]") -> bool:
+        """Whether commits were announced on a connection that has something to say."""
+        heard = False
+        with self._guard:
+            if not self._closed.is_set():
+                raw.pgconn.consume_input()
+                while raw.pgconn.notifies():
+                    heard = True
+        return heard
 
     def _listen(self) -> None:
-        self._raw = self._database.connect()
-        self._raw.execute(f'LISTEN "{self._database.channel}"')
+        raw = self._database.connect()
+        raw.execute(f'LISTEN "{self._database.channel}"')
+        with self._guard:
+            self._raw = raw
+            if self._closed.is_set():
+                self._database.let_go(raw)
 
 
 def explain(error: "psycopg.Error", name: str) -> StateError:
     """The same failure in words a person can act on."""
-    state, told = error.sqlstate or "", str(error).strip().partition("\n")[0]
+    state, told = error.sqlstate or "", _first_line(error)
     if state.startswith("53"):
         hint = "free space there, then run again" if state == "53100" else "wait, or raise the server's limits"
         return StateError(f"{name}: the server has no room ({told})", hint=hint, transient=True)
-    if state in {"55P03", "57014"}:
+    if state == "55P03":
         return StateError(
             f"{name}: another process kept it locked for {LOCK_TIMEOUT_S} s", hint="try again", transient=True
         )
     if state.startswith("40"):
         return StateError(f"{name}: {told}", hint="try again", transient=True)
-    if state.startswith("28") or "password" in told:
+    # What refuses a connection has no code, only words.
+    if state.startswith("28") or any(words in told for words in ("password", "pg_hba.conf", "FATAL:  role ")):
         return StateError(
             f"{name}: the server does not let us in ({told})", hint="look at user and password in database.url"
         )
-    if state in {"3D000", "3F000"}:
+    if state == "3D000" or ("FATAL:  database " in told and "does not exist" in told):
         return StateError(f"{name}: there is no such database ({told})", hint="create it, or correct database.url")
+    if state == "57014":
+        return StateError(f"{name}: {told}", hint="raise `statement_timeout` for this user", transient=True)
     if state in {"42501", "25006"}:
         return StateError(
             f"{name}: cannot be written ({told})", hint="grant this user the right to create and write tables"
@@ -353,6 +448,10 @@ class _Lost(StateError):
 
 def _lost(error: StateError) -> bool:
     return isinstance(error, _Lost)
+
+
+def _first_line(error: "psycopg.Error") -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _is_data_error(error: "psycopg.Error") -> bool:
