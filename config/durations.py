@@ -4,7 +4,7 @@ import math
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
 from config.errors import Fault, shown
 
@@ -99,6 +99,16 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$", "examples": ["15m"]}),
 ]
 """Float seconds in Python, `15m` in files and in JSON."""
+
+
+def _some_time(seconds: float) -> float:
+    if seconds <= 0:
+        raise Fault("expected longer than 0s")
+    return seconds
+
+
+SomeTime = Annotated[Duration, AfterValidator(_some_time)]
+"""A duration that is not zero."""
 
 Size = Annotated[
     int,

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from config.durations import Duration
+from config.durations import Duration, SomeTime
 from config.errors import Fault, shown
 from config.model import Section
 from config.sections import Count, Share
@@ -18,20 +18,18 @@ class BreakerSettings(Section):
     """
 
     window: Count = 20
-    window_time: Duration | None = None
+    window_time: SomeTime | None = None
     minimum_calls: Count = 5
     failure_rate: Annotated[float, Field(gt=0, le=1)] = 0.5
     failure_threshold: Count | None = None
-    slow_call: Duration = 10.0
+    slow_call: SomeTime = 10.0
     slow_rate: Annotated[float, Field(gt=0, le=1)] = 0.8
-    open_for: Duration = 60.0
-    max_open_for: Duration = 3600.0
+    open_for: SomeTime = 60.0
+    max_open_for: SomeTime = 3600.0
     half_open_calls: Count = 3
 
     def fault(self) -> tuple[str, Fault] | None:
         """Key and fault, when the numbers do not go together; asked once the sections lie over each other."""
-        if self.window_time == 0:
-            return "window_time", Fault("expected longer than 0s, or null", hint="null: the last `window` calls count.")
         if self.window_time is None and self.minimum_calls > self.window:
             return "minimum_calls", Fault(
                 f"expected at most the window of {self.window} calls, got {shown(self.minimum_calls)}",
@@ -49,18 +47,10 @@ class RateLimitSettings(Section):
     """`rate` requests `per` seconds on average, at most `burst` at once; `quota`: at most so many in `quota_per`."""
 
     rate: Annotated[float, Field(gt=0)] = 10.0
-    per: Duration = 1.0
+    per: SomeTime = 1.0
     burst: Count = 20
     quota: Count | None = None
-    quota_per: Duration = 86_400.0
-
-    @model_validator(mode="after")
-    def _check(self) -> "RateLimitSettings":
-        if self.per <= 0:
-            raise Fault("`per` must be longer than 0s")
-        if self.quota_per <= 0:
-            raise Fault("`quota_per` must be longer than 0s")
-        return self
+    quota_per: SomeTime = 86_400.0
 
 
 class BulkheadSettings(Section):
@@ -81,8 +71,8 @@ class ProviderResilience(Section):
 class TimeoutSettings(Section):
     """Of one request, in seconds: until connected, and between two pieces of the answer."""
 
-    connect: Duration = 5.0
-    read: Duration = 30.0
+    connect: SomeTime = 5.0
+    read: SomeTime = 30.0
 
 
 class RetrySettings(Section):
@@ -98,6 +88,6 @@ class DatasetResilience(Section):
     """How long one collection may take (seconds), how often requests are tried, what is served when it fails."""
 
     timeout: TimeoutSettings = TimeoutSettings()
-    deadline: Duration = 120.0
+    deadline: SomeTime = 120.0
     retry: RetrySettings = RetrySettings()
     fallback: tuple[Literal["last_good", "snapshot"], ...] = ("last_good", "snapshot")

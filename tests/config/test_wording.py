@@ -67,10 +67,21 @@ HOUSE = [
         "providers.p.resilience.breaker.minimum_calls",
         "expected at most the window of 4 calls, got `5`",
     ),
-    (
-        provider("resilience: {breaker: {window_time: 0s}}"),
-        "providers.p.resilience.breaker.window_time",
-        "expected longer than 0s, or null",
+    *(
+        (provider(f"resilience: {{{part}: {{{key}: 0s}}}}"), f"providers.p.resilience.{part}.{key}", "longer than 0s")
+        for part, keys in {
+            "breaker": ("window_time", "slow_call", "open_for", "max_open_for"),
+            "rate_limit": ("per", "quota_per"),
+        }.items()
+        for key in keys
+    ),
+    *(
+        (f"defaults: {{dataset: {text}}}", f"defaults.dataset.{key}", "longer than 0s")
+        for text, key in (
+            ("{deadline: 0s}", "deadline"),
+            ("{timeout: {connect: 0s}}", "timeout.connect"),
+            ("{timeout: {read: 0s}}", "timeout.read"),
+        )
     ),
     (
         "defaults: {resilience: {breaker: {open_for: 2h}}}",
