@@ -20,7 +20,10 @@ CREATE TABLE checkpoints (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT R
 INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 SELECT = "SELECT seq, id, time, source, type, subject, data, version, prev_hash, hash FROM events"
 HEAD = "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"
-_VERSIONS = "SELECT s, (SELECT max(version) FROM events WHERE subject = w.s) FROM (SELECT {} AS s{}) AS w"
+_NEWEST = "(SELECT max(version) FROM events WHERE subject = {0})"
+# All events of a subject may have been sealed. The second part is looked at only when the first gives nothing.
+_NEWEST_OF_ALL = f"coalesce({_NEWEST}, (SELECT version FROM sealed_subjects WHERE subject = {{0}}))"  # noqa: S608
+_VERSIONS = "SELECT s, {} FROM (SELECT ? AS s{}) AS w"
 _PAGE = f"{SELECT} WHERE seq > ? ORDER BY seq LIMIT 1000"
 _AT_ONCE = 64
 
@@ -38,15 +41,16 @@ def stored(connection: Connection, ids: Sequence[str]) -> Iterator[Sequence[obje
         yield from connection.execute(f"{SELECT} WHERE id IN ({', '.join('?' * len(some))})", some).fetchall()
 
 
-def versions(connection: Connection, subjects: Sequence[str]) -> dict[str, int]:
-    """How many events each subject has."""
+def versions(connection: Connection, subjects: Sequence[str], *, sealed: bool = False) -> dict[str, int]:
+    """How many events each subject has, `sealed` ones included."""
+    newest = _NEWEST_OF_ALL if sealed else _NEWEST
     if len(subjects) == 1:
-        rows = connection.execute("SELECT max(version) FROM events WHERE subject = ?", subjects).fetchall()
+        rows = connection.execute(f"SELECT {newest.format('?1')}", subjects).fetchall()
         return {subjects[0]: rows[0][0] or 0}
     found: dict[str, int] = {}
     for some in _in_parts(subjects):
         more = " UNION ALL SELECT ?" * (len(some) - 1)
-        rows = connection.execute(_VERSIONS.format("?", more), some).fetchall()
+        rows = connection.execute(_VERSIONS.format(newest.format("w.s"), more), some).fetchall()
         found |= {subject: version or 0 for subject, version in rows}
     return found
 

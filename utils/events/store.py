@@ -8,11 +8,13 @@ from typing import Any
 
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.database import Connection, Database, StateError, Statement, StatementRefused
-from utils.events import chain
+from utils.events import chain, rows
+from utils.events.archive import Archive
 from utils.events.chain import GENESIS, Verification
 from utils.events.event import Event, NewEvent, encoded, event_of, rfc3339, uuid7s
 from utils.events.projections import Projection, ProjectionFailed, ProjectionFigures, Projections
 from utils.events.rows import HEAD, INSERT, SELECT, every, stored, versions
+from utils.events.wanted import Wanted
 from utils.events.writer import Writer
 from utils.turn import TURN
 
@@ -61,6 +63,7 @@ class EventStore:
     Args:
         projections: Views that are updated with each event, in the same transaction. One that is new, or was not
             kept up by another process, replays what it missed before the next event.
+        archive: Where the sealed part of the log is read; without one, no part of it may be sealed.
         announce: Called after each commit with the committed events (the bus).
     """
 
@@ -69,11 +72,14 @@ class EventStore:
         database: Database,
         *,
         projections: Sequence[Projection] = (),
+        archive: Archive | None = None,
         announce: Callable[[Sequence[Event]], None] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.database = database
-        self._projections = Projections(projections, explain=database.explain)
+        self.archive = archive
+        log = rows.pages if archive is None else archive.pages
+        self._projections = Projections(projections, explain=database.explain, log=log)
         self._announce = announce
         self._clock = clock
         # The log as our last commit left it, and the versions of its subjects as far as we know them.
@@ -117,26 +123,10 @@ class EventStore:
         newest_first: bool = False,
     ) -> list[Event]:
         """Events after a position, oldest first (or newest first); `type` may end in `.*`; times are RFC 3339."""
-        where: list[str] = ["seq > ?"]
-        values: list[Any] = [after]
-        for column, value in (("source", source), ("subject", subject)):
-            if value is not None:
-                where.append(f"{column} = ?")
-                values.append(value)
-        if type is not None and type.endswith("*"):
-            start = type[:-1]
-            where.append("type >= ? AND type < ?")  # every text that begins so, and the index is of use
-            values += [start, start[:-1] + chr(ord(start[-1]) + 1)] if start else ["", "\U0010ffff"]
-        elif type is not None:
-            where.append("type = ?")
-            values.append(type)
-        for operator, moment in ((">=", since), ("<", until)):
-            if moment is not None:
-                where.append(f"time {operator} ?")
-                values.append(moment)
-        order = "DESC" if newest_first else "ASC"
-        sql = f"{SELECT} WHERE {' AND '.join(where)} ORDER BY seq {order} LIMIT ?"
-        return [event_of(row) for row in self.database.query(sql, [*values, limit])]
+        wanted = Wanted(after, 0, type, source, subject, since, until)
+        if self.archive is not None:
+            return [event_of(row) for row in self.archive.read(wanted, limit, newest_first=newest_first)]
+        return [event_of(row) for row in self.database.query(*wanted.sql(limit, newest_first=newest_first))]
 
     def follow(self, *, after: int = 0, **filters: Any) -> Iterator[Event]:
         """Events after a position, for ever, as they are committed by any process."""
@@ -159,6 +149,8 @@ class EventStore:
 
     def verify(self, expected_head: str | None = None) -> Verification:
         """Recompute the whole chain. `expected_head` is a `SEQ:HASH` kept elsewhere: finds a cut or rewritten tail."""
+        if self.archive is not None:
+            return self.archive.verify(expected_head)
         with self.database.read() as connection:
             return chain.verify(connection.execute(f"{SELECT} ORDER BY seq"), expected_head=expected_head)
 
@@ -288,7 +280,7 @@ class EventStore:
             tail.known = {event.id: event for event in map(event_of, stored(connection, ids))}
         tail.versions = {event.subject: self._versions.get(event.subject, -1) for event in events}
         if unknown := [subject for subject, version in tail.versions.items() if version < 0]:
-            tail.versions |= versions(connection, unknown)
+            tail.versions |= versions(connection, unknown, sealed=self.archive is not None)
 
     def _check_expected(self, events: Sequence[NewEvent]) -> None:
         for event in events:

@@ -1,0 +1,185 @@
+"""Sealed parts of the log: Parquet files in the storage with all ten columns, and the table that knows them.
+
+A segment holds the events `first` to `last`. Its first `prev_hash` and its last `hash` stand in the table, its file's
+SHA-256 in the table and in the log (`log.sealed`), so that what was sealed proves itself and joins what came after.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, fields
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from utils.database import Connection, StateError, Statement
+from utils.events.wanted import Wanted
+from utils.storage import BlobNotFound, Storage, StorageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["FOLDER", "SCHEMA", "Segment", "SegmentFault", "SegmentFiles", "listed"]
+
+FOLDER = "events/"
+
+SCHEMA = """
+CREATE TABLE segments (
+    first INTEGER PRIMARY KEY, last INTEGER NOT NULL, prev_hash TEXT NOT NULL, hash TEXT NOT NULL, path TEXT NOT NULL,
+    sha256 TEXT NOT NULL, size INTEGER NOT NULL, earliest TEXT NOT NULL, latest TEXT NOT NULL, sealed_at TEXT NOT NULL);
+CREATE TABLE sealed_subjects (subject TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID
+"""
+
+_HINT = "bring it back from a backup of the storage; `events verify` says what else is not as it was"
+_FILE: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+_READ: dict[str, Any] = {"page_checksum_verification": True}
+_ROWS_AT_ONCE = 1000
+
+
+class SegmentFault(StateError):
+    """A segment is missing, or not as it was sealed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A sealed part of the log, as its row in table `segments` tells it.
+
+    `size` in bytes; `earliest` and `latest` are the times of its events, `sealed_at` when they were sealed; RFC 3339.
+    """
+
+    first: int
+    last: int
+    prev_hash: str
+    hash: str
+    path: str
+    sha256: str
+    size: int
+    earliest: str
+    latest: str
+    sealed_at: str
+
+    @property
+    def events(self) -> int:
+        return self.last - self.first + 1
+
+    def may_hold(self, wanted: Wanted) -> bool:
+        """Whether an event that is wanted may be in it, as far as position and time tell."""
+        return not (
+            self.last <= wanted.after
+            or (wanted.before and self.first >= wanted.before)
+            or (wanted.since is not None and self.latest < wanted.since)
+            or (wanted.until is not None and self.earliest >= wanted.until)
+        )
+
+    def inserted(self) -> Statement:
+        """The statement that makes it known."""
+        marks = ", ".join("?" * len(fields(self)))
+        return f"INSERT INTO segments VALUES ({marks})", astuple(self)  # noqa: S608 - marks only
+
+    def told(self) -> dict[str, Any]:
+        """What the log says of it (`log.sealed`)."""
+        about = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "sealed_at"}
+        return {**about, "rows": self.events}
+
+
+def listed(connection: Connection, *, after: int = 0) -> list[Segment]:
+    """The segments that hold an event after a position, oldest first."""
+    found = connection.execute("SELECT * FROM segments WHERE last > ? ORDER BY first", (after,)).fetchall()
+    return [Segment(*row) for row in found]
+
+
+class SegmentFiles:
+    """Reads and writes the files of segments.
+
+    Raises (all that read):
+        SegmentFault: the file is missing or damaged; it is named.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+
+    def write(self, path: str, pages: Iterable[Sequence[Sequence[Any]]], about: dict[str, str]) -> None:
+        """Write pages of rows, one row group each, and what stands `about` them in the file.
+
+        The file is flushed to the device: what it holds is about to be deleted elsewhere.
+        """
+        from pyarrow import parquet
+
+        from utils.arrow import pa
+
+        schema = _schema().with_metadata(about)
+        with self.storage.writer(path, durable=True) as file, parquet.ParquetWriter(file, schema, **_FILE) as writer:
+            for page in pages:
+                columns = [
+                    pa.array(column, field.type) for column, field in zip(zip(*page, strict=True), schema, strict=True)
+                ]
+                writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+
+    def rows(self, segment: Segment, *, after: int = 0) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows after a position, in order, some thousand at a time."""
+        from pyarrow import parquet
+
+        reached = max(after, segment.first - 1)
+        with self._opened(segment) as file, parquet.ParquetFile(file, **_READ) as parts:
+            for batch in parts.iter_batches(_ROWS_AT_ONCE):
+                page = _rows(batch)
+                if page and page[-1][0] > reached:
+                    yield [row for row in page if row[0] > reached]
+                    reached = page[-1][0]
+        if reached < segment.last:
+            raise SegmentFault(f"{segment.path}: ends at event {reached}, not at {segment.last}", hint=_HINT)
+
+    def found(self, segment: Segment, wanted: Wanted) -> list[tuple[Any, ...]]:
+        """The rows that are wanted, in order. Row groups that cannot hold one are not read."""
+        from pyarrow import parquet
+
+        with self._opened(segment) as file:
+            return _rows(parquet.read_table(file, filters=wanted.expression(), use_threads=False, **_READ))
+
+    def about(self, path: str) -> dict[str, str]:
+        """What was written `about` the rows of a file; nothing when it is none of ours."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        try:
+            with self.storage.open(path) as file:
+                metadata = parquet.read_schema(file).metadata or {}
+        except (pa.ArrowException, OSError, StorageError):
+            return {}
+        return {key.decode(): value.decode() for key, value in metadata.items() if not key.startswith(b"ARROW:")}
+
+    def is_as_sealed(self, segment: Segment) -> str:
+        """What is wrong with the file as a whole; "" when it is byte for byte what was sealed."""
+        try:
+            same = self.storage.verify(segment.path, segment.sha256)
+        except BlobNotFound:
+            return f"{segment.path} is missing (events {segment.first} to {segment.last})"
+        except StorageError as error:
+            return f"{segment.path} cannot be read ({error.message})"
+        return "" if same else f"{segment.path} was changed: its SHA-256 is not the one in the log"
+
+    @contextmanager
+    def _opened(self, segment: Segment) -> Iterator[BinaryIO]:
+        import pyarrow as pa
+
+        try:
+            with self.storage.open(segment.path) as file:
+                yield file
+        except BlobNotFound as error:
+            raise SegmentFault(
+                f"{segment.path}: is missing; events {segment.first} to {segment.last} are in it", hint=_HINT
+            ) from error
+        except StorageError as error:
+            told = f"{segment.path}: {error.message}"
+            raise SegmentFault(told, hint=error.hint, transient=error.transient) from error
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise SegmentFault(f"{segment.path}: is damaged ({error})", hint=_HINT) from error
+
+
+def _schema() -> "pa.Schema":
+    from utils.arrow import pa
+
+    names = ("seq", "id", "time", "source", "type", "subject", "data", "version", "prev_hash", "hash")
+    numbers = ("seq", "version")
+    return pa.schema([pa.field(name, pa.int64() if name in numbers else pa.string(), False) for name in names])
+
+
+def _rows(table: "pa.Table | pa.RecordBatch") -> list[tuple[Any, ...]]:
+    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))

@@ -1,0 +1,79 @@
+"""Which events a reader wants, asked of the table in SQL and of a sealed segment in Arrow's words."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from utils.events.rows import SELECT
+
+if TYPE_CHECKING:
+    import pyarrow.compute as pc
+
+__all__ = ["Wanted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Events after a position and before another (0: to the end).
+
+    `type` may end in `*`: every type that begins so. `since` and `until` (exclusive) are RFC 3339 as the log has it.
+    """
+
+    after: int = 0
+    before: int = 0
+    type: str | None = None
+    source: str | None = None
+    subject: str | None = None
+    since: str | None = None
+    until: str | None = None
+
+    def within(self, after: int, before: int) -> Self:
+        """The same, of the events between two positions only."""
+        return replace(self, after=max(self.after, after), before=before)
+
+    def sql(self, limit: int, *, newest_first: bool = False) -> tuple[str, list[Any]]:
+        """The statement that gives the rows, at most so many, and its parameters."""
+        where = " AND ".join(f"{column} {operator} ?" for column, operator, _ in self._conditions())
+        order = "DESC" if newest_first else "ASC"
+        values = [value for *_, value in self._conditions()]
+        return f"{SELECT} WHERE {where} ORDER BY seq {order} LIMIT ?", [*values, limit]
+
+    def expression(self) -> "pc.Expression":
+        """The same conditions for a Parquet file."""
+        from utils.arrow import compute
+
+        (column, operator, value), *rest = self._conditions()
+        whole = _compared(compute.field(column), operator, value)
+        for column, operator, value in rest:
+            whole &= _compared(compute.field(column), operator, value)
+        return whole
+
+    def _conditions(self) -> list[tuple[str, str, Any]]:
+        found: list[tuple[str, str, Any]] = [("seq", ">", self.after)]
+        if self.before:
+            found.append(("seq", "<", self.before))
+        for column, value in (("source", self.source), ("subject", self.subject)):
+            if value is not None:
+                found.append((column, "=", value))
+        if self.type is not None and self.type.endswith("*"):
+            start = self.type[:-1]  # every text that begins so, and the index is of use
+            end = start[:-1] + chr(ord(start[-1]) + 1) if start else "\U0010ffff"
+            found += [("type", ">=", start), ("type", "<", end)]
+        elif self.type is not None:
+            found.append(("type", "=", self.type))
+        if self.since is not None:
+            found.append(("time", ">=", self.since))
+        if self.until is not None:
+            found.append(("time", "<", self.until))
+        return found
+
+
+def _compared(field: "pc.Expression", operator: str, value: Any) -> "pc.Expression":
+    match operator:
+        case "=":
+            return field == value
+        case ">":
+            return field > value
+        case ">=":
+            return field >= value
+        case _:
+            return field < value
