@@ -223,12 +223,13 @@ class IntegratedSystem(State):
         from data_pipeline.publish import views as publish
         from data_pipeline.store import provider_counters, views
         from utils import events, history
+        from utils.events import segments
 
         first = ";".join((events.SCHEMA, history.SCHEMA, views.SCHEMA))
         url = str(self.settings.storage.url).removeprefix("file://")
         return Kept(
             self.state_dir,
-            migrations=(first, views.FILES_SCHEMA, publish.SCHEMA, provider_counters.SCHEMA),
+            migrations=(first, views.FILES_SCHEMA, publish.SCHEMA, provider_counters.SCHEMA, segments.SCHEMA),
             projections=(views.PipelineViews(), publish.PublicationViews(), provider_counters.ProviderCounters()),
             durability=self.settings.app.durability,
             storage=Path(url) if url else self.state_dir / "storage",

@@ -108,8 +108,16 @@ class State:
     @cached_property
     def events(self) -> "EventStore":
         from utils.events import EventStore
+        from utils.events.archive import Archive
+        from utils.events.segments import SegmentFiles
 
-        return EventStore(self.database, projections=self._kept.projections, announce=self._announce, clock=self.clock)
+        return EventStore(
+            self.database,
+            projections=self._kept.projections,
+            archive=Archive(self.database, SegmentFiles(self.storage)),
+            announce=self._announce,
+            clock=self.clock,
+        )
 
     @cached_property
     def history(self) -> "History":
