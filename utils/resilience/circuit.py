@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from utils.clock import Clock
+from utils.resilience.counting import Count
 from utils.resilience.decisions import Decisions, Moment
 from utils.resilience.errors import CircuitOpenError, in_seconds
 from utils.resilience.exchange import Transition
@@ -46,7 +47,7 @@ class Circuit(Standing):
         super().__init__(name, rules, listener, shared, clock, asks=outcomes.is_failed_result is not None)
         self.max_open_for = rules.max_open_for
         self._outcomes = outcomes
-        self._failures = self._rejected = 0
+        self._failures, self._rejected = 0, Count()
         self._dropped: deque[str] = deque()
         self._last_resorts = LastResorts(rules.patience)
 
@@ -81,7 +82,7 @@ class Circuit(Standing):
                 failure_rate=counts.failed / counts.calls if counts.calls else None,
                 slow_rate=counts.slow / counts.calls if counts.calls else None,
                 failures=self._failures,
-                rejected=self._rejected,
+                rejected=self._rejected.value,
                 opened=self._opened,
                 times_opened=verdict.times_opened,
                 retry_after=self._wait(now),
@@ -101,9 +102,9 @@ class Circuit(Standing):
         if now >= self._look_at:
             self._look(now)
         ticket: Ticket | None = self._window
-        if ticket is None:
+        if ticket is None and (now >= self._refused_until or self._dropped):
             ticket = self._ask()
-        return self._refuse() if ticket is None else ticket
+        return self._refuse(now) if ticket is None else ticket
 
     def enter_as_last_resort(self) -> Ticket:
         """Like `enter`, but one call at a time may pass through an open circuit, for want of another provider.
@@ -120,7 +121,7 @@ class Circuit(Standing):
         if ticket is None:
             with self._lock:
                 ticket = self._last_resorts.take(self._verdict, moment.steady)
-        return self._refuse() if ticket is None else ticket
+        return self._refuse(moment.steady) if ticket is None else ticket
 
     def still_admits(self, ticket: Ticket) -> bool:
         """Whether a call that waited since `enter` may go on: false when the circuit changed meanwhile."""
@@ -191,7 +192,7 @@ class Circuit(Standing):
     def reset(self) -> None:
         """Close, and forget all counts."""
         with self._lock:
-            self._failures = self._rejected = self._opened = 0
+            self._failures, self._rejected, self._opened = 0, Count(), 0
         self.close("reset")
 
     # --- asking and telling; no lock is held ----------------------------------------------------
@@ -212,11 +213,15 @@ class Circuit(Standing):
         permit.settled = True
         return self._window
 
-    def _refuse(self) -> NoReturn:
-        moment = Moment.of(self._clock)
-        with self._lock:
-            self._rejected += 1
-            wait, verdict = self._wait(moment), self._verdict
+    def _refuse(self, steady: float) -> NoReturn:
+        self._rejected.add()
+        verdict = self._verdict
+        if steady < self._refused_until:  # without a lock: all the datasets of a dead provider come this way
+            wait = self._retry_at - steady
+            wait = wait if wait < self.max_open_for else self.max_open_for  # noqa: FURB136 - min() is a call
+        else:
+            with self._lock:
+                wait = self._wait(Moment.of(self._clock))
         why, told = verdict.reason or "opened", f", next try in {in_seconds(wait)}"
         hint = "The provider rests; wait, or close the circuit by hand when you know that it works again."
         if verdict.held:

@@ -26,7 +26,7 @@ class RejectedError(Exception):
 
     def __init__(self, name: str, message: str, retry_after: float = 0.0, hint: str = "") -> None:
         # All of them go to `args`, so that the error survives the way back from a worker process.
-        super().__init__(name, message, retry_after, hint)
+        self.args = (name, message, retry_after, hint)
         self.name = name
         self.message = message
         self.retry_after = retry_after

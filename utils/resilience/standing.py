@@ -41,6 +41,7 @@ class Standing:
         self._calm = self._quick = -1.0  # a success below these seconds needs no lock; nor a classifier
         self._renew()
         self._retry_at = 0.0  # monotonic; only when open
+        self._refused_until = -math.inf  # monotonic; before it no call passes, and nothing has to be asked
         self._opening: tuple[Verdict, Verdict] | None = None  # decided here, but not told to anybody yet
         self._decisions = self._opened = 0
 
@@ -139,3 +140,4 @@ class Standing:
         if verdict.state == "open" and not verdict.same_opening(before):
             now = Moment.of(self._clock)
             self._retry_at = now.steady + self._rules.rest_of(verdict, now.wall)
+        self._refused_until = self._retry_at - MICROSECOND if verdict.state == "open" else -math.inf

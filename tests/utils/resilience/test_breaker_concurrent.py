@@ -82,6 +82,22 @@ def test_failures_of_many_threads_are_all_counted() -> None:
     assert (breaker.figures().failures, breaker.figures().opened) == (1600, 1)
 
 
+def test_refusals_of_many_threads_are_all_counted() -> None:
+    """Each of 8 x 200 refused calls is in the totals, though none of them takes a lock, and a reset forgets them."""
+    breaker = CircuitBreaker("ecb", failure_threshold=1)
+    breaker.record_failure()
+
+    def ask() -> int:
+        return sum(breaker.allows() for _ in range(200))
+
+    with ThreadPoolExecutor(8) as pool:
+        passed = sum(call.result() for call in [pool.submit(ask) for _ in range(8)])
+
+    assert (passed, breaker.figures().rejected) == (0, 1600)
+    breaker.reset()
+    assert breaker.figures().rejected == 0
+
+
 def test_a_cancelled_trial_call_gives_its_permit_back() -> None:
     """The task is cancelled while the provider hangs; the next task may try."""
     breaker = half_open(ManualClock(), half_open_calls=1)
