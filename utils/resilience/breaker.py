@@ -26,8 +26,9 @@ __all__ = ["BreakerFigures", "CircuitBreaker", "CircuitOpenError", "Transition"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# The with blocks that are open around us, innermost last: (breaker, ticket, started).
-_entered: ContextVar[tuple[tuple["CircuitBreaker", Ticket, float], ...]] = ContextVar("entered_breakers", default=())
+# The with blocks that are open around us, the innermost first: (breaker, ticket, started, the block around it).
+_Block = tuple["CircuitBreaker", Ticket, float, "_Block | None"]
+_entered: ContextVar[_Block | None] = ContextVar("entered_breakers", default=None)
 
 
 class CircuitBreaker(Circuit):
@@ -174,16 +175,28 @@ class CircuitBreaker(Circuit):
         return guarded
 
     def __enter__(self) -> Self:
-        ticket = self.enter()
-        _entered.set((*_entered.get(), (self, ticket, self._monotonic())))
+        started = self._monotonic()
+        ticket: Ticket | None = self._window
+        if ticket is None or started >= self._look_at:
+            ticket = self.enter()
+            started = self._monotonic()
+        _entered.set((self, ticket, started, _entered.get()))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        ticket, started = self._leave()
-        if error is None:
-            self.succeeded(ticket, self._monotonic() - started)
+        block = _entered.get()
+        if block is not None and block[0] is self:
+            _, ticket, started, around = block
+            _entered.set(around)
         else:
-            self.ended_with(ticket, error, self._monotonic() - started)
+            ticket, started = self._leave(block)
+        seconds = self._monotonic() - started
+        if error is not None:
+            self.ended_with(ticket, error, seconds)
+        elif ticket is self._window and seconds < self._calm:
+            ticket.append(OK)
+        else:
+            self.succeeded(ticket, seconds)
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -239,15 +252,21 @@ class CircuitBreaker(Circuit):
                 return permit
         return window if window is not None or self.state != "half_open" else Permit(None, self._dropped)
 
-    def _leave(self) -> tuple[Ticket, float]:
-        entered = _entered.get()
-        # From the end, but not blindly the last: a generator may leave its block after ours was entered.
-        for index in range(len(entered) - 1, -1, -1):
-            breaker, ticket, started = entered[index]
-            if breaker is self:
-                _entered.set(entered[:index] + entered[index + 1 :])
-                return ticket, started
-        raise RuntimeError(f"breaker {self.name}: the block was left in another thread or task than it was entered in")
+    def _leave(self, block: _Block | None) -> tuple[Ticket, float]:
+        """Our block is not the innermost one: a generator may leave its own after ours was entered."""
+        inside = []
+        while block is not None and block[0] is not self:
+            inside.append(block)
+            block = block[3]
+        if block is None:
+            raise RuntimeError(
+                f"breaker {self.name}: the block was left in another thread or task than it was entered in"
+            )
+        around = block[3]
+        for breaker, ticket, started, _ in reversed(inside):
+            around = (breaker, ticket, started, around)
+        _entered.set(around)
+        return block[1], block[2]
 
     def _decorated_async(self, function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
         monotonic = self._monotonic
