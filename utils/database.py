@@ -61,7 +61,9 @@ class News(Protocol):
         """Return as soon as there may be news, at the latest after `seconds`; whether there may be."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Another thread's wait ends at once."""
+        ...
 
 
 class Database(Protocol):
@@ -74,7 +76,7 @@ class Database(Protocol):
     """For messages: a path, or an address without its password."""
 
     batches: bool
-    """Whether `batch` saves waiting."""
+    """Whether statements that are sent together save waiting."""
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a reading statement."""
@@ -88,8 +90,14 @@ class Database(Protocol):
         """Be the only one who writes, until the block ends; rolled back when it raises."""
         ...
 
-    def batch(self, connection: Connection) -> AbstractContextManager[object]:
-        """Inside, statements may be sent together: what one of them gave is there once rows of a later one are."""
+    def transaction_reading(
+        self, reads: Sequence[Statement], *, together: bool = False
+    ) -> AbstractContextManager[tuple[Connection, list[list[Any]]]]:
+        """A transaction that begins with `reads`: gives the connection, and the rows of each of them.
+
+        `together`: later statements may be sent with the commit. What one of them gave is there once rows of a later
+        one are; and which of them was refused is not told.
+        """
         ...
 
     def explain(self, error: Exception) -> StateError | None:

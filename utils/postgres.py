@@ -10,6 +10,7 @@ import os
 import re
 import select
 import threading
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -348,7 +349,8 @@ class PostgresNews:
         self._raw: psycopg.Connection[Any] | None = None
         self._guard = threading.Lock()
         self._closed = threading.Event()
-        self._woken, self._wakes = os.pipe()  # a byte in it ends a wait
+        self._woken, self._wakes = os.pipe()  # closing the second ends a wait on the first
+        weakref.finalize(self, os.close, self._woken)  # not in `close`: somebody may be waiting on it
         try:
             with database._translated():
                 self._listen()
@@ -384,10 +386,6 @@ class PostgresNews:
             os.close(self._wakes)  # whoever waits reads the end of the pipe
             if self._raw is not None:
                 self._database.let_go(self._raw)
-
-    def __del__(self) -> None:
-        self.close()
-        os.close(self._woken)  # only now: nobody can be waiting any more
 
     def _heard(self, raw: "psycopg.Connection[Any]") -> bool:
         """Whether commits were announced on a connection that has something to say."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from utils.database import Connection, Durability, StateError, StatementRefused
+from utils.database import Connection, Durability, StateError, Statement, StatementRefused
 from utils.file_lock import FileLock
 from utils.file_systems import MOUNTS, network_file_system
 
@@ -218,8 +218,28 @@ class SqliteDatabase:
             raise self._explained(error) from error
         return int(version)
 
-    def batch(self, connection: Connection) -> contextlib.AbstractContextManager[object]:
-        return contextlib.nullcontext()  # nothing to wait for between two statements
+    @contextlib.contextmanager
+    def transaction_reading(
+        self, reads: Sequence[Statement], *, together: bool = False
+    ) -> Iterator[tuple[sqlite3.Connection, list[list[Any]]]]:
+        # Every append goes through here: with `transaction` inside, two contexts more, it took a tenth longer.
+        idle = self._idle
+        try:
+            connection = idle.pop()
+        except IndexError:
+            connection = self.connect()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection, [connection.execute(sql, values).fetchall() for sql, values in reads]
+                connection.execute("COMMIT")
+            except BaseException:
+                roll_back(connection)
+                raise
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+        finally:
+            idle.append(connection)
 
     def explain(self, error: Exception) -> StateError | None:
         return self._explained(error) if isinstance(error, sqlite3.Error) else None

@@ -21,6 +21,7 @@ from utils.turn import TURN
 __all__ = ["ConcurrencyError", "EventStore"]
 
 _SUBJECTS_REMEMBERED = 100_000
+_HEAD: Sequence[Statement] = ((HEAD, ()),)
 _LOOK_AGAIN_S = 5.0  # should news ever be missed
 
 Guard = Callable[[Connection], None]
@@ -186,15 +187,16 @@ class EventStore:
                 together = False  # one after the other, which tells whose statement it was
 
     def _commit_once(self, work: Sequence[_Append], *, together: bool) -> list[Any]:
-        with self.database.transaction() as connection, nullcontext() if self.database.batches else TURN:
-            tail = self._tail = _Tail(*self._catch_up(connection))
+        database = self.database
+        with (
+            database.transaction_reading(_HEAD, together=together and database.batches) as (connection, (head,)),
+            nullcontext() if database.batches else TURN,
+        ):
+            tail = self._tail = _Tail(*self._catch_up(connection, head))
             now = self._clock.now()
             tail.time = rfc3339(now)
             tail.ids = uuid7s(sum(len(item.events) for item in work), now.timestamp())
             self._look_up(connection, [event for item in work for event in item.events])
-            if together:
-                with self.database.batch(connection):
-                    return self._append_all(connection, work)
             return self._append_all(connection, work)
 
     def _append_all(self, connection: Connection, work: Sequence[_Append]) -> list[Any]:
@@ -264,9 +266,9 @@ class EventStore:
         if self._announce is not None:
             self._announce(tail.fresh)
 
-    def _catch_up(self, connection: Connection) -> tuple[int, str]:
+    def _catch_up(self, connection: Connection, found: Sequence[tuple[int, str]]) -> tuple[int, str]:
         """The head of the log. When others moved it, what we knew is forgotten and late views replay."""
-        head: tuple[int, str] = connection.execute(HEAD).fetchone() or (0, GENESIS)
+        head = found[0] if found else (0, GENESIS)
         if head != self._head:
             self._head = None  # until we have committed: a rollback would take the replay back too
             self._versions.clear()

@@ -356,8 +356,8 @@ def test_what_was_acknowledged_survives_a_kill(address: str, opened: Callable[[]
         assert child.stdout is not None
         acknowledged += [child.stdout.readline().strip() for _ in range(moments.randint(1, 300))]
         child.kill()
-        rest, _ = child.communicate(timeout=30)
-        acknowledged += rest.split()
+        acknowledged += child.stdout.read().split()  # not `communicate`: it passes over what `readline` holds already
+        child.communicate(timeout=30)
 
     store = EventStore(opened())
     stored = [f"{event.seq}:{event.id}" for event in store.read(limit=1_000_000)]
