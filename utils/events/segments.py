@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from utils.database import Connection, StateError, Statement
 from utils.events.wanted import Wanted
-from utils.storage import BlobNotFound, Storage, StorageError
+from utils.storage import BlobNotFound, Storage, StorageError, Stored
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,7 +95,7 @@ class SegmentFiles:
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
 
-    def write(self, path: str, pages: Iterable[Sequence[Sequence[Any]]], about: dict[str, str]) -> None:
+    def write(self, path: str, pages: Iterable[Sequence[Sequence[Any]]], about: dict[str, str]) -> Stored:
         """Write pages of rows, one row group each, and what stands `about` them in the file.
 
         The file is flushed to the device: what it holds is about to be deleted elsewhere.
@@ -111,6 +111,8 @@ class SegmentFiles:
                     pa.array(column, field.type) for column, field in zip(zip(*page, strict=True), schema, strict=True)
                 ]
                 writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+        assert file.stored is not None  # it is whole: the block ended
+        return file.stored
 
     def rows(self, segment: Segment, *, after: int = 0) -> Iterator[list[tuple[Any, ...]]]:
         """The rows after a position, in order, some thousand at a time."""
