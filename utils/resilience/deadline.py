@@ -1,9 +1,10 @@
 """How long the current task may still take, known to everything that it calls."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
+from types import TracebackType
+from typing import Self
 
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.resilience.cancellation import current_token
@@ -11,27 +12,54 @@ from utils.resilience.errors import DeadlineExceededError
 
 
 class Deadline:
-    """A moment after which nobody waits for the result any more."""
+    """A moment after which nobody waits for the result any more, `seconds` after its block begins.
 
-    __slots__ = ("_at", "_clock", "left", "outer", "seconds")
+    A class and no generator: one begins and ends with each request that has a time-out.
+    """
 
-    def __init__(self, seconds: float, clock: Clock, outer: "Deadline | None") -> None:
+    __slots__ = ("_at", "_clock", "_outer", "left", "seconds")
+
+    def __init__(self, seconds: float, clock: Clock) -> None:
         self.seconds = seconds
-        self.outer = outer
         self.left = False  # its block is over
         self._clock = clock
-        self._at = clock.monotonic() + seconds
 
     def remaining(self) -> float:
         """Seconds that are left, never below 0.0."""
-        return max(0.0, self._at - self._clock.monotonic())
+        left = self._at - self._clock.monotonic()
+        return left if left > 0.0 else 0.0  # noqa: FURB136 - max() is a call
+
+    def __enter__(self) -> Self:
+        self._outer = outer = _current.get()
+        if outer is not None and (left := outer.remaining()) < self.seconds:
+            self.seconds = left
+        self._at = self._clock.monotonic() + self.seconds
+        _current.set(self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Go back to the innermost block around this one that is still open.
+
+        A generator that was left half-way may leave its block long after the blocks around it, or in another thread: a
+        token of the variable would bring back a deadline that is over, or raise. Deadlines that began inside this one
+        end with it, so that none outlives the work that it was given to.
+        """
+        self.left = True
+        inside = _current.get()
+        while inside is not None and inside is not self:
+            inside = inside._outer
+        if inside is None:
+            return  # another context, or a block around it went before
+        before = self._outer
+        while before is not None and before.left:
+            before = before._outer
+        _current.set(before)
 
 
 _current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
-@contextmanager
-def deadline(seconds: float | None, clock: Clock = SYSTEM_CLOCK) -> Iterator[Deadline | None]:
+def deadline(seconds: float | None, clock: Clock = SYSTEM_CLOCK) -> AbstractContextManager[Deadline | None]:
     """Give the block `seconds`; `None` adds no limit. A nested deadline can only shrink the time that is left.
 
     Nothing is interrupted: who waits or calls asks `remaining()` and passes it to its client's own timeout.
@@ -44,35 +72,10 @@ def deadline(seconds: float | None, clock: Clock = SYSTEM_CLOCK) -> Iterator[Dea
     True
     """
     if seconds is None:
-        yield _current.get()
-        return
+        return nullcontext(_current.get())
     if math.isnan(seconds):
         raise ValueError("deadline: the time must be a number of seconds, got nan")
-    inner = Deadline(min(max(0.0, seconds), remaining()), clock, _current.get())
-    _current.set(inner)
-    try:
-        yield inner
-    finally:
-        _leave(inner)
-
-
-def _leave(inner: Deadline) -> None:
-    """Go back to the innermost block around `inner` that is still open.
-
-    A generator that was left half-way may leave its block long after the blocks around it, or in another thread: a
-    token of the variable would bring back a deadline that is over, or raise. Deadlines that began inside `inner` end
-    with it, so that none outlives the work that it was given to.
-    """
-    inner.left = True
-    inside = _current.get()
-    while inside is not None and inside is not inner:
-        inside = inside.outer
-    if inside is None:
-        return  # another context, or a block around it went before
-    before = inner.outer
-    while before is not None and before.left:
-        before = before.outer
-    _current.set(before)
+    return Deadline(seconds if seconds > 0.0 else 0.0, clock)  # noqa: FURB136 - max() is a call
 
 
 def remaining() -> float:
