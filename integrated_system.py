@@ -90,8 +90,9 @@ class IntegratedSystem(State):
     @cached_property
     def results(self) -> "Results":
         from data_pipeline.store.results import Results
+        from data_pipeline.store.wholeness import note_damage
 
-        return Results(self.storage, self.views)
+        return Results(self.storage, self.views, lambda version, damage: note_damage(self.events, version, damage))
 
     @cached_property
     def outbox(self) -> "Outbox":

@@ -109,9 +109,11 @@ def show(
 ) -> int:
     """The rows that readers of a dataset get."""
     from cli.rows import wanted, write
-    from operations.show import delivered
+    from operations.show import delivered, instead
 
     chosen = wanted(format, output, json=context.json)
+    if not batch and (words := instead(context.system, dataset)):
+        print(f"{dataset}: {words}", file=sys.stderr)
     write(delivered(context.system, dataset, last_batch=batch), format=chosen, output=output, limit=limit)
     return OK
 

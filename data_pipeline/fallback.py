@@ -3,7 +3,7 @@
 import hashlib
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from data_pipeline.parse.options import ParseOptions
 from data_pipeline.parse.parse import parse
 from data_pipeline.parse.times import Zone
 from data_pipeline.score import score
-from data_pipeline.store.views import Version
+from data_pipeline.store.views import Current, Version
 from data_pipeline.validate.engine import Validation, validate
 from data_pipeline.validate.rules import Rule
 from utils.events import rfc3339
@@ -86,18 +86,22 @@ class Fallback:
         dataset: DatasetSettings,
         rules: Sequence[Rule],
         last_good: Version | None,
+        current: Current | None,
         *,
-        confirmed_at: str | None,
         now: datetime,
     ) -> Served | None:
         """The first alternative there is, or None.
 
         Args:
-            confirmed_at: When the provider last confirmed the last good copy (RFC 3339).
+            current: Where the dataset stands: when the provider last confirmed its version, which is the last good one
+                unless it is damaged.
         """
         for alternative in dataset.resilience.fallback:
             if alternative == "last_good" and last_good is not None:
-                return from_version(last_good, confirmed_at=confirmed_at)
+                if current is None or current.version == last_good.version:
+                    return from_version(last_good, confirmed_at=current.collected_at if current else None)
+                older = from_version(last_good, confirmed_at=None)
+                return replace(older, words=f"{older.words}; the newer one ({current.version}) is damaged")
             if alternative == "snapshot" and dataset.snapshot is not None:
                 try:
                     return self._snapshot(dataset, rules, now)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from config.datasets import DatasetSettings
-from data_pipeline.asking import Question, question
+from data_pipeline.asking import Question, keeps_a_table, question
 from data_pipeline.bringing import Bringer, Brought
 from data_pipeline.collect.resilient import ResilientCollector
 from data_pipeline.dataset import FileSeen
@@ -20,6 +20,7 @@ from data_pipeline.fallback import Fallback, Served
 from data_pipeline.judging import Judged, Rules, judged
 from data_pipeline.replaying import Replaying
 from data_pipeline.row_spool import spooling_in
+from data_pipeline.store.manifest import is_manifest
 from data_pipeline.store.results import Results
 from data_pipeline.store.views import Current, Version
 from data_pipeline.storing import Storing, nothing_new
@@ -85,15 +86,14 @@ class Pipeline:
         delivery = Delivery(dataset, provider, run.run_id, run.fences.get(dataset.name, 0), self._clock, self._redacted)
         if not (run.fresh or run.full or run.from_raw) and (hit := self.cached(dataset, current)) is not None:
             return delivery.from_cache(hit)
-        last_good = self._results.last_good(current)
 
         def served() -> Served | None:
-            confirmed_at = current.collected_at if current else None
             return self._fallback.serve(
-                dataset, self.rules_of(dataset), last_good, confirmed_at=confirmed_at, now=run.now
+                dataset, self.rules_of(dataset), self._results.last_good(current), current, now=run.now
             )
 
         try:
+            last_good = self._base(dataset, current, full=run.full)
             asked = question(
                 dataset,
                 last_good,
@@ -127,6 +127,23 @@ class Pipeline:
             )
             return delivery.fallen_back(served(), told)
 
+    def _base(self, dataset: DatasetSettings, current: Current | None, *, full: bool) -> Version | None:
+        """The version that what comes is added to, or compared with.
+
+        Raises:
+            StoreError: the table is damaged. What comes would be added to it all the same, or to an older one without
+                the rows since; `full` keeps of it what is whole.
+        """
+        last_good = self._results.last_good(current, thorough=False)
+        if current is None or (last_good is not None and last_good.version == current.version):
+            return last_good
+        newest = self._results.newest(current)
+        if newest is None or not is_manifest(newest.path) or not keeps_a_table(dataset):
+            return last_good
+        if not full:
+            self._results.check(newest)
+        return newest
+
     def flush(self) -> None:
         """Bring to the disk what waits of the versions; to be called before the events of an outcome are written."""
         self._results.flush()
@@ -141,9 +158,11 @@ class Pipeline:
         if hit is None or current is None:
             return None
         result: dict[str, Any] = hit.value
-        same = result["fingerprint"] == dataset.fingerprint and result["version"] == current.version
-        # A cache may outlive what it stands for: without the version's file there is nothing to show to readers.
-        return result if same and self._results.last_good(current) is not None else None
+        if result["fingerprint"] != dataset.fingerprint or result["version"] != current.version:
+            return None
+        # A cache may outlive what it stands for: without the version's files there is nothing to show to readers.
+        last_good = self._results.last_good(current, thorough=False)
+        return result if last_good is not None and last_good.version == current.version else None
 
     def _judge(
         self,

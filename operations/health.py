@@ -44,7 +44,7 @@ class Health:
 
 def health(system: IntegratedSystem) -> Health:
     """Look at the log, the disk, the datasets, the runs, and with canaries at our own network."""
-    checks = (_log(system), _coordination(system), _disk(system), _datasets(system), _runs(system))
+    checks = (_log(system), _coordination(system), _disk(system), _datasets(system), _versions(system), _runs(system))
     return Health((*checks, _network(system)) if system.settings.network.canaries else checks)
 
 
@@ -73,6 +73,12 @@ def _datasets(system: IntegratedSystem) -> Check:
     found = status(system)
     failed = [dataset.dataset for dataset in found.datasets if dataset.status == "failed"]
     return Check("datasets", not failed, f"failed: {listed(failed)}" if failed else found.sentence)
+
+
+def _versions(system: IntegratedSystem) -> Check:
+    """What was found damaged of what readers should see. Well again with the next version, or the file put back."""
+    found = [f"{version} of {dataset}" for dataset, version in system.views.damaged()]
+    return Check("versions", not found, f"damaged: {listed(found)}" if found else "none is known to be damaged")
 
 
 def _runs(system: IntegratedSystem) -> Check:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from data_pipeline.errors import StoreError
-from data_pipeline.store.views import Version
+from data_pipeline.store.views import Current, Version
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
 from operations.health import health
@@ -103,6 +103,8 @@ def maintain(
         ("database", lambda: _database(system, dry_run)),
         ("health", lambda: _health(system)),
     ]
+    if seconds is None:
+        steps.insert(0, ("storage", lambda: _storage(system)))
     if rebuild and not dry_run:
         steps.insert(0, ("views", lambda: Step("views", system.events.rebuild(), detail="events replayed")))
     if seconds is None:
@@ -172,7 +174,8 @@ def _versions(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Step:
     """
     keep = system.settings.retention.versions
     oldest = _before(system, keep.age)
-    current = {name: entry.version for name, entry in system.views.current().items()}
+    current = system.views.current()
+    seen = {name: {entry.version} | _whole(system, entry) for name, entry in current.items()}
     needed: set[str] = set()
     unsure: set[str] = set()
     dropped: list[Version] = []
@@ -181,7 +184,7 @@ def _versions(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Step:
     for version in system.views.versions():  # newest first within a dataset
         key = (version.dataset, version.state)
         rank[key] = rank.get(key, 0) + 1
-        kept = version.version == current.get(version.dataset) or version.version in waiting.get(version.dataset, ())
+        kept = version.version in seen.get(version.dataset, ()) or version.version in waiting.get(version.dataset, ())
         if not kept and (rank[key] > keep.count or version.time < oldest):
             dropped.append(version)
         elif (files := _files(system, version)) is not None:
@@ -199,6 +202,22 @@ def _versions(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Step:
         for path in loose:
             system.storage.delete(path)
     return Step("versions", len(dropped), freed, "old versions removed")
+
+
+def _whole(system: IntegratedSystem, current: Current) -> set[str]:
+    """What readers get in the place of a damaged version."""
+    found = system.results.last_good(current, thorough=False)
+    return set() if found is None else {found.version}
+
+
+def _storage(system: IntegratedSystem) -> Step:
+    """Read every accepted version, and compare it with what the log says of it; not well when that is news."""
+    system.results.forget()
+    kept = [version for version in system.views.versions() if version.state != "held"]
+    damaged = [(version, found) for version in kept if (found := system.results.damage(version)) is not None]
+    told = "; ".join(dict.fromkeys(str(found) for _, found in damaged))
+    detail = f"versions read, {len(damaged)} are damaged: {told}" if damaged else "versions are as they were written"
+    return Step("storage", len(kept), detail=detail, well=all(version.state == "damaged" for version, _ in damaged))
 
 
 def _files(system: IntegratedSystem, version: Version) -> set[str] | None:

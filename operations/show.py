@@ -1,12 +1,13 @@
 """The rows: what readers of a dataset get, or the batch that came last."""
 
+from dataclasses import replace
 from typing import Any
 
 from data_pipeline.batch import Batch
 from data_pipeline.dataset import Provenance
 from data_pipeline.errors import PipelineError
 from data_pipeline.fallback import snapshot_batch
-from data_pipeline.store.views import Version
+from data_pipeline.store.views import Current, Version
 from integrated_system import IntegratedSystem
 
 
@@ -16,6 +17,7 @@ def delivered(system: IntegratedSystem, name: str, *, last_batch: bool = False) 
     Raises:
         ConfigError: no such dataset.
         PipelineError: nothing was ever delivered.
+        StoreError: no version is whole.
     """
     dataset = system.settings.dataset(name)
     limit = system.settings.app.memory_limit
@@ -24,14 +26,18 @@ def delivered(system: IntegratedSystem, name: str, *, last_batch: bool = False) 
         if not versions:
             raise PipelineError(f"{name}: no batch was ever collected", hint=f"run it: `run {name}`")
         last = versions[0]
+        system.results.check(last)
         return system.results.batch(last.body.get("batch") or last.path, _provenance(last), memory_limit=limit)
     current = system.views.current_of(name)
     version = system.results.last_good(current)
     if version is not None:
+        provenance = _provenance(version)
+        if words := _stands_in(version, current):
+            provenance = replace(provenance, notes=(words, *provenance.notes))
         hit = system.cache.get(f"table:{name}:{version.version}")
         if hit is not None:
-            return Batch.from_table(hit.value, provenance=_provenance(version), memory_limit=limit)
-        return system.results.batch(version.path, _provenance(version), memory_limit=limit)
+            return Batch.from_table(hit.value, provenance=provenance, memory_limit=limit)
+        return system.results.batch(version.path, provenance, memory_limit=limit)
     body = system.views.latest().get(name)
     if body is not None and body["origin"] == "snapshot":
         rules = system.pipeline.rules_of(dataset)
@@ -39,10 +45,26 @@ def delivered(system: IntegratedSystem, name: str, *, last_batch: bool = False) 
         good = [part for part, _ in validation.split(batch)]
         schema = good[0].schema if good else batch.schema
         return Batch.from_batches(good, schema=schema, provenance=batch.provenance, memory_limit=limit)
+    if (newest := system.results.newest(current)) is not None:
+        system.results.check(newest)
     if any(held.state == "held" for held in system.views.versions(name)):
         hint = f"a batch is held: look at it with `show {name} --batch`"
         raise PipelineError(f"{name}: nothing was delivered yet", hint=hint)
     raise PipelineError(f"{name}: nothing was delivered yet", hint=f"run it: `run {name}`")
+
+
+def instead(system: IntegratedSystem, name: str) -> str:
+    """Why readers get an older version than the one accepted last; empty: they get the last."""
+    current = system.views.current_of(name)
+    version = system.results.last_good(current)
+    return "" if version is None else _stands_in(version, current)
+
+
+def _stands_in(version: Version, current: Current | None) -> str:
+    if current is None or current.version == version.version:
+        return ""
+    collected_at = version.body["collected_at"][:16].replace("T", " ")
+    return f"version {current.version} is damaged; this is the last good copy, collected {collected_at} UTC"
 
 
 def _provenance(version: Version) -> Provenance:

@@ -253,9 +253,24 @@ class Storage:
 
     def verify(self, path: str, sha256: str) -> bool:
         """Whether the blob's content has this SHA-256 (hexadecimal), read in pieces."""
-        with self.open(path) as file:
+        return self.digest(path) == sha256.lower()
+
+    def digest(self, path: str) -> str:
+        """The SHA-256 (hexadecimal) of the blob's content, read in pieces."""
+        with self.open(path) as file, _reading(path):
             assert isinstance(file, BufferedReader | BytesIO)
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256.lower()
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def identity(self, path: str) -> tuple[int, int, int]:
+        """Bytes, time of change (ns) and inode of the blob: other ones when it was written anew. Small blobs: 0, 0."""
+        target = self._full(path)
+        try:
+            about = os.stat(target)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and (small := self._small.size(path)) is not None:
+                return small, 0, 0
+            raise _explain(error, path, target) from error
+        return about.st_size, about.st_mtime_ns, about.st_ino
 
     def local_path(self, path: str) -> Path:
         """Where the blob is, or would be, on this machine's disk, if it is a file: for readers that map files."""
@@ -421,6 +436,15 @@ _HINTS = {
     errno.EMFILE: ("too many open files", "Raise the limit (ulimit -n) or run fewer workers", True),
     errno.ENFILE: ("too many open files on this machine", "Close some programs", True),
 }
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """What goes wrong with a file that could be opened, as an error of the storage."""
+    try:
+        yield
+    except OSError as error:
+        raise _explain(error, path, path) from error
 
 
 @contextmanager

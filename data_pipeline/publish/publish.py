@@ -5,10 +5,10 @@ that went out. So nothing is forgotten when the program is killed, and nothing i
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from config import kinds
 from config.datasets import DatasetSettings
@@ -22,6 +22,9 @@ from utils.clock import Clock
 from utils.events import EventStore, NewEvent
 from utils.leases import Leases
 from utils.logger import get_logger
+
+if TYPE_CHECKING:
+    from utils.arrow import pa
 
 __all__ = ["Attempt", "Outbox", "Pending", "VersionRows"]
 
@@ -87,15 +90,20 @@ class VersionRows:
         Raises:
             StoreError: the version's file is gone or damaged.
         """
-        return Rows(self._results.schema(version.path), lambda: self._results.batches(version.path))
+        return Rows(self._results.schema(version.path), lambda: self._checked(version))
 
     def added_by(self, version: Version) -> Rows:
         """The rows that this version added to those before: its batch, without those that were there already."""
         batch, added = version.body.get("batch") or version.path, version.body.get("added")
         if added == "":
             return Rows(self._results.schema(batch), lambda: iter(()))
-        path = added or batch
+        if (path := added or batch) == version.path:
+            return self.rows_of(version)
         return Rows(self._results.schema(path), lambda: self._results.batches(path))
+
+    def _checked(self, version: Version) -> "Iterator[pa.RecordBatch]":
+        self._results.check(version)
+        yield from self._results.batches(version.path)
 
 
 class Outbox:

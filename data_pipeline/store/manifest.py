@@ -9,7 +9,7 @@ import orjson
 if TYPE_CHECKING:
     from utils.arrow import pa
 
-__all__ = ["SUFFIX", "Manifest", "Part", "is_manifest"]
+__all__ = ["SUFFIX", "Manifest", "Part", "is_manifest", "parts_of"]
 
 SUFFIX = ".json"
 
@@ -71,10 +71,21 @@ class Manifest:
 
         try:
             found: dict[str, Any] = orjson.loads(content)
-            schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(found["schema"])))
-            return cls(schema, tuple(Part(**part) for part in found["parts"]))
+            return cls(pa.ipc.read_schema(pa.py_buffer(base64.b64decode(found["schema"]))), parts_of(content))
         except (KeyError, TypeError, pa.ArrowInvalid) as error:
             raise ValueError(f"not the list of a table's files: {error}") from error
+
+
+def parts_of(content: bytes) -> tuple[Part, ...]:
+    """The files that a list of files names, without its columns, for which Arrow would have to be loaded.
+
+    Raises:
+        ValueError: it is no such list.
+    """
+    try:
+        return tuple(Part(**part) for part in orjson.loads(content)["parts"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not the list of a table's files: {error}") from error
 
 
 def is_manifest(path: str) -> bool:

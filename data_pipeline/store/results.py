@@ -5,7 +5,7 @@ readers need not know which. Storage is the durable truth, the cache only the qu
 accepted ones under another name and is never read by mistake.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from data_pipeline.errors import StoreError
 from data_pipeline.store.manifest import Manifest, Part, is_manifest
 from data_pipeline.store.parts import FILE, READ, SMALL, TINY, TINY_FILE, Parts, read_part
 from data_pipeline.store.views import Current, Version, Views
+from data_pipeline.store.wholeness import Damage, Wholeness
 from utils.storage import BlobWriter, Storage, StorageError, Stored
 
 if TYPE_CHECKING:
@@ -53,11 +54,23 @@ class Written:
 
 
 class Results:
-    """Reads and writes versions and quarantined rows."""
+    """Reads and writes versions and quarantined rows.
 
-    def __init__(self, storage: Storage, views: Views) -> None:
+    Args:
+        noted: Called when an accepted version is found damaged, and (with None) when it is whole again.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        views: Views,
+        noted: Callable[[Version, Damage | None], None] | None = None,
+    ) -> None:
         self._storage = storage
         self._views = views
+        self._noted = noted
+        self._told: dict[tuple[str, str], bool] = {}
+        self._wholeness = Wholeness(storage)
 
     def write(
         self,
@@ -154,12 +167,61 @@ class Results:
         """
         self._storage.flush()
 
-    def last_good(self, current: Current | None) -> Version | None:
-        """The accepted version that readers see, if its file is there."""
+    def last_good(self, current: Current | None, *, thorough: bool = True) -> Version | None:
+        """The newest accepted version that is whole: what readers see, or one before it when that is damaged.
+
+        Args:
+            thorough: For who delivers its rows; else a large version is judged by its sizes (see `wholeness.py`).
+        """
+        newest = self.newest(current)
+        if newest is None or self._is_whole(newest, thorough):
+            return newest
+        for older in self._views.versions(newest.dataset):
+            if older.state != "held" and older.version < newest.version and self._is_whole(older, thorough):
+                return older
+        return None
+
+    def newest(self, current: Current | None) -> Version | None:
+        """The version that was accepted last, whole or not."""
         if current is None or current.version is None:
             return None
-        version = self._views.version(current.dataset, current.version)
-        return version if version is not None and self._storage.exists(version.path) else None
+        return self._views.version(current.dataset, current.version)
+
+    def damage(self, version: Version) -> Damage | None:
+        """What is wrong with a version; None: it is whole."""
+        found = self._wholeness.damage(version)
+        if version.state != "held" and (found is None or found.lasting):
+            self._tell(version, found)
+        return found
+
+    def check(self, version: Version) -> None:
+        """Refuse a version that is damaged.
+
+        Raises:
+            StoreError: it is not as it was written.
+        """
+        if (found := self.damage(version)) is not None:
+            raise damaged(version, found)
+
+    def forget(self) -> None:
+        """Compare every file anew with the log, also those that were found whole before."""
+        self._wholeness.forget()
+
+    def _is_whole(self, version: Version, thorough: bool) -> bool:
+        if thorough or version.state == "damaged":
+            return self.damage(version) is None
+        found = self._wholeness.damage(version, thorough=False)
+        if found is not None and found.lasting:
+            self._tell(version, found)
+        return found is None
+
+    def _tell(self, version: Version, found: Damage | None) -> None:
+        """Once in a process, and only what the log does not say already."""
+        name, whole = (version.dataset, version.version), found is None
+        if self._told.get(name, version.state == "accepted") != whole:
+            self._told[name] = whole
+            if self._noted is not None:
+                self._noted(version, found)
 
     def batches(self, path: str) -> "Iterator[pa.RecordBatch]":
         """The record batches of a stored file.
@@ -269,6 +331,13 @@ class Results:
                     bad_rows.write(bad)
         good = _stored(good_file)
         return Written(good, good_rows.rows, bad=_stored(bad_file), quarantined=bad_rows.rows, size=good.size)
+
+
+def damaged(version: Version, found: Damage) -> StoreError:
+    """The error of who needs a version that is damaged."""
+    again = "--full" if is_manifest(version.path) else "--fresh"
+    hint = f"put the file back from your backup, or run it again: `run {version.dataset} {again}`"
+    return StoreError(f"{version.dataset}: version {version.version} is damaged: {found}", hint=hint)
 
 
 @contextmanager

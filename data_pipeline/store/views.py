@@ -73,6 +73,7 @@ ON CONFLICT (dataset) DO UPDATE SET
 """
 
 _VERSION = upsert("versions", "dataset, version, state, time, rows, size, path, body", key="version, dataset")
+_VERSION_STATE = "UPDATE versions SET state = ? WHERE version = ? AND dataset = ? AND state = ?"
 _FILE = upsert("files", "dataset, path, size, modified, sha256, version", key="dataset, path")
 _QUARANTINED = upsert("quarantine", "dataset, run_id, time, rows, path, state, reasons", key="dataset, run_id")
 _BREAKER = upsert("breakers", "provider, state, time, body", key="provider")
@@ -130,6 +131,11 @@ def _version(event: Event) -> Iterable[Statement]:
     return [(_VERSION, row), *((_FILE, (event.subject, *file, data["version"])) for file in read)]
 
 
+def _damaged(event: Event) -> Iterable[Statement]:
+    after, before = ("damaged", "accepted") if event.type == "version.damaged" else ("accepted", "damaged")
+    return [(_VERSION_STATE, (after, event.data["version"], event.subject, before))]
+
+
 def _quarantined(event: Event) -> Iterable[Statement]:
     data = event.data
     what = (data["rows"], data["path"], "waiting", _text(data["reasons"]))
@@ -174,6 +180,7 @@ _HANDLERS: Mapping[str, Callable[[Event], Iterable[Statement]]] = {
     **dict.fromkeys(("batch.accepted", "batch.held"), _version),
     **dict.fromkeys(("breaker.opened", "breaker.half_opened", "breaker.closed"), _breaker),
     **dict.fromkeys(("run.crashed", "run.cancelled"), _run_ended),
+    **dict.fromkeys(("version.damaged", "version.restored"), _damaged),
     "rows.quarantined": _quarantined,
     "anomaly.detected": _anomaly,
     "maintenance.finished": _maintained,
@@ -200,8 +207,9 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A stored batch of a dataset, or the table that it is part of. `state`: accepted or held.
+    """A stored batch of a dataset, or the table that it is part of. `state`: accepted, held or damaged.
 
+    A damaged one was accepted, and its files are not as they were written.
     `rows`: of the table, if there is one; `body`: provenance, quality and report, and what the next collection asks by.
     """
 
@@ -280,6 +288,14 @@ class Views:
         if dataset is None:
             return self._versions("ORDER BY dataset, version DESC", ())
         return self._versions("WHERE dataset = ? ORDER BY version DESC", (dataset,))
+
+    def damaged(self) -> list[tuple[str, str]]:
+        """Dataset and version where what readers should see was found damaged."""
+        sql = (
+            "SELECT d.dataset, d.version FROM datasets d JOIN versions v ON v.version = d.version"
+            " AND v.dataset = d.dataset WHERE v.state = 'damaged' ORDER BY d.dataset"
+        )
+        return [(dataset, version) for dataset, version in self._database.query(sql)]
 
     def ledger(self, dataset: str) -> dict[str, FileSeen]:
         """The files that went into accepted batches of a dataset, by path."""
