@@ -167,10 +167,11 @@ class CircuitBreaker(Circuit):
             except BaseException as error:
                 self.ended_with(ticket, error, monotonic() - started)
                 raise
-            if ticket is self._window and monotonic() - started < self._quick and type(result) is not CoroutineType:
+            seconds = monotonic() - started
+            if ticket is self._window and seconds < self._quick and type(result) is not CoroutineType:
                 ticket.append(OK)
                 return result
-            return self._finish(ticket, result, monotonic() - started)
+            return self._finish(ticket, result, seconds)
 
         return guarded
 

@@ -135,8 +135,11 @@ class Circuit(Standing):
     def came_back(self, ticket: Ticket, result: object, seconds: float = 0.0) -> None:
         """The call returned `result` after `seconds`: well, unless the classifier of results says that it failed."""
         judge = self._outcomes.is_failed_result
+        if judge is None:
+            self.succeeded(ticket, seconds)
+            return
         try:
-            failed = judge is not None and judge(result)
+            failed = judge(result)
         except BaseException:
             self.give_back(ticket)
             raise
@@ -243,7 +246,8 @@ class Circuit(Standing):
             self._decide(lambda before, now: self._rules.recorded(before, permit, code, now))
             return
         with self._lock:
-            self._failures += code in BAD
+            if code in BAD:
+                self._failures += 1
             if ticket is self._window:
                 ticket.append(code)
                 if code != OK or self._alert:

@@ -1,5 +1,6 @@
 """Remember how the last calls went: the last so many, or those of the last seconds."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -66,17 +67,17 @@ class TimeWindow:
     def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
         self._slot = seconds / SLOTS
         self._monotonic = monotonic
-        self._newest = _Slot(-1)
+        self._newest = _Slot(-1, -math.inf)
         self._slots = deque((self._newest,))
         self._calls = self._failed = self._slow = 0
 
     def append(self, code: int) -> None:
         """A call has just ended."""
-        number = int(self._monotonic() // self._slot)
         slot = self._newest
-        if slot.number != number:
+        now = self._monotonic()
+        if now >= slot.ends and (number := int(now // self._slot)) != slot.number:
             self._forget(number)
-            self._newest = slot = _Slot(number)
+            self._newest = slot = _Slot(number, (number + 1) * self._slot)
             self._slots.append(slot)
         self._calls += 1
         slot.calls += 1
@@ -108,14 +109,14 @@ class TimeWindow:
             self._failed -= old.failed
             self._slow -= old.slow
         if not slots:
-            self._newest = _Slot(-1)  # else a call of the same slot would be added to what was forgotten
+            self._newest = _Slot(-1, -math.inf)  # else a call of the same slot would be added to what was forgotten
 
 
 class _Slot:
-    __slots__ = ("calls", "failed", "number", "row", "slow")
+    __slots__ = ("calls", "ends", "failed", "number", "row", "slow")
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self, number: int, ends: float) -> None:
+        self.number, self.ends = number, ends
         self.calls = self.failed = self.slow = self.row = 0
 
 
