@@ -67,6 +67,28 @@ def _append(address: str, name: str, appends: str) -> None:
     store.close()
 
 
+def _follow(address: str, name: str, most: str) -> None:
+    """Follow a log for ever; print the position of each event that was handled. The handler of `most` never ends."""
+    import threading
+
+    from tests.utils.events.counts import open_at
+    from utils.events import Event, EventStore
+    from utils.events.follow import Consumer, Follower
+
+    calls = 0
+
+    def handle(event: Event) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == int(most):
+            threading.Event().wait()
+        _say(event.seq)
+
+    _say("ready")
+    Follower(EventStore(open_at(address))).add(Consumer(name=name, handler=handle, start="beginning"))
+    sys.stdin.readline()
+
+
 def _open(path: str) -> None:
     """Open a database for the first time when told to."""
     from utils.events import SCHEMA
@@ -303,6 +325,7 @@ def _prepare_as_nobody(path: str) -> None:
 
 _PROGRAMS: dict[str, Callable[..., None]] = {
     "append": _append,
+    "follow": _follow,
     "open": _open,
     "open-replaceable": _open_replaceable,
     "hold": _hold,
