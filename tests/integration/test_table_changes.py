@@ -282,7 +282,7 @@ def test_a_damaged_list_of_files_is_told_and_full_mends_it(installation: Install
     feed.rows = [{"id": 9, "at": 9, "new": "column"}]
     with pytest.raises(StoreError, match=r"\.json: it is not what was written"):
         ids(installation)
-    assert installation.run_one(fresh=True).status == "degraded"
+    assert installation.run_one(fresh=True).status == "failed"
 
     assert installation.run_one(full=True).status == "succeeded"
 
