@@ -41,6 +41,7 @@ bench: .venv/dev .peers/ready  ## Measure, side by side with the peers
 	$(BIN)/python -m benchmarks ingest
 	$(BIN)/python -m benchmarks providers
 	$(BIN)/python -m benchmarks resilience
+	$(BIN)/python -m benchmarks events
 
 lock: .venv/dev  ## Pin the newest versions that the ranges allow
 	$(BIN)/pip install --quiet pip-tools
@@ -61,8 +62,8 @@ lock: .venv/dev  ## Pin the newest versions that the ranges allow
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-.peers/ready: benchmarks/peers/luigi.txt benchmarks/peers/dagster.txt benchmarks/peers/dlt.txt benchmarks/peers/resilience.txt
-	@for peer in luigi dagster dlt resilience; do \
+.peers/ready: $(wildcard benchmarks/peers/*.txt)
+	@for peer in $(basename $(notdir $^)); do \
 		$(PYTHON) -m venv .peers/$$peer && \
 		.peers/$$peer/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/$$peer.txt || exit 1; \
 	done

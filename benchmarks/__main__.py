@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.measure import BenchmarkError
 
-ROUNDS = {"overhead": 5, "coldstart": 5, "ingest": 5, "providers": 5, "resilience": 7}
+ROUNDS = {"overhead": 5, "coldstart": 5, "ingest": 5, "providers": 5, "resilience": 7, "events": 5}
 
 
 def main() -> int:

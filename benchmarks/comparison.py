@@ -1,9 +1,11 @@
 """A result whose contenders all have the same figures: one row a figure, with what it must reach and whether it did."""
 
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.result import Figures, Result, ratio, shown
+from benchmarks.loops import Value
+from benchmarks.result import Figures, Result, ratio, rounded, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +17,12 @@ class Target:
         words: For people.
         at_most: The largest value that will do.
         at_least: The smallest.
-        of: A peer: then the target is for ours divided by the peer's.
+        of: A peer, or `floor`: then the target is for ours divided by theirs.
     """
 
     figure: str
     words: str
-    at_most: float
+    at_most: float = float("inf")
     at_least: float = float("-inf")
     of: str | None = None
 
@@ -71,13 +73,69 @@ class Comparison(Result):
         return [name for name in self.ratios if name.startswith(f"{figure} / ")]
 
 
-def judge(target: Target, ours: Figures, peers: Mapping[str, Figures]) -> bool | None:
+def over_rounds(targets: Sequence[Target], taken: Mapping[str, Mapping[str, list[Value]]]) -> dict[str, Figures]:
+    """Contender -> figure -> one value for those of all rounds.
+
+    The median; of a figure that has one right value, the one furthest from it; of one that must not exceed 0, the
+    largest. None when it did not happen in one round at least.
+    """
+    bounds = {target.figure: target for target in targets}
+    return {
+        who: rounded({figure: _over_rounds(bounds.get(figure), values) for figure, values in figures.items()})
+        for who, figures in taken.items()
+    }
+
+
+def _over_rounds(target: Target | None, values: list[Value]) -> Value:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None
+    if target is not None and target.at_least == target.at_most:
+        return max(known, key=lambda value: abs(value - target.at_most))
+    return max(known) if target is not None and target.at_most == 0 else statistics.median(known)
+
+
+def compare(
+    name: str,
+    targets: Sequence[Target],
+    told: Mapping[str, Figures],
+    about: Mapping[str, object],
+    loads: tuple[float, float],
+) -> Comparison:
+    """The result of what each contender's figures are: `ours`, the `floor`'s, and everybody else's.
+
+    A figure that has one right value has no ratio; one to the floor is told where a target asks for it.
+    """
+    peers = dict(told)
+    ours, floor = peers.pop("ours", {}), peers.pop("floor", {})
+    exact = {target.figure for target in targets if target.at_least == target.at_most}
+    of_floor = {target.figure: floor.get(target.figure) for target in targets if target.of == "floor"}
+    ratios = {
+        f"{figure} / {other}": ratio(ours.get(figure), value)
+        for other, figures in {**peers, "floor": of_floor}.items()
+        for figure, value in figures.items()
+        if figure in ours and figure not in exact
+    }
+    return Comparison(
+        name=name,
+        machine=about,
+        load=loads,
+        figures=ours,
+        peers=peers,
+        floor=floor,
+        ratios=rounded(ratios),
+        targets={target.name: target.words for target in targets},
+        met={target.name: judge(target, ours, told) for target in targets},
+    )
+
+
+def judge(target: Target, ours: Figures, others: Mapping[str, Figures]) -> bool | None:
     """Whether the figures reach the target; None: not measured. A figure that is there without a value misses it."""
     if target.figure not in ours:
         return None
     if target.of is None:
         return bool(target.met_by(ours[target.figure]))
-    return target.met_by(ratio(ours[target.figure], peers.get(target.of, {}).get(target.figure)))
+    return target.met_by(ratio(ours[target.figure], others.get(target.of, {}).get(target.figure)))
 
 
 _MET = {True: "met", False: "**missed**", None: "not measured"}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import resilience
+from benchmarks import comparison, contenders, resilience
 from benchmarks.comparison import Comparison
 from benchmarks.loops import Value
 from benchmarks.measure import BenchmarkError
@@ -29,7 +29,7 @@ def test_counts_are_the_worst_of_all_rounds_and_times_the_median(
     figure: str, values: list[Value], told: float | None
 ) -> None:
     """One bad round must show where a promise is at stake, and must not where only the machine was busy."""
-    assert resilience.over_rounds(figure, values) == told
+    assert comparison.over_rounds(resilience.TARGETS, {"ours": {figure: values}}) == {"ours": {figure: told}}
 
 
 def test_targets_are_judged_by_our_figures_and_by_ratios_to_the_peers() -> None:
@@ -76,5 +76,8 @@ def test_every_figure_has_a_row_with_peers_floor_ratio_and_target() -> None:
 
 def test_a_contender_that_fails_is_told_with_its_reason(tmp_path: Path) -> None:
     """Not as a figure that is missing."""
-    with resilience.contenders(tmp_path) as processes, pytest.raises(BenchmarkError, match="no such group"):
-        resilience.ask(processes["ours"], "no-such-group", 0.001, tmp_path / "ours")
+    with (
+        contenders.contenders("resilience", tmp_path) as processes,
+        pytest.raises(BenchmarkError, match="no such group"),
+    ):
+        contenders.ask(processes["ours"], "no-such-group", 0.001, tmp_path / "ours")

@@ -1,0 +1,236 @@
+"""Our log, bus and history, and the least that could do their work: one contender of `events.py`.
+
+Run as a program (`python -m benchmarks.events_ours FOLDER`); answers as `benchmarks.loops.serve` says.
+"""
+
+import itertools
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks import events_postgres
+from benchmarks.events_floor import BareTable
+from benchmarks.events_workload import (
+    HANDLERS,
+    WAITING,
+    Announcement,
+    Timed,
+    announced,
+    data,
+    handler,
+    kind,
+    one_by_one,
+    source,
+    subject,
+)
+from benchmarks.loops import Table, Value, serve
+from benchmarks.machine import flush_time
+from utils.bus import Bus
+from utils.database import Durability
+from utils.events import SCHEMA, EventStore, NewEvent
+from utils.sqlite import SqliteDatabase
+
+DURABILITIES: tuple[Durability, ...] = ("process", "power")
+SUFFIX = {"process": "", "power": "_power"}
+LONG, LITTLE = 1_000_000, 10_000
+"""Events of the logs that are asked for the last 50 of a source."""
+
+
+@contextmanager
+def log(path: Path, durability: Durability = "process") -> Iterator[EventStore]:
+    """An empty log."""
+    with (
+        closing(SqliteDatabase(path, migrations=[SCHEMA], durability=durability)) as database,
+        closing(EventStore(database)) as store,
+    ):
+        yield store
+
+
+def event(number: int) -> NewEvent:
+    return NewEvent(kind(number), subject(number), data(number), source(number))
+
+
+def append(folder: Path, seconds: float) -> Table:
+    """One caller, one event a commit."""
+    told: Table = {}
+    with TemporaryDirectory(dir=folder) as place, ExitStack() as opened:
+        for durability in DURABILITIES:
+            name = f"append{SUFFIX[durability]}"
+            ours = opened.enter_context(log(Path(place) / f"{name}.db", durability))
+            floor = opened.enter_context(closing(BareTable(Path(place) / f"{name}-floor.db", durability)))
+            done = one_by_one({"ours": _appending(ours), "floor": floor.append}, seconds)
+            told[f"{name}_per_s"] = {who: timed.per_second for who, timed in done.items()}
+            told[f"{name}_p50_us"] = {who: timed.microseconds(0.5) for who, timed in done.items()}
+            told[f"{name}_p99_us"] = {who: timed.microseconds(0.99) for who, timed in done.items()}
+    return told
+
+
+def _appending(store: EventStore) -> Callable[[int], object]:
+    return lambda number: store.append([event(number)])
+
+
+def batch(folder: Path, seconds: float) -> Table:
+    """A thousand a commit, with the chain; then all read again in pages of a thousand, with their data decoded."""
+    told: Table = {}
+    with TemporaryDirectory(dir=folder) as place, ExitStack() as opened:
+        for durability in DURABILITIES:
+            name = f"batch{SUFFIX[durability]}"
+            ours = opened.enter_context(log(Path(place) / f"{name}.db", durability))
+            floor = opened.enter_context(closing(BareTable(Path(place) / f"{name}-floor.db", durability)))
+            done = one_by_one({"ours": _thousands(ours), "floor": floor.thousand}, seconds)
+            told[f"{name}_per_s"] = {who: timed.per_second * 1000 for who, timed in done.items()}
+        began = time.perf_counter()
+        count = sum(len(page) for page in _pages(ours))
+        between = time.perf_counter()
+        bare = floor.replay()
+        told["replay_per_s"] = {"ours": count / (between - began), "floor": bare / (time.perf_counter() - between)}
+        if (count, bare) != (len(done["ours"].times) * 1000, len(done["floor"].times) * 1000):
+            raise RuntimeError("not all events came back")
+        found = ours.verify()
+        if found.fault is not None or found.events != count:
+            raise RuntimeError(f"the chain is not whole: {found}")
+    return told
+
+
+def _thousands(store: EventStore) -> Callable[[int], object]:
+    return lambda number: store.append([event(one) for one in range(number * 1000, number * 1000 + 1000)])
+
+
+def _pages(store: EventStore) -> Iterator[list[object]]:
+    after = 0
+    while page := store.read(after=after):
+        after = page[-1].seq
+        yield list(page)
+
+
+def waiting(folder: Path, seconds: float) -> Table:
+    """16 threads, each waiting for its event to be on the disk; "direct": each commits by itself, under a lock."""
+    with TemporaryDirectory(dir=folder) as place, ExitStack() as opened:
+        ours = opened.enter_context(log(Path(place) / "ours.db", "power"))
+        direct = opened.enter_context(closing(BareTable(Path(place) / "direct.db", "power")))
+        done = {
+            "ours": _at_once(_appending(ours), seconds),
+            "direct": _at_once(direct.append_locked, seconds),
+        }
+        return {
+            "flush_ms": {"floor": flush_time(Path(place)) * 1000},
+            "waiting_16_power_per_s": {who: timed.per_second * WAITING for who, timed in done.items()},
+            "waiting_16_power_p99_us": {who: timed.microseconds(0.99) for who, timed in done.items()},
+        }
+
+
+def _at_once(function: Callable[[int], object], seconds: float) -> Timed:
+    """Many threads for so long; each call gets another number."""
+    numbers, done = itertools.count(), Timed()
+    end = time.perf_counter() + seconds
+
+    def call() -> None:
+        times = []
+        now = time.perf_counter()
+        while now < end:
+            began = now
+            function(next(numbers))
+            now = time.perf_counter()
+            times.append(now - began)
+        done.times.extend(times)
+
+    threads = [threading.Thread(target=call) for _ in range(WAITING)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return done
+
+
+def last(folder: Path, seconds: float) -> Table:
+    """The last 50 of a source, from a long log and from a little one."""
+    short = seconds < 1
+    with TemporaryDirectory(dir=folder) as place, ExitStack() as opened:
+        functions: dict[str, Callable[[int], object]] = {}
+        for name, length in (("last_50_of_1m_us", LONG // 10 if short else LONG), ("last_50_of_10k_us", LITTLE)):
+            store = opened.enter_context(log(Path(place) / f"{name}.db"))
+            for number in range(length // 1000):
+                _thousands(store)(number)
+            functions[name] = _last_of(store)
+        done = one_by_one(functions, seconds)
+    told: dict[str, Value] = {name: timed.microseconds(0.5) for name, timed in done.items()}
+    long, little = done["last_50_of_1m_us"], done["last_50_of_10k_us"]
+    told["last_50_p99_us"] = long.microseconds(0.99)
+    told["last_50_of_1m_over_10k"] = long.microseconds(0.5) / little.microseconds(0.5)
+    return {name: {"ours": value} for name, value in told.items()}
+
+
+def _last_of(store: EventStore) -> Callable[[int], object]:
+    def ask(number: int) -> None:
+        found = store.read(source=source(number), newest_first=True, limit=50)
+        if len(found) != 50:
+            raise RuntimeError(f"{len(found)} events instead of 50")
+
+    return ask
+
+
+def bus(seconds: float) -> Table:
+    """A hundred handlers behind a wildcard; the floor is a dict of lists whose functions the publisher calls."""
+    told: Table = {"bus_publish_us": {}, "bus_publish_p99_us": {}}
+    for count in (HANDLERS, 1):
+        one = Bus()
+        for _ in range(count):
+            one.subscribe("dataset.*", handler())
+        began = time.perf_counter()
+        published = announced(one.publish, seconds)
+        if not one.close(60):
+            raise RuntimeError("the handlers did not come to an end")
+        taken = time.perf_counter() - began
+        if one.figures().delivered != len(published.times) * count:
+            raise RuntimeError(f"not all was delivered: {one.figures()}")
+        handlers = {Announcement.type: [handler() for _ in range(count)]}
+        told[f"bus_{count}_per_s"] = {
+            "ours": len(published.times) / taken,
+            "floor": announced(_in_place(handlers), seconds).per_second,
+        }
+        if count == HANDLERS:
+            told["bus_publish_us"]["ours"] = published.microseconds(0.5)
+            told["bus_publish_p99_us"]["ours"] = published.microseconds(0.99)
+    told["bus_others_of_2"] = {"ours": _others()}
+    return told
+
+
+def _in_place(handlers: dict[str, list[Callable[[object], None]]]) -> Callable[[Announcement], None]:
+    def publish(event: Announcement) -> None:
+        for function in handlers.get(event.type, ()):
+            function(event)
+
+    return publish
+
+
+def _others() -> int:
+    """How many of two healthy handlers heard an event when a third one raised."""
+    heard = set()
+
+    def failing(_event: Announcement) -> None:
+        raise ValueError
+
+    one = Bus()
+    for function in (lambda _event: heard.add(1), failing, lambda _event: heard.add(2)):
+        one.subscribe("**", function)
+    one.publish(Announcement())
+    one.close()
+    return len(heard)
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    serve(
+        {
+            "append": lambda seconds: append(folder, seconds),
+            "batch": lambda seconds: batch(folder, seconds),
+            "waiting": lambda seconds: waiting(folder, seconds),
+            "last": lambda seconds: last(folder, seconds),
+            "bus": bus,
+            "postgres": lambda seconds: events_postgres.processes(folder, seconds),
+        }
+    )
