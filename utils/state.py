@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from utils.damage import SetAside
     from utils.database import Database, Durability
     from utils.events import EventStore, Projection
+    from utils.events.cursors import Cursors
     from utils.history import History
     from utils.leases import Leases
     from utils.quotas import CountedQuotas
@@ -46,6 +47,7 @@ class Kept:
     Attributes:
         directory: Exists, and is ours alone.
         migrations: Scripts of the main database; one that was released is never changed: what is new is one more.
+        database_url: Of the PostgreSQL that keeps the main database; "": SQLite, in the directory.
         projections: Views that the log keeps up to date.
         cache_size: Bytes.
         cache_url: Of the Redis that keeps the cache; "": on disk, in the directory.
@@ -57,7 +59,9 @@ class Kept:
     durability: "Durability"
     storage: Path
     cache_size: int
-    cache_url: str = field(default="", repr=False)  # it may hold a password
+    # Not to be shown: they may hold passwords.
+    cache_url: str = field(default="", repr=False)
+    database_url: str = field(default="", repr=False)
 
 
 class State:
@@ -78,10 +82,16 @@ class State:
 
     @cached_property
     def database(self) -> "Database":
+        kept = self._kept
+        if kept.database_url:
+            from utils.postgres import PostgresDatabase, in_postgres
+
+            scripts = [in_postgres(script) for script in kept.migrations]
+            return PostgresDatabase(kept.database_url, migrations=scripts, durability=kept.durability)
         from utils.sqlite import SqliteDatabase
 
-        path = self._kept.directory / "orchestrator.db"
-        return SqliteDatabase(path, migrations=self._kept.migrations, durability=self._kept.durability)
+        path = kept.directory / "orchestrator.db"
+        return SqliteDatabase(path, migrations=kept.migrations, durability=kept.durability)
 
     @cached_property
     def coordination(self) -> "SqliteDatabase":
@@ -118,6 +128,12 @@ class State:
             announce=self._announce,
             clock=self.clock,
         )
+
+    @cached_property
+    def cursors(self) -> "Cursors":
+        from utils.events.cursors import Cursors
+
+        return Cursors(self.events, clock=self.clock)
 
     @cached_property
     def history(self) -> "History":
