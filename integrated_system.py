@@ -236,6 +236,7 @@ class IntegratedSystem(State):
             storage=Path(url) if url else self.state_dir / "storage",
             cache_size=self.settings.cache.size_limit,
             cache_url=self.settings.cache.url,
+            database_url=self.settings.database.url,
         )
 
     def _column_of(self, dataset: str, column: str) -> "Iterator[Any]":
