@@ -184,6 +184,10 @@ class Cache(Protocol):
         """Lookups, sets, computations; entries and bytes held now."""
         ...
 
+    def trouble(self) -> str:
+        """Why it cannot be used now, in words without secrets; "" when it can. It is asked, to find out."""
+        ...
+
     def cached(
         self,
         *,

@@ -77,7 +77,7 @@ class DiskCache(Computing):
         self._opened: _Opened | None = None  # the database's identity, and the cache over it
         self._counting = threading.Lock()
         self._unmeasured = size_limit  # nothing is known yet about what is there
-        self._unavailable = False
+        self._trouble = ""  # why it could not be used the last time
         self._closed_until, self._closed_because = float("-inf"), ""
         self._failures: tuple[type[Exception], ...] = ()  # known when diskcache is
 
@@ -121,6 +121,9 @@ class DiskCache(Computing):
     def statistics(self) -> CacheStatistics:
         entries, size = self._use(lambda cache: (len(cache), cache.volume()), (0, 0), create=False)
         return self._counts.statistics(entries, size)
+
+    def trouble(self) -> str:
+        return "" if self._use(lambda _: True, False) else self._trouble
 
     def close(self) -> None:
         """Let go of this thread's connection; the next use opens it again."""
@@ -205,10 +208,10 @@ class DiskCache(Computing):
                 elif self._identity() == opened[0]:  # still there, so this is no deletion to recover from
                     break
             else:
-                self._unavailable = False
+                self._trouble = ""
                 return result
-        if not self._unavailable:
-            self._unavailable = True
+        first, self._trouble = not self._trouble, problem
+        if first:
             self._tell("cache.unavailable", reason=problem)
         return missing
 

@@ -84,6 +84,9 @@ class MemoryCache(Computing):
         with self._lock:
             return self._counts.statistics(len(self._kept), self._bytes)
 
+    def trouble(self) -> str:
+        return ""
+
     def close(self) -> None:
         """Nothing to release; here because every cache has it."""
 

@@ -132,6 +132,11 @@ class RedisCache(Computing):
 
         return self._counts.statistics(*self._line.ask(measure, (0, 0)))
 
+    def trouble(self) -> str:
+        mark = f"{self._claims}trouble"  # to write is more than to answer: a full Redis refuses it
+        stored = self._line.ask(lambda redis: redis.set(mark, b"", px=1) is not None, False, write=True)
+        return "" if stored else self._line.trouble(write=True)
+
     def close(self) -> None:
         """Close the connections; the next use opens them again."""
         self._line.close()

@@ -32,11 +32,11 @@ class _Gate:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._failed = False
         self._shut_until = 0.0
+        self.trouble = ""  # why the last try failed
 
     def passes(self) -> bool:
-        if not self._failed:
+        if not self.trouble:
             return True
         with self._lock:
             now = self._clock.monotonic()
@@ -46,14 +46,14 @@ class _Gate:
             return True
 
     def worked(self) -> None:
-        self._failed = False
+        self.trouble = ""
 
-    def failed(self, took: float) -> bool:
+    def failed(self, took: float, why: str) -> bool:
         """Shut it; whether it was open before."""
         with self._lock:
             self._shut_until = self._clock.monotonic() + min(max(SHUT_S, SHUT_TIMES * took), LONGEST_SHUT_S)
-            first = not self._failed
-            self._failed = True
+            first = not self.trouble
+            self.trouble = why or "no answer"
             return first
 
 
@@ -97,12 +97,17 @@ class RedisLine:
             if isinstance(error, redis.ResponseError) and not str(error).startswith(_NO_DATABASE):
                 self._server.worked()
                 gate = refusals
-            if gate.failed(self._clock.monotonic() - started):
-                self._unavailable(self._redacted(_reason(error, within)))
+            why = self._redacted(_reason(error, within))
+            if gate.failed(self._clock.monotonic() - started, why):
+                self._unavailable(why)
             return missing
         self._server.worked()
         refusals.worked()
         return result
+
+    def trouble(self, *, write: bool) -> str:
+        """Why the last such question got no answer; "" when it got one."""
+        return self._server.trouble or self._refusals[write].trouble
 
     def close(self) -> None:
         """Close the connections; the next use opens them again."""

@@ -388,3 +388,11 @@ def test_threads_that_miss_together_compute_once(cache: Cache) -> None:
 
     assert len(calls) == 1
     assert answers == [{"a": 1}] * 8
+
+
+def test_asking_for_trouble_leaves_nothing_behind(cache: Cache) -> None:
+    """There is none: no key, no count, no event."""
+    assert cache.trouble() == ""
+
+    found = cache.statistics()
+    assert (found.entries, found.hits, found.misses, found.sets) == (0, 0, 0, 0)

@@ -182,4 +182,5 @@ def test_on_a_network_file_system_there_is_no_cache(tmp_path: Path) -> None:
     assert cache.get_or_compute("key", lambda: 2, ttl=60).value == 2
     assert [event for event, _ in told] == ["cache.unavailable"]
     assert "network file system (nfs4)" in told[0][1]["reason"]
+    assert cache.trouble() == told[0][1]["reason"]
     assert not (tmp_path / "far").exists()

@@ -74,10 +74,12 @@ def test_redis_stopped_and_started_in_mid_use(redis_folder: Path, make: Make, cl
             every_call_misses(cache)
             assert len(reasons(told)) == stop
             assert "refused" in reasons(told)[-1]
+            assert cache.trouble() == reasons(told)[-1]
             server.start()
             assert cache.get("key") is None  # the second is not over
             clock.advance(1)
 
+            assert cache.trouble() == ""
             assert cache.set("key", stop, ttl=60, tag="fx")
             hit = cache.get("key")
             assert hit is not None
@@ -329,8 +331,11 @@ def test_a_full_redis_is_still_read(redis_folder: Path, make: Make, clock: Manua
         assert hit.value == 1
         assert cache.clear() == 1
         assert reasons(told) == ["its memory is full (maxmemory) and its policy does not evict"]
+        assert [cache.trouble(), make(server.url).trouble()] == [reasons(told)[0]] * 2  # who never asked finds out
         client.config_set("maxmemory", 0)
+        clock.advance(1)
 
+        assert cache.trouble() == ""
         assert cache.set("small", 1, ttl=60)
 
 
