@@ -89,6 +89,19 @@ def _follow(address: str, name: str, most: str) -> None:
     sys.stdin.readline()
 
 
+def _seal(address: str, folder: str) -> None:
+    """Append, and seal all but the newest events, for ever; print how many were appended after each time."""
+    from tests.utils.events.sealed import Log
+    from utils.clock import SYSTEM_CLOCK
+
+    log = Log(address, Path(folder), clock=SYSTEM_CLOCK)
+    _wait_at_the_gate()
+    while True:
+        log.append(20)
+        _say(log.store.head()[0])
+        log.seal()
+
+
 def _open(path: str) -> None:
     """Open a database for the first time when told to."""
     from utils.events import SCHEMA
@@ -326,6 +339,7 @@ def _prepare_as_nobody(path: str) -> None:
 _PROGRAMS: dict[str, Callable[..., None]] = {
     "append": _append,
     "follow": _follow,
+    "seal": _seal,
     "open": _open,
     "open-replaceable": _open_replaceable,
     "hold": _hold,

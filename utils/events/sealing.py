@@ -34,17 +34,17 @@ AT_ONCE = 10_000
 
 _OVERHEAD = 600  # bytes of an event besides its data: nine columns and five indexes
 _SAMPLES = 8
-_LENGTH = "SELECT avg(length(data)) FROM (SELECT data FROM events WHERE seq > ? ORDER BY seq LIMIT 100) AS some"
+_LENGTH = "SELECT avg(length(data)) FROM (SELECT data FROM events WHERE seq > ? ORDER BY seq LIMIT 100) AS part"
 _YOUNG = "SELECT seq FROM events WHERE time >= ? ORDER BY seq LIMIT 1"
 _SIZES = """
 SELECT max(seq), sum(length(data)) FROM
-    (SELECT seq, data FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 1000) AS some
+    (SELECT seq, data FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 1000) AS part
 """
 _PAGE = f"{rows.SELECT} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 1000"
 # The limit makes it walk along the table: by the index of subjects it would walk over all of it.
 _SUBJECTS = """
 INSERT INTO sealed_subjects (subject, version) SELECT subject, max(version) FROM
-    (SELECT subject, version FROM events WHERE seq <= ? ORDER BY seq LIMIT ?) AS some WHERE version > 0 GROUP BY subject
+    (SELECT subject, version FROM events WHERE seq <= ? ORDER BY seq LIMIT ?) AS part WHERE version > 0 GROUP BY subject
 ON CONFLICT (subject) DO UPDATE SET version = excluded.version
 """
 

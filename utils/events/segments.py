@@ -15,6 +15,7 @@ from utils.storage import BlobNotFound, Storage, StorageError, Stored
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
 
 __all__ = ["FOLDER", "SCHEMA", "Segment", "SegmentFault", "SegmentFiles", "listed"]
 
@@ -120,6 +121,7 @@ class SegmentFiles:
 
         reached = max(after, segment.first - 1)
         with self._opened(segment) as file, parquet.ParquetFile(file, **_READ) as parts:
+            _check(segment, parts)
             for batch in parts.iter_batches(_ROWS_AT_ONCE):
                 page = _rows(batch)
                 if page and page[-1][0] > reached:
@@ -133,6 +135,8 @@ class SegmentFiles:
         from pyarrow import parquet
 
         with self._opened(segment) as file:
+            with parquet.ParquetFile(file) as parts:
+                _check(segment, parts)
             return _rows(parquet.read_table(file, filters=wanted.expression(), use_threads=False, **_READ))
 
     def about(self, path: str) -> dict[str, str]:
@@ -142,10 +146,9 @@ class SegmentFiles:
 
         try:
             with self.storage.open(path) as file:
-                metadata = parquet.read_schema(file).metadata or {}
+                return _about(parquet.read_schema(file))
         except (pa.ArrowException, OSError, StorageError):
             return {}
-        return {key.decode(): value.decode() for key, value in metadata.items() if not key.startswith(b"ARROW:")}
 
     def is_as_sealed(self, segment: Segment) -> str:
         """What is wrong with the file as a whole; "" when it is byte for byte what was sealed."""
@@ -181,6 +184,21 @@ def _schema() -> "pa.Schema":
     names = ("seq", "id", "time", "source", "type", "subject", "data", "version", "prev_hash", "hash")
     numbers = ("seq", "version")
     return pa.schema([pa.field(name, pa.int64() if name in numbers else pa.string(), False) for name in names])
+
+
+def _about(schema: "pa.Schema") -> dict[str, str]:
+    return {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+
+
+def _check(segment: Segment, parts: "ParquetFile") -> None:
+    """Raises `SegmentFault` when the file is whole, but another one than was sealed."""
+    about = _about(parts.schema_arrow)
+    if (about.get("first"), about.get("last"), about.get("hash")) != (
+        str(segment.first),
+        str(segment.last),
+        segment.hash,
+    ):
+        raise SegmentFault(f"{segment.path}: does not hold events {segment.first} to {segment.last}", hint=_HINT)
 
 
 def _rows(table: "pa.Table | pa.RecordBatch") -> list[tuple[Any, ...]]:
