@@ -10,8 +10,6 @@ KEYS: tuple[str, ...] = (
     "app.zone",
     "retention.events",
     "retention.runs",
-    "retention.history.raw",
-    "retention.history.minute",
     "retention.last_good",
     "plugins",
     "calendars",

@@ -86,8 +86,10 @@ class ExecutorSettings(Section):
 
 
 class HistoryRetention(Section):
-    """How long metric points are kept. Seconds."""
+    """How long points of metrics are kept, and their roll-ups by minute and by hour. Seconds."""
 
+    raw: Duration = 86_400.0
+    minute: Duration = 14 * 86_400.0
     hour: Duration = 400 * 86_400.0
 
 

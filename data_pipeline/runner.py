@@ -21,7 +21,7 @@ from utils.cache.cache import Cache
 from utils.clock import Clock
 from utils.database import Connection, StateError
 from utils.events import EventStore, NewEvent, rfc3339, uuid7
-from utils.history import History
+from utils.history import CLOSE, History
 from utils.leases import Leases, this_process
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable
 
@@ -243,7 +243,7 @@ class Runner:
         summary: dict[str, Any] = {"status": status, "duration_s": duration, "counts": counts, "anomalies": anomalies}
         if providers := self._counted():
             summary["providers"] = providers
-        self._events.append([NewEvent("run.finished", run_id, summary, source="runner")])
+        self._events.append([NewEvent("run.finished", run_id, summary, source="runner")], statements=CLOSE)
         return PipelineRun(
             run_id, status, rfc3339(started), rfc3339(finished), duration, tuple(results), learning=learning
         )

@@ -99,7 +99,7 @@ def maintain(
         ("versions", lambda: _versions(system, dry_run, gone)),
         ("raw", lambda: _raw(system, dry_run)),
         ("quarantine", lambda: _quarantine(system, dry_run, gone)),
-        ("history", lambda: _history(system, dry_run)),
+        ("history", lambda: _history(system, dry_run, seconds)),
         ("database", lambda: _database(system, dry_run)),
         ("health", lambda: _health(system)),
     ]
@@ -270,10 +270,20 @@ def _quarantine(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Ste
     return Step("quarantine", count, freed, "quarantined rows past their retention removed")
 
 
-def _history(system: IntegratedSystem, dry_run: bool) -> Step:
-    before = system.clock.time() - system.settings.retention.history.hour
-    points = 0 if dry_run else system.history.prune(before)
-    return Step("history", points, detail="metric points past their retention removed")
+def _history(system: IntegratedSystem, dry_run: bool, seconds: float | None) -> Step:
+    """Roll up what waits (beside a run no longer than it may take), then drop what is past its time."""
+    from utils.history.rollups import Kept
+
+    keep = system.settings.retention.history
+    if dry_run:
+        return Step("history", detail="metric points would be rolled up, and those past their retention removed")
+    started, rolled = system.clock.monotonic(), 0
+    while points := system.history.roll_up():
+        rolled += points
+        if seconds is not None and system.clock.monotonic() - started > seconds / 2:
+            break
+    dropped = system.history.retain(system.clock.time(), Kept(raw=keep.raw, minute=keep.minute, hour=keep.hour))
+    return Step("history", dropped, detail=f"metric points past their retention removed; {rolled:,} rolled up")
 
 
 def _database(system: IntegratedSystem, dry_run: bool) -> Step:

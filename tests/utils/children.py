@@ -89,19 +89,6 @@ def _follow(address: str, name: str, most: str) -> None:
     sys.stdin.readline()
 
 
-def _seal(address: str, folder: str) -> None:
-    """Append, and seal all but the newest events, for ever; print how many were appended after each time."""
-    from tests.utils.events.sealed import Log
-    from utils.clock import SYSTEM_CLOCK
-
-    log = Log(address, Path(folder), clock=SYSTEM_CLOCK)
-    _wait_at_the_gate()
-    while True:
-        log.append(20)
-        _say(log.store.head()[0])
-        log.seal()
-
-
 def _open(path: str) -> None:
     """Open a database for the first time when told to."""
     from utils.events import SCHEMA
@@ -135,16 +122,19 @@ def _hold(path: str, name: str) -> None:
     leases.close()
 
 
-def _measure(path: str, subject: str, points: str) -> None:
+def _measure(address: str, subject: str, points: str) -> None:
     """Append points to a subject's history, each in a commit of its own."""
+    from tests.utils.history.tables import open_at
     from utils import events, history
-    from utils.sqlite import SqliteDatabase
 
-    store = events.EventStore(SqliteDatabase(Path(path), migrations=[";".join((events.SCHEMA, history.SCHEMA))]))
+    database = open_at(address)
+    store = events.EventStore(database)
     _wait_at_the_gate()
     for number in range(int(points)):
-        store.append([], statements=[history.point(subject, float(number), {"pid": os.getpid(), "n": number})])
+        point = history.point(subject, float(number), {"pid": os.getpid(), "n": number})
+        store.append([], statements=[point, *history.CLOSE])
     store.close()
+    database.close()
     _say(os.getpid())
 
 
@@ -339,7 +329,6 @@ def _prepare_as_nobody(path: str) -> None:
 _PROGRAMS: dict[str, Callable[..., None]] = {
     "append": _append,
     "follow": _follow,
-    "seal": _seal,
     "open": _open,
     "open-replaceable": _open_replaceable,
     "hold": _hold,

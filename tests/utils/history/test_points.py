@@ -2,40 +2,20 @@
 
 import math
 import struct
-from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.utils import children
-from utils import events
-from utils.history import POINTS_IN_A_CHUNK, POINTS_OPEN, SCHEMA, History, point
-from utils.sqlite import SqliteDatabase
+from tests.utils.history.tables import add, count, empty
+from utils.database import Database
+from utils.history import History, point
+from utils.history.points import POINTS_IN_A_CHUNK, POINTS_OPEN
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> SqliteDatabase:
-    return SqliteDatabase(tmp_path / "history.db", migrations=[SCHEMA])
-
-
-@pytest.fixture
-def history(database: SqliteDatabase) -> History:
-    return History(database)
-
-
-def _append(database: SqliteDatabase, subject: str, points: "list[tuple[float, dict[str, float | None]]]") -> None:
-    with database.transaction() as connection:
-        for time, values in points:
-            connection.execute(*point(subject, time, values))
-
-
-def _count(database: SqliteDatabase, subject: str, points: int) -> None:
-    _append(database, subject, [(float(n), {"n": float(n)}) for n in range(points)])
-
-
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     points=st.lists(
         st.tuples(
@@ -46,12 +26,10 @@ def _count(database: SqliteDatabase, subject: str, points: int) -> None:
         max_size=150,
     )
 )
-def test_points_come_back_exactly(
-    tmp_path_factory: pytest.TempPathFactory, points: "list[tuple[float, tuple[float, float | None]]]"
-) -> None:
+def test_points_come_back_exactly(database: Database, points: "list[tuple[float, tuple[float, float | None]]]") -> None:
     """Every bit of every number (infinities and signed zeros too), in the order of arrival; None as NaN."""
-    database = SqliteDatabase(tmp_path_factory.mktemp("history") / "h.db", migrations=[SCHEMA])
-    _append(database, "s", [(time, {"a": a, "b": b}) for time, (a, b) in points])
+    empty(database)
+    add(database, "s", [(time, {"a": a, "b": b}) for time, (a, b) in points])
 
     (block,) = History(database).blocks(["s"])
 
@@ -59,13 +37,12 @@ def test_points_come_back_exactly(
     read = np.column_stack([block.times, block.values]).tolist()
     assert [struct.pack("<3d", *row) for row in read] == [struct.pack("<3d", *row) for row in written]
     assert block.metrics == ("a", "b")
-    database.close()
 
 
 @pytest.mark.parametrize("points", [1, 7, 8, 9, POINTS_IN_A_CHUNK - 1, 64, 65, 127, 128, 129, 200])
-def test_chunks_hold_64_points(database: SqliteDatabase, history: History, points: int) -> None:
+def test_chunks_hold_64_points(database: Database, history: History, points: int) -> None:
     """Each full but the last; up to seven points wait outside; nothing is lost at a boundary."""
-    _count(database, "s", points)
+    count(database, "s", points)
 
     (block,) = history.blocks(["s"], last=1000)
 
@@ -78,29 +55,29 @@ def test_chunks_hold_64_points(database: SqliteDatabase, history: History, point
 
 @pytest.mark.parametrize("last", [1, 2, 63, 64, 65, 66, 128, 129, 256, 1000])
 @pytest.mark.parametrize("points", [1, 64, 65, 193, 300])
-def test_the_newest_points_are_read(database: SqliteDatabase, history: History, points: int, last: int) -> None:
+def test_the_newest_points_are_read(database: Database, history: History, points: int, last: int) -> None:
     """Exactly `last` of them, or all there are."""
-    _count(database, "s", points)
+    count(database, "s", points)
 
     (block,) = history.blocks(["s"], last=last)
 
     assert block.times.tolist() == [float(n) for n in range(points)][-last:]
 
 
-def test_sets_of_metrics_are_blocks_of_their_own(database: SqliteDatabase, history: History) -> None:
+def test_sets_of_metrics_are_blocks_of_their_own(database: Database, history: History) -> None:
     """A set that was measured long ago keeps its points beside one that is measured every minute."""
-    _append(database, "s", [(float(n), {"old": n, "older": -n}) for n in range(3)])
-    _append(database, "s", [(float(n), {"often": n}) for n in range(500)])
+    add(database, "s", [(float(n), {"old": n, "older": -n}) for n in range(3)])
+    add(database, "s", [(float(n), {"often": n}) for n in range(500)])
 
     found = {block.metrics: block.values[:, 0].tolist() for block in history.blocks(["s"], last=70)}
 
     assert found == {("old", "older"): [0.0, 1.0, 2.0], ("often",): [float(n) for n in range(430, 500)]}
 
 
-def test_many_subjects_are_read_at_once_in_the_order_asked_for(database: SqliteDatabase, history: History) -> None:
+def test_many_subjects_are_read_at_once_in_the_order_asked_for(database: Database, history: History) -> None:
     """Once each; one without points has no block."""
     for subject in ("b", "a", "ü 'quoted\""):
-        _count(database, subject, 70)
+        count(database, subject, 70)
 
     blocks = history.blocks(["ü 'quoted\"", "missing", "a", "b", "a"])
 
@@ -110,10 +87,10 @@ def test_many_subjects_are_read_at_once_in_the_order_asked_for(database: SqliteD
     assert history.blocks([]) == []
 
 
-def test_a_clock_that_is_set_back_costs_no_points(database: SqliteDatabase, history: History) -> None:
+def test_a_clock_that_is_set_back_costs_no_points(database: Database, history: History) -> None:
     """They stay in the order of arrival, in full chunks."""
     times = [1000.0 + n for n in range(64)] + [10.0 + n for n in range(64)]
-    _append(database, "s", [(time, {"n": 1.0}) for time in times])
+    add(database, "s", [(time, {"n": 1.0}) for time in times])
 
     (block,) = history.blocks(["s"])
 
@@ -121,9 +98,9 @@ def test_a_clock_that_is_set_back_costs_no_points(database: SqliteDatabase, hist
     assert database.query("SELECT points FROM history") == [(64,), (64,)]
 
 
-def test_a_series_leaves_out_points_without_a_value(database: SqliteDatabase, history: History) -> None:
+def test_a_series_leaves_out_points_without_a_value(database: Database, history: History) -> None:
     """What was not measured is not zero."""
-    _append(database, "s", [(1.0, {"a": 5.0, "b": None}), (2.0, {"a": None, "b": 7.0}), (3.0, {"a": 6.0, "b": 8.0})])
+    add(database, "s", [(1.0, {"a": 5.0, "b": None}), (2.0, {"a": None, "b": 7.0}), (3.0, {"a": 6.0, "b": 8.0})])
 
     (block,) = history.blocks(["s"])
     times, values = block.series("a")
@@ -132,21 +109,18 @@ def test_a_series_leaves_out_points_without_a_value(database: SqliteDatabase, hi
     assert np.isnan(block.values).sum() == 2
 
 
-def test_old_chunks_are_pruned_when_their_newest_point_is_old(database: SqliteDatabase, history: History) -> None:
-    """Points younger than the limit are never dropped; what was dropped is counted; appending goes on."""
-    _count(database, "s", 150)
-    _count(database, "t", 10)
-    _count(database, "u", 16)
+def test_points_that_were_not_closed_one_by_one_are_not_lost(database: Database, history: History) -> None:
+    """A run closes once, at its end; when its process is killed before, the next run does."""
+    with database.transaction() as connection:
+        for number in range(100):
+            connection.execute(*point("s", float(number), {"n": float(number)}))
+    (before,) = history.blocks(["s"])
 
-    dropped = history.prune(130.0)
+    count(database, "other", 1)
+    (after,) = history.blocks(["s"])
 
-    assert dropped == 64 + 64 + 10 + 16
-    assert history.subjects() == ["s"]
-    (block,) = history.blocks(["s", "t"], last=1000)
-    assert (block.subject, block.times[0], block.times[-1]) == ("s", 128.0, 149.0)
-    _append(database, "s", [(200.0, {"n": 1.0})])
-    _append(database, "t", [(200.0, {"n": 1.0})])
-    assert [len(block.times) for block in history.blocks(["s", "t"])] == [23, 1]
+    assert before.times.tolist() == after.times.tolist() == [float(n) for n in range(100)]
+    assert database.query("SELECT points FROM history") == [(100,)]
 
 
 @pytest.mark.parametrize("values", [{}, {"a,b": 1.0}, {"a": 1.0, "": 2.0, "c,": 3.0}], ids=["none", "comma", "both"])
@@ -156,14 +130,20 @@ def test_metric_names_that_cannot_be_kept_are_refused(values: dict[str, float | 
         point("orders", 0.0, values)
 
 
-def test_two_processes_append_to_one_subject(tmp_path: Path) -> None:
+@pytest.mark.parametrize("time", [math.nan, math.inf, 1e16], ids=["no number", "infinite", "too far"])
+def test_a_time_that_is_none_is_refused(time: float) -> None:
+    """Before the database does, in words."""
+    with pytest.raises(ValueError, match=r"orders: .* is no time in epoch seconds"):
+        point("orders", time, {"n": 1.0})
+
+
+def test_two_processes_append_to_one_subject(address: str, history: History) -> None:
     """Each point is there once, each process's in its order."""
-    path = tmp_path / "log.db"
-    measuring = [children.start("measure", path, "s", 150) for _ in range(2)]
+    measuring = [children.start("measure", address, "s", 150) for _ in range(2)]
     children.let_go(*measuring)
     pids = [float(children.finish(child)[0]) for child in measuring]
 
-    (block,) = History(SqliteDatabase(path, migrations=[";".join((events.SCHEMA, SCHEMA))])).blocks(["s"], last=1000)
+    (block,) = history.blocks(["s"], last=1000)
 
     assert len(block.times) == 300
     for pid in pids:
