@@ -43,7 +43,6 @@ KEYS: tuple[str, ...] = (
 
 VALUES: dict[str, tuple[str, ...]] = {
     # Key: the values meant; () means every value but the default.
-    "database.url": (),
     "storage.url": (),
     "executor.kind": ("dask",),
     "datasets.*.publish.*.kind": ("object_store", "webhook"),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from config.cache_url import cache_url
+from config.database_url import database_url
 from config.durations import Duration, Size
 from config.errors import Fault, shown
 from config.model import Section
@@ -44,6 +45,18 @@ def _local_url(value: str) -> str:
     return value
 
 
+def _chain_secret(value: str) -> str:
+    if value and len(value) < LEAST_SECRET:
+        raise Fault(
+            f"a secret of {len(value)} characters can be guessed; {LEAST_SECRET} are the least",
+            hint="Make one with `openssl rand -hex 32`, and name its file: `${file:/run/secrets/chain_secret}`.",
+        )
+    return value
+
+
+LEAST_SECRET = 32
+"""Characters that the secret of the chain must have."""
+
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -59,9 +72,10 @@ class AppSettings(Section):
 
 
 class DatabaseSettings(Section):
-    """ "" is SQLite in the state directory."""
+    """Log, views and history: "" is SQLite in the state directory. `chain_secret` signs its chain."""
 
-    url: Literal[""] = ""
+    url: Annotated[str, AfterValidator(database_url)] = ""
+    chain_secret: Annotated[str, AfterValidator(_chain_secret)] = ""
 
 
 class StorageSettings(Section):

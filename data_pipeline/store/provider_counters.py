@@ -17,7 +17,7 @@ CREATE TABLE provider_counters (
 
 _ADD = """
 INSERT INTO provider_counters VALUES (?, ?, ?)
-ON CONFLICT (provider, counter) DO UPDATE SET total = total + excluded.total
+ON CONFLICT (provider, counter) DO UPDATE SET total = provider_counters.total + excluded.total
 """
 
 

@@ -148,7 +148,6 @@ KEYS = ("schedule", "depends_on", "transform", "objective")
         *((f"{section}: {{}}", section) for section in SECTIONS),
         *((one(f"{key}: []"), key) for key in KEYS),
         ("executor: {kind: dask}", "kind: dask"),
-        ('database: {url: "postgresql://h/d"}', "url: postgresql://h/d"),
         ('storage: {url: "s3://b/p"}', "url: s3://b/p"),
         ("logging: {loki: {}}", "loki"),
         ("dashboard: {api: x}", "api"),
