@@ -104,7 +104,11 @@ def test_a_redis_that_is_away_from_the_beginning_fails_nothing(
         assert origin(system) == ("succeeded", "provider")
         assert delivered(system, "rates").table.to_pylist() == ROWS
         assert status(system).sentence == "The one dataset delivered as it should."
-        assert health(system).healthy
+        found = health(system)
+        (about,) = [check for check in found.checks if check.name == "cache"]
+        assert (found.healthy, about.healthy) == (True, True)
+        assert about.detail.startswith("degraded: it cannot be used now (")
+        assert "refused" in about.detail
         assert maintain(system, Actor("test")).well
 
     assert ran.code == 0
@@ -127,6 +131,7 @@ def test_redis_stopped_and_started_between_runs_of_one_process(
         assert origin(system) == ("succeeded", "provider")
         server.start()
         clock.advance(1)
+        assert ["usable"] == [check.detail for check in health(system).checks if check.name == "cache"]
         assert origin(system) == ("succeeded", "provider")
         assert origin(system) == ("succeeded", "cache")
         server.stop()
