@@ -228,9 +228,10 @@ class IntegratedSystem(State):
 
         first = ";".join((events.SCHEMA, history.SCHEMA, views.SCHEMA))
         url = str(self.settings.storage.url).removeprefix("file://")
+        later = (views.FILES_SCHEMA, publish.SCHEMA, provider_counters.SCHEMA, segments.SCHEMA, history.LEVELS_SCHEMA)
         return Kept(
             self.state_dir,
-            migrations=(first, views.FILES_SCHEMA, publish.SCHEMA, provider_counters.SCHEMA, segments.SCHEMA),
+            migrations=(first, *later),
             projections=(views.PipelineViews(), publish.PublicationViews(), provider_counters.ProviderCounters()),
             durability=self.settings.app.durability,
             storage=Path(url) if url else self.state_dir / "storage",
