@@ -100,7 +100,7 @@ class Bulkhead:
     """
 
     def __init__(self, name: str, *, concurrency: int = 8, clock: Clock = SYSTEM_CLOCK) -> None:
-        require(f"bulkhead {name}", "concurrency", concurrency, concurrency >= 1, "at least 1")
+        require(f"bulkhead {name}", "concurrency", concurrency, lambda slots: slots >= 1, "at least 1", whole=True)
         self.name = name
         self.concurrency = concurrency
         self._clock, self._monotonic = clock, clock.monotonic

@@ -73,8 +73,12 @@ def deadline(seconds: float | None, clock: Clock = SYSTEM_CLOCK) -> AbstractCont
     """
     if seconds is None:
         return nullcontext(_current.get())
-    if math.isnan(seconds):
-        raise ValueError("deadline: the time must be a number of seconds, got nan")
+    try:
+        wrong = math.isnan(seconds)
+    except (TypeError, OverflowError):  # no number, or one that no clock reaches
+        wrong = True
+    if wrong:
+        raise ValueError(f"deadline: the time must be a number of seconds, got {repr(seconds)[:40]}")
     return Deadline(seconds if seconds > 0.0 else 0.0, clock)  # noqa: FURB136 - max() is a call
 
 

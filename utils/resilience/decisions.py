@@ -37,12 +37,13 @@ class Decisions:
     rng: random.Random
 
     def __post_init__(self) -> None:
-        for key, good, wanted in (
-            ("open_for", 0 < self.open_for < math.inf, "above 0 and finite"),
-            ("max_open_for", self.open_for <= self.max_open_for < math.inf, "at least `open_for` and finite"),
-            ("half_open_for", 0 < self.longest_trial < math.inf, "above 0 and finite, or None"),
-        ):
-            require(self.limits.owner, key, getattr(self, key), good, wanted)
+        owner, rest = self.limits.owner, self.open_for
+        require(owner, "open_for", rest, lambda seconds: 0 < seconds < math.inf, "above 0 and finite")
+        longest = self.max_open_for
+        require(owner, "max_open_for", longest, lambda most: rest <= most < math.inf, "at least `open_for` and finite")
+        if self.half_open_for is not None:
+            trial = self.half_open_for
+            require(owner, "half_open_for", trial, lambda s: 0 < s < math.inf, "above 0 and finite, or None")
 
     @property
     def longest_trial(self) -> float:

@@ -64,9 +64,10 @@ class RateLimiter:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         owner = f"limiter {name}"
-        require(owner, "rate", rate, 0 < rate < math.inf, "above 0 and finite")
-        require(owner, "per", per, 0 < per < math.inf, "above 0 and finite")
-        require(owner, "burst", burst, burst is None or burst >= 1, "at least 1")
+        require(owner, "rate", rate, lambda calls: 0 < calls < math.inf, "above 0 and finite")
+        require(owner, "per", per, lambda seconds: 0 < seconds < math.inf, "above 0 and finite")
+        if burst is not None:
+            require(owner, "burst", burst, lambda calls: calls >= 1, "at least 1", whole=True)
         self.name = name
         self._every = per / rate
         self._tolerance = ((max(1, int(rate)) if burst is None else burst) - 1) * self._every

@@ -22,23 +22,20 @@ class Limits:
     half_open_calls: int
 
     def __post_init__(self) -> None:
-        timed = self.window_time is not None
-        fits = timed or self.minimum_calls <= self.window
-        for key, good, wanted in (
-            ("failure_rate", 0 < self.failure_rate <= 1, "above 0 and at most 1"),
-            ("window", self.window >= 1, "at least 1"),
-            ("window_time", self.window_time is None or 0 < self.window_time < math.inf, "above 0 and finite, or None"),
-            (
-                "minimum_calls",
-                self.minimum_calls >= 1 and fits,
-                "at least 1" if timed else "at least 1 and at most the window",
-            ),
-            ("failure_threshold", self.failure_threshold is None or self.failure_threshold >= 1, "at least 1, or None"),
-            ("slow_call", self.slow_call > 0, "above 0"),
-            ("slow_rate", 0 < self.slow_rate <= 1, "above 0 and at most 1"),
-            ("half_open_calls", self.half_open_calls >= 1, "at least 1"),
-        ):
-            require(self.owner, key, getattr(self, key), good, wanted)
+        owner = self.owner
+        require(owner, "failure_rate", self.failure_rate, lambda rate: 0 < rate <= 1, "above 0 and at most 1")
+        require(owner, "window", self.window, lambda calls: calls >= 1, "at least 1", whole=True)
+        if self.window_time is not None:
+            require(owner, "window_time", self.window_time, lambda s: 0 < s < math.inf, "above 0 and finite, or None")
+        most = math.inf if self.window_time is not None else self.window
+        wanted = "at least 1" if self.window_time is not None else "at least 1 and at most the window"
+        require(owner, "minimum_calls", self.minimum_calls, lambda calls: 1 <= calls <= most, wanted, whole=True)
+        if self.failure_threshold is not None:
+            threshold = self.failure_threshold
+            require(owner, "failure_threshold", threshold, lambda row: row >= 1, "at least 1, or None", whole=True)
+        require(owner, "slow_call", self.slow_call, lambda seconds: seconds > 0, "above 0")
+        require(owner, "slow_rate", self.slow_rate, lambda rate: 0 < rate <= 1, "above 0 and at most 1")
+        require(owner, "half_open_calls", self.half_open_calls, lambda calls: calls >= 1, "at least 1", whole=True)
 
     def new_window(self, monotonic: Callable[[], float]) -> Window:
         """An empty window. A row of failures longer than it need not fit: all of the window failed by then."""

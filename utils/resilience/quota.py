@@ -87,8 +87,8 @@ class Quota:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         owner = f"quota {name}"
-        require(owner, "limit", limit, limit >= 1, "at least 1")
-        require(owner, "per", per, 0 < per < math.inf, "above 0 and finite")
+        require(owner, "limit", limit, lambda requests: requests >= 1, "at least 1", whole=True)
+        require(owner, "per", per, lambda seconds: 0 < seconds < math.inf, "above 0 and finite")
         self.name, self.limit, self.per = name, limit, per
         self._shared = shared
         self._clock = clock

@@ -137,11 +137,13 @@ class Retry:
         rng: random.Random | None = None,
     ) -> None:
         owner = f"retry {name}"
-        require(owner, "attempts", attempts, attempts >= 1, "at least 1")
-        require(owner, "initial", initial, 0 <= initial < math.inf, "at least 0 and finite")
-        require(owner, "max", max, initial <= max < math.inf, "at least `initial` and finite")
-        require(owner, "multiplier", multiplier, 1 <= multiplier < 1000, "at least 1 and below 1000")
-        require(owner, "on", on, _can_tell(on), "a class of exceptions, a tuple of such classes, or a function")
+        require(owner, "attempts", attempts, lambda times: times >= 1, "at least 1", whole=True)
+        require(owner, "initial", initial, lambda seconds: 0 <= seconds < math.inf, "at least 0 and finite")
+        require(owner, "max", max, lambda longest: initial <= longest < math.inf, "at least `initial` and finite")
+        require(owner, "multiplier", multiplier, lambda times: 1 <= times < 1000, "at least 1 and below 1000")
+        if not _can_tell(on):
+            wanted = "a class of exceptions, a tuple of such classes, or a function"
+            raise ValueError(f"{owner}: on must be {wanted}, got {on!r}")
         self.name = name
         self.attempts = attempts
         self._initial, self._max, self._multiplier, self._jitter = initial, max, multiplier, jitter

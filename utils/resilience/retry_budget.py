@@ -23,8 +23,8 @@ class RetryBudget:
     _BUCKETS, _WIDTH = 6, 10.0  # requests are counted in buckets of ten seconds
 
     def __init__(self, share: float = 0.2, free_per_minute: int = 10, *, clock: Clock = SYSTEM_CLOCK) -> None:
-        require("retry budget", "share", share, 0 <= share <= 1, "between 0 and 1")
-        require("retry budget", "free_per_minute", free_per_minute, free_per_minute >= 0, "at least 0")
+        require("retry budget", "share", share, lambda part: 0 <= part <= 1, "between 0 and 1")
+        require("retry budget", "free_per_minute", free_per_minute, lambda retries: retries >= 0, "at least 0")
         self.share, self.free_per_minute = share, free_per_minute
         self._monotonic = clock.monotonic
         self._lock = threading.Lock()

@@ -1,9 +1,10 @@
 """Remember how the last calls went: the last so many, or those of the last seconds."""
 
 import math
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # What is remembered of a call.
 OK, FAILED, SLOW, SLOW_FAILED = range(4)
@@ -13,14 +14,22 @@ LATE = (SLOW, SLOW_FAILED)
 SLOTS = 60  # a time window moves on in steps of a sixtieth: a second, when it is a minute long
 
 
-def require(owner: str, key: str, value: object, good: bool, wanted: str) -> None:
-    """Refuse a setting.
+def require(owner: str, key: str, value: Any, good: Callable[[Any], bool], wanted: str, *, whole: bool = False) -> None:
+    """Refuse a setting that is no number, one that no machine can count to, or a wrong one.
+
+    Args:
+        good: Whether a number will do.
+        whole: It has to be an integer.
 
     Raises:
-        ValueError: `good` is false; the message names the owner, the key, what is wanted and what came.
+        ValueError: It is refused; the message names the owner, the key, what is wanted and what came.
     """
-    if not good:
-        raise ValueError(f"{owner}: {key} must be {wanted}, got {value!r}")
+    number = isinstance(value, float) or (hasattr(type(value), "__index__") and not isinstance(value, bool))
+    if not number or (whole and isinstance(value, float)):
+        wanted = f"a {'whole ' * whole}number, {wanted}"
+    elif good(value) and (value == math.inf or value <= sys.maxsize):
+        return
+    raise ValueError(f"{owner}: {key} must be {wanted}, got {repr(value)[:40]}")
 
 
 class Counts(NamedTuple):

@@ -1,0 +1,66 @@
+"""Whatever a setting is given by mistake: it is refused where it is given, and the error names it."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from utils.resilience.breaker import CircuitBreaker
+from utils.resilience.bulkhead import Bulkhead
+from utils.resilience.deadline import deadline
+from utils.resilience.limiter import RateLimiter
+from utils.resilience.quota import Quota
+from utils.resilience.retry import Retry
+from utils.resilience.retry_budget import RetryBudget
+
+NO_NUMBERS: dict[str, Any] = {
+    "text": "3",
+    "bytes": b"3",
+    "true": True,
+    "a list": [3],
+    "NaN": math.nan,
+    "minus infinity": -math.inf,
+    "below zero": -1,
+    "beyond any machine": 10**400,
+}
+
+MAKERS: dict[str, tuple[Callable[..., object], tuple[str, ...], tuple[str, ...]]] = {
+    "breaker": (
+        lambda **given: CircuitBreaker("ecb", **given),
+        ("failure_rate", "window_time", "slow_call", "slow_rate", "open_for", "max_open_for", "half_open_for"),
+        ("window", "minimum_calls", "failure_threshold", "half_open_calls"),
+    ),
+    "limiter": (lambda **given: RateLimiter("ecb", **{"rate": 5, **given}), ("rate", "per"), ("burst",)),
+    "bulkhead": (lambda **given: Bulkhead("ecb", **given), (), ("concurrency",)),
+    "quota": (lambda **given: Quota("ecb", **{"limit": 5, "per": 60.0, **given}), ("per",), ("limit",)),
+    "retry": (lambda **given: Retry("ecb", **given), ("initial", "max", "multiplier"), ("attempts",)),
+    "retry budget": (RetryBudget, ("share", "free_per_minute"), ()),
+}
+SETTINGS = [(make, key) for make, numbers, whole in MAKERS.values() for key in (*numbers, *whole)]
+WHOLE = [(make, key) for make, _, whole in MAKERS.values() for key in whole]
+
+
+@pytest.mark.parametrize("wrong", NO_NUMBERS.values(), ids=NO_NUMBERS)
+@pytest.mark.parametrize(("make", "key"), SETTINGS, ids=[key for _, key in SETTINGS])
+def test_a_wrong_setting_is_refused_by_its_name(make: Callable[..., object], key: str, wrong: object) -> None:
+    """Never an error of Python's own, which names neither the owner nor the key."""
+    with pytest.raises(ValueError, match=rf"^(\w+ ecb|retry budget): {key} must be .*, got ") as refused:
+        make(**{key: wrong})
+
+    assert len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize("wrong", [1.5, math.inf], ids=["a fraction", "infinity"])
+@pytest.mark.parametrize(("make", "key"), WHOLE, ids=[key for _, key in WHOLE])
+def test_what_is_counted_has_to_be_whole(make: Callable[..., object], key: str, wrong: float) -> None:
+    """One and a half calls are none."""
+    with pytest.raises(ValueError, match=rf"{key} must be a whole number, .*, got {wrong}"):
+        make(**{key: wrong})
+
+
+@pytest.mark.parametrize("wrong", ["3", b"3", [3], math.nan, 10**400], ids=["text", "bytes", "a list", "NaN", "huge"])
+def test_a_deadline_of_no_time_is_refused(wrong: Any) -> None:
+    """Before the block begins."""
+    with pytest.raises(ValueError, match=r"^deadline: the time must be a number of seconds, got "):
+        deadline(wrong)
