@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from data_pipeline.store.raw import Raw
     from data_pipeline.store.results import Results
     from data_pipeline.store.views import Views
+    from utils.events.follow import Follower
     from utils.network import OwnNetwork
     from utils.resilience.registry import ResilienceRegistry
 
@@ -192,6 +193,12 @@ class IntegratedSystem(State):
             clock=self.clock,
         )
 
+    @cached_property
+    def follower(self) -> "Follower":
+        from utils.events.follow import Follower
+
+        return Follower(self.events, bus=self.bus, clock=self.clock, redacted=self.loaded.known.redacted)
+
     def start_logging(self, *, level: str | None = None) -> None:
         """Send log records where the configuration says; before this, they go nowhere."""
         from utils.logger import configure
@@ -216,6 +223,8 @@ class IntegratedSystem(State):
 
     def close(self) -> None:
         """Commit what waits, free what is held. Parts that were never built stay unbuilt."""
+        if (follower := self.__dict__.pop("follower", None)) is not None:
+            follower.stop()
         if (collector := self.__dict__.pop("collector", None)) is not None:
             collector.close()
         super().close()
@@ -224,14 +233,14 @@ class IntegratedSystem(State):
         from data_pipeline.publish import views as publish
         from data_pipeline.store import provider_counters, views
         from utils import events, history
-        from utils.events import segments
+        from utils.events import cursors, segments
 
         first = ";".join((events.SCHEMA, history.SCHEMA, views.SCHEMA))
         url = str(self.settings.storage.url).removeprefix("file://")
         later = (views.FILES_SCHEMA, publish.SCHEMA, provider_counters.SCHEMA, segments.SCHEMA, history.LEVELS_SCHEMA)
         return Kept(
             self.state_dir,
-            migrations=(first, *later),
+            migrations=(first, *later, cursors.SCHEMA),
             projections=(views.PipelineViews(), publish.PublicationViews(), provider_counters.ProviderCounters()),
             durability=self.settings.app.durability,
             storage=Path(url) if url else self.state_dir / "storage",

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli.command import FAILED, OK, Context, command, with_options
+from cli import consumer_commands
+from cli.command import FAILED, OK, Context, UsageError, command, with_options
 from cli.output import marked, print_json, print_json_line, say, table
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def register(app: typer.Typer) -> None:
     events_app = typer.Typer(help="The log: what happened, provably.", rich_markup_mode=None)
     events_app.callback(invoke_without_command=True)(with_options(events))
     command(events_app)(verify)
+    consumer_commands.register(events_app)
     app.add_typer(events_app, name="events")
     quarantine = typer.Typer(help="Rows that broke a rule, with their reasons.", rich_markup_mode=None)
     command(quarantine, "list")(quarantine_list)
@@ -72,6 +74,9 @@ def show_status(context: Context) -> int:
         say(about(d.dataset, str(d.reason)))
     if len(troubled) > MOST_REASONS:
         say(f"… and why {len(troubled) - MOST_REASONS} more are not as they should be: `status --json`")
+    for consumer in found.consumers:
+        if consumer.attempts:
+            say(f"{consumer.name} waits since event {consumer.failed} ({consumer.attempts} tries): {consumer.error}")
     if found.network_away_since:
         say(f"our own network is away since {moment(found.network_away_since)}: no circuit counts what fails meanwhile")
     for provider, breaker in list(found.breakers.items())[:3]:
@@ -158,6 +163,8 @@ def events(
     from operations import events as log
 
     if follow:
+        if until is not None:
+            raise UsageError("--until does not go with --follow", hint="leave one of them out")
         for event in log.follow(context.system, type=type, source=source, subject=subject, since=since, limit=limit):
             _print_event(context, event)
             sys.stdout.flush()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from integrated_system import IntegratedSystem
 from operations.actor import UsageError
 from utils.events import Event, Verification, rfc3339
+from utils.events.cursors import Parked, Standing
 
 
 def recent(
@@ -46,6 +47,47 @@ def follow(
     yield from found
     after = max(head, found[-1].seq) if found else head
     yield from system.events.follow(after=after, type=type, source=source, subject=subject)
+
+
+def consumers(system: IntegratedSystem) -> list[Standing]:
+    """How everybody stands who follows the log with a cursor, by name."""
+    return system.cursors.standing()
+
+
+def parked(system: IntegratedSystem) -> list[Parked]:
+    """The events that consumers could not take and went on without."""
+    return system.cursors.parked()
+
+
+def retry(system: IntegratedSystem, consumer: str, *, event: int | None = None) -> int:
+    """Have a consumer try its parked events once more, or one of them; gives how many.
+
+    Raises:
+        UsageError: there is no consumer of that name, or nothing of this is parked.
+    """
+    _known(system, consumer)
+    found = system.cursors.retry(consumer, event)
+    if not found:
+        what = "nothing is parked" if event is None else f"event {event} is not parked"
+        raise UsageError(f"{consumer}: {what}", hint="`events consumers` lists what is")
+    return found
+
+
+def forget(system: IntegratedSystem, consumer: str) -> None:
+    """Remove the cursor of a consumer that will not come back, with what it parked.
+
+    Raises:
+        UsageError: there is no consumer of that name.
+        StateError: a living process works on it.
+    """
+    _known(system, consumer)
+    system.cursors.forget(consumer)
+
+
+def _known(system: IntegratedSystem, consumer: str) -> None:
+    names = [one.name for one in system.cursors.standing()]
+    if consumer not in names:
+        raise UsageError(f"{consumer!r} follows nothing", hint=f"known: {', '.join(names) or 'nobody yet'}")
 
 
 def verify(system: IntegratedSystem, *, head: str | None = None) -> Verification:

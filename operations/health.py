@@ -12,6 +12,9 @@ from utils.network import reachable
 LEAST_FREE = 200 * 2**20
 """Bytes that must be free on the state's disk."""
 
+STUCK_AFTER = 3
+"""Failures of one event in a row after which a consumer of the log is stuck, and not just unlucky."""
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -43,8 +46,10 @@ class Health:
 
 
 def health(system: IntegratedSystem) -> Health:
-    """Look at the log, the disk, the datasets, the runs, and with canaries at our own network."""
-    checks = (_log(system), _coordination(system), _disk(system), _datasets(system), _versions(system), _runs(system))
+    """Look at the log, the disk, the cache, the datasets, the runs, and with canaries at our own network."""
+    checks: tuple[Check, ...] = (_log(system), _coordination(system), _disk(system), _cache(system))
+    checks = (*checks, _datasets(system), _versions(system), _runs(system))
+    checks = (*checks, _consumers(system))
     return Health((*checks, _network(system)) if system.settings.network.canaries else checks)
 
 
@@ -69,6 +74,12 @@ def _disk(system: IntegratedSystem) -> Check:
     return Check("disk", free >= LEAST_FREE, f"{size(free)} free at {system.state_dir}")
 
 
+def _cache(system: IntegratedSystem) -> Check:
+    """Without it providers are asked more often, and nothing is lost: degraded, not unhealthy."""
+    trouble = system.cache.trouble()
+    return Check("cache", True, f"degraded: it cannot be used now ({trouble})" if trouble else "usable")
+
+
 def _datasets(system: IntegratedSystem) -> Check:
     found = status(system)
     failed = [dataset.dataset for dataset in found.datasets if dataset.status == "failed"]
@@ -85,6 +96,20 @@ def _runs(system: IntegratedSystem) -> Check:
     running = system.views.runs(limit=100, status="running")
     stuck = [run.run_id for run in running if system.leases.is_dead(run.owner)]
     return Check("runs", not stuck, f"crashed and not yet marked: {listed(stuck)}" if stuck else "none is stuck")
+
+
+def _consumers(system: IntegratedSystem) -> Check:
+    """Who follows the log. One whose handler failed again and again keeps everything behind it waiting."""
+    standing = system.cursors.standing()
+    stuck = [one for one in standing if one.attempts >= STUCK_AFTER]
+    if stuck:
+        words = "; ".join(f"{one.name}: event {one.failed} failed {one.attempts} times: {one.error}" for one in stuck)
+        return Check("consumers", False, f"stuck: {words}")
+    behind = [f"{one.name} {one.behind:,} events behind" for one in standing if one.behind]
+    waiting = [f"{one.name} parked {one.parked:,}" for one in standing if one.parked]
+    if not standing:
+        return Check("consumers", True, "nobody follows the log")
+    return Check("consumers", True, "; ".join((*behind, *waiting)) or f"none of {len(standing)} is behind")
 
 
 def _network(system: IntegratedSystem) -> Check:

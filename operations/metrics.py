@@ -65,7 +65,22 @@ def collect(system: IntegratedSystem) -> Metrics:
     metrics.gauge("orchestrator_cache_entries", "Values in the cache").set(held.entries)
     metrics.gauge("orchestrator_cache_bytes", "Bytes in the cache").set(held.bytes)
     metrics.gauge("orchestrator_events", "Events in the log").set(system.events.head()[0])
+    _consumers(system, metrics)
     return metrics
+
+
+def _consumers(system: IntegratedSystem, metrics: Metrics) -> None:
+    """How far those who follow the log are behind."""
+    by = ("consumer",)
+    events = metrics.gauge("orchestrator_consumer_lag_events", "Events a consumer has not handled yet", labels=by)
+    seconds = metrics.gauge("orchestrator_consumer_lag_seconds", "Age of the oldest of them", labels=by)
+    attempts = metrics.gauge("orchestrator_consumer_attempts", "How often its next event has failed", labels=by)
+    parked = metrics.gauge("orchestrator_consumer_parked_events", "Events it went on without", labels=by)
+    for one in system.cursors.standing():
+        events.set(one.behind, consumer=one.name)
+        seconds.set(one.behind_s, consumer=one.name)
+        attempts.set(one.attempts, consumer=one.name)
+        parked.set(one.parked, consumer=one.name)
 
 
 def _providers(system: IntegratedSystem, metrics: Metrics) -> None:

@@ -12,6 +12,7 @@ from data_pipeline.promise import broken, oldest
 from data_pipeline.store.views import Current
 from integrated_system import IntegratedSystem
 from operations.words import ages, listed, moment
+from utils.events.cursors import Standing
 
 ORDER = {"failed": 0, "degraded": 1, "never ran": 2, "skipped": 3, "succeeded": 4}
 _STATES = {"opened": "open", "half_opened": "half_open"}
@@ -43,7 +44,10 @@ class DatasetStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of the whole system. `network_away_since`: as the last run found our own network; None: not away."""
+    """The state of the whole system.
+
+    `network_away_since`: as the last run found our own network; None: not away. `consumers`: who follows the log.
+    """
 
     sentence: str
     datasets: tuple[DatasetStatus, ...]
@@ -51,6 +55,7 @@ class Status:
     breakers: dict[str, dict[str, Any]]
     queued: int
     network_away_since: str | None = None
+    consumers: tuple[Standing, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -60,6 +65,7 @@ class Status:
             "breakers": self.breakers,
             "queued": self.queued,
             "network_away_since": self.network_away_since,
+            "consumers": [consumer.to_json() for consumer in self.consumers],
         }
 
 
@@ -99,7 +105,8 @@ def status(system: IntegratedSystem) -> Status:
         if body["state"] != "closed" or body.get("held")
     }
     queued = len(system.views.runs(limit=1000, status="queued"))
-    return Status(sentence(datasets), tuple(datasets), told, breakers, queued, _network_away_since(system))
+    consumers = tuple(system.cursors.standing())
+    return Status(sentence(datasets), tuple(datasets), told, breakers, queued, _network_away_since(system), consumers)
 
 
 def _network_away_since(system: IntegratedSystem) -> str | None:

@@ -130,11 +130,20 @@ class EventStore:
         return [event_of(row) for row in self.database.query(*wanted.sql(limit, newest_first=newest_first))]
 
     def follow(self, *, after: int = 0, **filters: Any) -> Iterator[Event]:
-        """Events after a position, for ever, as they are committed by any process."""
+        """Events after a position, for ever, as any process commits them; a database that is away is waited for.
+
+        Raises:
+            StateError: the log cannot be read, and waiting would not help.
+        """
         news = self.database.news()
         try:
             while True:
-                found = self.read(after=after, **filters)
+                try:
+                    found = self.read(after=after, **filters)
+                except StateError as error:
+                    if not error.transient:
+                        raise
+                    found = []
                 yield from found
                 if found:
                     after = found[-1].seq

