@@ -25,6 +25,8 @@ _PATH_KEYS: tuple[tuple[str, ...], ...] = (
     ("datasets", "*", "snapshot"),
 )
 
+_SHORT_FORMS = (("retention", "events", "age"),)
+
 
 @dataclass
 class Layer:
@@ -133,6 +135,19 @@ def absolute(data: dict[str, Any], folder: Path, *, cwd: Path) -> None:
         app["state_dir"] = _joined(cwd, app["state_dir"])
     for keys in _PATH_KEYS:
         _join_at(data, keys, folder)
+
+
+def spelt_out(data: dict[str, Any]) -> None:
+    """Write the short forms that we know as the maps they stand for, in place: `events: 30d` means its `age`.
+
+    Before layers are laid over one another, so that a value of one and a map of another come together.
+    """
+    for *above, key, meant in _SHORT_FORMS:
+        node: Any = data
+        for part in above:
+            node = node.get(part) if isinstance(node, dict) else None
+        if isinstance(node, dict) and isinstance(node.get(key), str | int | float):
+            node[key] = {meant: node[key]}
 
 
 def doubles(data: dict[str, Any]) -> list[KeyPath]:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from config.blocks import Shared
 from config.errors import ConfigError, KeyPath, Problem, key_text
 from config.files import SUFFIXES, parse_text, read_text
-from config.layers import Layer, absolute, doubles, filled, locate, merged, problem_at, variable_layer
+from config.layers import Layer, absolute, doubles, filled, locate, merged, problem_at, spelt_out, variable_layer
 from config.masking import masked
 from config.providers import AUTH_SECRETS
 from config.settings import Settings
@@ -164,6 +164,7 @@ class _Loading:
             self._faults.append((place, problem))
         self._fill(layer)
         absolute(layer.data, layer.folder, cwd=self._cwd)
+        spelt_out(layer.data)
         self._layers.append(layer)
 
     def _patterns(self, include: Any, layer: Layer) -> list[str]:
@@ -208,6 +209,7 @@ class _Loading:
         if variables.data:
             self._fill(variables)
             absolute(variables.data, self._cwd, cwd=self._cwd)
+            spelt_out(variables.data)
             self._layers.append(variables)
             data = merged(data, variables.data)
         if state_dir is not None:

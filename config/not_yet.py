@@ -8,8 +8,6 @@ from config.errors import KeyPath
 
 KEYS: tuple[str, ...] = (
     "app.zone",
-    "retention.events",
-    "retention.runs",
     "retention.last_good",
     "plugins",
     "calendars",

@@ -99,6 +99,13 @@ class ExecutorSettings(Section):
     workers: Annotated[int, Field(ge=1, le=1024)] = 8
 
 
+class EventRetention(Section):
+    """Events in the database: seconds and bytes; the rest is sealed. A plain duration is the age."""
+
+    age: Duration = 90 * 86_400.0
+    size: Size = 1_000_000_000
+
+
 class HistoryRetention(Section):
     """How long points of metrics are kept, and their roll-ups by minute and by hour. Seconds."""
 
@@ -138,6 +145,8 @@ class LogRetention(Section):
 class RetentionSettings(Section):
     """How long everything is kept. Seconds."""
 
+    events: EventRetention = EventRetention()
+    runs: Duration = 90 * 86_400.0
     history: HistoryRetention = HistoryRetention()
     versions: VersionRetention = VersionRetention()
     raw: RawRetention = RawRetention()

@@ -130,6 +130,28 @@ def test_variables_lie_over_all(house: House, write: Write) -> None:
     assert settings.provider("api.example.org").owner == "x"
 
 
+@pytest.mark.parametrize(
+    ("written", "age", "size"),
+    [
+        ("", 90, 1_000_000_000),
+        ("retention: {events: 30d}", 30, 1_000_000_000),
+        ("retention: {events: {age: 30d}}", 30, 1_000_000_000),
+        ("retention: {events: {size: 5MB}}", 90, 5_000_000),
+    ],
+    ids=["default", "short", "age", "size"],
+)
+def test_a_short_form_is_the_map_it_stands_for(house: House, written: str, age: int, size: int) -> None:
+    """Alone, and under a layer that names another key of that map or the short form again."""
+    loaded = house.load(written)
+    over = house.load(written, {"ORCHESTRATOR_RETENTION__EVENTS__SIZE": "7MB"}).settings.retention.events
+    short = house.load(written, {"ORCHESTRATOR_RETENTION__EVENTS": "20d"})
+
+    assert (loaded.settings.retention.events.age, loaded.settings.retention.events.size) == (age * 86_400.0, size)
+    assert (over.age, over.size) == (age * 86_400.0, 7_000_000)
+    assert (short.settings.retention.events.age, short.settings.retention.events.size) == (20 * 86_400.0, size)
+    assert short.origins["retention.events.age"] == "variable ORCHESTRATOR_RETENTION__EVENTS"
+
+
 def test_an_unknown_variable_is_an_error(house: House) -> None:
     """A misspelt variable names the nearest key, and itself."""
     problem = house.problem("", {"ORCHESTRATOR_CACH__TTL": "10m"})

@@ -152,7 +152,7 @@ KEYS = ("schedule", "depends_on", "transform", "objective")
         ("logging: {loki: {}}", "loki"),
         ("dashboard: {api: x}", "api"),
         (one("promise: {due: '16:30'}"), "due"),
-        ("retention: {events: 90d}", "events"),
+        ("retention: {last_good: 30d}", "last_good"),
         (one("rules: [{drift: {column: a}}]"), "drift"),
     ],
 )
