@@ -192,7 +192,7 @@ def test_all_commands_of_this_release_are_there() -> None:
         *("", "add", "try", "record", "run", "status", "health", "show", "detect", "metrics", "maintain"),
         *("dashboard", "demo"),
         *("events", "events verify", "quarantine list", "quarantine show", "breakers list", "breakers reset"),
-        *("breakers open", "breakers close"),
+        *("events consumers", "events retry", "events forget", "breakers open", "breakers close"),
         *("config check", "config show", "config init"),
     }
 
@@ -204,6 +204,7 @@ def test_all_commands_of_this_release_are_there() -> None:
         ("detect", {"judged", "anomalies", "learning"}),
         ("events --limit 3", {"events"}),
         ("events verify", {"events", "head", "fault", "whole"}),
+        ("events consumers", {"consumers", "parked"}),
         ("quarantine list", {"quarantine"}),
         ("breakers list", {"breakers"}),
         ("maintain --dry-run", {"dry_run", "freed_bytes", "steps", "left"}),
