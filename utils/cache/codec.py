@@ -92,11 +92,11 @@ def to_payload(key: str, value: Any) -> tuple[int, Payload]:
 
 def decode(codec: int, payload: Payload) -> Any:
     """The value of an `encode`d payload. Raises `ValueDamaged` when it is not one."""
+    if codec == _BYTES:
+        return bytes(payload)
     try:
         if codec == _JSON:
             return orjson.loads(payload)
-        if codec == _BYTES:
-            return bytes(payload)
         if codec == _ARROW:
             return table_from_bytes(payload)
     except (ValueError, OSError, KeyError) as error:  # pyarrow's errors are kinds of these
