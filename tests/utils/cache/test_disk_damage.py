@@ -100,7 +100,7 @@ def test_damage_anywhere_is_a_miss_or_nothing(
         assert len(list(path.parent.glob("cache.corrupt-*"))) == len(lost) <= 1, (name, place)
         if name == "value file":
             assert len(found) >= len(VALUES) - 1, place
-        for key, value in VALUES.items():
+        for key, value in [*VALUES.items()] * 2:  # damage that only a write meets takes along what was set before it
             assert cache.set(key, value, ttl=60), (name, place, told)
         again = {key: hit.value for key in VALUES if (hit := cache.get(key)) is not None}
         assert again == VALUES, (name, place)
