@@ -366,10 +366,11 @@ def _retries(provider: str, seen: Activity) -> str:
     """How often its datasets asked again in their last run."""
     if isinstance(seen.attempts, Trouble) or isinstance(seen.status, Trouble):
         return "retries cannot be read"
-    own = [dataset.dataset for dataset in seen.status.datasets if dataset.provider == provider]
-    tried = [seen.attempts[name] for name in own if seen.attempts.get(name)]
+    own = [dataset for dataset in seen.status.datasets if dataset.provider == provider]
+    tried = [seen.attempts[dataset.dataset] for dataset in own if seen.attempts.get(dataset.dataset)]
     if not tried:
-        return "not asked yet"
+        ran = any(dataset.status != "never ran" for dataset in own)
+        return "not asked in the last run" if ran else "not asked yet"
     again = sum(tries - 1 for tries in tried)
     if not again:
         return "no retry in the last run"

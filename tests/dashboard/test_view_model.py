@@ -205,6 +205,20 @@ def test_open_circuits_come_first_with_the_next_try_and_the_retries() -> None:
     assert rows[1].words == "2 retries in the last run"
 
 
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [("degraded", "not asked in the last run"), ("never ran", "not asked yet")],
+    ids=["it ran, and its circuit was open", "it never ran"],
+)
+def test_a_provider_that_was_not_asked_says_since_when(status: str, words: str) -> None:
+    """One that was asked yesterday was asked."""
+    breakers = (Breaker("bank", "closed", None, None, 0, ""),)
+
+    (row,) = page(reading(dataset("fx", status), breakers=breakers)).providers.rows
+
+    assert row.words == words
+
+
 def test_a_circuit_that_somebody_holds_is_no_everyday_sight() -> None:
     """Held closed, it asks for attention: nothing protects the provider until somebody lets go."""
     breakers = (Breaker("bank", "closed", None, None, 0, ""), Breaker("house", "closed", None, None, 0, "", held=True))
