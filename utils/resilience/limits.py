@@ -46,7 +46,7 @@ class Limits:
     def reason_to_open(self, counts: Counts) -> str:
         """Why a closed circuit with these calls must open; empty when it need not."""
         if self.failure_threshold is not None and counts.row >= self.failure_threshold:
-            return f"{counts.row} failures in a row"
+            return f"{counts.row} failure{'s' * (counts.row > 1)} in a row"
         if counts.calls < self.minimum_calls:
             return ""
         return self._broken(counts, "calls" if self.window_time is None else f"calls in {self.window_time:g} s")

@@ -95,9 +95,7 @@ def test_an_open_circuit_refuses_with_the_time_to_wait() -> None:
     breaker = opened(clock)
     clock.advance(10.0)
 
-    with pytest.raises(
-        CircuitOpenError, match=r"ecb: circuit open \(1 failures in a row\), next try in 20 s"
-    ) as caught:
+    with pytest.raises(CircuitOpenError, match=r"ecb: circuit open \(1 failure in a row\), next try in 20 s") as caught:
         breaker.call(fail)
 
     assert (caught.value.name, caught.value.retry_after, breaker.retry_after) == ("ecb", 20.0, 20.0)
@@ -376,7 +374,7 @@ def test_the_listener_hears_every_transition_in_order() -> None:
     breaker.call(lambda: None)
 
     assert [(t.before, t.after) for t in heard] == [("closed", "open"), ("open", "half_open"), ("half_open", "closed")]
-    assert (heard[0].name, heard[0].reason, heard[0].open_until) == ("ecb", "1 failures in a row", start + 30.0)
+    assert (heard[0].name, heard[0].reason, heard[0].open_until) == ("ecb", "1 failure in a row", start + 30.0)
 
 
 def test_a_listener_that_fails_does_not_disturb_the_call() -> None:

@@ -235,7 +235,7 @@ def test_what_is_saved_says_when_why_and_until_when() -> None:
 
     make(clock, shared).record_failure()
 
-    assert shared.saved == [Verdict("open", start, start + 30.0, 1, "1 failures in a row")]
+    assert shared.saved == [Verdict("open", start, start + 30.0, 1, "1 failure in a row")]
 
 
 def test_opened_by_hand_has_no_end() -> None:
