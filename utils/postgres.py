@@ -94,7 +94,8 @@ class _Connection:
         self.raw = raw
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> "psycopg.Cursor[Any]":
-        return self.raw.execute(numbered(sql), parameters or None, prepare=True)
+        # Binary: as text, bytes come twice as long and a million points in twice the time.
+        return self.raw.execute(numbered(sql), parameters or None, prepare=True, binary=True)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> None:
         with self.raw.cursor() as cursor:
@@ -135,8 +136,8 @@ class PostgresDatabase:
         where = str(parts.get("host") or "localhost")
         where = "" if where.startswith("/") else where  # the folder of a socket
         self.name = f"postgresql://{where}/{parts.get('dbname') or ''}"
-        self._defaults = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "orchestrator"}
-        self._defaults = {name: value for name, value in self._defaults.items() if name not in parts}
+        defaults: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "orchestrator"}
+        self._defaults = {name: value for name, value in defaults.items() if name not in parts}
         self._settings = {**_SETTINGS, "synchronous_commit": "on" if durability == "power" else "off"}
         self._open: set[psycopg.Connection[Any]] = set()
         self._idle: list[_Connection] = []
