@@ -28,6 +28,8 @@ HOUSE = [
     ("cache: {ttl: 15 minutes}", "cache.ttl", "expected a duration such as `15m`, got `15 minutes`"),
     ("cache: {ttl: 15}", "cache.ttl", "expected a duration such as `15m`, got `15`"),
     ("cache: {size_limit: big}", "cache.size_limit", "expected a size such as `64MB`, got `big`"),
+    ("cache: {size_limit: 1KB}", "cache.size_limit", "expected at least `1MB`, got `1,000B`"),
+    ("cache: {ttl: 0s}", "cache.ttl", "expected longer than 0s"),
     ("cache: [1]", "cache", "expected a map (`key: value`), got a list"),
     ("cache:", "cache", "expected a map (`key: value`), got nothing (null)"),
     ("datasets: {a: 1}", "datasets", "expected a list such as `[a, b]`, got a map"),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SMALLEST = 1 << 20  # an empty database takes some 60 KB; below this a limit would mean nothing
+_SMALLEST = 1_000_000  # an empty database takes some 60 KB; below this a limit would mean nothing
 _ROOM = 0.9  # evict down to this share of the limit, so that not every set has to evict
 _SLACK = 1 / 64  # share of the limit that may be added before the volume is measured again
 _ROW_COST = 300  # bytes a row takes besides its value, roughly: header, key, indexes

@@ -410,3 +410,13 @@ def test_a_locked_database_is_not_stored_after_the_wait(
     assert hit.value == 1
     assert told.events == [("cache.unavailable", {"path": str(tmp_path / "cache"), "reason": "database is locked"})]
     assert cache.set("key", 3, ttl=60)
+
+
+def test_the_smallest_cache_that_can_be_configured_keeps_values(tmp_path: Path) -> None:
+    """`cache.size_limit: 1MB` is accepted by the configuration, so it has to work."""
+    limit = CacheSettings.model_validate({"size_limit": "1MB"}).size_limit
+    cache = DiskCache(tmp_path / "cache", size_limit=limit)
+
+    assert cache.set("key", b"x" * 1000, ttl=60)
+    assert cache.get("key") is not None
+    cache.close()
