@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from config.sections import CacheSettings
 from utils.cache import DiskCache, Entry
 from utils.clock import ManualClock
 
