@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from config.cache_url import cache_url
 from config.database_url import database_url
-from config.durations import Duration, Size
+from config.durations import Duration, Size, SomeTime
 from config.errors import Fault, shown
 from config.model import Section
 
@@ -42,6 +42,12 @@ def _upper(value: object) -> object:
 def _local_url(value: str) -> str:
     if "://" in value and not value.startswith("file://"):
         raise Fault(f"expected a folder or a `file://` URL, got {shown(value)}")
+    return value
+
+
+def _cache_size(value: int) -> int:
+    if value < 1_000_000:
+        raise Fault(f"expected at least `1MB`, got `{value:,}B`", hint="An empty cache takes a part of that already.")
     return value
 
 
@@ -88,8 +94,8 @@ class CacheSettings(Section):
     """The latest results. `ttl` in seconds, `size_limit` in bytes; "" is diskcache in the state directory."""
 
     url: Annotated[str, AfterValidator(cache_url)] = ""
-    ttl: Duration = 900.0
-    size_limit: Size = 2_000_000_000
+    ttl: SomeTime = 900.0
+    size_limit: Annotated[Size, AfterValidator(_cache_size)] = 2_000_000_000
 
 
 class ExecutorSettings(Section):
