@@ -11,30 +11,12 @@ from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
 from operations.health import health
 from operations.publish import publish_pending
+from operations.retention import forget_runs, seal_events
+from operations.step import Step
 from utils.events import NewEvent, rfc3339
 
 TEMPORARY_AGE = 24 * 3600.0
 """Seconds after which a temporary file belongs to nobody who is still writing it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that was done (or, in a dry run, would be): how many things went, and how many bytes."""
-
-    name: str
-    count: int = 0
-    freed: int = 0
-    detail: str = ""
-    well: bool = True
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "count": self.count,
-            "freed_bytes": self.freed,
-            "detail": self.detail,
-            "well": self.well,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +72,15 @@ def maintain(
         seconds: Start no further step after this long (a `run` spends at most 5 s on it).
     """
     gone: list[str] = []
+    forgotten: list[str] = []
+    started = system.clock.monotonic()
+
+    def in_time() -> bool:
+        return seconds is None or system.clock.monotonic() - started <= seconds
+
     steps: list[tuple[str, Callable[[], Step]]] = [
         ("runs", lambda: _runs(system, dry_run)),
+        ("past_runs", lambda: forget_runs(system, forgotten, dry_run=dry_run)),
         ("leases", lambda: _leases(system, dry_run)),
         ("temporary", lambda: _temporary(system, dry_run)),
         ("cache", lambda: _cache(system, dry_run)),
@@ -100,6 +89,7 @@ def maintain(
         ("raw", lambda: _raw(system, dry_run)),
         ("quarantine", lambda: _quarantine(system, dry_run, gone)),
         ("history", lambda: _history(system, dry_run, seconds)),
+        ("events", lambda: seal_events(system, dry_run=dry_run, in_time=in_time)),
         ("database", lambda: _database(system, dry_run)),
         ("health", lambda: _health(system)),
     ]
@@ -109,17 +99,18 @@ def maintain(
         steps.insert(0, ("views", lambda: Step("views", system.events.rebuild(), detail="events replayed")))
     if seconds is None:
         steps.append(("log", lambda: _log(system)))
-    started = system.clock.monotonic()
     done: list[Step] = []
     left: list[str] = []
     for name, step in steps:
-        if seconds is not None and system.clock.monotonic() - started > seconds:
-            left.append(name)
-        else:
+        if in_time():
             done.append(step())
+        else:
+            left.append(name)
     result = Maintenance(dry_run, tuple(done), tuple(left))
     if not dry_run:
         data = {"actor": actor.name, "removed": gone, **result.to_json()}
+        if forgotten:
+            (data["runs_before"],) = forgotten
         system.events.append([NewEvent("maintenance.finished", "maintenance", data, source="operations")])
     return result
 

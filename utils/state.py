@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from utils.damage import SetAside
     from utils.database import Database, Durability
     from utils.events import EventStore, Projection
+    from utils.events.as_of import PastStates
     from utils.events.cursors import Cursors
     from utils.history import History
     from utils.leases import Leases
@@ -130,6 +131,13 @@ class State:
         )
 
     @cached_property
+    def past(self) -> "PastStates":
+        from utils.events.as_of import PastStates
+
+        kept = self._kept
+        return PastStates(self.events, migrations=kept.migrations, projections=kept.projections, clock=self.clock)
+
+    @cached_property
     def cursors(self) -> "Cursors":
         from utils.events.cursors import Cursors
 
@@ -202,7 +210,7 @@ class State:
     def close(self) -> None:
         """Commit what waits, free what is held. Parts that were never opened stay unopened."""
         opened = self.__dict__
-        for name in ("leases", "events", "bus", "cache", "storage", "database", "coordination"):
+        for name in ("leases", "past", "events", "bus", "cache", "storage", "database", "coordination"):
             if name in opened:
                 opened.pop(name).close()
 

@@ -90,6 +90,13 @@ _RUN_FINISHED = "UPDATE runs SET status = ?, finished_at = ?, summary = ? WHERE 
 # A run that was taken for dead may have finished meanwhile; what it said of itself stands.
 _RUN_ENDED = "UPDATE runs SET status = ?, finished_at = ? WHERE run_id = ? AND status IN ('queued', 'running')"
 
+# A run stays as long as it is some dataset's last, or has not ended; and it stays whole.
+_KEPT_RUNS = "SELECT run_id FROM datasets UNION ALL SELECT run_id FROM runs WHERE status IN ('queued', 'running')"
+_FORGET_RUNS = tuple(
+    f"DELETE FROM {table} WHERE run_id < ? AND run_id NOT IN ({_KEPT_RUNS})"  # noqa: S608 - our own names
+    for table in ("dataset_runs", "runs")
+)
+
 
 class PipelineViews:
     """The projection: one event in, the statements that bring the views up to date out."""
@@ -154,8 +161,10 @@ def _anomaly(event: Event) -> Iterable[Statement]:
 
 def _maintained(event: Event) -> Iterable[Statement]:
     removed = [(path,) for path in event.data.get("removed", [])]
-    versions = [("DELETE FROM versions WHERE path = ?", path) for path in removed]
-    return [*versions, *(("DELETE FROM quarantine WHERE path = ?", path) for path in removed)]
+    if before := event.data.get("runs_before"):
+        yield from ((statement, (before,)) for statement in _FORGET_RUNS)
+    for table in ("versions", "quarantine"):
+        yield from ((f"DELETE FROM {table} WHERE path = ?", path) for path in removed)  # noqa: S608 - our own names
 
 
 def _run_queued(event: Event) -> Iterable[Statement]:
@@ -263,6 +272,16 @@ class Views:
             return self._runs("ORDER BY run_id DESC LIMIT ?", (limit,))
         # Nearly all runs have one status, so SQLite holds the index for useless; but what is asked for are the others.
         return self._runs("INDEXED BY runs_by_status WHERE status = ? ORDER BY run_id DESC LIMIT ?", (status, limit))
+
+    def past_runs(self, before: str, *, at_most: int) -> tuple[str, int]:
+        """Which runs may be forgotten of those whose ids sort before `before`: all before an id, and how many.
+
+        So few that no more than about `at_most` dataset runs are among them.
+        """
+        sql = "SELECT run_id FROM dataset_runs WHERE run_id < ? ORDER BY run_id LIMIT 1 OFFSET ?"
+        end = next((row[0] for row in self._database.query(sql, (before, at_most))), before)
+        count = f"SELECT count(*) FROM runs WHERE run_id < ? AND run_id NOT IN ({_KEPT_RUNS})"  # noqa: S608 - our own
+        return end, int(self._database.query(count, (end,))[0][0])
 
     def dataset_runs(self, run_id: str) -> list[dict[str, Any]]:
         """The dataset runs of a run, as their events told them."""

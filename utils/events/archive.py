@@ -14,10 +14,7 @@ from utils.events.chain import Verification
 from utils.events.segments import Segment, SegmentFault, SegmentFiles, listed
 from utils.events.wanted import Wanted
 
-__all__ = ["SEALED", "Archive"]
-
-SEALED = "log.sealed"
-"""The event that tells of a new segment; from its commit on, the segment counts."""
+__all__ = ["Archive"]
 
 Row = Sequence[Any]
 _FIRST = "SELECT min(seq) FROM events"
@@ -133,7 +130,7 @@ class _Proof:
             for page in self._archive.pages(self._connection, 0, check=self._check):
                 yield page
                 for row in page:
-                    if row[4] == SEALED:
+                    if row[4] == "log.sealed":
                         untold.discard(self._told(row))
         except SegmentFault as fault:
             self.fault = str(fault)

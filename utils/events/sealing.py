@@ -10,10 +10,12 @@ from datetime import timedelta
 from itertools import chain as joined
 from typing import Any
 
+import orjson
+
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.database import Connection, StateError
 from utils.events import chain, rows
-from utils.events.archive import SEALED, Archive
+from utils.events.archive import Archive
 from utils.events.chain import GENESIS
 from utils.events.event import NewEvent, rfc3339
 from utils.events.segments import FOLDER, Segment, SegmentFault
@@ -128,7 +130,7 @@ class Sealing:
             if (last or 0) != segment.first - 1:
                 raise StateError("another process has just sealed this part of the log", transient=True)
 
-        told = NewEvent(SEALED, "log", segment.told(), source="events")
+        told = NewEvent("log.sealed", "log", segment.told(), source="events")
         self._store.append([told], statements=[segment.inserted()], guard=unchanged)
         return segment
 
@@ -217,6 +219,8 @@ class Sealing:
             size=stored.size,
             earliest=part.earliest,
             latest=part.latest,
+            types=orjson.dumps(sorted(part.types)).decode(),
+            sources=orjson.dumps(sorted(part.sources)).decode(),
             sealed_at=rfc3339(self._clock.now()),
         )
 
@@ -262,6 +266,8 @@ class _Part:
         ((self.hash,),) = query("SELECT hash FROM events WHERE seq = ?", (last,)) or [("",)]
         self.about = {"first": str(first), "last": str(last), "prev_hash": prev_hash, "hash": self.hash}
         self.earliest = self.latest = ""
+        self.types: set[str] = set()
+        self.sources: set[str] = set()
 
     def pages(self) -> Iterator[Sequence[Sequence[Any]]]:
         reached = (self._first - 1, self.prev_hash)
@@ -276,5 +282,7 @@ class _Part:
             times = [row[2] for row in page]
             self.earliest = min(filter(None, (self.earliest, *times)))
             self.latest = max(self.latest, *times)
+            self.types.update(row[4] for row in page)
+            self.sources.update(row[3] for row in page)
             reached = (page[-1][0], page[-1][9])
             yield page

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import orjson
+
 from utils.database import Connection, StateError, Statement
 from utils.events.wanted import Wanted
 from utils.storage import BlobNotFound, Storage, StorageError, Stored
@@ -24,7 +26,8 @@ FOLDER = "events/"
 SCHEMA = """
 CREATE TABLE segments (
     first INTEGER PRIMARY KEY, last INTEGER NOT NULL, prev_hash TEXT NOT NULL, hash TEXT NOT NULL, path TEXT NOT NULL,
-    sha256 TEXT NOT NULL, size INTEGER NOT NULL, earliest TEXT NOT NULL, latest TEXT NOT NULL, sealed_at TEXT NOT NULL);
+    sha256 TEXT NOT NULL, size INTEGER NOT NULL, earliest TEXT NOT NULL, latest TEXT NOT NULL, types TEXT NOT NULL,
+    sources TEXT NOT NULL, sealed_at TEXT NOT NULL);
 CREATE TABLE sealed_subjects (subject TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID
 """
 
@@ -43,6 +46,7 @@ class Segment:
     """A sealed part of the log, as its row in table `segments` tells it.
 
     `size` in bytes; `earliest` and `latest` are the times of its events, `sealed_at` when they were sealed; RFC 3339.
+    `types` and `sources` are those of its events, sorted, as JSON.
     """
 
     first: int
@@ -54,6 +58,8 @@ class Segment:
     size: int
     earliest: str
     latest: str
+    types: str
+    sources: str
     sealed_at: str
 
     @property
@@ -61,12 +67,14 @@ class Segment:
         return self.last - self.first + 1
 
     def may_hold(self, wanted: Wanted) -> bool:
-        """Whether an event that is wanted may be in it, as far as position and time tell."""
+        """Whether an event that is wanted may be in it, as far as position, time, type and source tell."""
         return not (
             self.last <= wanted.after
             or (wanted.before and self.first >= wanted.before)
             or (wanted.since is not None and self.latest < wanted.since)
             or (wanted.until is not None and self.earliest >= wanted.until)
+            or (wanted.source is not None and wanted.source not in orjson.loads(self.sources))
+            or not any(map(wanted.takes_type, orjson.loads(self.types)))
         )
 
     def inserted(self) -> Statement:
@@ -77,7 +85,8 @@ class Segment:
     def told(self) -> dict[str, Any]:
         """What the log says of it (`log.sealed`)."""
         about = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "sealed_at"}
-        return {**about, "rows": self.events}
+        lists = {name: orjson.loads(about[name]) for name in ("types", "sources")}
+        return {**about, **lists, "rows": self.events}
 
 
 def listed(connection: Connection, *, after: int = 0) -> list[Segment]:

@@ -30,6 +30,11 @@ class Wanted:
         """The same, of the events between two positions only."""
         return replace(self, after=max(self.after, after), before=before)
 
+    def takes_type(self, type: str) -> bool:
+        """Whether events of this type are wanted."""
+        wanted = self.type
+        return wanted is None or (type.startswith(wanted[:-1]) if wanted.endswith("*") else type == wanted)
+
     def sql(self, limit: int, *, newest_first: bool = False) -> tuple[str, list[Any]]:
         """The statement that gives the rows, at most so many, and its parameters."""
         where = " AND ".join(f"{column} {operator} ?" for column, operator, _ in self._conditions())

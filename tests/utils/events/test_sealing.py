@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,8 @@ def test_a_segment_holds_what_left_the_table(log: Log) -> None:
         "size": segment.size,
         "earliest": before[0].time,
         "latest": before[7].time,
+        "types": ["thing.happened"],
+        "sources": ["orchestrator"],
     }
     assert log.store.read() == [*before, told]
 
@@ -96,8 +99,21 @@ def test_a_follower_who_was_away_gets_the_sealed_past_first(log: Log) -> None:
 
     follower = log.store.follow(after=4)
 
-    assert [next(follower) for _ in range(26)] == events[4:]
-    follower.close()
+    assert list(islice(follower, 26)) == events[4:]
+
+
+def test_a_segment_without_what_is_wanted_is_not_opened(log: Log) -> None:
+    """Its position, times, types and sources tell: whoever asks for what never happened reads no file."""
+    log.append(10)
+    segment = log.seal()
+    assert segment is not None
+    log.storage.delete(segment.path)
+
+    assert log.store.read(type="network.*") == log.store.read(type="network.away", newest_first=True) == []
+    assert log.store.read(source="nobody") == log.store.read(since="2027", subject="s0") == []
+    assert log.store.read(until="2025", subject="s0") == []
+    with pytest.raises(SegmentFault, match=r"segment-1-9\.parquet: is missing; events 1 to 9 are in it"):
+        log.store.read(type="thing.*", subject="s0")
 
 
 def test_a_view_is_rebuilt_from_the_segments(log: Log) -> None:
@@ -374,21 +390,22 @@ def test_of_two_that_seal_at_once_one_is_refused(log: Log) -> None:
     assert log.store.verify().fault is None
 
 
-def test_a_file_that_nobody_names_is_found_when_its_events_are_in_the_log(log: Log) -> None:
+def _refuse(*_: object, **__: object) -> None:
+    raise StateError("not now")
+
+
+def test_a_file_that_nobody_names_is_found_when_its_events_are_in_the_log(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Left by a kill before the commit. A file of a log that was lost is not touched: it may be all that is left."""
     log.append(10)
     log.clock = SYSTEM_CLOCK
     log.sealing = sealing.Sealing(log.store, clock=SYSTEM_CLOCK)
 
-    class Killed(Exception):
-        pass
-
-    def kill(*_: object) -> None:
-        raise Killed
-
-    log.sealing._read_back = kill  # type: ignore[method-assign]
-    with pytest.raises(Killed):
+    monkeypatch.setattr(log.store, "append", _refuse)
+    with pytest.raises(StateError, match="not now"):
         log.seal()
+    monkeypatch.undo()
     log.storage.put_bytes("events/segment-1-99.parquet", b"not ours")
 
     assert log.sealing.leftovers(-60.0) == ["events/segment-1-9.parquet"]
