@@ -12,8 +12,9 @@ from dashboard.source import Source
 from integrated_system import IntegratedSystem
 from operations.activity import RunActivity
 from operations.actor import Actor
-from operations.maintain import Maintenance, Step
+from operations.maintain import Maintenance
 from operations.run import resume
+from operations.step import Step
 from tests.dashboard.conftest import ACTOR
 from tests.dashboard.test_view_model import run as a_run
 
