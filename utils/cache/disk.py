@@ -110,6 +110,7 @@ class DiskCache(Computing):
 
     def purge(self) -> Purged:
         def clean(cache: "SafeCache") -> Purged:
+            cache.check()
             entries, size = cache.drop_expired(self._clock.time())
             return Purged(entries, size + sweep(self._path, cache.files, self._clock.time()))
 

@@ -166,6 +166,12 @@ class SafeCache(diskcache.Cache):  # type: ignore[misc]  # diskcache has no type
         except OSError:
             return None
 
+    def check(self) -> None:
+        """Raises `StoreDamaged` when an index disagrees with its rows: SQLite would say nothing, and not find them."""
+        (found,) = self._sql("PRAGMA integrity_check(1)").fetchone()
+        if found != "ok":
+            raise StoreDamaged(found)
+
     def drop_expired(self, moment: float) -> tuple[int, int]:
         """Delete what is kept no longer at `moment` and every row that is not ours. (rows, bytes)."""
         return self._drop_where(

@@ -164,6 +164,35 @@ def test_a_clock_that_is_put_right_finds_what_was_stored_before(tmp_path: Path) 
     assert hit.age_s == 0.0
 
 
+def test_an_index_that_disagrees_with_its_rows_is_found_by_a_purge(tmp_path: Path) -> None:
+    """SQLite says nothing of it: what is stored then would be looked for in the wrong place, and never found again."""
+    fill(tmp_path / "cache").close()
+    database = tmp_path / "cache" / "cache.db"
+    with sqlite3.connect(database) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'Cache_key_raw'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    content = bytearray(database.read_bytes())
+    place = content.index(b"key-7", (page - 1) * size)
+    content[place + 1] ^= 0x10
+    database.write_bytes(content)
+    told: list[tuple[str, dict[str, Any]]] = []
+    cache = DiskCache(
+        tmp_path / "cache",
+        size_limit=LIMIT,
+        clock=ManualClock(),
+        listener=lambda event, data: told.append((event, data)),
+    )
+
+    cache.purge()
+
+    assert [(event, data["what"]) for event, data in told] == [("cache.set_aside", "cache")]
+    assert all(cache.set(key, value, ttl=60) for key, value in VALUES.items())
+    assert {key: hit.value for key in VALUES if (hit := cache.get(key)) is not None} == VALUES
+    cache.close()
+
+
 def test_on_a_network_file_system_there_is_no_cache(tmp_path: Path) -> None:
     """SQLite's locks fail there: nothing is made, nothing stored, and one event says why."""
     mounts = tmp_path / "mountinfo"
