@@ -1,4 +1,4 @@
-"""`database.url`: where the shared database is. Only its spelling is judged here; whether it answers, a command tells."""
+"""`database.url`: where the shared database is. Only its spelling is judged; whether it answers, a command tells."""
 
 from urllib.parse import parse_qsl, urlsplit
 

@@ -242,6 +242,8 @@ class _Loading:
 
     def _learn_plain_secrets(self, settings: Settings) -> None:
         """Credentials that stand in the file as they are must not show up in logs either."""
+        for secret in settings.database.chain_secret:
+            self._secrets.learn(secret)
         for provider in settings.providers.values():
             for key in AUTH_SECRETS:
                 self._secrets.learn(getattr(provider.auth, key, ""))

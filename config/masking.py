@@ -44,7 +44,7 @@ def _masked(node: Any, path: KeyPath, loaded: "Loaded") -> Any:
         return loaded.known.masked[path]
     if node is None or isinstance(node, bool) or not path:
         return node
-    key = str(path[-1])
+    key = next((part for part in reversed(path) if isinstance(part, str)), "")  # of a list, the list's own
     secret = is_secret_key(key) or ("auth" in path[:-1] and key in AUTH_SECRETS)
     if secret and node != "":
         return MASK

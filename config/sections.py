@@ -45,6 +45,10 @@ def _local_url(value: str) -> str:
     return value
 
 
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) and value else value or []
+
+
 def _cache_size(value: int) -> int:
     if value < 1_000_000:
         raise Fault(f"expected at least `1MB`, got `{value:,}B`", hint="An empty cache takes a part of that already.")
@@ -52,7 +56,7 @@ def _cache_size(value: int) -> int:
 
 
 def _chain_secret(value: str) -> str:
-    if value and len(value) < LEAST_SECRET:
+    if len(value) < LEAST_SECRET:
         raise Fault(
             f"a secret of {len(value)} characters can be guessed; {LEAST_SECRET} are the least",
             hint="Make one with `openssl rand -hex 32`, and name its file: `${file:/run/secrets/chain_secret}`.",
@@ -78,10 +82,13 @@ class AppSettings(Section):
 
 
 class DatabaseSettings(Section):
-    """Log, views and history: "" is SQLite in the state directory. `chain_secret` signs its chain."""
+    """Log, views and history: "" is SQLite in the state directory.
+
+    `chain_secret`: the first signs the log's chain, the others prove what they signed before.
+    """
 
     url: Annotated[str, AfterValidator(database_url)] = ""
-    chain_secret: Annotated[str, AfterValidator(_chain_secret)] = ""
+    chain_secret: Annotated[tuple[Annotated[str, AfterValidator(_chain_secret)], ...], BeforeValidator(_listed)] = ()
 
 
 class StorageSettings(Section):

@@ -50,6 +50,7 @@ class Kept:
         migrations: Scripts of the main database; one that was released is never changed: what is new is one more.
         database_url: Of the PostgreSQL that keeps the main database; "": SQLite, in the directory.
         projections: Views that the log keeps up to date.
+        chain_secrets: Sign the log, the newest first.
         cache_size: Bytes.
         cache_url: Of the Redis that keeps the cache; "": on disk, in the directory.
     """
@@ -63,6 +64,7 @@ class Kept:
     # Not to be shown: they may hold passwords.
     cache_url: str = field(default="", repr=False)
     database_url: str = field(default="", repr=False)
+    chain_secrets: "Sequence[str]" = field(default=(), repr=False)
 
 
 class State:
@@ -121,11 +123,13 @@ class State:
         from utils.events import EventStore
         from utils.events.archive import Archive
         from utils.events.segments import SegmentFiles
+        from utils.events.signing import Secrets
 
         return EventStore(
             self.database,
             projections=self._kept.projections,
             archive=Archive(self.database, SegmentFiles(self.storage)),
+            secrets=Secrets(self._kept.chain_secrets),
             announce=self._announce,
             clock=self.clock,
         )

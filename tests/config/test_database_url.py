@@ -2,6 +2,7 @@
 
 import pytest
 
+from config.masking import masked
 from tests.config.conftest import House
 
 PASSWORD = "hunter2-and-more"
@@ -66,3 +67,14 @@ def test_a_secret_that_can_be_guessed_is_refused(house: House) -> None:
     assert "12 characters" in problem.message
     assert "openssl rand" in problem.hint
     assert "changeme" not in str(problem)
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["one", "a list"])
+def test_a_secret_is_shown_nowhere(house: House, many: bool) -> None:
+    """Neither alone nor in a list, and wherever else it turns up it is masked."""
+    secret = "it-is-very-hard-to-guess-this-secret"
+    loaded = house.load(f"database: {{chain_secret: {[secret] if many else repr(secret)}}}")
+
+    assert loaded.settings.database.chain_secret == (secret,)
+    assert masked(loaded)["database"]["chain_secret"] == ["***"]
+    assert secret not in loaded.known.redacted(f"told: {secret}")

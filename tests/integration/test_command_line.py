@@ -203,7 +203,7 @@ def test_all_commands_of_this_release_are_there() -> None:
         ("health", {"healthy", "checks"}),
         ("detect", {"judged", "anomalies", "learning"}),
         ("events --limit 3", {"events"}),
-        ("events verify", {"events", "head", "fault", "whole"}),
+        ("events verify", {"events", "head", "fault", "signed_from", "whole"}),
         ("events consumers", {"consumers", "parked"}),
         ("quarantine list", {"quarantine"}),
         ("breakers list", {"breakers"}),

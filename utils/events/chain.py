@@ -1,13 +1,15 @@
 """The hash chain of the event log: what each hash covers, and whether a stored chain is whole.
 
 Each event's hash covers its own canonical form and the hash before it, so a changed, removed or inserted event breaks
-the chain from there on; a cut tail shows when the head (`SEQ:HASH`) is kept elsewhere. Without a key the chain proves
-order and integrity against accidents and careless hands, not against somebody who recomputes all hashes.
+the chain from there on; a cut tail shows when the head (`SEQ:HASH`) is kept elsewhere. Without a secret the chain
+proves order and integrity against accidents and careless hands, not against somebody who recomputes all hashes. With
+one (`utils/events/signing.py`) nobody can recompute them who does not know it.
 """
 
 import hashlib
+import hmac
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,11 +26,13 @@ class Verification:
     """What was found: `fault` names the first event that does not fit, `None` when the chain is whole.
 
     `events` counts those that were looked at; `head` is the last of them that fits, to be kept elsewhere.
+    `signed_from`: the first event that is signed with a secret, None when none is.
     """
 
     events: int
     head: str
     fault: str | None
+    signed_from: int | None = None
 
 
 def canonical(head: Sequence[Any], data: bytes) -> bytes:
@@ -39,26 +43,38 @@ def canonical(head: Sequence[Any], data: bytes) -> bytes:
     return orjson.dumps(head) + b"\n" + data
 
 
-def chained(before: str, head: Sequence[Any], data: bytes) -> str:
-    """An event's hash: SHA-256, in hexadecimal, over the hash before it and its canonical form."""
-    return hashlib.sha256(before.encode() + canonical(head, data)).hexdigest()
+def chained(before: str, head: Sequence[Any], data: bytes, secret: bytes = b"") -> str:
+    """An event's hash, in hexadecimal: SHA-256, with a secret HMAC, over the hash before it and its canonical form."""
+    covered = before.encode() + canonical(head, data)
+    return hmac.digest(secret, covered, "sha256").hex() if secret else hashlib.sha256(covered).hexdigest()
 
 
 def verify(
-    rows: Iterable[Sequence[Any]], *, expected_head: str | None = None, start: tuple[int, str] = (0, GENESIS)
+    rows: Iterable[Sequence[Any]],
+    *,
+    expected_head: str | None = None,
+    start: tuple[int, str] = (0, GENESIS),
+    secret_of: Callable[[Sequence[Any]], bytes | None] = lambda _: None,
+    signed_with: bytes = b"",
 ) -> Verification:
     """Recompute a chain from the rows of table `events`, all ten columns in the contract's order.
 
-    `start`: position and hash of the event before the first of them.
+    Args:
+        start: Position and hash of the event before the first of them.
+        secret_of: The secret that signs from a row on; None: the one before goes on. A `StateError` is a fault.
+        signed_with: The secret that must have signed the last of them.
 
     Raises:
         StateError: `expected_head` is not of the form `SEQ:HASH`.
     """
     kept_seq, kept_hash = _parsed(expected_head)
     (count, before), fault = start, None
+    secret, signed_from = b"", None
     try:
         for row in rows:
-            fault = _fault(row, before, count + 1)
+            if (other := secret_of(row)) is not None:
+                secret, signed_from = other, signed_from or row[0]
+            fault = _fault(row, before, count + 1, secret)
             if fault is None and row[0] == kept_seq and row[9] != kept_hash:
                 fault = f"event {kept_seq} is not the one whose hash was kept"
             if fault is not None:
@@ -66,22 +82,33 @@ def verify(
             count, before = count + 1, row[9]
     except sqlite3.Error as error:
         fault = f"event {count + 1} cannot be read ({error})"
+    except StateError as error:
+        fault = f"event {count + 1}: {error}"
     if fault is None and kept_seq > count:
         fault = f"the log ends at {count}, the kept head is {kept_seq}: its tail was cut"
-    return Verification(count, f"{count}:{before}", fault)
+    if fault is None and count and secret != signed_with:
+        fault = (
+            f"event {count}, the newest, is not signed with the secret that is configured: "
+            "nothing was appended since it was, or the log was written anew without it"
+        )
+    return Verification(count, f"{count}:{before}", fault, signed_from)
 
 
-def _fault(row: Sequence[Any], before: str, expected: int) -> str | None:
+def _fault(row: Sequence[Any], before: str, expected: int, secret: bytes) -> str | None:
     seq = row[0]
     if seq > expected:
         return f"event {expected} is missing (found {seq})"
     if seq < expected:
         return f"event {seq} was inserted (the log begins with 1)"
     try:
-        fits = row[8] == before and row[9] == chained(before, (*row[:6], row[7]), row[6].encode())
+        covered = (before, (*row[:6], row[7]), row[6].encode())
+        if row[8] == before and row[9] == chained(*covered, secret):
+            return None
+        forged = secret and row[8] == before and row[9] == chained(*covered)
     except (TypeError, AttributeError):
-        fits = False  # a column no longer holds text
-    return None if fits else f"event {seq} ({row[4]}, {row[2]}) does not match its hash"
+        forged = False  # a column no longer holds text
+    what = "is not signed, though events before it are" if forged else "does not match its hash"
+    return f"event {seq} ({row[4]}, {row[2]}) {what}"
 
 
 def _parsed(head: str | None) -> tuple[int, str]:

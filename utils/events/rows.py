@@ -5,7 +5,7 @@ from typing import Any
 
 from utils.database import Connection
 
-__all__ = ["HEAD", "INSERT", "SCHEMA", "SELECT", "pages", "stored", "versions"]
+__all__ = ["HEAD", "INSERT", "NEWEST", "SCHEMA", "SELECT", "pages", "stored", "versions"]
 
 SCHEMA = """
 CREATE TABLE events (
@@ -20,6 +20,7 @@ CREATE TABLE checkpoints (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT R
 INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 SELECT = "SELECT seq, id, time, source, type, subject, data, version, prev_hash, hash FROM events"
 HEAD = "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"
+NEWEST = f"{SELECT} ORDER BY seq DESC LIMIT 1"
 _NEWEST = "(SELECT max(version) FROM events WHERE subject = {0})"
 # All events of a subject may have been sealed. The second part is looked at only when the first gives nothing.
 _NEWEST_OF_ALL = f"coalesce({_NEWEST}, (SELECT version FROM sealed_subjects WHERE subject = {{0}}))"  # noqa: S608
@@ -30,7 +31,16 @@ _AT_ONCE = 64
 
 def pages(connection: Connection, after: int) -> Iterator[list[Sequence[Any]]]:
     """The rows of the table after a position, in order, at most a thousand at a time."""
-    while page := connection.execute(_PAGE, (after,)).fetchall():
+    while True:
+        page: list[Sequence[Any]] = []
+        try:
+            page.extend(connection.execute(_PAGE, (after,)))
+        except Exception:
+            if page:
+                yield page  # up to a row that cannot be read, so that it is known which one that is
+            raise
+        if not page:
+            return
         yield page
         after = page[-1][0]
 

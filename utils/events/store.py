@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain as joined
 from typing import Any
 
 from utils.clock import SYSTEM_CLOCK, Clock
@@ -13,7 +15,8 @@ from utils.events.archive import Archive
 from utils.events.chain import GENESIS, Verification
 from utils.events.event import Event, NewEvent, encoded, event_of, rfc3339, uuid7s
 from utils.events.projections import Projection, ProjectionFailed, ProjectionFigures, Projections
-from utils.events.rows import HEAD, INSERT, SELECT, every, stored, versions
+from utils.events.rows import HEAD, INSERT, NEWEST, every, stored, versions
+from utils.events.signing import NO_SECRETS, Secrets
 from utils.events.wanted import Wanted
 from utils.events.writer import Writer
 from utils.turn import TURN
@@ -21,7 +24,8 @@ from utils.turn import TURN
 __all__ = ["ConcurrencyError", "EventStore"]
 
 _SUBJECTS_REMEMBERED = 100_000
-_HEAD: Sequence[Statement] = ((HEAD, ()),)
+_READS: Sequence[Statement] = ((NEWEST, ()),)
+_BEFORE_ALL = -(2**62)  # an event that was inserted may have any number
 _LOOK_AGAIN_S = 5.0  # should news ever be missed
 
 Guard = Callable[[Connection], None]
@@ -65,6 +69,7 @@ class EventStore:
         projections: Views that are updated with each event, in the same transaction. One that is new, or was not
             kept up by another process, replays what it missed before the next event.
         archive: Where the sealed part of the log is read; without one, no part of it may be sealed.
+        secrets: Sign the chain.
         announce: Called after each commit with the committed events (the bus).
     """
 
@@ -74,6 +79,7 @@ class EventStore:
         *,
         projections: Sequence[Projection] = (),
         archive: Archive | None = None,
+        secrets: Secrets = NO_SECRETS,
         announce: Callable[[Sequence[Event]], None] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -81,11 +87,13 @@ class EventStore:
         self.archive = archive
         log = rows.pages if archive is None else archive.pages
         self._projections = Projections(projections, explain=database.explain, log=log)
+        self._secrets = secrets
         self._announce = announce
         self._clock = clock
         # The log as our last commit left it, and the versions of its subjects as far as we know them.
         self._head: tuple[int, str] | None = None
         self._versions: dict[str, int] = {}
+        self._change: NewEvent | None = None  # what has to be said first, once another secret signs
         self._tail = _Tail(0, GENESIS)
         self._writer = Writer(self._commit, committed=self._committed, name=database.name)
 
@@ -154,15 +162,16 @@ class EventStore:
 
     def head(self) -> tuple[int, str]:
         """Position and hash of the newest event; (0, zeros) for an empty log."""
-        rows = self.database.query(HEAD)
-        return (rows[0][0], rows[0][1]) if rows else (0, GENESIS)
+        found = self.database.query(HEAD)
+        return (found[0][0], found[0][1]) if found else (0, GENESIS)
 
     def verify(self, expected_head: str | None = None) -> Verification:
         """Recompute the whole chain. `expected_head` is a `SEQ:HASH` kept elsewhere: finds a cut or rewritten tail."""
+        proven = partial(chain.verify, secret_of=self._secrets.from_row, signed_with=self._secrets.newest)
         if self.archive is not None:
-            return self.archive.verify(expected_head)
+            return self.archive.verify(expected_head, proven)
         with self.database.read() as connection:
-            return chain.verify(connection.execute(f"{SELECT} ORDER BY seq"), expected_head=expected_head)
+            return proven(joined.from_iterable(rows.pages(connection, _BEFORE_ALL)), expected_head=expected_head)
 
     def rebuild(self) -> int:
         """Empty every view and replay the log into them; gives the number of events replayed."""
@@ -198,15 +207,18 @@ class EventStore:
     def _commit_once(self, work: Sequence[_Append], *, together: bool) -> list[Any]:
         database = self.database
         with (
-            database.transaction_reading(_HEAD, together=together and database.batches) as (connection, (head,)),
+            database.transaction_reading(_READS, together=together and database.batches) as (connection, (newest,)),
             nullcontext() if database.batches else TURN,
         ):
-            tail = self._tail = _Tail(*self._catch_up(connection, head))
+            tail = self._tail = _Tail(*self._catch_up(connection, newest))
             now = self._clock.now()
             tail.time = rfc3339(now)
-            tail.ids = uuid7s(sum(len(item.events) for item in work), now.timestamp())
+            tail.ids = uuid7s(1 + sum(len(item.events) for item in work), now.timestamp())
+            if self._change is not None:
+                work = [_Append([self._change], (), None), *work]
             self._look_up(connection, [event for item in work for event in item.events])
-            return self._append_all(connection, work)
+            results = self._append_all(connection, work)
+            return results if self._change is None else results[1:]
 
     def _append_all(self, connection: Connection, work: Sequence[_Append]) -> list[Any]:
         results = [self._append_one(connection, item) for item in work]
@@ -242,7 +254,7 @@ class EventStore:
         version = tail.versions[subject] + 1
         identity = event.id or next(tail.ids)
         start = (seq, identity, tail.time, event.source, event.type, subject)
-        after = chain.chained(before, (*start, version), data)
+        after = chain.chained(before, (*start, version), data, self._secrets.newest)
         fresh = Event._make((*start, event.data, version, before, after))
         tail.rows.append((*start, data.decode(), version, before, after))
         tail.seq, tail.hash = seq, after
@@ -269,18 +281,20 @@ class EventStore:
         if not tail.fresh:
             return
         self._head = (tail.seq, tail.hash)
+        self._change = None
         self._versions.update(tail.versions)
         if len(self._versions) > _SUBJECTS_REMEMBERED:
             self._versions.clear()
         if self._announce is not None:
             self._announce(tail.fresh)
 
-    def _catch_up(self, connection: Connection, found: Sequence[tuple[int, str]]) -> tuple[int, str]:
+    def _catch_up(self, connection: Connection, newest: Sequence[Sequence[Any]]) -> tuple[int, str]:
         """The head of the log. When others moved it, what we knew is forgotten and late views replay."""
-        head = found[0] if found else (0, GENESIS)
+        head = (newest[0][0], newest[0][9]) if newest else (0, GENESIS)
         if head != self._head:
             self._head = None  # until we have committed: a rollback would take the replay back too
             self._versions.clear()
+            self._change = self._secrets.change(connection, newest[0] if newest else None)
             self._projections.catch_up(connection, head[0])
         return head
 
