@@ -247,6 +247,7 @@ class IntegratedSystem(State):
             cache_size=self.settings.cache.size_limit,
             cache_url=self.settings.cache.url,
             database_url=self.settings.database.url,
+            chain_secrets=self.settings.database.chain_secret,
         )
 
     def _column_of(self, dataset: str, column: str) -> "Iterator[Any]":

@@ -1,6 +1,7 @@
 """Commands that look: `status show health detect events metrics`, and the group `quarantine`."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -188,11 +189,12 @@ def verify(
 
     found = ask(context.system, head=head)
     if context.json:
-        print_json({"events": found.events, "head": found.head, "fault": found.fault, "whole": found.fault is None})
+        print_json({**asdict(found), "whole": found.fault is None})
     elif found.fault:
         print(f"tampered or damaged: {found.fault}", file=sys.stderr)
     else:
-        say(f"{found.events:,} events, the chain is whole; head {found.head}")
+        signed = "" if found.signed_from is None else f", signed from {found.signed_from:,} on"
+        say(f"{found.events:,} events, the chain is whole{signed}; head {found.head}")
     return FAILED if found.fault else OK
 
 
