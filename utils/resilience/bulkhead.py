@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar, cast
+from weakref import WeakSet
 
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.resilience.cancellation import Wakeup, wait_for, wait_for_async
@@ -38,14 +39,23 @@ class BulkheadFigures:
 
 
 class Place:
-    """What `take` hands out. It has one holder at a time, who alone writes its counts: so they need no lock."""
+    """What `take` hands out. It has one holder at a time, who alone writes its counts: so they need no lock.
 
-    __slots__ = ("longest", "since", "time", "uses")
+    Args:
+        lost: Where its counts go when nobody holds it any more: its holder was interrupted, and another one is made.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("__weakref__", "_lost", "longest", "since", "time", "uses")
+
+    def __init__(self, lost: "deque[tuple[int, float, float]]") -> None:
+        self._lost = lost
         self.since = 0.0  # monotonic
         self.uses = 0
         self.time = self.longest = 0.0
+
+    def __del__(self) -> None:
+        # Runs anywhere, perhaps under our own lock: it must not take one. The next who finds nothing free looks here.
+        self._lost.append((self.uses, self.time, self.longest))
 
 
 class Slot:
@@ -105,7 +115,10 @@ class Bulkhead:
         self.concurrency = concurrency
         self._clock, self._monotonic = clock, clock.monotonic
         self._lock = threading.Lock()
-        self._places: list[Place] = []  # made when they are first needed
+        self._made = 0  # places, when they are first needed
+        self._places: WeakSet[Place] = WeakSet()
+        self._lost: deque[tuple[int, float, float]] = deque()
+        self._before = (0, 0.0, 0.0)  # uses, seconds and the longest use of those that were lost
         self._free: deque[Place] = deque()
         self._line: deque[_Waiter] = deque()
         self._refused = 0
@@ -132,7 +145,11 @@ class Bulkhead:
             yield slot
 
     def take(self, timeout: float | None = None) -> Place:
-        """The bare form of `acquire`: hand what it gives to `give_back`. Same errors."""
+        """The bare form of `acquire`: hand what it gives to `give_back`. One that nobody holds any more is free again.
+
+        Raises:
+            BulkheadFullError, DeadlineExceededError, Cancelled: As `acquire`.
+        """
         place = self._at_once()
         if place is not None:
             return place
@@ -178,16 +195,17 @@ class Bulkhead:
     def figures(self) -> BulkheadFigures:
         """The state and the counts."""
         with self._lock:
+            uses, seconds, longest = self._used()
             return BulkheadFigures(
                 name=self.name,
                 concurrency=self.concurrency,
-                in_use=len(self._places) - len(self._free),
+                in_use=self._made - len(self._free),
                 waiting=len(self._line),
-                entered=sum(place.uses for place in self._places),
+                entered=uses,
                 refused=self._refused,
                 waited=self._waited,
-                time_in_use=sum(place.time for place in self._places),
-                longest_use=max((place.longest for place in self._places), default=0.0),
+                time_in_use=seconds,
+                longest_use=longest,
             )
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
@@ -274,10 +292,12 @@ class Bulkhead:
                 try:
                     place = self._free.pop()
                 except IndexError:
-                    if len(self._places) >= self.concurrency:
+                    self._write_off()
+                    if self._made >= self.concurrency:
                         return
-                    place = Place()
-                    self._places.append(place)
+                    self._made += 1
+                    place = Place(self._lost)
+                    self._places.add(place)
                 waiter = self._line.popleft()
                 waiter.place = place
             try:
@@ -287,12 +307,27 @@ class Bulkhead:
                     if waiter.place is not None:
                         waiter.place = None
                         self._free.append(place)
+            del place, waiter  # of one who was interrupted nobody else knows: then the place is lost, and made anew
+
+    def _write_off(self) -> None:
+        """Places that nobody holds any more are no longer there; the lock is held."""
+        while self._lost:
+            uses, seconds, longest = self._lost.popleft()
+            self._made -= 1
+            self._before = (self._before[0] + uses, self._before[1] + seconds, max(self._before[2], longest))
+
+    def _used(self) -> tuple[int, float, float]:
+        """How often, how long in all, and how long at most places were taken; the lock is held."""
+        self._write_off()
+        used = [self._before, *((place.uses, place.time, place.longest) for place in self._places)]
+        return sum(one[0] for one in used), sum(one[1] for one in used), max(one[2] for one in used)
 
     def _full(self, waited: float) -> BulkheadFullError:
         with self._lock:
-            given_back = sum(place.uses for place in self._places) - (len(self._places) - len(self._free))
+            uses, seconds, _ = self._used()
+            given_back = uses - (self._made - len(self._free))
             # Nobody gave one back yet: a second is as good a guess as any.
-            mean = sum(place.time for place in self._places) / given_back if given_back > 0 else 1.0
+            mean = seconds / given_back if given_back > 0 else 1.0
         return BulkheadFullError(
             self.name,
             f"{self.name}: all {self.concurrency} slots stayed taken for {in_seconds(waited)}",

@@ -170,9 +170,9 @@ class Circuit(Standing):
     def give_back(self, ticket: Ticket) -> None:
         """The call told nothing about the provider: its permit serves another one."""
         if isinstance(ticket, Permit):
-            ticket.settled = True
             if ticket.id is not None:
                 self._return(ticket.id)
+            ticket.settled = True  # last: what is interrupted before it is told again, which changes nothing
         elif isinstance(ticket, LastResort):
             self._last_resorts.back(ticket)
 
@@ -241,9 +241,9 @@ class Circuit(Standing):
         if isinstance(ticket, Permit):
             with self._lock:
                 self._failures += code in BAD
-            ticket.settled = True
             permit = ticket.id
             self._decide(lambda before, now: self._rules.recorded(before, permit, code, now))
+            ticket.settled = True
             return
         with self._lock:
             if code in BAD:
@@ -270,7 +270,7 @@ class Circuit(Standing):
         if self._window is None:
             while self._dropped:
                 with contextlib.suppress(IndexError):  # another thread was quicker
-                    self._return(self._dropped.popleft())
+                    self.give_back(Permit(self._dropped.popleft(), self._dropped))
             if self._rules.is_overdue(self._verdict, moment.steady):
                 self._decide(self._rules.overdue)
         return moment

@@ -77,5 +77,5 @@ class Permit:
 
     def __del__(self) -> None:
         # Runs anywhere, perhaps under our own lock: it must not take one. The next who asks gives it back.
-        if not self.settled and self.id is not None:
+        if not getattr(self, "settled", True) and self.id is not None:  # not there: it was interrupted while made
             self._dropped.append(self.id)

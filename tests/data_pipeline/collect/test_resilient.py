@@ -12,6 +12,7 @@ from data_pipeline.collect.resilient import ResilientCollector
 from data_pipeline.dataset import Collected, Provenance
 from data_pipeline.errors import RequestRefused
 from utils.clock import ManualClock
+from utils.resilience.bulkhead import Place
 from utils.resilience.deadline import deadline
 from utils.resilience.policy import ResiliencePolicy
 from utils.resilience.registry import ResilienceRegistry
@@ -42,9 +43,9 @@ def quota(policy: ResiliencePolicy, clock: ManualClock) -> None:
     policy.quota.take()
 
 
-def bulkhead(policy: ResiliencePolicy, clock: ManualClock) -> None:
+def bulkhead(policy: ResiliencePolicy, clock: ManualClock) -> Place:
     assert policy.bulkhead is not None
-    policy.bulkhead.take()
+    return policy.bulkhead.take()
 
 
 def over(policy: ResiliencePolicy, clock: ManualClock) -> None:
@@ -63,7 +64,7 @@ def over(policy: ResiliencePolicy, clock: ManualClock) -> None:
     ids=["circuit", "limit", "quota", "bulkhead", "deadline"],
 )
 def test_every_refusal_says_who_refused_and_for_how_long(
-    tmp_path: Path, use_up: Callable[[ResiliencePolicy, ManualClock], None], by: str, after: float
+    tmp_path: Path, use_up: Callable[[ResiliencePolicy, ManualClock], object], by: str, after: float
 ) -> None:
     """The words are those of the part; nothing was asked, and a new try is worth it."""
     clock = ManualClock(NOW)
@@ -80,7 +81,7 @@ def test_every_refusal_says_who_refused_and_for_how_long(
     dataset = DatasetSettings.model_validate({"name": "rates", "collect": collect})
 
     with deadline(10.0, clock):
-        use_up(registry.policy("ecb"), clock)
+        _held = use_up(registry.policy("ecb"), clock)
         with pytest.raises(RequestRefused, match=r"^ecb: ") as caught:
             collector.collect(dataset, provider="ecb", now=NOW, number=0, validators={})
 

@@ -62,7 +62,7 @@ def test_a_full_bulkhead_refuses_after_the_timeout() -> None:
     """It waited as long as asked, and says so."""
     clock = ManualClock()
     bulkhead = Bulkhead("ecb", concurrency=1, clock=clock)
-    bulkhead.take()
+    _held = bulkhead.take()
 
     with pytest.raises(BulkheadFullError, match="ecb: all 1 slots stayed taken for 5 s") as caught:
         bulkhead.acquire(timeout=5.0)
@@ -74,7 +74,7 @@ def test_a_timeout_of_zero_does_not_wait() -> None:
     """Refused at once."""
     clock = ManualClock()
     bulkhead = Bulkhead("ecb", concurrency=1, clock=clock)
-    bulkhead.take()
+    _held = bulkhead.take()
 
     with pytest.raises(BulkheadFullError):
         bulkhead.acquire(timeout=0.0)
@@ -86,7 +86,7 @@ def test_waiting_ends_with_the_deadline() -> None:
     """However long the timeout; and a deadline that is over already is its own error."""
     clock = ManualClock()
     bulkhead = Bulkhead("ecb", concurrency=1, clock=clock)
-    bulkhead.take()
+    _held = bulkhead.take()
 
     with deadline(2.0, clock):
         with pytest.raises(BulkheadFullError):
@@ -104,7 +104,7 @@ def test_the_refusal_estimates_the_wait_by_the_mean_use() -> None:
     for seconds in (4.0, 8.0):
         with bulkhead.acquire():
             clock.advance(seconds)
-    bulkhead.take()
+    _held = bulkhead.take()
 
     with pytest.raises(BulkheadFullError) as caught:
         bulkhead.acquire(timeout=0.0)
@@ -288,7 +288,7 @@ def test_a_coroutine_waits_no_longer_than_its_timeout_and_the_deadline() -> None
     """With the errors of the other form."""
     clock = ManualClock()
     bulkhead = Bulkhead("ecb", concurrency=1, clock=clock)
-    bulkhead.take()
+    _held = bulkhead.take()
 
     async def wait(timeout: float | None) -> None:
         async with bulkhead.acquire_async(timeout=timeout):

@@ -72,7 +72,7 @@ def test_figures_cover_every_instance() -> None:
     with pytest.raises(ConnectionError):
         registry.breaker("mail").call(away)
     registry.limiter("api", rate=1, burst=1).acquire()
-    registry.bulkhead("disk", concurrency=1).take()
+    _held = registry.bulkhead("disk", concurrency=1).take()
     with pytest.raises(BulkheadFullError):
         registry.bulkhead("disk").acquire(timeout=0.0)
     with pytest.raises(ConnectionError):
