@@ -173,6 +173,16 @@ class Leases:
             numbers = [(lease.name, lease.fence) for lease in leases]
             self._database.change(lambda connection: connection.executemany(_FREE, numbers))
 
+    def drop(self, names: Iterable[str]) -> None:
+        """Free names that nobody will ask for again: nothing is left of them, their fencing numbers neither."""
+        wanted = list(names)
+        self.release(wanted)
+        self._database.change(
+            lambda connection: connection.executemany(
+                "DELETE FROM leases WHERE name = ? AND owner IS NULL", [(name,) for name in wanted]
+            )
+        )
+
     def is_dead(self, owner: str | None) -> bool:
         """Whether an owner is gone, by its process and its last heartbeat; nobody at all counts as gone."""
         if not owner:

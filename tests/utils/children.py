@@ -89,6 +89,68 @@ def _follow(address: str, name: str, most: str) -> None:
     sys.stdin.readline()
 
 
+def _seal(address: str, folder: str) -> None:
+    """Append, and seal all but the newest events, for ever; print how many were appended after each time."""
+    from tests.utils.events.sealed import Log
+    from utils.clock import SYSTEM_CLOCK
+
+    log = Log(address, Path(folder), clock=SYSTEM_CLOCK)
+    _wait_at_the_gate()
+    while True:
+        log.append(20)
+        _say(log.store.head()[0])
+        log.seal()
+
+
+def _transact(address: str, coordination: str, folder: str, outcome: str) -> None:
+    """Go on with a transaction of two files, and die by SIGKILL at each point that was not passed yet.
+
+    With `failed` the second step fails, after it made its file. Prints how it ended.
+    """
+    import signal
+
+    from tests.utils.events.counts import open_at
+    from utils import leases
+    from utils.events import EventStore
+    from utils.leases import Leases
+    from utils.sqlite import SqliteDatabase
+    from utils.transaction_views import TransactionViews
+    from utils.transactions import Plan, Step, Transactions
+
+    place = Path(folder)
+    passed = Path(f"{folder}.passed")
+    passed.touch()
+
+    def die_once(at: str) -> None:
+        if at not in passed.read_text().split():
+            with passed.open("a") as file:
+                file.write(f"{at}\n")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def step(name: str) -> Step:
+        def do() -> None:
+            die_once(f"before-{name}")
+            (place / name).touch()
+            die_once(f"after-{name}")
+            if outcome == "failed" and name == "b":
+                raise ValueError("not this one")
+
+        def undo() -> None:
+            die_once(f"before-undo-{name}")
+            (place / name).unlink(missing_ok=True)
+            die_once(f"after-undo-{name}")
+
+        return Step(name=name, do=do, undo=undo)
+
+    store = EventStore(open_at(address), projections=[TransactionViews()])
+    held = Leases(SqliteDatabase(Path(coordination), migrations=[leases.SCHEMA, leases.BEAT_SCHEMA]))
+    transactions = Transactions(store, held)
+    transactions.register("files", lambda _: Plan(steps=[step(name) for name in "ab"]))
+    _say(transactions.run("files", "two files").state)
+    held.close()
+    store.close()
+
+
 def _open(path: str) -> None:
     """Open a database for the first time when told to."""
     from utils.events import SCHEMA
@@ -329,6 +391,8 @@ def _prepare_as_nobody(path: str) -> None:
 _PROGRAMS: dict[str, Callable[..., None]] = {
     "append": _append,
     "follow": _follow,
+    "seal": _seal,
+    "transact": _transact,
     "open": _open,
     "open-replaceable": _open_replaceable,
     "hold": _hold,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from utils import transaction_views
 from utils.database import Database, Statement
 from utils.events import SCHEMA, Event, cursors, segments
 from utils.postgres import PostgresDatabase, in_postgres
@@ -28,7 +29,7 @@ class Counts:
 
 def open_at(address: str) -> Database:
     """The database at a path or at the address of a server."""
-    scripts = [f"{SCHEMA};{_TABLE}", cursors.SCHEMA, segments.SCHEMA]
+    scripts = [f"{SCHEMA};{_TABLE}", cursors.SCHEMA, segments.SCHEMA, transaction_views.SCHEMA]
     if address.startswith("postgresql"):
         return PostgresDatabase(address, migrations=[in_postgres(script) for script in scripts])
     return SqliteDatabase(Path(address), migrations=scripts)
