@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from integrated_system import IntegratedSystem
 from operations.actor import UsageError
+from operations.moments import moment_of
 from utils.events import Event, Verification, rfc3339
 from utils.events.cursors import Parked, Standing
 
@@ -102,11 +102,5 @@ def verify(system: IntegratedSystem, *, head: str | None = None) -> Verification
 
 
 def _moment(name: str, text: str | None) -> str | None:
-    """A time as it stands in the log, so that comparing text compares moments; a time without a zone is UTC."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"--{name}: {text!r} is not a time", hint="write it as 2026-11-20T08:00:00Z") from error
-    return rfc3339(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    """A time as it stands in the log, so that comparing text compares moments."""
+    return None if text is None else rfc3339(moment_of(name, text))

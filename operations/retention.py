@@ -1,12 +1,13 @@
 """The past of the log and of its views, as far as it has to be kept at hand: `retention.events`, `retention.runs`."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from integrated_system import IntegratedSystem
 from operations.step import Step
 from operations.words import size
 from utils.database import StateError
-from utils.events import uuid7
+from utils.events import rfc3339
 from utils.events.sealing import Due, Sealing
 from utils.storage import StorageError
 
@@ -41,12 +42,10 @@ def seal_events(system: IntegratedSystem, *, dry_run: bool, in_time: Callable[[]
 def forget_runs(system: IntegratedSystem, forgotten: list[str], *, dry_run: bool) -> Step:
     """Find the runs beyond their age.
 
-    They leave the views with the event that tells of it, so that a rebuild forgets them too: `forgotten` gets the id
-    before which all go.
+    They leave the views with the event that tells of it, so that a rebuild forgets them too: `forgotten` gets the
+    time before which all go.
     """
-    oldest = uuid7(system.clock.time() - system.settings.retention.runs)[
-        : len("00000000-0000")
-    ]  # ids begin with a time
+    oldest = rfc3339(system.clock.now() - timedelta(seconds=system.settings.retention.runs))
     end, count = system.views.past_runs(oldest, at_most=DATASET_RUNS_AT_ONCE)
     if count and not dry_run:
         forgotten.append(end)

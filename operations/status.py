@@ -9,9 +9,12 @@ from config.datasets import DatasetSettings
 from data_pipeline.collect.network_events import last_told
 from data_pipeline.fallback import from_version
 from data_pipeline.promise import broken, oldest
-from data_pipeline.store.views import Current
+from data_pipeline.store.views import Current, Views
 from integrated_system import IntegratedSystem
+from operations.actor import UsageError
+from operations.moments import moment_of
 from operations.words import ages, listed, moment
+from utils.events import rfc3339
 from utils.events.cursors import Standing
 
 ORDER = {"failed": 0, "degraded": 1, "never ran": 2, "skipped": 3, "succeeded": 4}
@@ -46,7 +49,10 @@ class DatasetStatus:
 class Status:
     """The state of the whole system.
 
-    `network_away_since`: as the last run found our own network; None: not away. `consumers`: who follows the log.
+    Attributes:
+        network_away_since: As the last run found our own network; None: not away.
+        consumers: Who follows the log; of a past moment nobody, as the log does not keep it.
+        as_of: The past moment whose state it is; None: now.
     """
 
     sentence: str
@@ -56,6 +62,7 @@ class Status:
     queued: int
     network_away_since: str | None = None
     consumers: tuple[Standing, ...] = ()
+    as_of: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -66,26 +73,51 @@ class Status:
             "queued": self.queued,
             "network_away_since": self.network_away_since,
             "consumers": [consumer.to_json() for consumer in self.consumers],
+            "as_of": self.as_of,
         }
 
 
-def status(system: IntegratedSystem) -> Status:
-    """How every declared dataset stands, worst first."""
-    now = system.clock.now()
-    latest, current = system.views.latest(), system.views.current()
-    damaged = set(system.views.damaged())
+def status(system: IntegratedSystem, *, as_of: str | None = None) -> Status:
+    """How every declared dataset stands, or stood at a past moment (RFC 3339), worst first.
+
+    What is declared and promised is what the configuration says today, also for the past: the log has the state only.
+
+    Raises:
+        UsageError: the moment cannot be read, or has not come yet.
+    """
+    if as_of is None:
+        consumers = tuple(system.cursors.standing())
+        return _status(system, system.views, system.clock.now(), _away_since(system, None), consumers, None)
+    then = moment_of("as-of", as_of)
+    if then > system.clock.now():
+        raise UsageError(f"--as-of: {as_of} has not come yet", hint="give a moment of the past")
+    until = rfc3339(then)
+    views = Views(system.past.at(then))
+    return _status(system, views, then, _away_since(system, until), (), until)
+
+
+def _status(
+    system: IntegratedSystem,
+    views: Views,
+    now: datetime,
+    away_since: str | None,
+    consumers: tuple[Standing, ...],
+    as_of: str | None,
+) -> Status:
+    latest, current = views.latest(), views.current()
+    damaged = set(views.damaged())
     datasets = [
         _dataset(
             system,
             dataset,
-            _seen(system, latest.get(dataset.name), current.get(dataset.name), damaged),
+            _seen(system, views, latest.get(dataset.name), current.get(dataset.name), damaged),
             current.get(dataset.name),
             now,
         )
         for dataset in system.settings.datasets
     ]
     datasets.sort(key=lambda dataset: (ORDER[dataset.status], dataset.dataset))
-    runs = system.views.runs(limit=1)
+    runs = views.runs(limit=1)
     last = runs[0] if runs else None
     told = (
         None
@@ -98,21 +130,20 @@ def status(system: IntegratedSystem) -> Status:
             "duration_s": (last.summary or {}).get("duration_s"),
         }
     )
-    moved = system.views.breakers().items()
+    moved = views.breakers().items()
     breakers = {
         name: {**body, "state": _STATES.get(body["state"], body["state"])}
         for name, body in moved
         if body["state"] != "closed" or body.get("held")
     }
-    queued = len(system.views.runs(limit=1000, status="queued"))
-    consumers = tuple(system.cursors.standing())
-    return Status(sentence(datasets), tuple(datasets), told, breakers, queued, _network_away_since(system), consumers)
+    queued = len(views.runs(limit=1000, status="queued"))
+    return Status(sentence(datasets), tuple(datasets), told, breakers, queued, away_since, consumers, as_of)
 
 
-def _network_away_since(system: IntegratedSystem) -> str | None:
+def _away_since(system: IntegratedSystem, until: str | None) -> str | None:
     if not system.settings.network.canaries:
         return None
-    last = last_told(system.events)
+    last = last_told(system.events, until=until)
     return last.time if last is not None and last.type == "network.away" else None
 
 
@@ -167,12 +198,19 @@ def _copies(degraded: Sequence[DatasetStatus]) -> list[str]:
 
 
 def _seen(
-    system: IntegratedSystem, body: dict[str, Any] | None, current: Current | None, damaged: set[tuple[str, str]]
+    system: IntegratedSystem,
+    views: Views,
+    body: dict[str, Any] | None,
+    current: Current | None,
+    damaged: set[tuple[str, str]],
 ) -> dict[str, Any] | None:
     """The last dataset run; in it the copy that readers get, when what they should get was found damaged since."""
     if body is None or current is None or (current.dataset, current.version) not in damaged:
         return body
-    copy = system.results.last_good(current)
+    from data_pipeline.store.results import Results  # only for what is damaged: it brings Arrow
+
+    results = system.results if views is system.views else Results(system.storage, views)
+    copy = results.last_good(current)
     if copy is not None and copy.version == current.version:
         return body  # it was put back
     words = f"version {current.version} is damaged"

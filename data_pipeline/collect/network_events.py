@@ -29,11 +29,11 @@ def was_away(events: EventStore) -> bool:
     return told is not None and told.type == "network.away"
 
 
-def last_told(events: EventStore) -> Event | None:
-    """`network.away` or `network.back`, whichever came last; None: it was never away."""
+def last_told(events: EventStore, *, until: str | None = None) -> Event | None:
+    """`network.away` or `network.back`, whichever came last (before `until`, RFC 3339); None: it was never away."""
     found = [
         event
         for kind in ("network.away", "network.back")  # one by one, as the log's index has them
-        for event in events.read(type=kind, limit=1, newest_first=True)
+        for event in events.read(type=kind, until=until, limit=1, newest_first=True)
     ]
     return max(found, key=lambda event: event.seq, default=None)

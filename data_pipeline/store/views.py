@@ -90,11 +90,14 @@ _RUN_FINISHED = "UPDATE runs SET status = ?, finished_at = ?, summary = ? WHERE 
 # A run that was taken for dead may have finished meanwhile; what it said of itself stands.
 _RUN_ENDED = "UPDATE runs SET status = ?, finished_at = ? WHERE run_id = ? AND status IN ('queued', 'running')"
 
-# A run stays as long as it is some dataset's last, or has not ended; and it stays whole.
-_KEPT_RUNS = "SELECT run_id FROM datasets UNION ALL SELECT run_id FROM runs WHERE status IN ('queued', 'running')"
-_FORGET_RUNS = tuple(
-    f"DELETE FROM {table} WHERE run_id < ? AND run_id NOT IN ({_KEPT_RUNS})"  # noqa: S608 - our own names
-    for table in ("dataset_runs", "runs")
+# A run stays, whole, as long as it is some dataset's last, or has not ended.
+_PAST_RUNS = """
+FROM runs WHERE status NOT IN ('queued', 'running') AND run_id NOT IN (SELECT run_id FROM datasets)
+    AND coalesce(finished_at, started_at, queued_at) < ?
+"""
+_FORGET_RUNS = (
+    f"DELETE FROM dataset_runs WHERE run_id IN (SELECT run_id {_PAST_RUNS})",  # noqa: S608 - our own
+    f"DELETE {_PAST_RUNS}",
 )
 
 
@@ -274,14 +277,19 @@ class Views:
         return self._runs("INDEXED BY runs_by_status WHERE status = ? ORDER BY run_id DESC LIMIT ?", (status, limit))
 
     def past_runs(self, before: str, *, at_most: int) -> tuple[str, int]:
-        """Which runs may be forgotten of those whose ids sort before `before`: all before an id, and how many.
+        """Which runs may be forgotten of those that ended before a time: all before another time, and how many.
 
-        So few that no more than about `at_most` dataset runs are among them.
+        So few that hardly more than `at_most` dataset runs are among them.
         """
-        sql = "SELECT run_id FROM dataset_runs WHERE run_id < ? ORDER BY run_id LIMIT 1 OFFSET ?"
-        end = next((row[0] for row in self._database.query(sql, (before, at_most))), before)
-        count = f"SELECT count(*) FROM runs WHERE run_id < ? AND run_id NOT IN ({_KEPT_RUNS})"  # noqa: S608 - our own
-        return end, int(self._database.query(count, (end,))[0][0])
+        size = "(SELECT count(*) FROM dataset_runs WHERE dataset_runs.run_id = runs.run_id)"
+        sql = f"SELECT coalesce(finished_at, started_at, queued_at), {size} {_PAST_RUNS} ORDER BY 1"
+        count = sizes = 0
+        last = ""
+        for time, more in self._database.query(sql, (before,)):
+            if sizes + more > at_most and count and time > last:
+                return time, count
+            count, sizes, last = count + 1, sizes + more, time
+        return before, count
 
     def dataset_runs(self, run_id: str) -> list[dict[str, Any]]:
         """The dataset runs of a run, as their events told them."""
