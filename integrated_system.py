@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from data_pipeline.store.raw import Raw
     from data_pipeline.store.results import Results
     from data_pipeline.store.views import Views
+    from operations.own_metrics import Recorded
     from utils.events.follow import Follower
     from utils.network import OwnNetwork
     from utils.resilience.registry import ResilienceRegistry
@@ -220,6 +221,13 @@ class IntegratedSystem(State):
         from operations.show import delivered
 
         return delivered(self, dataset).frame
+
+    def record(self, name: str, value: float, unit: str = "", tags: Mapping[str, str] = {}) -> "Recorded":
+        """Keep a number of yours, as `record-metric` does."""
+        from operations.actor import local_user
+        from operations.own_metrics import record
+
+        return record(self, local_user(), name, value, unit, tags)
 
     def close(self) -> None:
         """Commit what waits, free what is held. Parts that were never built stay unbuilt."""

@@ -29,12 +29,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(quarantine, name="quarantine")
 
 
-def status(
-    context: Context,
-    as_of: Annotated[str | None, typer.Option("--as-of", help="As it was at this time, RFC 3339.")] = None,
-) -> int:
+def status(context: Context) -> int:
     """Is everything all right? One sentence, then every dataset, worst first."""
-    return show_status(context, as_of)
+    return show_status(context)
 
 
 MOST_LINES = 25
@@ -43,16 +40,14 @@ MOST_LINES = 25
 MOST_REASONS = 3
 
 
-def show_status(context: Context, as_of: str | None = None) -> int:
+def show_status(context: Context) -> int:
     from operations.status import status as ask
     from operations.words import about, duration, moment
 
-    found = ask(context.system, as_of=as_of)
+    found = ask(context.system)
     if context.json:
         print_json(found.to_json())
         return OK
-    if found.as_of:
-        say(f"as of {moment(found.as_of)}:")
     say(found.sentence)
     say()
     shown = found.datasets[: MOST_LINES - 12]
@@ -143,7 +138,7 @@ def detect(
     if found.anomalies:
         table(
             ("dataset", "metric", "severity", "why"),
-            [(a["dataset"], a["metric"], a["severity"], a["reason"]) for a in found.anomalies],
+            [(a.get("dataset") or a["series"], a["metric"], a["severity"], a["reason"]) for a in found.anomalies],
         )
     else:
         say(f"Nothing unlikely in {found.judged} series.")

@@ -6,7 +6,15 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from cli import add_commands, breaker_commands, inspect_commands, maintain_commands, run_commands, serve_commands
+from cli import (
+    add_commands,
+    breaker_commands,
+    inspect_commands,
+    maintain_commands,
+    metric_commands,
+    run_commands,
+    serve_commands,
+)
 from cli.command import OK, USAGE, Context, UsageError, tell, with_options
 from cli.output import prepare_streams, print_json, say
 
@@ -18,7 +26,10 @@ app = typer.Typer(
     no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run_commands, add_commands, inspect_commands, breaker_commands, maintain_commands, serve_commands):
+for module in (
+    *(run_commands, add_commands, inspect_commands, metric_commands),
+    *(breaker_commands, maintain_commands, serve_commands),
+):
     module.register(app)
 
 

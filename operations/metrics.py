@@ -5,6 +5,7 @@ from typing import Any
 from data_pipeline.store.provider_counters import counted
 from integrated_system import IntegratedSystem
 from operations.breakers import listed
+from operations.own_metrics import newest
 from operations.status import status
 from utils.metrics import Metrics
 
@@ -53,6 +54,7 @@ def collect(system: IntegratedSystem) -> Metrics:
     for breaker in listed(system):
         state.set(STATES[breaker.state], provider=breaker.provider)
     _providers(system, metrics)
+    _recorded(system, metrics)
     seconds = metrics.histogram("orchestrator_dataset_run_seconds", "Duration of recent dataset runs")
     ended = metrics.gauge(
         "orchestrator_recent_dataset_runs", "How recent dataset runs ended", labels=("status", "origin")
@@ -100,6 +102,26 @@ def _providers(system: IntegratedSystem, metrics: Metrics) -> None:
         for provider, counts in (run.summary or {}).get("providers", {}).items():
             if requests := counts.get("requests"):
                 rate.set(max(0.0, 1.0 - counts.get("failures", 0.0) / requests), provider=provider)
+
+
+def _recorded(system: IntegratedSystem, metrics: Metrics) -> None:
+    """The numbers that were recorded, each series of a name with the labels of them all."""
+    found = newest(system)
+    labels: dict[str, set[str]] = {}
+    units: dict[str, str] = {}
+    for series, _ in found:
+        labels.setdefault(series.name, set()).update(series.labels)
+        units[series.name] = series.unit or units.get(series.name, "")
+    gauges = {}
+    for name, known in labels.items():
+        words = "Recorded by record-metric" + (f", in {units[name]}" if units[name] else "")
+        gauges[name] = metrics.gauge(f"orchestrator_recorded_{name}", words, labels=tuple(sorted(known)))
+    for series, value in found:
+        labelled = {label: series.labels.get(label, "") for label in labels[series.name]}
+        gauges[series.name].set(value, **labelled)
+    history = system.history.figures()
+    metrics.gauge("orchestrator_history_series", "Series in the metric history").set(history.series)
+    metrics.gauge("orchestrator_history_waiting", "Points that wait for their roll-up").set(history.waiting)
 
 
 def _spelt_out(name: str) -> str:

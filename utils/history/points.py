@@ -15,7 +15,8 @@ import math
 import struct
 from collections.abc import Mapping
 
-from utils.database import Statement
+from utils.database import Statement, upsert
+from utils.history.series import Series, checked
 
 __all__ = [
     "APPEND",
@@ -27,6 +28,7 @@ __all__ = [
     "SCHEMA",
     "closing",
     "point",
+    "recording",
 ]
 
 POINTS_IN_A_CHUNK = 64
@@ -128,3 +130,17 @@ def point(subject: str, time: float, values: Mapping[str, float | None]) -> Stat
         raise ValueError(f"{subject}: {time!r} is no time in epoch seconds")
     numbers = [math.nan if value is None else value for value in values.values()]
     return APPEND, (subject, metrics, time, time, 1, struct.pack(f"<{len(numbers) + 1}d", time, *numbers))
+
+
+_UNIT = upsert("history_series", "subject, metrics, unit", key="subject, metrics")
+
+
+def recording(series: Series, time: float, value: float) -> tuple[Statement, ...]:
+    """The statements that append one point of one series, and keep its unit when it has one.
+
+    Raises:
+        SeriesNameError: its name or a label cannot be kept.
+    """
+    checked(series.name, series.labels)
+    unit = ((_UNIT, (series.subject, series.name, series.unit)),) if series.unit else ()
+    return (*unit, point(series.subject, time, {series.name: value}), *CLOSE)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import orjson
 
-__all__ = ["Series", "SeriesNameError", "labels_of", "subject_of"]
+__all__ = ["Series", "SeriesNameError", "checked", "labels_of", "subject_of"]
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]{0,63}")
 _DATASET = re.compile(r"[a-z0-9_-]{1,64}")
 _LONGEST_VALUE = 200
 _MOST_LABELS = 16

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from utils.history.reading import Buckets, Period
     from utils.history.rollups import Kept
 
-__all__ = ["Block", "History"]
+__all__ = ["Block", "Figures", "History"]
 
 _OPEN = 2**63 - 1
 _AT_ONCE = 64
@@ -58,6 +58,14 @@ class Block:
         column = self.values[:, self.metrics.index(metric)]
         there = ~np.isnan(column)
         return self.times[there], column[there]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How many series there are, and how many points that wait for their roll-up."""
+
+    series: int
+    waiting: int
 
 
 class History:
@@ -116,6 +124,11 @@ class History:
         ]
         newest = {(one.subject, one.name): one for one in sorted(found, key=lambda one: one.newest)}
         return [newest[key] for key in sorted(newest) if name in (None, key[1])]
+
+    def figures(self) -> Figures:
+        """How much is kept."""
+        ((waiting,),) = self._database.query("SELECT sum(points - rolled) FROM history WHERE rolled < points")
+        return Figures(len(self.series()), int(waiting or 0))
 
     def range(
         self, name: str, labels: Mapping[str, str] = {}, *, since: float, until: float, points: int = 1200
