@@ -29,9 +29,12 @@ def register(app: typer.Typer) -> None:
     app.add_typer(quarantine, name="quarantine")
 
 
-def status(context: Context) -> int:
+def status(
+    context: Context,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="As it was at this time, RFC 3339.")] = None,
+) -> int:
     """Is everything all right? One sentence, then every dataset, worst first."""
-    return show_status(context)
+    return show_status(context, as_of)
 
 
 MOST_LINES = 25
@@ -40,14 +43,16 @@ MOST_LINES = 25
 MOST_REASONS = 3
 
 
-def show_status(context: Context) -> int:
+def show_status(context: Context, as_of: str | None = None) -> int:
     from operations.status import status as ask
     from operations.words import about, duration, moment
 
-    found = ask(context.system)
+    found = ask(context.system, as_of=as_of)
     if context.json:
         print_json(found.to_json())
         return OK
+    if found.as_of:
+        say(f"as of {moment(found.as_of)}:")
     say(found.sentence)
     say()
     shown = found.datasets[: MOST_LINES - 12]
