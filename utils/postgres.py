@@ -6,6 +6,7 @@ writes: so the order of what is committed is the order in which it was written, 
 
 import contextlib
 import functools
+import logging
 import os
 import re
 import select
@@ -34,6 +35,9 @@ _SETTINGS = {
 # of this moment, not of the moment when the waiting began.
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.writer'))"
+
+# What it logs about a pipeline whose connection broke is the error that we raise, once more.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 _PARAMETER = re.compile(r"'[^']*'|\?(\d*)| INDEXED BY \w+| AS BLOB\b")
 
@@ -431,6 +435,11 @@ def explain(error: "psycopg.Error", name: str) -> StateError:
     if state in {"42501", "25006"}:
         return StateError(
             f"{name}: cannot be written ({told})", hint="grant this user the right to create and write tables"
+        )
+    if state.startswith(("XX", "58", "F0")):
+        return StateError(
+            f"{name}: the server cannot read what it stored ({told})",
+            hint="see its log and its disk; restore the database from a backup",
         )
     if state.startswith(("57P", "08")) or not state:
         if _is_data_error(error):

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.utils.events.counts import Counts, open_at
 from utils.database import StateError
-from utils.events import EventStore, NewEvent
+from utils.events import Event, EventStore, NewEvent
 from utils.postgres import PostgresDatabase  # noqa: F401 - so that the children need not import what it imports
 
 CALLERS = 3
@@ -38,7 +38,7 @@ def write(store: EventStore, name: str, out: int) -> None:
             os.write(out, f"{name} {event.seq} {event.id}\n".encode())
 
 
-def again_and_again(store: EventStore, events: list[NewEvent]) -> list[tuple[int, str]]:
+def again_and_again(store: EventStore, events: list[NewEvent]) -> list[Event]:
     """Append, also when the database is away for a while."""
     while True:
         try:

@@ -30,6 +30,7 @@ class Writers:
 
     address: str
     acknowledged: Path
+    errors: Path
     parent: "subprocess.Popen[str]"
     pids: dict[str, int] = field(default_factory=dict)
     kills: int = 0
@@ -71,7 +72,7 @@ class Writers:
         wanted, end = self.count(name) + more, time.monotonic() + PATIENCE_S
         while self.count(name) < wanted:
             assert name in self.pids
-            assert Path(f"/proc/{self.pids[name]}").exists(), f"{name} died by itself"
+            assert Path(f"/proc/{self.pids[name]}").exists(), f"{name} died by itself: {self.errors.read_text()}"
             assert time.monotonic() < end, f"{name} does not go on"
             self._look_again.wait(0.005)
 
@@ -105,7 +106,7 @@ def writers(address: str, folder: Path, count: int = 4) -> Iterator[Writers]:
     open_at(address).close()
     command = [sys.executable, str(Path(__file__).with_name("log_storm.py")), address, str(acknowledged)]
     with errors.open("w") as told, _forking(command, told) as parent:
-        some = Writers(address, acknowledged, parent)
+        some = Writers(address, acknowledged, errors, parent)
         for _ in range(count):
             some.start()
         yield some

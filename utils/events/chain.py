@@ -8,7 +8,6 @@ one (`utils/events/signing.py`) nobody can recompute them who does not know it.
 
 import hashlib
 import hmac
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +55,7 @@ def verify(
     start: tuple[int, str] = (0, GENESIS),
     secret_of: Callable[[Sequence[Any]], bytes | None] = lambda _: None,
     signed_with: bytes = b"",
+    explain: Callable[[Exception], StateError | None] = lambda _: None,
 ) -> Verification:
     """Recompute a chain from the rows of table `events`, all ten columns in the contract's order.
 
@@ -63,6 +63,7 @@ def verify(
         start: Position and hash of the event before the first of them.
         secret_of: The secret that signs from a row on; None: the one before goes on. A `StateError` is a fault.
         signed_with: The secret that must have signed the last of them.
+        explain: Of the database that the rows are read from: what it cannot read is a fault.
 
     Raises:
         StateError: `expected_head` is not of the form `SEQ:HASH`.
@@ -80,10 +81,13 @@ def verify(
             if fault is not None:
                 break
             count, before = count + 1, row[9]
-    except sqlite3.Error as error:
-        fault = f"event {count + 1} cannot be read ({error})"
     except StateError as error:
         fault = f"event {count + 1}: {error}"
+    except Exception as error:
+        told = explain(error)
+        if told is None or told.transient:
+            raise  # the log may be whole: it is the way to it that failed
+        fault = f"event {count + 1} cannot be read ({told})"
     if fault is None and kept_seq > count:
         fault = f"the log ends at {count}, the kept head is {kept_seq}: its tail was cut"
     if fault is None and count and secret != signed_with:

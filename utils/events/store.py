@@ -167,7 +167,10 @@ class EventStore:
 
     def verify(self, expected_head: str | None = None) -> Verification:
         """Recompute the whole chain. `expected_head` is a `SEQ:HASH` kept elsewhere: finds a cut or rewritten tail."""
-        proven = partial(chain.verify, secret_of=self._secrets.from_row, signed_with=self._secrets.newest)
+        secrets = self._secrets
+        proven = partial(
+            chain.verify, secret_of=secrets.from_row, signed_with=secrets.newest, explain=self.database.explain
+        )
         if self.archive is not None:
             return self.archive.verify(expected_head, proven)
         with self.database.read() as connection:

