@@ -17,7 +17,7 @@ from benchmarks.machine import load, machine
 from benchmarks.result import Figures
 
 TIMED = ("append", "batch", "waiting", "bus")
-OTHERS = ("last", "postgres")
+OTHERS = ("last", "postgres", "history")
 OURS_ALONE = {"waiting", "last", "postgres", "history"}  # groups that the peers' process does not have
 SECONDS = 2.0  # of each loop
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import events_postgres
+from benchmarks import events_history, events_postgres
 from benchmarks.events_floor import BareTable
 from benchmarks.events_workload import (
     HANDLERS,
@@ -231,6 +231,7 @@ if __name__ == "__main__":
             "waiting": lambda seconds: waiting(folder, seconds),
             "last": lambda seconds: last(folder, seconds),
             "bus": bus,
+            "history": lambda seconds: events_history.points(folder, seconds),
             "postgres": lambda seconds: events_postgres.processes(folder, seconds),
         }
     )

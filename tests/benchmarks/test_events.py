@@ -60,7 +60,7 @@ def test_contenders_take_turns_and_count_on() -> None:
     assert changes >= 11
 
 
-@pytest.mark.parametrize("group", ["append", "batch", "waiting", "bus"])
+@pytest.mark.parametrize("group", ["append", "batch", "waiting", "bus", "history"])
 def test_ours_and_the_floor_answer(group: str, tmp_path: Path) -> None:
     """Every figure is a positive number; a log that is not whole would be an error."""
     with contenders.contenders("events", tmp_path) as processes:
