@@ -16,6 +16,7 @@ from data_pipeline.publish.views import Publications, PublicationViews
 from data_pipeline.store import views as pipeline_views
 from data_pipeline.store.results import Results
 from data_pipeline.store.views import PipelineViews, Views
+from tests.databases import opened_at
 from tests.postgres import execute
 from utils import events, leases
 from utils.arrow import pa
@@ -31,13 +32,14 @@ class House:
     """All that the outbox needs, in one folder; `accept` is a run that brought rows."""
 
     folder: Path
+    address: str
     clock: ManualClock = field(default_factory=ManualClock)
     number: int = 0
 
     def __post_init__(self) -> None:
         schema = ";".join((events.SCHEMA, pipeline_views.SCHEMA))
         migrations = [schema, *filter(None, [getattr(pipeline_views, "FILES_SCHEMA", "")]), PUBLISH_SCHEMA]
-        self.database = SqliteDatabase(self.folder / "orchestrator.db", migrations=migrations)
+        self.database = opened_at(self.address, migrations)
         self.coordination = SqliteDatabase(
             self.folder / "coordination.db", migrations=[leases.SCHEMA, leases.BEAT_SCHEMA]
         )
@@ -95,8 +97,8 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
+def house(tmp_path: Path, address: str) -> Iterator[House]:
+    house = House(tmp_path, address)
     yield house
     house.close()
 

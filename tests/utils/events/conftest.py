@@ -1,20 +1,11 @@
 """The databases that the log may lie in: each test of this folder that asks for one runs on all of them."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.utils.events.counts import open_at
 from utils.database import Database
-
-
-@pytest.fixture(params=["SQLite", "PostgreSQL"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where the log lies: the path of a file, or the address of an empty database."""
-    if request.param == "SQLite":
-        return str(tmp_path / "log.db")
-    return str(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture
