@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from utils.resilience.shared_state import SharedState, State, Step, Verdict
 
@@ -21,6 +22,16 @@ class Transition:
     reason: str
     open_until: float
     held: bool = False
+
+
+V = TypeVar("V")
+
+
+def _verdict(stored: V) -> V:
+    """What a store gave; `TypeError` when it is garbage."""
+    if stored is not None and not isinstance(stored, Verdict):
+        raise TypeError(f"the store gave a {type(stored).__name__} and no verdict")
+    return stored
 
 
 class Exchange:
@@ -51,7 +62,7 @@ class Exchange:
 
         def decide(stored: Verdict | None) -> Verdict:
             nonlocal before, after
-            before = own if stored is None or stored == self._in_store else stored
+            before = own if stored is None or stored == self._in_store else _verdict(stored)
             after = step(before)
             return after
 
@@ -71,7 +82,7 @@ class Exchange:
             version = self._shared.version()  # before the load: what is saved in between is seen the next time
             if version == self._seen_version:
                 return None
-            return version, self._shared.load(self.name)
+            return version, _verdict(self._shared.load(self.name))
         except Exception:  # noqa: BLE001 - our own decision stands when the store is down; it is counted
             self.shared_errors += 1
             return None

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -251,3 +252,24 @@ def test_a_verdict_of_an_unknown_state_is_refused() -> None:
     """A damaged row is an error of the store, not a state."""
     with pytest.raises(ValueError, match="closed, open, half_open; got 'ajar'"):
         Verdict("ajar")  # type: ignore[arg-type]  # what a damaged store may hold
+
+
+def test_a_store_that_gives_garbage_is_a_store_that_is_away() -> None:
+    """The process's own decisions stand, and the garbage is counted."""
+
+    class Garbage(MemoryState):
+        def load(self, name: str) -> Any:
+            return "open"
+
+        def change(self, name: str, step: Callable[[Any], Verdict]) -> None:
+            step("open")
+
+    clock = ManualClock()
+    breaker = CircuitBreaker("ecb", failure_threshold=1, open_for=5.0, half_open_calls=1, shared=Garbage(), clock=clock)
+    breaker.record_failure()
+    assert breaker.state == "open"
+    clock.advance(6.0)
+
+    assert breaker.call(lambda: "rates") == "rates"
+    figures = breaker.figures()
+    assert (figures.state, figures.shared_errors > 0) == ("closed", True)
