@@ -18,6 +18,7 @@ __all__ = ["Archive"]
 
 Row = Sequence[Any]
 _FIRST = "SELECT min(seq) FROM events"
+_INSERTED = f"{rows.SELECT} WHERE seq < 1 ORDER BY seq LIMIT 1"
 
 
 class Archive:
@@ -127,6 +128,7 @@ class _Proof:
         self._known = {segment.path: segment for segment in listed(self._connection)}
         untold = set(self._known)
         try:
+            yield self._connection.execute(_INSERTED).fetchall()  # before the first one there is nothing
             for page in self._archive.pages(self._connection, 0, check=self._check):
                 yield page
                 for row in page:

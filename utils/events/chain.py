@@ -53,16 +53,18 @@ def verify(
     *,
     expected_head: str | None = None,
     start: tuple[int, str] = (0, GENESIS),
+    secret: bytes = b"",
     secret_of: Callable[[Sequence[Any]], bytes | None] = lambda _: None,
-    signed_with: bytes = b"",
+    signed_with: bytes | None = None,
     explain: Callable[[Exception], StateError | None] = lambda _: None,
 ) -> Verification:
     """Recompute a chain from the rows of table `events`, all ten columns in the contract's order.
 
     Args:
         start: Position and hash of the event before the first of them.
+        secret: What signs the first of them.
         secret_of: The secret that signs from a row on; None: the one before goes on. A `StateError` is a fault.
-        signed_with: The secret that must have signed the last of them.
+        signed_with: The secret that must have signed the last of them; None: any.
         explain: Of the database that the rows are read from: what it cannot read is a fault.
 
     Raises:
@@ -70,7 +72,7 @@ def verify(
     """
     kept_seq, kept_hash = _parsed(expected_head)
     (count, before), fault = start, None
-    secret, signed_from = b"", None
+    signed_from = None
     try:
         for row in rows:
             if (other := secret_of(row)) is not None:
@@ -90,7 +92,7 @@ def verify(
         fault = f"event {count + 1} cannot be read ({told})"
     if fault is None and kept_seq > count:
         fault = f"the log ends at {count}, the kept head is {kept_seq}: its tail was cut"
-    if fault is None and count and secret != signed_with:
+    if fault is None and count and signed_with is not None and secret != signed_with:
         fault = (
             f"event {count}, the newest, is not signed with the secret that is configured: "
             "nothing was appended since it was, or the log was written anew without it"

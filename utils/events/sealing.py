@@ -7,7 +7,6 @@ a file that nobody names, or a copy that the next sealing deletes; never a gap, 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import chain as joined
 from typing import Any
 
 import orjson
@@ -19,7 +18,9 @@ from utils.events.archive import Archive
 from utils.events.chain import GENESIS
 from utils.events.event import NewEvent, rfc3339
 from utils.events.segments import FOLDER, Segment, SegmentFault
+from utils.events.signing import CHANGED, SOURCE, Secrets
 from utils.events.store import EventStore
+from utils.events.wanted import Wanted
 
 __all__ = ["Due", "Sealing"]
 
@@ -207,13 +208,13 @@ class Sealing:
     def _written(self, first: int, last: int) -> Segment:
         path = f"{FOLDER}segment-{first}-{last}.parquet"
         segments = self._archive.segments()
-        part = _Part(self._database.query, first, last, segments[-1].hash if segments else GENESIS)
+        part = _Part(self._database.query, first, last, self._proof(first, segments[-1].hash if segments else GENESIS))
         stored = self._files.write(path, part.pages(), part.about)
         return Segment(
             first=first,
             last=last,
-            prev_hash=part.prev_hash,
-            hash=part.hash,
+            prev_hash=part.about["prev_hash"],
+            hash=part.about["hash"],
             path=path,
             sha256=stored.sha256,
             size=stored.size,
@@ -227,11 +228,19 @@ class Sealing:
     def _read_back(self, segment: Segment) -> None:
         if fault := self._files.is_as_sealed(segment):
             raise SegmentFault(fault, hint="check the disk's health; nothing was deleted from the log")
-        again = joined.from_iterable(self._files.rows(segment))
-        found = chain.verify(again, start=(segment.first - 1, segment.prev_hash))
-        if found.fault or found.head != f"{segment.last}:{segment.hash}":
-            fault = found.fault or f"it ends with {found.head}"
-            raise SegmentFault(f"{segment.path}: {fault}", hint="nothing was deleted from the log")
+        proof = self._proof(segment.first, segment.prev_hash)
+        for page in self._files.rows(segment):
+            proof.take(page)
+        if proof.reached != (segment.last, segment.hash):
+            fault = f"{segment.path}: ends with {proof.reached}"
+            raise SegmentFault(fault, hint="nothing was deleted from the log")
+
+    def _proof(self, first: int, prev_hash: str) -> "_Proof":
+        changed = Wanted(before=first, type=CHANGED, source=SOURCE)
+        told = self._archive.read(changed, 1, newest_first=True)
+        secrets = self._store.secrets
+        secret = secrets.from_row(told[0]) if told else None
+        return _Proof(secrets, (first - 1, prev_hash), secret or b"")
 
     def _clear_some(self) -> int:
         deleted = 0
@@ -252,37 +261,56 @@ class Sealing:
         return deleted
 
 
+class _Proof:
+    """Proves a part of the chain, page by page. `reached`: position and hash of the last event that was proven."""
+
+    def __init__(self, secrets: Secrets, start: tuple[int, str], secret: bytes) -> None:
+        self._secrets = secrets
+        self._secret = secret
+        self.reached = start
+
+    def take(self, page: Sequence[Sequence[Any]]) -> None:
+        """Go on with the rows that follow. Raises `StateError` when one does not fit."""
+        found = chain.verify(page, start=self.reached, secret=self._secret, secret_of=self._secret_of)
+        if found.fault:
+            raise StateError(
+                f"the log is not whole, so nothing is sealed: {found.fault}", hint="see what `events verify` says"
+            )
+        self.reached = (found.events, page[-1][9])
+
+    def _secret_of(self, row: Sequence[Any]) -> bytes | None:
+        other = self._secrets.from_row(row)
+        self._secret = self._secret if other is None else other
+        return other
+
+
 class _Part:
     """A part of the table on its way into a file: its chain is proven while it passes.
 
     Attributes:
         about: What stands in the file besides the rows; complete before the first of them.
+        earliest, latest, types, sources: Of the events that have passed.
     """
 
-    def __init__(self, query: Callable[..., list[tuple[Any, ...]]], first: int, last: int, prev_hash: str) -> None:
+    def __init__(self, query: Callable[..., list[tuple[Any, ...]]], first: int, last: int, proof: _Proof) -> None:
         self._query = query
-        self._first, self._last = first, last
-        self.prev_hash = prev_hash
-        ((self.hash,),) = query("SELECT hash FROM events WHERE seq = ?", (last,)) or [("",)]
-        self.about = {"first": str(first), "last": str(last), "prev_hash": prev_hash, "hash": self.hash}
+        self._last = last
+        self._proof = proof
+        ((hash_,),) = query("SELECT hash FROM events WHERE seq = ?", (last,)) or [("",)]
+        self.about = {"first": str(first), "last": str(last), "prev_hash": proof.reached[1], "hash": hash_}
         self.earliest = self.latest = ""
         self.types: set[str] = set()
         self.sources: set[str] = set()
 
     def pages(self) -> Iterator[Sequence[Sequence[Any]]]:
-        reached = (self._first - 1, self.prev_hash)
-        while reached[0] < self._last:
-            page = self._query(_PAGE, (reached[0], self._last))
-            found = chain.verify(page, start=reached)
-            if found.fault or not page:
-                raise StateError(
-                    f"the log is not whole, so nothing is sealed: {found.fault or 'its end is missing'}",
-                    hint="see what `events verify` says",
-                )
+        while (reached := self._proof.reached[0]) < self._last:
+            page = self._query(_PAGE, (reached, self._last))
+            if not page:
+                raise StateError(f"the log ends at event {reached}", hint="see what `events verify` says")
+            self._proof.take(page)
             times = [row[2] for row in page]
             self.earliest = min(filter(None, (self.earliest, *times)))
             self.latest = max(self.latest, *times)
             self.types.update(row[4] for row in page)
             self.sources.update(row[3] for row in page)
-            reached = (page[-1][0], page[-1][9])
             yield page

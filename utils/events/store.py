@@ -87,7 +87,7 @@ class EventStore:
         self.archive = archive
         log = rows.pages if archive is None else archive.pages
         self._projections = Projections(projections, explain=database.explain, log=log)
-        self._secrets = secrets
+        self.secrets = secrets
         self._announce = announce
         self._clock = clock
         # The log as our last commit left it, and the versions of its subjects as far as we know them.
@@ -167,7 +167,7 @@ class EventStore:
 
     def verify(self, expected_head: str | None = None) -> Verification:
         """Recompute the whole chain. `expected_head` is a `SEQ:HASH` kept elsewhere: finds a cut or rewritten tail."""
-        secrets = self._secrets
+        secrets = self.secrets
         proven = partial(
             chain.verify, secret_of=secrets.from_row, signed_with=secrets.newest, explain=self.database.explain
         )
@@ -257,7 +257,7 @@ class EventStore:
         version = tail.versions[subject] + 1
         identity = event.id or next(tail.ids)
         start = (seq, identity, tail.time, event.source, event.type, subject)
-        after = chain.chained(before, (*start, version), data, self._secrets.newest)
+        after = chain.chained(before, (*start, version), data, self.secrets.newest)
         fresh = Event._make((*start, event.data, version, before, after))
         tail.rows.append((*start, data.decode(), version, before, after))
         tail.seq, tail.hash = seq, after
@@ -297,7 +297,7 @@ class EventStore:
         if head != self._head:
             self._head = None  # until we have committed: a rollback would take the replay back too
             self._versions.clear()
-            self._change = self._secrets.change(connection, newest[0] if newest else None)
+            self._change = self.secrets.change(connection, newest[0] if newest else None)
             self._projections.catch_up(connection, head[0])
         return head
 

@@ -1,5 +1,6 @@
 """A log whose past can be sealed, as the tests of segments want it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from utils.events import Event, EventStore, NewEvent
 from utils.events.archive import Archive
 from utils.events.sealing import Due, Sealing
 from utils.events.segments import Segment, SegmentFiles
+from utils.events.signing import Secrets
 from utils.storage import Storage
 
 
@@ -20,19 +22,27 @@ class Log:
         where: The address of a database, or one that is open.
     """
 
-    def __init__(self, where: str | Database, folder: Path, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, where: str | Database, folder: Path, *, clock: Clock | None = None, secrets: Sequence[str] = ()
+    ) -> None:
         self.database = open_at(where) if isinstance(where, str) else where
         self.clock = clock or ManualClock()
         self.storage = Storage(folder)
         self.archive = Archive(self.database, SegmentFiles(self.storage))
         self.told: list[Event] = []
+        self.secrets = Secrets(secrets)
         self.store = self.opened()
         self.sealing = Sealing(self.store, clock=self.clock)
 
     def opened(self) -> EventStore:
         """The log as another process would open it."""
         return EventStore(
-            self.database, projections=[Counts()], archive=self.archive, announce=self.told.extend, clock=self.clock
+            self.database,
+            projections=[Counts()],
+            archive=self.archive,
+            secrets=self.secrets,
+            announce=self.told.extend,
+            clock=self.clock,
         )
 
     def append(self, count: int) -> list[Event]:

@@ -162,6 +162,28 @@ def test_the_table_is_emptied_a_page_at_a_time(log: Log, monkeypatch: pytest.Mon
     assert log.store.verify().fault is None
 
 
+def test_a_signed_log_is_sealed_and_stays_proven_through_a_change_of_its_secret(
+    database: Database, tmp_path: Path
+) -> None:
+    """Each segment is proven with the secret of its time; with a secret that is not known nothing is sealed."""
+    old, new = "o" * 32, "n" * 32
+    Log(database, tmp_path).append(5)
+    for secrets in ([old], [new, old]):
+        for _ in range(2):
+            log = Log(database, tmp_path, secrets=secrets)
+            log.append(10)
+            log.seal(keep=3)
+    log.append(2)
+
+    found = log.store.verify()
+    with pytest.raises(StateError, match="signed with a secret that is not known here"):
+        Log(database, tmp_path, secrets=["x" * 32]).seal()
+
+    assert (found.fault, found.signed_from) == (None, 6)
+    assert [segment.first for segment in log.archive.segments()] == [1, 14, 25, 37]
+    assert log.store.rebuild() == found.events
+
+
 # --- what is due ----------------------------------------------------------------------------------
 
 
@@ -286,6 +308,15 @@ def test_verify_names_a_segment_that_is_not_as_it_was(three: Log, harm: Callable
     assert (found.events, found.head.split(":")[0]) == (15, "15")
     assert three.counts() == live
     assert len(three.store.read(after=57)) == 6  # what does not need it goes on
+
+
+def test_an_event_before_the_first_is_found_where_the_rest_is_sealed(three: Log) -> None:
+    """It was inserted: a log begins with 1."""
+    _forget(
+        three, "INSERT INTO events SELECT 0, 'x', time, source, type, 'x', data, 1, prev_hash, hash FROM events LIMIT 1"
+    )
+
+    assert three.store.verify().fault == "event 0 was inserted (the log begins with 1)"
 
 
 def _forget(log: Log, statement: str) -> None:
