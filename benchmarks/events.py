@@ -32,6 +32,7 @@ TARGETS = (
     Target("last_50_of_1m_over_10k", "<= 1.5: independent of the length", 1.5),
     Target("bus_100_per_s", ">= 1.2 x psygnal", at_least=1.2, of="psygnal"),
     Target("bus_publish_us", "<= 1", 1),
+    Target("bus_5000_p99_ms", "<= 5, with 100 handlers", 5),
     Target("bus_others_of_2", "2: one that fails hurts nobody", 2, 2),
     Target("postgres_16_per_s", ">= 5,000", at_least=5000),
     Target("postgres_gaps", "0", 0, 0),
