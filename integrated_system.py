@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from operations.own_metrics import Recorded
     from utils.events.follow import Follower
     from utils.network import OwnNetwork
+    from utils.plugins import Plugins
     from utils.resilience.registry import ResilienceRegistry
 
 ROOT = Path(__file__).resolve().parent
@@ -95,6 +96,12 @@ class IntegratedSystem(State):
         from data_pipeline.store.wholeness import note_damage
 
         return Results(self.storage, self.views, lambda version, damage: note_damage(self.events, version, damage))
+
+    @cached_property
+    def plugins(self) -> "Plugins":
+        from data_pipeline.plugged import load
+
+        return load(self.settings.plugins, lambda: self.events)
 
     @cached_property
     def outbox(self) -> "Outbox":

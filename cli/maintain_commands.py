@@ -49,6 +49,9 @@ def check(context: Context) -> int:
     else:
         datasets, providers = count_of(found.datasets, "dataset"), count_of(found.providers, "provider")
         say(f"{', '.join(found.files)}: {datasets}, {providers}, no fault found")
+        for plugin in found.plugins:
+            adds = [*plugin.event_types, *plugin.handlers, *plugin.metrics]
+            say(f"plug-in {plugin.name}: {', '.join(adds) or 'adds nothing'}")
         for note in found.notes:
             say(f"note: {note}")
     return OK

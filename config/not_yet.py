@@ -9,7 +9,6 @@ from config.errors import KeyPath
 KEYS: tuple[str, ...] = (
     "app.zone",
     "retention.last_good",
-    "plugins",
     "calendars",
     "monitor",
     "protector",

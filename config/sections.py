@@ -67,6 +67,18 @@ def _chain_secret(value: str) -> str:
 LEAST_SECRET = 32
 """Characters that the secret of the chain must have."""
 
+def _module(value: str) -> str:
+    if not all(part.isidentifier() for part in value.split(".")):
+        raise Fault(
+            f"expected a module's name, got {shown(value)}",
+            hint="Write it as Python imports it, without `.py`: `my_plugin`; its folder stands under `code`.",
+        )
+    return value
+
+
+PluginName = Annotated[str, AfterValidator(_module)]
+"""A Python module of the user's."""
+
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Port = Annotated[int, Field(ge=0, le=65535)]

@@ -37,6 +37,7 @@ from config.sections import (
     LoggingSettings,
     MaintenanceSettings,
     NetworkSettings,
+    PluginName,
     RetentionSettings,
     StorageSettings,
 )
@@ -83,6 +84,7 @@ class Settings(Section):
 
     app: AppSettings = AppSettings()
     code: tuple[Path, ...] = ()
+    plugins: tuple[PluginName, ...] = ()
     database: DatabaseSettings = DatabaseSettings()
     storage: StorageSettings = StorageSettings()
     cache: CacheSettings = CacheSettings()
@@ -97,6 +99,14 @@ class Settings(Section):
     dashboard: DashboardSettings = DashboardSettings()
 
     _providers: dict[tuple[str, bool], ProviderSettings] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _plugins_are_named_once(self) -> Self:
+        for position, name in enumerate(self.plugins):
+            if name in self.plugins[:position]:
+                fault = Fault(f"{shown(name)} is named twice", hint="Remove one of the two.")
+                raise Faults([(("plugins", position), fault, None)])
+        return self
 
     @model_validator(mode="after")
     def _complete_datasets(self) -> Self:

@@ -1,7 +1,7 @@
 """The configuration: check it, see it, start one."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,16 @@ from integrated_system import IntegratedSystem
 
 
 @dataclass(frozen=True, slots=True)
+class PluggedIn:
+    """What a plug-in adds: its event types with what they mean, the names of its handlers and of its numbers."""
+
+    name: str
+    event_types: dict[str, str]
+    handlers: tuple[str, ...]
+    metrics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
     """A configuration without faults. `notes`: what is no fault, and perhaps not meant."""
 
@@ -19,14 +29,16 @@ class Checked:
     datasets: int
     providers: int
     notes: tuple[str, ...] = ()
+    plugins: tuple[PluggedIn, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         counts = {"datasets": self.datasets, "providers": self.providers}
-        return {"files": list(self.files), **counts, "problems": [], "notes": list(self.notes)}
+        plugins = [asdict(plugin) for plugin in self.plugins]
+        return {"files": list(self.files), **counts, "plugins": plugins, "problems": [], "notes": list(self.notes)}
 
 
 def check(system: IntegratedSystem) -> Checked:
-    """Read everything, compile every rule, resolve every provider.
+    """Read everything, compile every rule, resolve every provider, load every plug-in.
 
     Raises:
         ConfigError: all faults at once, each with file, key and fix.
@@ -34,7 +46,29 @@ def check(system: IntegratedSystem) -> Checked:
     settings = system.settings
     providers = {system.collector.provider_of(dataset) for dataset in settings.datasets}
     files = tuple(str(file) for file in system.loaded.files)
-    return Checked(files, len(settings.datasets), len(providers), tuple(_notes(settings)))
+    plugins = tuple(_plugged_in(system))
+    return Checked(files, len(settings.datasets), len(providers), tuple(_notes(settings)), plugins)
+
+
+def _plugged_in(system: IntegratedSystem) -> Iterator[PluggedIn]:
+    if system.plugins.faults:
+        from config.errors import ConfigError, Problem
+        from config.layers import locate
+
+        problems = []
+        for fault in system.plugins.faults:
+            place = ("plugins", system.settings.plugins.index(fault.plugin))
+            file, line = locate(system.loaded.layers, place)
+            key = f"plugins[{place[1]}]"
+            problems.append(Problem(file, line, key, f"plug-in `{fault.plugin}` {fault.error}", fault.hint))
+        raise ConfigError(problems)
+    for plugin in system.plugins.loaded:
+        yield PluggedIn(
+            name=plugin.name,
+            event_types={one.name: one.description for one in plugin.event_types},
+            handlers=tuple(one.name for one in plugin.consumers),
+            metrics=tuple(one.name for one in plugin.metrics),
+        )
 
 
 def _notes(settings: Settings) -> Iterator[str]:

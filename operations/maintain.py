@@ -10,6 +10,7 @@ from data_pipeline.store.views import Current, Version
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
 from operations.health import health
+from operations.plugins import let_work
 from operations.publish import publish_pending
 from operations.retention import forget_runs, seal_events
 from operations.step import Step
@@ -88,6 +89,7 @@ def maintain(
         ("versions", lambda: _versions(system, dry_run, gone)),
         ("raw", lambda: _raw(system, dry_run)),
         ("quarantine", lambda: _quarantine(system, dry_run, gone)),
+        ("plugins", lambda: _plugins(system, dry_run)),
         ("history", lambda: _history(system, dry_run, seconds)),
         ("events", lambda: seal_events(system, dry_run=dry_run, in_time=in_time)),
         ("database", lambda: _database(system, dry_run)),
@@ -259,6 +261,15 @@ def _quarantine(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Ste
         if not dry_run:
             system.storage.delete(path)
     return Step("quarantine", count, freed, "quarantined rows past their retention removed")
+
+
+def _plugins(system: IntegratedSystem, dry_run: bool) -> Step:
+    """Sample their numbers, let their handlers see what they have not seen."""
+    if dry_run:
+        return Step("plugins", detail="numbers would be sampled, handlers called")
+    worked = let_work(system)
+    detail = "events handled by plug-ins" + (f"; {'; '.join(worked.failed)}" if worked.failed else "")
+    return Step("plugins", worked.handled, detail=detail)
 
 
 def _history(system: IntegratedSystem, dry_run: bool, seconds: float | None) -> Step:

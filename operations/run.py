@@ -13,6 +13,7 @@ from data_pipeline.errors import PipelineError
 from data_pipeline.runner import PipelineRun, RunRequest
 from integrated_system import ROOT, IntegratedSystem
 from operations.actor import Actor, operation
+from operations.plugins import at_work
 from operations.publish import publish_pending
 from utils.events import NewEvent, uuid7
 from utils.logger import get_logger
@@ -206,7 +207,8 @@ def _published(
     with_sinks = [dataset for dataset in datasets if dataset.publish]
     if with_sinks:
         system.outbox.declare(with_sinks)
-    result = _logged(run())
+    with at_work(system):
+        result = _logged(run())
     if not with_sinks or system.runner.cancel.cancelled:
         return result
     return replace(result, publications=tuple(publish_pending(system, with_sinks)))
