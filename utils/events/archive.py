@@ -108,11 +108,10 @@ class Archive:
             segments = [segment for segment in listed(connection, after=wanted.after) if segment.may_hold(wanted)]
         found: list[Row] = []
         for segment in reversed(segments) if newest_first else segments:
-            of_it = self.files.found(segment, wanted)
-            found += reversed(of_it) if newest_first else of_it
-            if len(found) >= limit:
+            found += self.files.found(segment, wanted, limit - len(found), newest_first=newest_first)
+            if len(found) == limit:
                 break
-        return found[:limit]
+        return found
 
 
 class _Proof:

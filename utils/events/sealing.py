@@ -32,8 +32,8 @@ FEW = 10_000
 """Fewer events than these are sealed once a day at most, so that a quiet log is not cut into crumbs."""
 
 DAY = 86_400.0
-AT_ONCE = 10_000
-"""Events deleted in one transaction: others wait some 50 ms for it."""
+AT_ONCE = 4_000
+"""Events deleted in one transaction: whoever wants to write waits for it, some 30 ms."""
 
 _OVERHEAD = 600  # bytes of an event besides its data: nine columns and five indexes
 _SAMPLES = 8

@@ -17,7 +17,7 @@ from utils.storage import BlobNotFound, Storage, StorageError, Stored
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyarrow.parquet import ParquetFile
+    from pyarrow.parquet import ParquetFile, RowGroupMetaData
 
 __all__ = ["FOLDER", "SCHEMA", "Segment", "SegmentFault", "SegmentFiles", "listed"]
 
@@ -139,14 +139,21 @@ class SegmentFiles:
         if reached < segment.last:
             raise SegmentFault(f"{segment.path}: ends at event {reached}, not at {segment.last}", hint=_HINT)
 
-    def found(self, segment: Segment, wanted: Wanted) -> list[tuple[Any, ...]]:
-        """The rows that are wanted, in order. Row groups that cannot hold one are not read."""
+    def found(self, segment: Segment, wanted: Wanted, limit: int, *, newest_first: bool) -> list[tuple[Any, ...]]:
+        """The wanted rows, at most so many, in order. Row groups whose bounds say that they hold none are not read."""
         from pyarrow import parquet
 
-        with self._opened(segment) as file:
-            with parquet.ParquetFile(file) as parts:
-                _check(segment, parts)
-            return _rows(parquet.read_table(file, filters=wanted.expression(), use_threads=False, **_READ))
+        found: list[tuple[Any, ...]] = []
+        with self._opened(segment) as file, parquet.ParquetFile(file, **_READ) as parts:
+            _check(segment, parts)
+            groups = range(parts.num_row_groups)
+            for number in reversed(groups) if newest_first else groups:
+                if wanted.may_be_among(_bounds(parts.metadata.row_group(number))):
+                    rows = _rows(wanted.chosen(parts.read_row_group(number, use_threads=False)))
+                    found += reversed(rows) if newest_first else rows
+                    if len(found) >= limit:
+                        break
+        return found[:limit]
 
     def about(self, path: str) -> dict[str, str]:
         """What was written `about` the rows of a file; nothing when it is none of ours."""
@@ -197,6 +204,13 @@ def _schema() -> "pa.Schema":
 
 def _about(schema: "pa.Schema") -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+
+
+def _bounds(group: "RowGroupMetaData") -> dict[str, tuple[Any, Any]]:
+    """The least and the greatest value of each column, as far as they were written."""
+    columns = [group.column(number) for number in range(group.num_columns)]
+    known = [(column.path_in_schema, column.statistics) for column in columns]
+    return {name: (about.min, about.max) for name, about in known if about is not None and about.has_min_max}
 
 
 def _check(segment: Segment, parts: "ParquetFile") -> None:

@@ -1,12 +1,14 @@
 """Which events a reader wants, asked of the table in SQL and of a sealed segment in Arrow's words."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Self
 
 from utils.events.rows import SELECT
 
 if TYPE_CHECKING:
-    import pyarrow.compute as pc
+    import pyarrow as pa
 
 __all__ = ["Wanted"]
 
@@ -42,15 +44,24 @@ class Wanted:
         values = [value for *_, value in self._conditions()]
         return f"{SELECT} WHERE {where} ORDER BY seq {order} LIMIT ?", [*values, limit]
 
-    def expression(self) -> "pc.Expression":
-        """The same conditions for a Parquet file."""
+    def may_be_among(self, bounds: Mapping[str, tuple[Any, Any]]) -> bool:
+        """Whether a row that is wanted may be among rows whose columns lie between these bounds."""
+        for column, operator, value in self._conditions():
+            if column in bounds:
+                least, most = bounds[column]
+                if operator in ("=", ">", ">=") and (most <= value if operator == ">" else most < value):
+                    return False
+                if operator in ("=", "<") and (least >= value if operator == "<" else least > value):
+                    return False
+        return True
+
+    def chosen(self, table: "pa.Table") -> "pa.Table":
+        """The wanted rows among these."""
         from utils.arrow import compute
 
-        (column, operator, value), *rest = self._conditions()
-        whole = _compared(compute.field(column), operator, value)
-        for column, operator, value in rest:
-            whole &= _compared(compute.field(column), operator, value)
-        return whole
+        compared = {"=": compute.equal, ">": compute.greater, ">=": compute.greater_equal, "<": compute.less}
+        masks = (compared[operator](table[column], value) for column, operator, value in self._conditions())
+        return table.filter(reduce(compute.and_, masks))
 
     def _conditions(self) -> list[tuple[str, str, Any]]:
         found: list[tuple[str, str, Any]] = [("seq", ">", self.after)]
@@ -70,15 +81,3 @@ class Wanted:
         if self.until is not None:
             found.append(("time", "<", self.until))
         return found
-
-
-def _compared(field: "pc.Expression", operator: str, value: Any) -> "pc.Expression":
-    match operator:
-        case "=":
-            return field == value
-        case ">":
-            return field > value
-        case ">=":
-            return field >= value
-        case _:
-            return field < value
