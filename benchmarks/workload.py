@@ -60,7 +60,8 @@ def lived_in(configuration: Path, state: Path, *, points: int) -> None:
     """
     sys.path.insert(0, str(ROOT))
     from integrated_system import IntegratedSystem
-    from utils.history import point
+    from utils.history import CLOSE, point
+    from utils.history.points import POINTS_OPEN
 
     dice = random.Random(7)
     usual = _usual(configuration, state.with_name(f"{state.name}-usual"))
@@ -68,14 +69,12 @@ def lived_in(configuration: Path, state: Path, *, points: int) -> None:
         now = system.clock.time()
         waiting = []
         for dataset in system.settings.datasets:
-            statements = [
-                point(
-                    dataset.name,
-                    now - EVERY_S * (points - number),
-                    {name: dice.gauss(value, abs(value) * NOISE) for name, value in usual.items()},
-                )
-                for number in range(points)
-            ]
+            statements = []
+            for number in range(points):
+                values = {name: dice.gauss(value, abs(value) * NOISE) for name, value in usual.items()}
+                statements.append(point(dataset.name, now - EVERY_S * (points - number), values))
+                if number % POINTS_OPEN == POINTS_OPEN - 1:  # as the runs that made them would have
+                    statements += CLOSE
             waiting.append(system.events.submit([], statements=statements))
         for future in waiting:
             future.result()
