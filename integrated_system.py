@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from utils.network import OwnNetwork
     from utils.plugins import Plugins
     from utils.resilience.registry import ResilienceRegistry
+    from utils.transactions import Transactions
 
 ROOT = Path(__file__).resolve().parent
 
@@ -105,7 +106,8 @@ class IntegratedSystem(State):
 
     @cached_property
     def outbox(self) -> "Outbox":
-        from data_pipeline.publish.publish import Outbox, VersionRows
+        from data_pipeline.publish.publish import Outbox
+        from data_pipeline.publish.version_rows import VersionRows
         from data_pipeline.publish.views import Publications
 
         return Outbox(
@@ -114,8 +116,22 @@ class IntegratedSystem(State):
             publications=Publications(self.database),
             events=self.events,
             leases=self.leases,
+            transactions=self.transactions,
             clock=self.clock,
             redacted=self.loaded.known.redacted,
+        )
+
+    @cached_property
+    def transactions(self) -> "Transactions":
+        from config.variables import without_user_part
+        from utils.transactions import Transactions
+
+        known = self.loaded.known
+        return Transactions(
+            self.events,
+            self.leases,
+            clock=self.clock,
+            redacted=lambda text: known.redacted(without_user_part(text)),
         )
 
     @cached_property
@@ -247,7 +263,7 @@ class IntegratedSystem(State):
     def _what_is_kept(self) -> Kept:
         from data_pipeline.publish import views as publish
         from data_pipeline.store import provider_counters, views
-        from utils import events, history
+        from utils import events, history, transaction_views
         from utils.events import cursors, segments
 
         first = ";".join((events.SCHEMA, history.SCHEMA, views.SCHEMA))
@@ -255,8 +271,13 @@ class IntegratedSystem(State):
         later = (views.FILES_SCHEMA, publish.SCHEMA, provider_counters.SCHEMA, segments.SCHEMA, history.LEVELS_SCHEMA)
         return Kept(
             self.state_dir,
-            migrations=(first, *later, cursors.SCHEMA),
-            projections=(views.PipelineViews(), publish.PublicationViews(), provider_counters.ProviderCounters()),
+            migrations=(first, *later, cursors.SCHEMA, transaction_views.SCHEMA),
+            projections=(
+                views.PipelineViews(),
+                publish.PublicationViews(),
+                provider_counters.ProviderCounters(),
+                transaction_views.TransactionViews(),
+            ),
             durability=self.settings.app.durability,
             storage=Path(url) if url else self.state_dir / "storage",
             cache_size=self.settings.cache.size_limit,

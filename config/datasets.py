@@ -186,6 +186,7 @@ class DatasetSettings(Section):
     allow_empty: bool = False
     snapshot: Path | None = None
     publish: Annotated[tuple[Any, ...], PlainValidator(blocks.publish)] = ()
+    publish_together: bool = False
     keep_raw: Duration = 0.0
     detect: DetectSettings = DetectSettings()
     resilience: DatasetResilience = DatasetResilience()

@@ -49,7 +49,7 @@ def health(system: IntegratedSystem) -> Health:
     """Look at the log, the disk, the cache, the datasets, the runs, and with canaries at our own network."""
     checks: tuple[Check, ...] = (_log(system), _coordination(system), _disk(system), _cache(system))
     checks = (*checks, _datasets(system), _versions(system), _runs(system))
-    checks = (*checks, _consumers(system))
+    checks = (*checks, _consumers(system), _transactions(system))
     return Health((*checks, _network(system)) if system.settings.network.canaries else checks)
 
 
@@ -110,6 +110,19 @@ def _consumers(system: IntegratedSystem) -> Check:
     if not standing:
         return Check("consumers", True, "nobody follows the log")
     return Check("consumers", True, "; ".join((*behind, *waiting)) or f"none of {len(standing)} is behind")
+
+
+def _transactions(system: IntegratedSystem) -> Check:
+    """What is neither done nor taken back. A compensation that fails leaves things half done until it works."""
+    waiting = system.transactions.open()
+    stuck = [one for one in waiting if one.attempts and (one.state == "undoing" or one.attempts >= STUCK_AFTER)]
+    if stuck:
+        words = "; ".join(
+            f"{one.id}: {'taking back ' * (one.state == 'undoing')}{one.step} failed {one.attempts} times: {one.error}"
+            for one in stuck
+        )
+        return Check("transactions", False, f"stuck: {words}")
+    return Check("transactions", True, f"{len(waiting):,} under way" if waiting else "none is under way")
 
 
 def _network(system: IntegratedSystem) -> Check:

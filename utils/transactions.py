@@ -151,10 +151,10 @@ class Transactions:
             KeyError: nobody registered `kind`.
             StateError: the log cannot be written. What was done stands in it; `resume` goes on.
         """
-        steps = [step.name for step in self._plans[kind](data or {}).steps]
-        if len(set(steps)) < len(steps):
-            raise ValueError(f"{kind}: two steps have the same name: {', '.join(steps)}")
         if self._find(id) is None:
+            steps = [step.name for step in self._plans[kind](data or {}).steps]
+            if len(set(steps)) < len(steps):
+                raise ValueError(f"{kind}: two steps have the same name: {', '.join(steps)}")
             begin = {"kind": kind, "steps": steps, "data": data or {}}
             try:
                 self._store.append([NewEvent("transaction.started", id, begin, SOURCE, expected=0)])

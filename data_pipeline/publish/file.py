@@ -1,12 +1,13 @@
 """Publish the table as a file: written beside its name and renamed when it is whole."""
 
 import contextlib
+import errno
 import gzip
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Annotated, Any, ClassVar, Literal, cast
+from typing import IO, Annotated, Any, ClassVar, Literal, NamedTuple, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
@@ -79,29 +80,104 @@ class FileSink:
         """A path that names version or day is another file each time."""
         return bool(placeholders.named(options.path) & {"version", "run_date", "now"})
 
+    revocable: ClassVar[bool] = True
+
     def publish(self, request: PublishRequest) -> Published:
         """See `Sink.publish`. Folders are made; the file has the mode that the umask gives."""
         path = _location(request)
-        kind, packed = _format(path.name)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with _replacing(path) as file:
-                if packed:
-                    # Neither name nor time inside: equal rows are equal bytes.
-                    with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as stream:
-                        rows = write_rows(
-                            request.table.schema, request.table.batches(), kind, cast("IO[bytes]", stream)
-                        )
-                else:
-                    rows = write_rows(request.table.schema, request.table.batches(), kind, file, arrow_file=True)
-        except OSError as error:
-            refused = isinstance(error, PermissionError | IsADirectoryError | NotADirectoryError | FileExistsError)
-            raise PublishError(
-                f"{path} cannot be written ({error.strerror or error})",
-                hint="choose a place with room that this user may write to",
-                transient=not refused,
-            ) from error
-        return Published(rows)
+        with _told(path):
+            return Published(_write(path, path, request))
+
+    def prepare(self, request: PublishRequest) -> Published:
+        """Write it beside its name, and lay aside what stands there now."""
+        path = _location(request)
+        aside = _Aside.of(path, request.version)
+        with _told(path):
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            self.clear(request)
+            rows = _write(path, aside.staged, request)
+            try:
+                os.link(path, aside.before)
+            except FileNotFoundError:
+                aside.nothing.touch()
+            return Published(rows)
+
+    def put(self, request: PublishRequest) -> None:
+        """Rename what was prepared; no longer there: it was renamed already."""
+        path = _location(request)
+        with _told(path), contextlib.suppress(FileNotFoundError):
+            _Aside.of(path, request.version).staged.replace(path)
+            _flush(path.parent)
+
+    def take_back(self, request: PublishRequest) -> None:
+        """The very file that stood there before, or none."""
+        path = _location(request)
+        aside = _Aside.of(path, request.version)
+        with _told(path):
+            if aside.staged.exists():
+                return  # it never came to its name
+            if aside.before.exists():
+                # What was laid aside stays until `clear`: so this may be done twice.
+                again = aside.before.with_suffix(".again")
+                again.unlink(missing_ok=True)
+                os.link(aside.before, again)
+                again.replace(path)
+                again.unlink(missing_ok=True)  # a rename over another name of the same file does nothing
+                _flush(path.parent)
+            elif aside.nothing.exists():
+                path.unlink(missing_ok=True)
+
+    def clear(self, request: PublishRequest) -> None:
+        path = _location(request)
+        with _told(path):
+            for one in _Aside.of(path, request.version):
+                one.unlink(missing_ok=True)
+
+
+class _Aside(NamedTuple):
+    """What lies beside a file while its version goes to several sinks together.
+
+    Attributes:
+        staged: The version, before it comes to its name.
+        before: Another name of what stood there.
+        nothing: Says that nothing stood there.
+    """
+
+    staged: Path
+    before: Path
+    nothing: Path
+
+    @classmethod
+    def of(cls, path: Path, version: str) -> "_Aside":
+        names = (f".{path.name[:100]}.{version}.{role}" for role in cls._fields)
+        return cls(*(path.with_name(name) for name in names))
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        refused = isinstance(error, PermissionError | IsADirectoryError | NotADirectoryError | FileExistsError)
+        raise PublishError(
+            f"{path} cannot be written ({error.strerror or error})",
+            hint="choose a place with room that this user may write to",
+            transient=not refused,
+        ) from error
+
+
+def _write(path: Path, place: Path, request: PublishRequest) -> int:
+    """Write the table at a place, in the format that the name of `path` means; gives the number of rows."""
+    kind, packed = _format(path.name)
+    schema, batches = request.table.schema, request.table.batches()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with _replacing(place) as file:
+        if not packed:
+            return write_rows(schema, batches, kind, file, arrow_file=True)
+        # Neither name nor time inside: equal rows are equal bytes.
+        with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as stream:
+            return write_rows(schema, batches, kind, cast("IO[bytes]", stream))
 
 
 def _location(request: PublishRequest) -> Path:
@@ -139,11 +215,16 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    _flush(path.parent)
+
+
+def _flush(folder: Path) -> None:
+    """New names in a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)  # the new name too survives a power cut
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)
 
 
 def _umask() -> int:

@@ -5,28 +5,27 @@ that went out. So nothing is forgotten when the program is killed, and nothing i
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from config import kinds
 from config.datasets import DatasetSettings
 from config.variables import without_user_part
 from data_pipeline.errors import PipelineError, PublishError, UnexpectedError
-from data_pipeline.publish.sink import PublishRequest, Rows, Sink
+from data_pipeline.publish.sink import PublishRequest, Sink
+from data_pipeline.publish.together import Target, Together
+from data_pipeline.publish.version_rows import VersionRows
 from data_pipeline.publish.views import Publications
-from data_pipeline.store.results import Results
 from data_pipeline.store.views import Version, Views
 from utils.clock import Clock
 from utils.events import EventStore, NewEvent
 from utils.leases import Leases
 from utils.logger import get_logger
+from utils.transactions import Transaction, Transactions
 
-if TYPE_CHECKING:
-    from utils.arrow import pa
-
-__all__ = ["Attempt", "Outbox", "Pending", "VersionRows"]
+__all__ = ["Attempt", "Outbox", "Pending"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,34 +77,6 @@ class Attempt:
         }
 
 
-class VersionRows:
-    """The rows of a version, as sinks want them."""
-
-    def __init__(self, results: Results) -> None:
-        self._results = results
-
-    def rows_of(self, version: Version) -> Rows:
-        """All rows that readers see with this version.
-
-        Raises:
-            StoreError: the version's file is gone or damaged.
-        """
-        return Rows(self._results.schema(version.path), lambda: self._checked(version))
-
-    def added_by(self, version: Version) -> Rows:
-        """The rows that this version added to those before: its batch, without those that were there already."""
-        batch, added = version.body.get("batch") or version.path, version.body.get("added")
-        if added == "":
-            return Rows(self._results.schema(batch), lambda: iter(()))
-        if (path := added or batch) == version.path:
-            return self.rows_of(version)
-        return Rows(self._results.schema(path), lambda: self._results.batches(path))
-
-    def _checked(self, version: Version) -> "Iterator[pa.RecordBatch]":
-        self._results.check(version)
-        yield from self._results.batches(version.path)
-
-
 class Outbox:
     """Publishes what is pending. Thread-safe over processes: a dataset is published by one of them at a time.
 
@@ -122,6 +93,7 @@ class Outbox:
         publications: Publications,
         events: EventStore,
         leases: Leases,
+        transactions: Transactions,
         clock: Clock,
         redacted: Callable[[str], str] = str,
     ) -> None:
@@ -134,6 +106,9 @@ class Outbox:
         self._redacted = redacted
         self._sinks: dict[str, Sink] = {}
         self._working = threading.Lock()
+        self._wanted: dict[str, DatasetSettings] = {}
+        self._away: dict[str, PublishError] = {}
+        self._together = Together(transactions, self._targets_of, self._guarded, self._words)
 
     def declare(self, datasets: Sequence[DatasetSettings]) -> None:
         """Remember sinks that are new, and the version that readers see now: from that one on versions go out.
@@ -156,7 +131,7 @@ class Outbox:
     def pending(self, dataset: DatasetSettings) -> list[Pending]:
         """What has to go out, in order, sink by sink."""
         accepted = [version for version in self._views.versions(dataset.name) if version.state == "accepted"]
-        accepted.sort(key=lambda version: (version.time, version.version))
+        accepted.sort(key=_age)
         known = self._publications.sinks(dataset.name)
         found: list[Pending] = []
         for name, options in self._named(dataset):
@@ -191,53 +166,122 @@ class Outbox:
             return []
         self.declare(wanted)
         told: list[Attempt] = []
-        away: dict[str, PublishError] = {}
         with self._working:
+            self._away = {}
+            self._wanted = {dataset.name: dataset for dataset in wanted}
             for dataset in wanted:
                 name = f"publish:{dataset.name}"
                 if not self._leases.acquire([name]):
                     continue  # another process is at it
                 try:
-                    told += self._publish(dataset, away, cancelled)
+                    told += self._publish(dataset, cancelled)
                 finally:
                     self._leases.release([name])
         return told
 
-    def _publish(
-        self, dataset: DatasetSettings, away: dict[str, PublishError], cancelled: Callable[[], bool]
-    ) -> list[Attempt]:
+    def _publish(self, dataset: DatasetSettings, cancelled: Callable[[], bool]) -> list[Attempt]:
+        unfinished = self._together.unfinished(dataset.name)
+        if unfinished is not None:
+            return self._attempts(unfinished)
+        if dataset.publish_together:
+            return self._publish_together(dataset, cancelled)
         told: list[Attempt] = []
         stuck: set[str] = set()
         for pending in self.pending(dataset):
             if pending.sink in stuck or cancelled():
                 continue
-            attempt = self._attempt(dataset, pending, away)
+            attempt = self._attempt(dataset, pending)
             if attempt.error is not None:
                 stuck.add(pending.sink)
             self._record(attempt, pending)
             told.append(attempt)
         return told
 
-    def _attempt(self, dataset: DatasetSettings, pending: Pending, away: dict[str, PublishError]) -> Attempt:
-        sink = self._sink(pending.options.kind)
-        server = sink.server_of(pending.options)
+    def _publish_together(self, dataset: DatasetSettings, cancelled: Callable[[], bool]) -> list[Attempt]:
+        """Each version to all of its sinks or to none; after one that could not go, later ones wait for their turn."""
+        told: list[Attempt] = []
+        pending = self.pending(dataset)
+        for version in sorted({one.version.version: one.version for one in pending}.values(), key=_age):
+            if cancelled():
+                break
+            targets = [self._target(dataset, one) for one in pending if one.version.version == version.version]
+            done = self._together.publish(dataset.name, version.version, targets)
+            told += self._attempts(done)
+            if done.state != "completed":
+                break
+        return told
+
+    def _target(self, dataset: DatasetSettings, pending: Pending) -> Target:
+        return Target(
+            name=pending.sink,
+            kind=pending.options.kind,
+            sink=self._sink(pending.options.kind),
+            version=pending.version.version,
+            server=self._sink(pending.options.kind).server_of(pending.options),
+            request=lambda: self._request(dataset, pending),
+            attempts=pending.attempts + 1,
+            superseded=pending.superseded,
+        )
+
+    def _targets_of(self, data: Mapping[str, Any]) -> list[Target]:
+        """The sinks of a transaction, as far as dataset, version and sink are still there."""
+        dataset = self._wanted.get(data["dataset"])
+        versions = [one for one in self._views.versions(data["dataset"]) if one.version == data["version"]]
+        if dataset is None or not versions:
+            return []
+        found = []
+        for name, options in self._named(dataset):
+            for one in data["sinks"]:
+                if one["sink"] == name:
+                    told = self._publications.of(dataset.name, name)
+                    first = not any(publication.state == "published" for publication in told)
+                    superseded = tuple(one["superseded"])
+                    pending = Pending(name, options, versions[0], superseded, first, one["attempts"] - 1)
+                    found.append(self._target(dataset, pending))
+        return found
+
+    def _attempts(self, transaction: Transaction) -> list[Attempt]:
+        dataset, version = transaction.data["dataset"], transaction.data["version"]
+        return [
+            Attempt(
+                dataset,
+                one.target.name,
+                one.target.kind,
+                version,
+                one.target.attempts,
+                rows=one.rows,
+                error=one.error,
+                hint=one.hint,
+                transient=one.transient,
+            )
+            for one in self._together.outcomes(transaction)
+        ]
+
+    def _guarded(self, target: Target, call: Callable[[PublishRequest], Any]) -> Any:
+        """Call a sink, unless its server was found to be away just now."""
+        if target.server in self._away:
+            raise self._away[target.server]
+        try:
+            return call(target.request())
+        except PublishError as error:
+            if target.server and error.away:
+                self._away[target.server] = error
+            raise
+        except PipelineError:
+            raise
+        except Exception as error:
+            get_logger("publish").error("publish.unexpected", version=target.version, sink=target.name, exc=error)
+            told = f"internal error: {type(error).__name__}: {error}"
+            hint = "logs/publish.log has the details; please report them"
+            raise UnexpectedError(told, hint=hint) from error
+
+    def _attempt(self, dataset: DatasetSettings, pending: Pending) -> Attempt:
+        target = self._target(dataset, pending)
         done = Attempt(dataset.name, pending.sink, pending.options.kind, pending.version.version, pending.attempts + 1)
         try:
-            if server in away:
-                raise away[server]
-            published = sink.publish(self._request(dataset, pending))
-        except PublishError as error:
-            if server and error.away:
-                away[server] = error
-            return self._failed(done, error)
+            published = self._guarded(target, target.sink.publish)
         except PipelineError as error:
             return self._failed(done, error)
-        except Exception as error:  # noqa: BLE001 - told with its type and logged whole; the other sinks go on
-            get_logger("publish").error("publish.unexpected", dataset=dataset.name, sink=pending.sink, exc=error)
-            told = f"internal error: {type(error).__name__}: {error}"
-            return self._failed(
-                done, UnexpectedError(told, hint="logs/publish.log has the details; please report them")
-            )
         return replace(done, rows=published.rows)
 
     def _request(self, dataset: DatasetSettings, pending: Pending) -> PublishRequest:
@@ -257,8 +301,11 @@ class Outbox:
         )
 
     def _failed(self, attempt: Attempt, error: PipelineError) -> Attempt:
-        message, hint = (self._redacted(without_user_part(text)) for text in (str(error), error.hint))
-        return replace(attempt, error=message, hint=hint, transient=error.transient)
+        hint = self._redacted(without_user_part(error.hint))
+        return replace(attempt, error=self._words(error), hint=hint, transient=error.transient)
+
+    def _words(self, error: Exception) -> str:
+        return self._redacted(without_user_part(str(error)))
 
     def _record(self, attempt: Attempt, pending: Pending) -> None:
         data: dict[str, Any] = {
@@ -283,6 +330,10 @@ class Outbox:
         if found is None:
             found = self._sinks[kind] = kinds.sink(kind)()
         return found
+
+
+def _age(version: Version) -> tuple[str, str]:
+    return version.time, version.version
 
 
 def _from(accepted: list[Version], since: str | None) -> list[Version]:

@@ -81,3 +81,24 @@ class Sink(Protocol):
             PublishError: it is not there; `transient` tells whether it may work later.
         """
         ...
+
+    # Of a version that goes to several sinks together or to none. Each call is as good once as twice.
+
+    revocable: ClassVar[bool]
+    """Whether `take_back` gives readers what they had before `put`; else `put` is for good."""
+
+    def prepare(self, request: PublishRequest) -> Published:
+        """Do all that may fail, so that `put` will work; readers see nothing of it. Raises as `publish`."""
+        ...
+
+    def put(self, request: PublishRequest) -> None:
+        """Let readers see what was prepared. Raises as `publish`."""
+        ...
+
+    def take_back(self, request: PublishRequest) -> None:
+        """Give readers what they had before `put`, if that was done. Raises as `publish`."""
+        ...
+
+    def clear(self, request: PublishRequest) -> None:
+        """Nothing is left of what `prepare` laid aside; nobody will take it back any more. Raises as `publish`."""
+        ...

@@ -53,8 +53,26 @@ class SqlSink:
     def wants_every(self, options: Any) -> bool:
         return bool(options.mode == "append")
 
+    revocable: ClassVar[bool] = False
+
     def publish(self, request: PublishRequest) -> Published:
         """See `Sink.publish`."""
+        return self._published(request, rehearsal=False)
+
+    def prepare(self, request: PublishRequest) -> Published:
+        """All of it in a transaction that is rolled back: server, rights, room, types and keys are as they must be."""
+        return self._published(request, rehearsal=True)
+
+    def put(self, request: PublishRequest) -> None:
+        self.publish(request)
+
+    def take_back(self, request: PublishRequest) -> None:
+        """Nothing: other programs may have read the rows, or changed them, the moment they were committed."""
+
+    def clear(self, request: PublishRequest) -> None:
+        """Nothing was laid aside."""
+
+    def _published(self, request: PublishRequest, *, rehearsal: bool) -> Published:
         from sqlalchemy.exc import SQLAlchemyError
 
         options: _Options = request.options
@@ -69,8 +87,11 @@ class SqlSink:
             engine = open_engine(
                 options.url, base=request.base, connect_timeout=request.connect_timeout, read_only=False
             )
-            with engine.begin() as connection:
-                return _publish(connection, request, options)
+            with engine.connect() as connection, connection.begin() as transaction:
+                published = _publish(connection, request, options)
+                if rehearsal:
+                    transaction.rollback()
+                return published
         except (SQLAlchemyError, ModuleNotFoundError, OSError) as error:
             raise _told(error, options) from error
         except Exception as error:

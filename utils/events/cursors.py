@@ -1,9 +1,9 @@
 """Where each consumer of the log stands, whose it is now, and what it could not take: kept beside the log."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.database import Connection, StateError, upsert
@@ -70,6 +70,9 @@ class Parked:
     attempts: int
     error: str
 
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -95,6 +98,9 @@ class Standing:
     attempts: int
     error: str
     parked: int
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 class Cursors:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from config.datasets import DatasetDefaults, DatasetSettings
-from data_pipeline.publish.publish import Attempt, Outbox, VersionRows
+from data_pipeline.publish.publish import Attempt, Outbox
+from data_pipeline.publish.version_rows import VersionRows
 from data_pipeline.publish.views import SCHEMA as PUBLISH_SCHEMA
 from data_pipeline.publish.views import Publications, PublicationViews
 from data_pipeline.store import views as pipeline_views
@@ -18,13 +19,15 @@ from data_pipeline.store.results import Results
 from data_pipeline.store.views import PipelineViews, Views
 from tests.databases import opened_at
 from tests.postgres import execute
-from utils import events, leases
+from utils import events, leases, transaction_views
 from utils.arrow import pa
 from utils.clock import ManualClock
 from utils.events import EventStore, NewEvent
 from utils.leases import Leases
 from utils.sqlite import SqliteDatabase
 from utils.storage import Storage
+from utils.transaction_views import TransactionViews
+from utils.transactions import Transactions
 
 
 @dataclass
@@ -39,11 +42,12 @@ class House:
     def __post_init__(self) -> None:
         schema = ";".join((events.SCHEMA, pipeline_views.SCHEMA))
         migrations = [schema, *filter(None, [getattr(pipeline_views, "FILES_SCHEMA", "")]), PUBLISH_SCHEMA]
+        migrations.append(transaction_views.SCHEMA)
         self.database = opened_at(self.address, migrations)
         self.coordination = SqliteDatabase(
             self.folder / "coordination.db", migrations=[leases.SCHEMA, leases.BEAT_SCHEMA]
         )
-        projections = [PipelineViews(), PublicationViews()]
+        projections = [PipelineViews(), PublicationViews(), TransactionViews()]
         self.events = EventStore(self.database, projections=projections, clock=self.clock)
         self.views, self.publications = Views(self.database), Publications(self.database)
         self.storage = Storage(self.folder / "storage", clock=self.clock)
@@ -57,6 +61,7 @@ class House:
             "publications": self.publications,
             "events": self.events,
             "leases": self.leases,
+            "transactions": Transactions(self.events, self.leases, clock=self.clock),
             "clock": self.clock,
         }
         return Outbox(**{**given, **changed})
