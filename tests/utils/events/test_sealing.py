@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -12,7 +13,8 @@ from tests.utils.events.counts import Counts
 from tests.utils.events.sealed import Log
 from utils.clock import SYSTEM_CLOCK
 from utils.database import Database, StateError, Statement
-from utils.events import GENESIS, ConcurrencyError, Event, EventStore, NewEvent, sealing
+from utils.events import GENESIS, ConcurrencyError, EventStore, NewEvent, sealing
+from utils.events import Event as LogEvent
 from utils.events.segments import SegmentFault
 from utils.storage import Storage, StorageError
 
@@ -62,7 +64,7 @@ def test_other_tools_can_read_a_segment(log: Log) -> None:
 
     assert segment is not None
     table = parquet.read_table(log.storage.local_path(segment.path))
-    assert table.column_names == list(Event._fields)
+    assert table.column_names == list(LogEvent._fields)
     assert table.column("hash").to_pylist() == [event.hash for event in events[:4]]
     assert table.column("data").to_pylist() == ['{"n":0}', '{"n":1}', '{"n":2}', '{"n":3}']
 
@@ -184,6 +186,49 @@ def test_a_signed_log_is_sealed_and_stays_proven_through_a_change_of_its_secret(
     assert log.store.rebuild() == found.events
 
 
+def test_whoever_reads_while_somebody_seals_sees_every_event_once(log: Log, opened: Callable[[], Database]) -> None:
+    """One appends, one seals, one follows from the beginning and one looks back from the end, all at once."""
+    writer = Log(opened(), Path(log.storage.local_path("x")).parent)
+    followed: list[int] = []
+    looked: list[list[int]] = []
+    done = Event()
+
+    def append() -> None:
+        while not done.is_set():
+            writer.append(4)
+
+    def follow() -> None:
+        for event in log.opened().follow():
+            followed.append(event.seq)
+            if event.type == "the.end":
+                return
+
+    def look() -> None:
+        other = log.opened()
+        while not done.is_set():
+            looked.append([event.seq for event in other.read(subject="s0", newest_first=True, limit=1000)])
+            looked.append([event.version for event in other.read(subject="s0", limit=1000)])
+
+    threads = [Thread(target=task) for task in (append, follow, look)]
+    for thread in threads:
+        thread.start()
+    try:
+        while len(log.archive.segments()) < 5:
+            log.seal(keep=3)
+    finally:
+        done.set()
+        threads[0].join(60)
+        log.store.append([NewEvent("the.end", "log")])
+        for thread in threads[1:]:
+            thread.join(60)
+
+    assert followed == list(range(1, log.store.head()[0] + 1))
+    assert all(versions == list(range(1, len(versions) + 1)) for versions in looked[1::2])
+    sizes = [len(positions) for positions in looked[::2]]
+    assert sizes == sorted(sizes)
+    assert log.store.verify().fault is None
+
+
 # --- what is due ----------------------------------------------------------------------------------
 
 
@@ -243,7 +288,7 @@ class _Slow(Counts):
 
     name = "slow"
 
-    def apply(self, event: Event) -> list[Statement]:
+    def apply(self, event: LogEvent) -> list[Statement]:
         raise KeyError("what it lacks")
 
 
