@@ -163,6 +163,31 @@ def test_unsubscribed_hears_no_more(bus):
     assert (gate.seen, got) == ([1], [])
 
 
+def test_unsubscribed_async_hears_no_more(bus):
+    """Not even what stands in its own line already."""
+    entered, release, seen, loops = threading.Event(), asyncio.Event(), [], []
+
+    async def lagging(event):
+        seen.append(event.number)
+        loops.append(asyncio.get_running_loop())
+        entered.set()
+        await release.wait()
+
+    one = bus.subscribe("tick", lagging)
+    in_line = threading.Event()
+    bus.subscribe("tick", lambda event: in_line.set() if event.number == 2 else None)
+    for number in range(3):
+        bus.publish(Happened("tick", number))
+    assert entered.wait(WAIT)
+    assert in_line.wait(WAIT)
+
+    bus.unsubscribe(one)
+    loops[0].call_soon_threadsafe(release.set)
+
+    assert bus.close(WAIT)
+    assert seen == [0]
+
+
 def test_drop_oldest_keeps_the_newest():
     """A full queue forgets its oldest event, counts it, and the publisher never waits."""
     gate = Gate()
@@ -229,6 +254,34 @@ def test_block_makes_the_publisher_wait_and_loses_nothing():
     assert bus.close(WAIT)
     assert gate.seen == [0, 1, 2]
     assert bus.figures().dropped == 0
+
+
+def test_a_waiting_publisher_goes_on_when_half_of_the_queue_is_empty():
+    """Not only once all of it is: the handler would be idle until the publisher is awake."""
+    turns, entered, bus = threading.Semaphore(0), threading.Event(), Bus(queue_size=4)
+
+    def step(event):
+        entered.set()
+        assert turns.acquire(timeout=WAIT)
+
+    bus.subscribe("tick", step)
+    bus.publish(Happened("tick", 0))
+    assert entered.wait(WAIT)
+    for number in range(1, 5):
+        bus.publish(Happened("tick", number))
+    publisher = threading.Thread(target=bus.publish, args=(Happened("tick", 5),))
+    publisher.start()
+    publisher.join(0.05)
+    assert publisher.is_alive()
+
+    for _ in range(2):
+        turns.release()
+    publisher.join(WAIT)
+
+    assert not publisher.is_alive()
+    turns.release(10)
+    assert bus.close(WAIT)
+    assert bus.figures() == Figures(published=6, delivered=6)
 
 
 def test_a_handler_may_publish_even_to_a_full_queue():
