@@ -3,6 +3,7 @@
 The envelope follows CloudEvents 1.0.
 """
 
+import functools
 import os
 import time as _time
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ import orjson
 
 from utils.database import StateError
 
-__all__ = ["Event", "NewEvent", "encoded", "event_of", "rfc3339", "uuid7", "uuid7s"]
+__all__ = ["Event", "NewEvent", "encoded", "event_of", "rfc3339", "stamp", "uuid7", "uuid7s"]
 
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
@@ -72,6 +73,17 @@ def uuid7s(count: int, now: float) -> Iterator[str]:
 def rfc3339(moment: datetime) -> str:
     """A moment in UTC with microseconds and `Z`, of fixed width, so that text order is time order."""
     return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"  # strftime: 9 microseconds, this: 1
+
+
+def stamp(now: float) -> str:
+    """`rfc3339` of a moment in epoch seconds, six times as quick: one a commit, and many commits a second."""
+    second, micro = divmod(int(now * 1e6 + 0.5), 1_000_000)
+    return f"{_second(second)}.{micro:06d}Z"
+
+
+@functools.lru_cache(maxsize=4)
+def _second(number: int) -> str:
+    return datetime.fromtimestamp(number, UTC).isoformat()[:-6]
 
 
 def encoded(event: NewEvent) -> bytes:

@@ -3,20 +3,20 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain as joined
-from typing import Any
+from typing import Any, NamedTuple
 
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.database import Connection, Database, StateError, Statement, StatementRefused
 from utils.events import chain, rows
 from utils.events.archive import Archive
 from utils.events.chain import GENESIS, Verification
-from utils.events.event import Event, NewEvent, encoded, event_of, rfc3339, uuid7s
+from utils.events.event import Event, NewEvent, encoded, event_of
 from utils.events.projections import Projection, ProjectionFailed, ProjectionFigures, Projections
 from utils.events.rows import HEAD, INSERT, NEWEST, every, stored, versions
 from utils.events.signing import NO_SECRETS, Secrets
+from utils.events.tail import Tail
 from utils.events.wanted import Wanted
 from utils.events.writer import Writer
 from utils.turn import TURN
@@ -35,31 +35,10 @@ class ConcurrencyError(StateError):
     """The subject moved on since the caller looked at it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Append:
+class _Append(NamedTuple):
     events: Sequence[NewEvent]
     statements: Sequence[Statement]
     guard: Guard | None
-
-
-@dataclass(slots=True)
-class _Tail:
-    """The end of the log as the commit under way moves it; thrown away when that fails.
-
-    Attributes:
-        versions, known: Of the subjects and the named ids that this commit is about.
-        fresh: What it has appended so far; the first `written` of them are in the table and in the views.
-    """
-
-    seq: int
-    hash: str
-    time: str = ""
-    ids: Iterator[str] = field(default_factory=lambda: iter(()))
-    versions: dict[str, int] = field(default_factory=dict)
-    known: dict[str, Event] = field(default_factory=dict)
-    fresh: list[Event] = field(default_factory=list)
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
-    written: int = 0
 
 
 class EventStore:
@@ -94,7 +73,7 @@ class EventStore:
         self._head: tuple[int, str] | None = None
         self._versions: dict[str, int] = {}
         self._change: NewEvent | None = None  # what has to be said first, once another secret signs
-        self._tail = _Tail(0, GENESIS)
+        self._tail = Tail(0, GENESIS, now=0.0, count=0, secret=b"")
         self._writer = Writer(self._commit, committed=self._committed, name=database.name)
 
     def append(
@@ -213,13 +192,13 @@ class EventStore:
             database.transaction_reading(_READS, together=together and database.batches) as (connection, (newest,)),
             nullcontext() if database.batches else TURN,
         ):
-            tail = self._tail = _Tail(*self._catch_up(connection, newest))
-            now = self._clock.now()
-            tail.time = rfc3339(now)
-            tail.ids = uuid7s(1 + sum(len(item.events) for item in work), now.timestamp())
+            head = self._catch_up(connection, newest)
             if self._change is not None:
                 work = [_Append([self._change], (), None), *work]
-            self._look_up(connection, [event for item in work for event in item.events])
+            events = work[0].events if len(work) == 1 else [event for item in work for event in item.events]
+            secret = self.secrets.newest
+            self._tail = Tail(*head, now=self._clock.time(), count=len(events), secret=secret)
+            self._look_up(connection, events)
             results = self._append_all(connection, work)
             return results if self._change is None else results[1:]
 
@@ -232,7 +211,8 @@ class EventStore:
         return results
 
     def _append_one(self, connection: Connection, item: _Append) -> list[Event] | StateError:
-        known = self._tail.known
+        tail = self._tail
+        known = tail.known
         if known and all(event.id in known for event in item.events if event.id) and any(e.id for e in item.events):
             return [known[event.id] for event in item.events if event.id]
         try:
@@ -243,41 +223,23 @@ class EventStore:
             data = [encoded(event) for event in item.events]
         except StateError as refused:
             return refused
-        result = [known.get(event.id) or self._next(event, text) for event, text in zip(item.events, data, strict=True)]
+        pairs = zip(item.events, data, strict=True)
+        result = [(event.id and known.get(event.id)) or tail.add(event, text) for event, text in pairs]
         if item.statements:
             self._write(connection)
             for sql, parameters in item.statements:
                 connection.execute(sql, parameters)
         return result
 
-    def _next(self, event: NewEvent, data: bytes) -> Event:
-        """Put an event at the end of the log."""
-        tail, subject = self._tail, event.subject
-        seq, before = tail.seq + 1, tail.hash
-        version = tail.versions[subject] + 1
-        identity = event.id or next(tail.ids)
-        start = (seq, identity, tail.time, event.source, event.type, subject)
-        after = chain.chained(before, (*start, version), data, self.secrets.newest)
-        fresh = Event._make((*start, event.data, version, before, after))
-        tail.rows.append((*start, data.decode(), version, before, after))
-        tail.seq, tail.hash = seq, after
-        tail.versions[subject] = version
-        tail.fresh.append(fresh)
-        if event.id:
-            tail.known[event.id] = fresh
-        return fresh
-
     def _write(self, connection: Connection) -> None:
         """Bring what was appended so far into the table and the views."""
-        tail = self._tail
-        if tail.rows:
-            if len(tail.rows) == 1:
-                connection.execute(INSERT, tail.rows[0])
+        if self._tail.rows:
+            rows, events = self._tail.unwritten()
+            if len(rows) == 1:
+                connection.execute(INSERT, rows[0])
             else:
-                connection.executemany(INSERT, tail.rows)
-            tail.rows.clear()
-            self._projections.apply(connection, tail.fresh[tail.written :])
-            tail.written = len(tail.fresh)
+                connection.executemany(INSERT, rows)
+            self._projections.apply(connection, events)
 
     def _committed(self) -> None:
         tail = self._tail
@@ -304,7 +266,8 @@ class EventStore:
     def _look_up(self, connection: Connection, events: Sequence[NewEvent]) -> None:
         """What the log has of these events' ids and subjects."""
         tail = self._tail
-        if ids := every(event.id for event in events if event.id):
+        if ids := [event.id for event in events if event.id]:
+            ids = every(ids)
             tail.known = {event.id: event for event in map(event_of, stored(connection, ids))}
         tail.versions = {event.subject: self._versions.get(event.subject, -1) for event in events}
         if unknown := [subject for subject, version in tail.versions.items() if version < 0]:
@@ -312,8 +275,7 @@ class EventStore:
 
     def _check_expected(self, events: Sequence[NewEvent]) -> None:
         for event in events:
-            version = self._tail.versions[event.subject]
-            if event.expected is not None and version != event.expected:
+            if event.expected is not None and (version := self._tail.versions[event.subject]) != event.expected:
                 raise ConcurrencyError(
                     f"{event.subject} is at version {version}, not {event.expected}",
                     hint="somebody else changed it: look again, then repeat",

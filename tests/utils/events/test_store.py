@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 from threading import Thread
@@ -15,6 +16,7 @@ from tests.utils.events.counts import Counts, open_at
 from utils.clock import ManualClock
 from utils.database import Connection, Database, StateError, Statement
 from utils.events import GENESIS, ConcurrencyError, Event, EventStore, NewEvent, rfc3339, uuid7
+from utils.events.event import stamp
 
 
 @pytest.fixture
@@ -399,8 +401,14 @@ def test_a_disk_that_fills_in_the_middle_loses_nothing_acknowledged(tmp_path: Pa
 
 def test_moments_are_written_in_utc_with_a_fixed_width() -> None:
     """Text order is time order."""
-    from datetime import datetime, timedelta, timezone
-
     moment = datetime(2026, 3, 1, 1, 0, tzinfo=timezone(timedelta(hours=2)))
 
     assert rfc3339(moment) == "2026-02-28T23:00:00.000000Z"
+
+
+@pytest.mark.parametrize("micro", [0, 1, 499_999, 999_999], ids=str)
+def test_the_quick_stamp_is_the_same_text(micro: int) -> None:
+    """Of any second, however its parts are rounded as a float."""
+    for second in (0, 1, 951_782_399, 1_795_000_000, 4_102_444_799):
+        moment = datetime.fromtimestamp(second, UTC).replace(microsecond=micro)
+        assert stamp(moment.timestamp()) == rfc3339(moment)
