@@ -47,7 +47,7 @@ class Health:
 
 def health(system: IntegratedSystem) -> Health:
     """Look at the log, the disk, the cache, the datasets, the runs, and with canaries at our own network."""
-    checks: tuple[Check, ...] = (_log(system), _coordination(system), _disk(system), _cache(system))
+    checks: tuple[Check, ...] = (_log(system), _views(system), _coordination(system), _disk(system), _cache(system))
     checks = (*checks, _datasets(system), _versions(system), _runs(system))
     checks = (*checks, _consumers(system), _transactions(system))
     return Health((*checks, _network(system)) if system.settings.network.canaries else checks)
@@ -57,6 +57,13 @@ def _log(system: IntegratedSystem) -> Check:
     seq, _ = system.events.head()
     damage = system.database.damage()
     return Check("log", not damage, f"damaged: {damage}" if damage else f"{seq:,} events")
+
+
+def _views(system: IntegratedSystem) -> Check:
+    """One that failed is left behind by the log; each process tries it again, and this one has just done so."""
+    behind = system.events.views_behind()
+    told = "; ".join(f"{one.name} is left behind at event {one.seq:,} ({one.reason})" for one in behind)
+    return Check("views", not behind, f"{told}; `maintain --rebuild` begins it anew" if behind else "up to date")
 
 
 def _coordination(system: IntegratedSystem) -> Check:

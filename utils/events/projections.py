@@ -4,16 +4,21 @@ A view that fails is left where it is and named; the log and the other views go 
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from utils.database import Connection, StateError, Statement, StatementRefused, upsert
 from utils.events.event import Event, event_of
 from utils.events.rows import pages
+from utils.logger import get_logger
 
-__all__ = ["Projection", "ProjectionFailed", "ProjectionFigures", "Projections"]
+__all__ = ["Behind", "Projection", "ProjectionFailed", "ProjectionFigures", "Projections"]
 
+SLOW_S = 1.0
+"""Seconds of one commit from which on a view is told to be slow: all who append wait for it."""
+
+_REACHED = "SELECT name, seq FROM checkpoints"
 _CHECKPOINT = upsert("checkpoints", "name, seq", key="name")
 
 
@@ -36,12 +41,27 @@ class ProjectionFailed(Exception):
 
 @dataclass(slots=True)
 class ProjectionFigures:
-    """How a view does in this process. `seconds`: spent on it; `failed`: why it is left behind, "" when it is not."""
+    """How a view does in this process.
+
+    Attributes:
+        seconds: Spent on it; `slowest`: in one commit at most.
+        failed: Why it is left behind, "" when it is not.
+    """
 
     name: str
     events: int = 0
     seconds: float = 0.0
+    slowest: float = 0.0
     failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A view that is not up to date: `seq` is the last event it has. `reason`: what this process knows of it."""
+
+    name: str
+    seq: int
+    reason: str
 
 
 Pages = Callable[[Connection, int], Iterator[Sequence[Sequence[Any]]]]
@@ -76,7 +96,11 @@ class Projections:
             ProjectionFailed: a view raised, or its statement was refused; nothing of this transaction may stay.
         """
         for projection in self._well:
-            self._apply_to(connection, projection, events)
+            seconds = self._apply_to(connection, projection, events)
+            figures = self.figures[projection.name]
+            if seconds > SLOW_S >= figures.slowest:
+                get_logger("events").warning("view.slow", view=projection.name, events=len(events), seconds=seconds)
+            figures.slowest = max(figures.slowest, seconds)
 
     def checkpoint(self, connection: Connection, seq: int) -> None:
         """Say that the views are up to date with event `seq`."""
@@ -85,21 +109,34 @@ class Projections:
 
     def catch_up(self, connection: Connection, head: int) -> None:
         """Replay what views missed: they are new, or another process without them wrote."""
-        reached = dict(connection.execute("SELECT name, seq FROM checkpoints").fetchall())
+        reached = dict(connection.execute(_REACHED).fetchall())
         for projection in self._well:
             if reached.get(projection.name) != head:
                 self._replay(connection, projection, after=reached.get(projection.name))
 
-    def rebuild(self, connection: Connection) -> int:
-        """Empty every view and replay the log into it, those too that failed before; gives the number of events."""
+    def behind(self, reached: Mapping[str, int], head: int) -> list[Behind]:
+        """The views that are not up to date with the log. `reached`: what the checkpoints say."""
+        late = [one.name for one in self._all if reached.get(one.name, 0) < head]
+        return [Behind(name, reached.get(name, 0), self.figures[name].failed) for name in late]
+
+    def try_all_again(self) -> None:
+        """Count every view as well, also those that failed."""
         self._well = self._all
         for figures in self.figures.values():
             figures.failed = ""
+
+    def rebuild(self, connection: Connection) -> int:
+        """Empty every view that is well and replay the log into it; gives the number of events.
+
+        Raises:
+            ProjectionFailed: as `apply`.
+        """
         return max((self._replay(connection, one, after=None) for one in self._well), default=0)
 
     def set_aside(self, failure: ProjectionFailed) -> None:
         """Go on without a view, until it is rebuilt or the next process tries it again."""
         self.figures[failure.name].failed = str(failure)
+        get_logger("events").error("view.left_behind", view=failure.name, reason=str(failure))
         self._well = tuple(one for one in self._well if one.name != failure.name)
 
     def _replay(self, connection: Connection, projection: Projection, *, after: int | None) -> int:
@@ -115,7 +152,7 @@ class Projections:
         connection.execute(_CHECKPOINT, (projection.name, reached))
         return count
 
-    def _apply_to(self, connection: Connection, projection: Projection, events: Sequence[Event]) -> None:
+    def _apply_to(self, connection: Connection, projection: Projection, events: Sequence[Event]) -> float:
         figures, began = self.figures[projection.name], time.perf_counter()
         seq = 0
         try:
@@ -129,4 +166,6 @@ class Projections:
                 raise  # the database is in trouble, not the view
             raise ProjectionFailed(projection.name, seq, error) from error
         figures.events += len(events)
-        figures.seconds += time.perf_counter() - began
+        seconds = time.perf_counter() - began
+        figures.seconds += seconds
+        return seconds

@@ -13,7 +13,7 @@ from utils.events import chain, rows
 from utils.events.archive import Archive
 from utils.events.chain import GENESIS, Verification
 from utils.events.event import Event, NewEvent, encoded, event_of
-from utils.events.projections import Projection, ProjectionFailed, ProjectionFigures, Projections
+from utils.events.projections import Behind, Projection, ProjectionFailed, ProjectionFigures, Projections
 from utils.events.rows import HEAD, INSERT, NEWEST, every, stored, versions
 from utils.events.signing import NO_SECRETS, Secrets
 from utils.events.tail import Tail
@@ -156,9 +156,29 @@ class EventStore:
             return proven(joined.from_iterable(rows.pages(connection, _BEFORE_ALL)), expected_head=expected_head)
 
     def rebuild(self) -> int:
-        """Empty every view and replay the log into them; gives the number of events replayed."""
-        with self.database.transaction() as connection:
-            return self._projections.rebuild(connection)
+        """Empty every view and replay the log into them; gives the number of events replayed.
+
+        A view that fails stays as it is (`views_behind` names it); the others are rebuilt. Nobody appends meanwhile.
+        """
+        self._projections.try_all_again()
+        while True:
+            try:
+                with self.database.transaction() as connection:
+                    return self._projections.rebuild(connection)
+            except ProjectionFailed as failure:
+                self._projections.set_aside(failure)
+
+    def views_behind(self) -> list[Behind]:
+        """The views that cannot be brought up to date with the log, each with its reason. Those that can, are."""
+        if self._views_behind():
+            self.append([])  # replays what they missed; one that fails is named by that
+        return self._views_behind()
+
+    def _views_behind(self) -> list[Behind]:
+        # The head first: what is appended between the two questions puts a view ahead of it, which is well.
+        head = self.head()[0]
+        reached = dict(self.database.query("SELECT name, seq FROM checkpoints"))
+        return self._projections.behind(reached, head)
 
     def projections(self) -> list[ProjectionFigures]:
         """How the views do in this process: what they cost, and which of them failed."""

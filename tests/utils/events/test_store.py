@@ -17,6 +17,7 @@ from utils.clock import ManualClock
 from utils.database import Connection, Database, StateError, Statement
 from utils.events import GENESIS, ConcurrencyError, Event, EventStore, NewEvent, rfc3339, uuid7
 from utils.events.event import stamp
+from utils.events.projections import Behind
 
 
 @pytest.fixture
@@ -212,6 +213,72 @@ def test_a_view_that_fails_is_left_behind_and_named(database: Database, store: E
     failed = {figures.name: figures.failed for figures in store.projections()}
     assert failed == {"counts": "view counts: event 2: KeyError: 'what an odd event lacks'", "total": ""}
     assert database.query("SELECT name, seq FROM checkpoints") == [("total", 3)]
+    assert store.views_behind() == [Behind("counts", 0, "view counts: event 2: KeyError: 'what an odd event lacks'")]
+
+
+def _counting_odd(event: Event) -> Iterable[Statement]:
+    return [("INSERT INTO counts VALUES (?1, 1, ?2) ON CONFLICT (type) DO UPDATE SET last = ?2", ("any", event.seq))]
+
+
+@pytest.mark.parametrize("again", ["the next process", "a rebuild"])
+def test_a_view_that_was_left_behind_is_tried_again(
+    opened: Callable[[], Database], monkeypatch: pytest.MonkeyPatch, again: str
+) -> None:
+    """Once its fault is mended it is complete, and nothing tells of it any more."""
+    database = opened()
+    store = EventStore(database, projections=[Counts()])
+    store.append([NewEvent("odd", "a")])
+    assert [behind.name for behind in EventStore(opened(), projections=[Counts()]).views_behind()] == ["counts"]
+    monkeypatch.setattr(Counts, "apply", lambda _, event: _counting_odd(event))
+
+    if again == "a rebuild":
+        assert store.rebuild() == 1
+    else:
+        store = EventStore(opened(), projections=[Counts()])
+
+    assert store.views_behind() == []
+    store.append([NewEvent("odd", "a")])
+    assert database.query("SELECT * FROM counts") == [("any", 1, 2)]
+
+
+def test_a_rebuild_leaves_out_a_view_that_fails(database: Database) -> None:
+    """The others are rebuilt, and it keeps what it had."""
+
+    class Odd(Counts):
+        name, tables = "odd", ("odds",)
+
+        def apply(self, event: Event) -> Iterable[Statement]:
+            return [("INSERT INTO odds VALUES (?)", (event.seq,))]
+
+    with database.transaction() as connection:
+        connection.execute("CREATE TABLE odds (seq INTEGER)")
+    store = EventStore(database, projections=[Counts(), Odd()])
+    store.append([NewEvent("t", "a")])
+    store.append([NewEvent("odd", "a")])
+    with database.transaction() as connection:
+        connection.execute("DELETE FROM odds")
+
+    assert store.rebuild() == 2
+
+    assert database.query("SELECT seq FROM odds ORDER BY seq") == [(1,), (2,)]
+    assert database.query("SELECT type, count FROM counts") == [("t", 1)]
+    assert [(one.name, one.seq) for one in store.views_behind()] == [("counts", 1)]
+
+
+def test_a_slow_view_is_told_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By name, with the seconds that all who append waited for it."""
+    monkeypatch.setattr("utils.events.projections.SLOW_S", 0.0)
+    store = EventStore(database, projections=[Counts()])
+
+    for _ in range(3):
+        store.append([NewEvent("t", "a")])
+
+    (figures,) = store.projections()
+    assert 0 < figures.slowest <= figures.seconds
+    assert figures.events == 3
+    assert [record.levelname for record in caplog.records if "view.slow" in record.getMessage()] == ["WARNING"]
 
 
 def test_a_view_whose_statement_is_refused_is_left_behind_too(database: Database) -> None:
