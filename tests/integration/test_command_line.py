@@ -190,6 +190,7 @@ def test_all_commands_of_this_release_are_there() -> None:
     """Their names are a promise."""
     assert set(commands()) == {
         *("", "add", "try", "record", "run", "status", "health", "show", "detect", "metrics", "maintain"),
+        "record-metric",
         *("dashboard", "demo"),
         *("events", "events verify", "quarantine list", "quarantine show", "breakers list", "breakers reset"),
         *("events consumers", "events retry", "events forget", "breakers open", "breakers close"),

@@ -53,6 +53,9 @@ class Cells:
 def of_points(times: Floats, values: Floats) -> Cells:
     """Each point as a cell; `values` is (n, k), NaN for no value."""
     there = ~np.isnan(values)
+    if there.all():
+        moments = np.broadcast_to(times[:, None], values.shape)
+        return Cells(times, np.ones(values.shape), values, values, values, values, moments)
     moments = np.where(there, times[:, None], np.nan)
     return Cells(times, there.astype(np.float64), np.where(there, values, 0.0), values, values, values, moments)
 

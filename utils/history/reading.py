@@ -1,22 +1,23 @@
 """Any range of a series, from the levels that fit: the coarsest that is fine enough, else the finest that is left.
 
-What was not rolled up yet is summed up while it is read, so every point counts exactly once, whatever maintenance has
+What was not rolled up yet is read beside the roll-ups, so every point counts exactly once, whatever maintenance has
 done. A roll-up that reaches into the range counts whole; one of an hour counts to the day in which it begins.
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from utils.database import Database
 from utils.history.cells import Cells, Floats, decoded, joined, of_points, regrouped
-from utils.history.rollups import HOUR, MINUTE, SPANS, by_level, matrix_of
+from utils.history.rollups import HOUR, MINUTE, SPANS, matrix_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,7 +26,11 @@ __all__ = ["Buckets", "Period", "aggregates", "range_of"]
 
 Period = Literal["hour", "day", "month"]
 
+Keys = NDArray[np.int64]
+
 RAW = 0
+_AT_ONCE = 16_384
+"""Points summed up together."""
 _EVER = 1e300
 _OPEN = 2**63 - 1
 
@@ -37,14 +42,16 @@ _LEVELS = "SELECT level, whole_from FROM history_levels"
 
 # One statement, so that all of it is of one moment: no point is missed or met twice while somebody closes a chunk,
 # rolls up or drops. Kinds: 0 and 1 what the choice of levels rests on, 2 raw points, 3 those that are not rolled up,
-# 4 roll-ups. Placeholders: set, raw from, raw until, and of each level from and until (a level not wanted is empty).
+# 4 roll-ups. Placeholders: set; of points and of each level from and until (one not wanted is empty); until when of
+# those that wait.
 _PARTS = f"""
 SELECT 0 AS kind, 0 AS level, 0 AS place, raw_after AS number, CAST('' AS BLOB) AS data
     FROM history_series WHERE subject = ?1 AND metrics = ?2
 UNION ALL SELECT 1, level, 0, whole_from, CAST('' AS BLOB) FROM history_levels
 UNION ALL SELECT 2, 0, chunk, 0, data FROM history
     WHERE subject = ?1 AND metrics = ?2 AND finish >= ?3 AND start < ?4
-UNION ALL SELECT 3, 0, chunk, rolled, data FROM history WHERE subject = ?1 AND metrics = ?2 AND rolled < points
+UNION ALL SELECT 3, 0, chunk, rolled, data FROM history WHERE subject = ?1 AND metrics = ?2
+    AND rolled < points AND start < ?9
 UNION ALL SELECT 3, 0, {_OPEN}, 0, data FROM history_open WHERE subject = ?1 AND metrics = ?2
 UNION ALL SELECT 4, level, start, 0, data FROM history_rollups
     WHERE subject = ?1 AND metrics = ?2 AND level = 60 AND start > ?5 AND start < ?6
@@ -87,6 +94,16 @@ class Buckets:
 
 
 @dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is asked for: a range, the coarsest level that is fine enough, and into which place a cell goes."""
+
+    since: float
+    until: float
+    level: int
+    place: Callable[[Floats], Keys]
+
+
+@dataclass(frozen=True, slots=True)
 class _Section:
     """A stretch of time (epoch seconds, the end not in it) and the level it is read from."""
 
@@ -98,10 +115,12 @@ class _Section:
 def range_of(database: Database, subject: str, metric: str, since: float, until: float, points: int) -> Buckets:
     """At most `points` buckets of equal width."""
     width = (until - since) / points
-    cells = _cells(database, subject, metric, since, until, wanted=_level_for(width))
-    keys = np.clip(np.floor((cells.start - since) / width), 0, points - 1).astype(np.int64)
-    grouped, _ = regrouped(cells, keys)
-    return _buckets(grouped, grouped.start)
+
+    def place(start: Floats) -> Keys:
+        return np.clip(np.floor((start - since) / width), 0, points - 1).astype(np.int64)
+
+    cells, _ = _read_all(database, subject, metric, _Wanted(since, until, _level_for(width), place))
+    return _buckets(cells, cells.start)
 
 
 def aggregates(
@@ -110,11 +129,14 @@ def aggregates(
     """One bucket for each hour, day or month of a zone that has values."""
     edges = np.array(list(_edges(since, until, by, ZoneInfo(zone))))
     wanted = HOUR if not np.any(edges % HOUR) else MINUTE if not np.any(edges % MINUTE) else RAW
-    cells = _cells(database, subject, metric, float(edges[0]), float(edges[-1]), wanted=wanted)
-    cells = cells.rows(cells.start >= edges[0])
-    keys = np.searchsorted(edges, cells.start, side="right") - 1
-    grouped, found = regrouped(cells, keys)
-    return _buckets(grouped, edges[found])
+
+    def place(start: Floats) -> Keys:
+        return np.searchsorted(edges, start, side="right") - 1
+
+    asked = _Wanted(float(edges[0]), float(edges[-1]), wanted, place)
+    cells, found = _read_all(database, subject, metric, asked)
+    begun = found >= 0  # an hour before the first period reached into it
+    return _buckets(cells.rows(begun), edges[found[begun]])
 
 
 def _buckets(cells: Cells, times: Floats) -> Buckets:
@@ -131,10 +153,11 @@ def _level_for(width: float) -> int:
     return HOUR if width >= HOUR else MINUTE if width >= MINUTE else RAW
 
 
-def _cells(database: Database, subject: str, metric: str, since: float, until: float, *, wanted: int) -> Cells:
-    """All cells of one metric that begin in the range, over all sets of metrics that it was measured in."""
+def _read_all(database: Database, subject: str, metric: str, wanted: _Wanted) -> tuple[Cells, Keys]:
+    """A cell for each place, over all sets of metrics that the metric was measured in; and the places."""
     whole_from = dict(database.query(_LEVELS))
-    parts = []
+    parts: list[Cells] = []
+    places: list[Keys] = []
     for metrics, raw_after in database.query(_SETS, (subject,)):
         names = metrics.split(",")
         if metric not in names:
@@ -142,19 +165,21 @@ def _cells(database: Database, subject: str, metric: str, since: float, until: f
         chosen_by, found_by = None, (raw_after, whole_from)
         while chosen_by != found_by:  # once more when something was dropped since the choice was made
             chosen_by = found_by
-            sections = list(_sections(*chosen_by, since, until, wanted))
+            sections = list(_sections(*chosen_by, wanted))
             found, found_by = _read(database, subject, names, metric, sections)
-        parts += found
-    return joined(parts, 1)
+        for section, cells in found:
+            grouped, keys = regrouped(here := _within(cells, section), wanted.place(here.start))
+            parts.append(grouped)
+            places.append(keys)
+    return regrouped(joined(parts, 1), np.concatenate(places) if places else np.empty(0, np.int64))
 
 
-def _sections(
-    raw_after: float, whole_from: dict[int, float], since: float, until: float, wanted: int
-) -> Iterator[_Section]:
+def _sections(raw_after: float, whole_from: dict[int, float], wanted: _Wanted) -> Iterator[_Section]:
+    since, until, most = wanted.since, wanted.until, wanted.level
     # Up to a whole hour, so that no minute or hour is counted in two levels.
     raw_from = (math.floor(raw_after / HOUR) + 1) * HOUR if raw_after > -_EVER else -_EVER
     starts = {RAW: raw_from, MINUTE: whole_from.get(MINUTE, -_EVER), HOUR: whole_from.get(HOUR, -_EVER)}
-    order = [*(n for n in (HOUR, MINUTE, RAW) if n <= wanted), *(n for n in (MINUTE, HOUR) if n > wanted)]
+    order = [*(n for n in (HOUR, MINUTE, RAW) if n <= most), *(n for n in (MINUTE, HOUR) if n > most)]
     edges = sorted({since, until, *(edge for edge in starts.values() if since < edge < until)})
     for a, b in pairwise(edges):
         level = next((level for level in order if starts[level] <= a), None)
@@ -164,37 +189,35 @@ def _sections(
 
 def _read(
     database: Database, subject: str, names: list[str], metric: str, sections: list[_Section]
-) -> tuple[list[Cells], tuple[float, dict[int, float]]]:
-    """The cells of the sections; and what `_sections` rests on, as it was at that moment."""
+) -> tuple[list[tuple[_Section, Cells]], tuple[float, dict[int, float]]]:
+    """Cells for the sections, in parts that fit into the processor's cache; and what `_sections` rests on, as it was
+    at that moment."""
     width, column = len(names), names.index(metric)
     bounds = [bound for level in (RAW, MINUTE, HOUR) for bound in _bounds(sections, level)]
-    raw: list[tuple[int, bytes]] = []
+    waiting_until = max((section.until for section in sections if section.level), default=-2 * _EVER)
+    raw: list[tuple[int, Any]] = []
     tail: list[tuple[int, Any]] = []
     blocks: dict[int, list[tuple[int, bytes]]] = {MINUTE: [], HOUR: []}
     raw_after, whole_from = -_EVER, dict[int, float]()
-    for kind, level, place, number, data in database.query(_PARTS, (subject, ",".join(names), *bounds)):
+    rows = database.query(_PARTS, (subject, ",".join(names), *bounds, waiting_until))
+    for kind, level, place, number, data in rows:
         if kind == 0:
             raw_after = number
         elif kind == 1:
             whole_from[level] = number
         elif kind == 2:
-            raw.append((place, data))
+            raw.append((place, matrix_of(data, width)))
         elif kind == 3:
             tail.append((place, matrix_of(data, width)[int(number) :]))
         else:
             blocks[level].append((place, data))
-    waiting = [matrix for _, matrix in sorted(tail, key=lambda part: part[0])]
-    opened = [matrix for place, matrix in tail if place == _OPEN]
-    found = []
+    raw += [part for part in tail if part[0] == _OPEN]
+    found: list[tuple[_Section, Cells]] = []
     for section in sections:
-        if section.level == RAW:
-            closed = [matrix_of(b"".join(data for _, data in sorted(raw)), width)] if raw else []
-            found.append(_within(_of_matrices([*closed, *opened], column), section))
-            continue
-        rolled = [decoded(data, width).metric(column) for _, data in sorted(blocks[section.level])]
-        fresh = by_level(_of_matrices(waiting, column), section.level)
-        together = joined([*(_within(part, section) for part in rolled), _within(fresh, section)], 1)
-        found.append(regrouped(together, together.start)[0])
+        points = raw if section.level == RAW else tail
+        rolled = blocks.get(section.level, [])
+        found += [(section, decoded(data, width).metric(column)) for _, data in sorted(rolled)]
+        found += [(replace(section, level=RAW), cells) for cells in _in_parts(points, column)]
     return found, (raw_after, whole_from)
 
 
@@ -208,11 +231,23 @@ def _bounds(sections: list[_Section], level: int) -> tuple[float, float]:
     return (first, last) if level == RAW else (math.floor(first) - SPANS[level], math.ceil(last))
 
 
-def _of_matrices(matrices: list[Any], column: int) -> Cells:
-    if not matrices:
-        return joined([], 1)
-    matrix = matrices[0] if len(matrices) == 1 else np.concatenate(matrices)
-    return of_points(matrix[:, 0], matrix[:, column + 1 : column + 2])
+def _in_parts(chunks: list[tuple[int, Any]], column: int) -> Iterator[Cells]:
+    """The points of one metric in the order in which they came."""
+    some: list[Any] = []
+    rows = 0
+    for _, matrix in sorted(chunks, key=lambda chunk: chunk[0]):
+        some.append(matrix[:, [0, column + 1]])
+        rows += len(matrix)
+        if rows >= _AT_ONCE:
+            yield _points(some)
+            some, rows = [], 0
+    if rows:
+        yield _points(some)
+
+
+def _points(matrices: list[Any]) -> Cells:
+    matrix = np.concatenate(matrices)
+    return of_points(matrix[:, 0], matrix[:, 1:])
 
 
 def _within(cells: Cells, section: _Section) -> Cells:

@@ -18,7 +18,10 @@ USUAL = Kept(raw=DAY, minute=14 * DAY, hour=400 * DAY)
 NOON = 1_700_049_600.0
 
 numbers = st.one_of(st.integers(-1000, 1000).map(float), st.just(float("nan")))
-times = st.one_of(st.floats(0.0, 600.0), st.floats(-1e6, 1e6), st.integers(-3, 3).map(lambda n: n * 3600.0))
+# To the millisecond: in double precision, far smaller steps are lost beside the distance to the range's beginning.
+times = st.one_of(st.floats(0.0, 600.0), st.floats(-1e6, 1e6), st.integers(-3, 3).map(lambda n: n * 3600.0)).map(
+    lambda time: round(time, 3)
+)
 points = st.lists(st.tuples(times, numbers), max_size=150)
 
 
@@ -57,7 +60,8 @@ def test_roll_ups_are_what_the_points_say(
         edge = 300 * 3600.0
         read = history.range("a", {"dataset": "s"}, since=-edge, until=edge, points=int(2 * edge / size))
         rows = zip(read.times, read.count, read.total, read.low, read.high, read.last, strict=True)
-        assert {float(row[0]): tuple(map(float, row[1:])) for row in rows} == by_hand(early + late, size)
+        told = {float(row[0] // size * size): tuple(map(float, row[1:])) for row in rows}
+        assert told == by_hand(early + late, size)
 
 
 @settings(max_examples=60)
