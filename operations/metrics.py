@@ -67,8 +67,20 @@ def collect(system: IntegratedSystem) -> Metrics:
     metrics.gauge("orchestrator_cache_entries", "Values in the cache").set(held.entries)
     metrics.gauge("orchestrator_cache_bytes", "Bytes in the cache").set(held.bytes)
     metrics.gauge("orchestrator_events", "Events in the log").set(system.events.head()[0])
+    _views(system, metrics)
     _consumers(system, metrics)
     return metrics
+
+
+def _views(system: IntegratedSystem, metrics: Metrics) -> None:
+    """Which views were left behind, and what each has cost this process."""
+    by = ("view",)
+    late = metrics.gauge("orchestrator_view_behind_events", "Events that a view could not take", labels=by)
+    seconds = metrics.gauge("orchestrator_view_seconds", "Seconds this process spent on a view", labels=by)
+    head, behind = system.events.head()[0], {one.name: one for one in system.events.views_behind()}
+    for view in system.events.projections():
+        late.set(head - behind[view.name].seq if view.name in behind else 0, view=view.name)
+        seconds.set(view.seconds, view=view.name)
 
 
 def _consumers(system: IntegratedSystem, metrics: Metrics) -> None:
