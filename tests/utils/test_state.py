@@ -7,7 +7,7 @@ import pytest
 
 from tests.redis_server import RedisServer
 from utils.clock import ManualClock
-from utils.events import SCHEMA, NewEvent
+from utils.events import SCHEMA, NewEvent, segments
 from utils.state import Kept, State
 
 
@@ -15,7 +15,7 @@ def kept(directory: Path) -> Kept:
     """One log, no views, a cache of 8 MB."""
     return Kept(
         directory,
-        migrations=[SCHEMA],
+        migrations=[SCHEMA, segments.SCHEMA],
         projections=(),
         durability="process",
         storage=directory / "storage",
