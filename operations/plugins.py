@@ -8,15 +8,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, UsageError
 from operations.own_metrics import record
 from utils.database import StateError
 from utils.events import NewEvent
-from utils.events.following import Consumer, Following
 from utils.logger import get_logger
 from utils.one_line import one_line
+
+if TYPE_CHECKING:
+    from utils.events.following import Consumer, Following
 
 __all__ = ["Worked", "at_work", "let_work"]
 
@@ -42,7 +45,8 @@ def at_work(system: IntegratedSystem) -> Iterator[None]:
             if cursor is not None:
                 system.cursors.release(cursor, cursor.seq)
     yield
-    let_work(system)
+    if not system.runner.cancel.cancelled:  # who was told to stop does not wait for handlers; they go on next time
+        let_work(system)
 
 
 def let_work(system: IntegratedSystem) -> Worked:
@@ -93,7 +97,7 @@ def _catch_up(system: IntegratedSystem) -> tuple[int, list[str]]:
     return sum(one.figures.handled for one in following), failed
 
 
-def _follow(following: Following) -> None:
+def _follow(following: "Following") -> None:
     """To the end of the log, or to what the handler cannot take; the next time goes on there."""
     try:
         while not following.stopping and following.step() == 0.0:
@@ -103,12 +107,14 @@ def _follow(following: Following) -> None:
         get_logger("plugins").warning("plugin.waits", handler=following.consumer.name, error=str(error))
 
 
-def _following(system: IntegratedSystem, consumer: Consumer) -> Following:
+def _following(system: IntegratedSystem, consumer: "Consumer") -> "Following":
+    from utils.events.following import Following  # with asyncio, which a run without handlers does not wait for
+
     redacted = system.loaded.known.redacted
     return Following(consumer, system.events, system.cursors, clock=system.clock, redacted=redacted)
 
 
-def _consumers(system: IntegratedSystem) -> list[Consumer]:
+def _consumers(system: IntegratedSystem) -> "list[Consumer]":
     return [consumer for plugin in system.plugins.loaded for consumer in plugin.consumers]
 
 

@@ -220,3 +220,22 @@ def test_a_period_or_zone_that_is_none_is_refused(history: History) -> None:
         history.aggregates("n", since=0.0, until=1.0, by="week")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="'Mars/Base' is no time zone"):
         history.aggregates("n", since=0.0, until=1.0, by="day", zone="Mars/Base")
+
+
+@pytest.mark.prove
+def test_ten_million_points_of_a_series_stay_exact(history: History) -> None:
+    """In batches, rolled up, dropped to a day: every point still counts in a chart of any width."""
+    size, at_once = 10_000_000, 250_000
+    for start in range(0, size, at_once):
+        history.append("n", NOON + np.arange(start, start + at_once), np.ones(at_once))
+    before = history.range("n", since=NOON, until=NOON + size)
+    roll_up(history)
+    rolled = history.range("n", since=NOON, until=NOON + size)
+    dropped = history.retain(NOON + size, USUAL)
+    after = history.range("n", since=NOON, until=NOON + size)
+
+    assert before.count.sum() == rolled.count.sum() == after.count.sum() == size
+    assert size - DAY - 1024 <= dropped <= size - DAY
+    assert len(after.times) <= 1200
+    days = history.aggregates("n", since=NOON, until=NOON + size, by="day")
+    assert set(days.count[1:-1].tolist()) == {DAY}
