@@ -194,13 +194,13 @@ _points = ["prepare", "put", "take_back", "clear"]
 
 
 @settings(
-    max_examples=40,
+    max_examples=12,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     faults=st.lists(
-        st.tuples(st.sampled_from(["file", "sql"]), st.sampled_from(_points), st.booleans(), st.booleans()), max_size=5
+        st.tuples(st.sampled_from(["file", "sql"]), st.sampled_from(_points), st.booleans(), st.booleans()), max_size=3
     )
 )
 def test_whatever_fails_and_dies_all_have_it_or_none(
