@@ -15,10 +15,13 @@ from utils.clock import ManualClock
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def installation(tmp_path: Path) -> Installation:
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Installation:
     made = Installation(tmp_path)
-    made.configure({"name": "fx", "provider": "ecb", "collect": {"kind": "simulated", "rows": 3}})
+    url = str(request.getfixturevalue("postgres")) if request.param == "PostgreSQL" else ""
+    made.configure(
+        {"name": "fx", "provider": "ecb", "collect": {"kind": "simulated", "rows": 3}}, database={"url": url}
+    )
     return made
 
 
