@@ -5,7 +5,8 @@ for one group of figures in turn, so that noise meets all alike. The floor runs 
 Rates and times are medians over the rounds, counts the worst of all rounds.
 
 A figure says how durable it is: what is named `power` is on the disk before the caller goes on (and is bound to
-`flush_ms`, a write and flush of 4 KB in the same round), everything else survives any kill of the process.
+`flush_ms`, a write and flush of 4 KB in the same round), everything else survives any kill of the process. `cpu_us` is
+what one event takes of the processor: on a busy machine it tells more than a rate does.
 """
 
 from collections.abc import Mapping

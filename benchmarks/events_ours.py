@@ -64,6 +64,7 @@ def append(folder: Path, seconds: float) -> Table:
             floor = opened.enter_context(closing(BareTable(Path(place) / f"{name}-floor.db", durability)))
             done = one_by_one({"ours": _appending(ours), "floor": floor.append}, seconds)
             told[f"{name}_per_s"] = {who: timed.per_second for who, timed in done.items()}
+            told[f"{name}_cpu_us"] = {who: timed.cpu_us for who, timed in done.items()}
             told[f"{name}_p50_us"] = {who: timed.microseconds(0.5) for who, timed in done.items()}
             told[f"{name}_p99_us"] = {who: timed.microseconds(0.99) for who, timed in done.items()}
     return told
@@ -83,17 +84,28 @@ def batch(folder: Path, seconds: float) -> Table:
             floor = opened.enter_context(closing(BareTable(Path(place) / f"{name}-floor.db", durability)))
             done = one_by_one({"ours": _thousands(ours), "floor": floor.thousand}, seconds)
             told[f"{name}_per_s"] = {who: timed.per_second * 1000 for who, timed in done.items()}
-        began = time.perf_counter()
+            told[f"{name}_cpu_us"] = {who: timed.cpu_us / 1000 for who, timed in done.items()}
+        began = _now()
         count = sum(len(page) for page in _pages(ours))
-        between = time.perf_counter()
+        between = _now()
         bare = floor.replay()
-        told["replay_per_s"] = {"ours": count / (between - began), "floor": bare / (time.perf_counter() - between)}
+        end = _now()
+        told["replay_per_s"] = {"ours": count / (between[0] - began[0]), "floor": bare / (end[0] - between[0])}
+        told["replay_cpu_us"] = {
+            "ours": (between[1] - began[1]) / count * 1e6,
+            "floor": (end[1] - between[1]) / bare * 1e6,
+        }
         if (count, bare) != (len(done["ours"].times) * 1000, len(done["floor"].times) * 1000):
             raise RuntimeError("not all events came back")
         found = ours.verify()
         if found.fault is not None or found.events != count:
             raise RuntimeError(f"the chain is not whole: {found}")
     return told
+
+
+def _now() -> tuple[float, float]:
+    """By the clock, and of the processor."""
+    return time.perf_counter(), time.process_time()
 
 
 def _thousands(store: EventStore) -> Callable[[int], object]:
@@ -180,17 +192,22 @@ def bus(seconds: float) -> Table:
         one = Bus()
         for _ in range(count):
             one.subscribe("dataset.*", handler())
-        began = time.perf_counter()
+        began = _now()
         published = announced(one.publish, seconds)
         if not one.close(60):
             raise RuntimeError("the handlers did not come to an end")
-        taken = time.perf_counter() - began
+        end = _now()
         if one.figures().delivered != len(published.times) * count:
             raise RuntimeError(f"not all was delivered: {one.figures()}")
         handlers = {Announcement.type: [handler() for _ in range(count)]}
+        floor = announced(_in_place(handlers), seconds)
         told[f"bus_{count}_per_s"] = {
-            "ours": len(published.times) / taken,
-            "floor": announced(_in_place(handlers), seconds).per_second,
+            "ours": len(published.times) / (end[0] - began[0]),
+            "floor": floor.per_second,
+        }
+        told[f"bus_{count}_cpu_us"] = {
+            "ours": (end[1] - began[1]) / len(published.times) * 1e6,
+            "floor": floor.cpu_us,
         }
         if count == HANDLERS:
             told["bus_publish_us"]["ours"] = published.microseconds(0.5)

@@ -11,7 +11,7 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, process_time
 
 import blinker
 import orjson
@@ -105,9 +105,11 @@ def append(folder, seconds):
     loose, strict = done["SQLAlchemy"], done["eventsourcing"]
     return {
         "append_per_s": {"SQLAlchemy": loose.per_second},
+        "append_cpu_us": {"SQLAlchemy": loose.cpu_us},
         "append_p50_us": {"SQLAlchemy": loose.microseconds(0.5)},
         "append_p99_us": {"SQLAlchemy": loose.microseconds(0.99)},
         "append_power_per_s": {"eventsourcing": strict.per_second},
+        "append_power_cpu_us": {"eventsourcing": strict.cpu_us},
         "append_power_p50_us": {"eventsourcing": strict.microseconds(0.5)},
         "append_power_p99_us": {"eventsourcing": strict.microseconds(0.99)},
     }
@@ -122,18 +124,20 @@ def batch(folder, seconds):
             log.insert_events([stored(one) for one in range(number * 1000, number * 1000 + 1000)])
 
         done = one_by_one({"eventsourcing": thousand}, seconds)["eventsourcing"]
-        began, count, start = perf_counter(), 0, 1
+        began, used, count, start = perf_counter(), process_time(), 0, 1
         while page := log.select_notifications(start=start, limit=1000):
             for one in page:
                 orjson.loads(one.state)
             count, start = count + len(page), page[-1].id + 1
-        taken = perf_counter() - began
+        taken, used = perf_counter() - began, process_time() - used
         if count != len(done.times) * 1000:
             raise RuntimeError(f"{count} events of {len(done.times) * 1000} came back")
         log.datastore.close()
     return {
         "batch_power_per_s": {"eventsourcing": done.per_second * 1000},
+        "batch_power_cpu_us": {"eventsourcing": done.cpu_us / 1000},
         "replay_per_s": {"eventsourcing": count / taken},
+        "replay_cpu_us": {"eventsourcing": used / count * 1e6},
     }
 
 
@@ -166,10 +170,12 @@ BUSES = {"psygnal": of_psygnal, "blinker": of_blinker, "pyee": of_pyee}
 
 def bus(seconds):
     """Handlers are called in place, by the emitter; bubus awaits them."""
-    told = {"bus_100_per_s": {}, "bus_1_per_s": {}, "bus_publish_us": {}, "bus_others_of_2": {}}
+    figures = ("bus_100_per_s", "bus_100_cpu_us", "bus_1_per_s", "bus_publish_us", "bus_others_of_2")
+    told = {figure: {} for figure in figures}
     for name, make in BUSES.items():
         many = announced(make([handler() for _ in range(HANDLERS)]), seconds)
         told["bus_100_per_s"][name] = many.per_second
+        told["bus_100_cpu_us"][name] = many.cpu_us
         told["bus_publish_us"][name] = many.microseconds(0.5)
         told["bus_1_per_s"][name] = announced(make([handler()]), seconds).per_second
         told["bus_others_of_2"][name] = others(make)
