@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from utils.database import Connection
+from utils.database import Connection, Statement
 
 __all__ = ["HEAD", "INSERT", "NEWEST", "SCHEMA", "SELECT", "pages", "stored", "versions"]
 
@@ -45,32 +45,28 @@ def pages(connection: Connection, after: int) -> Iterator[list[Sequence[Any]]]:
         after = page[-1][0]
 
 
-def stored(connection: Connection, ids: Sequence[str]) -> Iterator[Sequence[object]]:
-    """The rows of the events with these ids, as far as there are any."""
-    for some in _in_parts(ids):
-        yield from connection.execute(f"{SELECT} WHERE id IN ({', '.join('?' * len(some))})", some).fetchall()
+def stored(ids: Sequence[str]) -> list[Statement]:
+    """What gives the rows of the events with these ids, as far as there are any."""
+    return [(f"{SELECT} WHERE id IN ({', '.join('?' * len(some))})", some) for some in _in_parts(ids)]
 
 
-def versions(connection: Connection, subjects: Sequence[str], *, sealed: bool = False) -> dict[str, int]:
-    """How many events each subject has, `sealed` ones included."""
+def versions(subjects: Sequence[str], *, sealed: bool = False) -> list[Statement]:
+    """What gives each subject and how many events it has, `sealed` ones included; None: it has none."""
     newest = _NEWEST_OF_ALL if sealed else _NEWEST
     if len(subjects) == 1:
-        rows = connection.execute(f"SELECT {newest.format('?1')}", subjects).fetchall()
-        return {subjects[0]: rows[0][0] or 0}
-    found: dict[str, int] = {}
-    for some in _in_parts(subjects):
-        more = " UNION ALL SELECT ?" * (len(some) - 1)
-        rows = connection.execute(_VERSIONS.format(newest.format("w.s"), more), some).fetchall()
-        found |= {subject: version or 0 for subject, version in rows}
-    return found
+        return [(f"SELECT CAST(?1 AS TEXT), {newest.format('?1')}", (subjects[0],))]
+    return [
+        (_VERSIONS.format(newest.format("w.s"), " UNION ALL SELECT ?" * (len(some) - 1)), some)
+        for some in _in_parts(subjects)
+    ]
 
 
-def _in_parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
+def _in_parts(values: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Parts of 1, 4, 16 or 64 values, the last repeated: few statements, each prepared once."""
     for start in range(0, len(values), _AT_ONCE):
         some = values[start : start + _AT_ONCE]
         size = next(size for size in (1, 4, 16, _AT_ONCE) if size >= len(some))
-        yield [*some, *[some[-1]] * (size - len(some))]
+        yield (*some, *[some[-1]] * (size - len(some)))
 
 
 def every(values: Iterable[str]) -> list[str]:

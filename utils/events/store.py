@@ -24,7 +24,7 @@ from utils.turn import TURN
 __all__ = ["ConcurrencyError", "EventStore"]
 
 _SUBJECTS_REMEMBERED = 100_000
-_READS: Sequence[Statement] = ((NEWEST, ()),)
+_NEWEST: Statement = (NEWEST, ())
 _BEFORE_ALL = -(2**62)  # an event that was inserted may have any number
 _LOOK_AGAIN_S = 5.0  # should news ever be missed
 
@@ -208,17 +208,23 @@ class EventStore:
 
     def _commit_once(self, work: Sequence[_Append], *, together: bool) -> list[Any]:
         database = self.database
+        events = work[0].events if len(work) == 1 else [event for item in work for event in item.events]
+        reads = [_NEWEST]
+        if ids := [event.id for event in events if event.id]:
+            reads += stored(every(ids))
+        if database.batches:  # asking for what may be known already costs nothing there; asking later does
+            reads += self._versions_of(every(event.subject for event in events))
         with (
-            database.transaction_reading(_READS, together=together and database.batches) as (connection, (newest,)),
+            database.transaction_reading(reads, together=together and database.batches) as (connection, found),
             nullcontext() if database.batches else TURN,
         ):
-            head = self._catch_up(connection, newest)
+            head = self._catch_up(connection, found[0])
             if self._change is not None:
                 work = [_Append([self._change], (), None), *work]
-            events = work[0].events if len(work) == 1 else [event for item in work for event in item.events]
+                events = [self._change, *events]
             secret = self.secrets.newest
             self._tail = Tail(*head, now=self._clock.time(), count=len(events), secret=secret)
-            self._look_up(connection, events)
+            self._look_up(connection, events, found[1:])
             results = self._append_all(connection, work)
             return results if self._change is None else results[1:]
 
@@ -283,15 +289,24 @@ class EventStore:
             self._projections.catch_up(connection, head[0])
         return head
 
-    def _look_up(self, connection: Connection, events: Sequence[NewEvent]) -> None:
-        """What the log has of these events' ids and subjects."""
+    def _look_up(self, connection: Connection, events: Sequence[NewEvent], found: Sequence[list[Any]]) -> None:
+        """What the log has of these events' ids and subjects; `found`: what was asked when the commit began."""
         tail = self._tail
-        if ids := [event.id for event in events if event.id]:
-            ids = every(ids)
-            tail.known = {event.id: event for event in map(event_of, stored(connection, ids))}
-        tail.versions = {event.subject: self._versions.get(event.subject, -1) for event in events}
+        known = self._versions
+        for rows in found:
+            if rows and len(rows[0]) == 2:
+                known.update((subject, version or 0) for subject, version in rows)
+            else:
+                tail.known.update((row[1], event_of(row)) for row in rows)
+        tail.versions = {event.subject: known.get(event.subject, -1) for event in events}
         if unknown := [subject for subject, version in tail.versions.items() if version < 0]:
-            tail.versions |= versions(connection, unknown, sealed=self.archive is not None)
+            for statement in self._versions_of(unknown):
+                tail.versions.update(
+                    (name, version or 0) for name, version in connection.execute(*statement).fetchall()
+                )
+
+    def _versions_of(self, subjects: Sequence[str]) -> list[Statement]:
+        return versions(subjects, sealed=self.archive is not None) if subjects else []
 
     def _check_expected(self, events: Sequence[NewEvent]) -> None:
         for event in events:
