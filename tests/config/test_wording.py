@@ -140,7 +140,7 @@ def test_a_fault_is_told_with_its_key_and_what_was_expected(house: House, text: 
     assert problem.file == str(house.folder / "orchestrator.yaml")
 
 
-SECTIONS = ("plugins", "calendars", "monitor", "protector", "healing", "alerts", "api")
+SECTIONS = ("calendars", "monitor", "protector", "healing", "alerts", "api")
 KEYS = ("schedule", "depends_on", "transform", "objective")
 
 
