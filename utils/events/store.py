@@ -293,11 +293,11 @@ class EventStore:
         """What the log has of these events' ids and subjects; `found`: what was asked when the commit began."""
         tail = self._tail
         known = self._versions
-        for rows in found:
-            if rows and len(rows[0]) == 2:
-                known.update((subject, version or 0) for subject, version in rows)
+        for answer in found:
+            if answer and len(answer[0]) == 2:
+                known.update((subject, version or 0) for subject, version in answer)
             else:
-                tail.known.update((row[1], event_of(row)) for row in rows)
+                tail.known.update((row[1], event_of(row)) for row in answer)
         tail.versions = {event.subject: known.get(event.subject, -1) for event in events}
         if unknown := [subject for subject, version in tail.versions.items() if version < 0]:
             for statement in self._versions_of(unknown):
