@@ -223,22 +223,6 @@ class IntegratedSystem(State):
 
         return Follower(self.events, bus=self.bus, clock=self.clock, redacted=self.loaded.known.redacted)
 
-    def start_logging(self, *, level: str | None = None) -> None:
-        """Send log records where the configuration says; before this, they go nowhere."""
-        from utils.logger import configure
-
-        written, kept = self.settings.logging, self.settings.retention.logs
-        configure(
-            level or written.level,
-            console="auto" if written.console == "auto" else "on" if written.console else "off",
-            directory=self.state_dir / "logs" if written.files else None,
-            size=kept.size,
-            files=kept.files,
-            redact=written.redact,
-            secrets=lambda: self.loaded.secrets,
-            clock=self.clock,
-        )
-
     def load(self, dataset: str) -> Any:
         """The delivered table of a dataset as a pandas frame with Arrow-backed columns."""
         from operations.show import delivered
@@ -261,23 +245,13 @@ class IntegratedSystem(State):
         super().close()
 
     def _what_is_kept(self) -> Kept:
-        from data_pipeline.publish import views as publish
-        from data_pipeline.store import provider_counters, views
-        from utils import events, history, transaction_views
-        from utils.events import cursors, segments
+        from data_pipeline.kept import MIGRATIONS, projections
 
-        first = ";".join((events.SCHEMA, history.SCHEMA, views.SCHEMA))
         url = str(self.settings.storage.url).removeprefix("file://")
-        later = (views.FILES_SCHEMA, publish.SCHEMA, provider_counters.SCHEMA, segments.SCHEMA, history.LEVELS_SCHEMA)
         return Kept(
             self.state_dir,
-            migrations=(first, *later, cursors.SCHEMA, transaction_views.SCHEMA),
-            projections=(
-                views.PipelineViews(),
-                publish.PublicationViews(),
-                provider_counters.ProviderCounters(),
-                transaction_views.TransactionViews(),
-            ),
+            migrations=MIGRATIONS,
+            projections=projections(),
             durability=self.settings.app.durability,
             storage=Path(url) if url else self.state_dir / "storage",
             cache_size=self.settings.cache.size_limit,

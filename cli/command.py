@@ -60,9 +60,10 @@ class Context:
         """The system, built at the first use, with logging as configured."""
         if self._system is None:
             from integrated_system import IntegratedSystem
+            from operations.logs import start_logging
 
             self._system = IntegratedSystem(self.config, state_dir=self.state_dir)
-            self._system.start_logging(level="DEBUG" if self.debug else None)
+            start_logging(self._system, level="DEBUG" if self.debug else None)
         return self._system
 
     def close(self) -> None:
