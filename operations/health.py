@@ -1,7 +1,9 @@
 """Is the system itself well? Unhealthy is what a person must look at; degraded data is still healthy."""
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from integrated_system import IntegratedSystem
@@ -48,7 +50,7 @@ class Health:
 def health(system: IntegratedSystem) -> Health:
     """Look at the log, the disk, the cache, the datasets, the runs, and with canaries at our own network."""
     checks: tuple[Check, ...] = (_log(system), _views(system), _coordination(system), _disk(system), _cache(system))
-    checks = (*checks, _datasets(system), _versions(system), _runs(system))
+    checks = (*checks, _storage(system), _datasets(system), _versions(system), _runs(system))
     checks = (*checks, _consumers(system), _transactions(system))
     return Health((*checks, _network(system)) if system.settings.network.canaries else checks)
 
@@ -71,9 +73,24 @@ def _coordination(system: IntegratedSystem) -> Check:
 
     database = system.coordination
     (damage,) = database.query("PRAGMA quick_check(1)")[0]
-    before = [path.name for path in set_aside_before(database.path)]
-    told = f"; a damaged one was set aside: {listed(before)}, delete it once you have looked" if before else ""
+    told = _were_set_aside(set_aside_before(database.path))
     return Check("coordination", damage == "ok", ("sound" if damage == "ok" else f"damaged: {damage}") + told)
+
+
+def _were_set_aside(files: Iterable[Path]) -> str:
+    names = [file.name for file in files]
+    return f"; a damaged one was set aside: {listed(names)}, delete it once you have looked" if names else ""
+
+
+def _storage(system: IntegratedSystem) -> Check:
+    """The file of small versions is only asked whether it answers: it may be large, and versions have checksums."""
+    from utils.storage import StorageError
+
+    try:
+        system.storage.exists("any")
+    except StorageError as error:
+        return Check("storage", False, str(error))
+    return Check("storage", True, "usable" + _were_set_aside(system.storage.set_aside()))
 
 
 def _disk(system: IntegratedSystem) -> Check:

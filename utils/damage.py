@@ -5,11 +5,11 @@ import os
 import re
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = [
     "Saved",
@@ -38,9 +38,14 @@ _PASSES = {  # what says nothing about the file: only time or people mend it
 }
 
 _COLUMNS = """
-SELECT m.name, x.name, x.pk FROM sqlite_schema AS m, pragma_table_info(m.name) AS x
+SELECT m.name, x.name, x.pk, x.type = 'BLOB' FROM sqlite_schema AS m, pragma_table_info(m.name) AS x
 WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY m.name, x.cid
 """
+
+
+class _Column(NamedTuple):
+    place: int  # in the primary key; 0: none
+    binary: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,11 @@ def at_path(path: Path) -> str | None:
     return None
 
 
-def flaw(connection: sqlite3.Connection, migrations: Sequence[str]) -> str | None:
+def flaw(connection: sqlite3.Connection, migrations: Sequence[str], *, check: str = "quick_check") -> str | None:
     """What is wrong with an open database, in words: its pages, its version, or its tables.
+
+    Args:
+        check: The pragma that reads every page; `integrity_check` also compares indexes with their tables; "": none.
 
     Raises:
         sqlite3.Error: it cannot even be looked at; see `is_damage`.
@@ -91,9 +99,10 @@ def flaw(connection: sqlite3.Connection, migrations: Sequence[str]) -> str | Non
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if not 0 <= version <= len(migrations):
         return f"has schema version {version}, this program knows {len(migrations)}"
-    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if found != "ok":
-        return str(found).replace("\n", " ")
+    if check:
+        (found,) = connection.execute(f"PRAGMA {check}(1)").fetchone()
+        if found != "ok":
+            return str(found).replace("\n", " ")
     expected, there = _tables(migrations[:version]), _columns(connection)
     if not version and there:
         return f"holds the tables of something else ({', '.join(sorted(there))})"
@@ -197,42 +206,64 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _tables(migrations: Sequence[str]) -> dict[str, dict[str, int]]:
+def _tables(migrations: Sequence[str]) -> dict[str, dict[str, _Column]]:
     with contextlib.closing(sqlite3.connect(":memory:")) as model:
         for script in migrations:
             model.executescript(script)
         return _columns(model)
 
 
-def _columns(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
-    """By table: its columns, each with its place in the primary key (0: none)."""
-    tables: dict[str, dict[str, int]] = {}
-    for table, column, place in connection.execute(_COLUMNS):
-        tables.setdefault(table, {})[column] = place
+def _columns(connection: sqlite3.Connection) -> dict[str, dict[str, _Column]]:
+    """By table: its columns."""
+    tables: dict[str, dict[str, _Column]] = {}
+    for table, column, place, binary in connection.execute(_COLUMNS):
+        tables.setdefault(table, {})[column] = _Column(place, bool(binary))
     return tables
 
 
-def _rows(damaged: sqlite3.Connection, table: str, columns: dict[str, int]) -> Saved:
+def _rows(damaged: sqlite3.Connection, table: str, columns: dict[str, _Column]) -> Saved:
     names = ", ".join(f'"{name}"' for name in columns)
-    key = [f'"{name}"' for name in sorted(columns, key=columns.__getitem__) if columns[name]] or ["rowid"]
+    keyed = {name: column for name, column in columns.items() if column.place}
+    key = [f'"{name}"' for name in sorted(keyed, key=lambda name: keyed[name].place)] or ["rowid"]
     found: dict[tuple[Any, ...], None] = {}
-    whole = False
-    for direction in ("", " DESC"):
-        order = ", ".join(name + direction for name in key)
+
+    def note(sql: str, values: tuple[Any, ...] = ()) -> bool:
+        """Whether every row that the statement gives could be read."""
         try:
-            for row in damaged.execute(f'SELECT {names} FROM "{table}" ORDER BY {order}'):  # noqa: S608 - our own names
-                if (text := _as_text(row)) is not None:
-                    found[text] = None
+            for row in damaged.execute(sql, values):
+                if (sound := _sound(row, columns)) is not None:
+                    found[sound] = None
         except sqlite3.Error:
-            continue  # a page in between cannot be read: come from the other end
-        whole = True
-        break
+            return False
+        return True
+
+    def ordered(what: str, by: list[str]) -> Iterator[str]:
+        for direction in ("", " DESC"):  # a page in between cannot be read: come from the other end
+            order = ", ".join(name + direction for name in by)
+            yield f'SELECT {what} FROM "{table}" ORDER BY {order}'  # noqa: S608 - our own names
+
+    # By rowid first, which some tables do not have: an index may be damaged, and is not needed for that.
+    whole = any(note(sql) for sql in (*ordered(names, ["rowid"]), *ordered(names, key)))
+    if not whole and keyed:  # the keys of a table with rowids lie in other pages, whole ones perhaps
+        places = [list(columns).index(name) for name in keyed]
+        had = {tuple(row[place] for place in places) for row in found}
+        fits = " AND ".join(f'"{name}" = ?' for name in keyed)
+        for sql in ordered(", ".join(f'"{name}"' for name in keyed), key):
+            with contextlib.suppress(sqlite3.Error):
+                for row in damaged.execute(sql):
+                    values = _sound(row, keyed)
+                    if values is not None and values not in had:
+                        had.add(values)
+                        note(f'SELECT {names} FROM "{table}" WHERE {fits}', values)  # noqa: S608 - our own names
     return Saved(table, tuple(columns), tuple(found), whole)
 
 
-def _as_text(row: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """The row with its texts; None when one of them is none (no column of ours holds bytes)."""
+def _sound(row: tuple[Any, ...], columns: Mapping[str, _Column]) -> tuple[Any, ...] | None:
+    """The row with texts where texts belong; None when one of them is none."""
     try:
-        return tuple(value.decode() if isinstance(value, bytes) else value for value in row)
+        return tuple(
+            value.decode() if isinstance(value, bytes) and not column.binary else value
+            for value, column in zip(row, columns.values(), strict=True)
+        )
     except UnicodeDecodeError:
         return None

@@ -29,6 +29,8 @@ class ReplaceableDatabase(SqliteDatabase):
     disk that fails are errors, as before.
 
     Args:
+        examine: Read every page at each opening. Else only once a statement found damage: for a file that is large,
+            and whose rows have checksums elsewhere.
         on_set_aside: Told after each replacement by this process.
         now: When that was.
     """
@@ -40,7 +42,9 @@ class ReplaceableDatabase(SqliteDatabase):
         migrations: Sequence[str],
         on_set_aside: Callable[[SetAside], None],
         now: Callable[[], datetime] = SYSTEM_CLOCK.now,
+        examine: bool = True,
     ) -> None:
+        self._check = "quick_check" if examine else ""
         self._on_set_aside = on_set_aside
         self._now = now
         self._opening = threading.Lock()
@@ -117,7 +121,9 @@ class ReplaceableDatabase(SqliteDatabase):
         if not self.path.exists():
             return None
         with self._lent() as connection:
-            return damage.flaw(connection, self._migrations)
+            # What a statement stumbled over may be an index that does not fit its table.
+            check = "integrity_check" if self._doubtful else self._check
+            return damage.flaw(connection, self._migrations, check=check)
 
     def _follow(self) -> None:
         """Go over to the file that stands at the path now, when it is another one, or this one is in doubt."""

@@ -37,8 +37,9 @@ _LOST = {
     "verdicts": "how the circuits stood: those of the providers that are missing start closed",
     "rates": "how far each rate was used: for a moment a provider may be asked faster than it allows",
     "leases": "who works on what: a dataset may be run twice at once; the log takes one of the two",
+    "blobs": "small versions, held batches, raw answers: a version that is gone is told as damaged when looked at",
 }
-"""What it means when rows of a table of the coordination database are lost."""
+"""What it means when rows of a table are lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,7 @@ class State:
     def storage(self) -> "Storage":
         from utils.storage import Storage
 
-        return Storage(self._kept.storage, clock=self.clock, pack_below=PACK_BELOW)
+        return Storage(self._kept.storage, clock=self.clock, pack_below=PACK_BELOW, on_set_aside=self._set_aside)
 
     @cached_property
     def cache(self) -> "Cache":
@@ -232,7 +233,7 @@ class State:
         self.events.submit([NewEvent(kind, "cache", data, source="cache")])
 
     def _set_aside(self, news: "SetAside") -> None:
-        """A damaged coordination database was replaced: one line, one event, with what may be lost."""
+        """A damaged database was replaced: one line, one event, with what may be lost."""
         from utils.database import StateError
         from utils.events import NewEvent
         from utils.logger import get_logger

@@ -29,6 +29,8 @@ from utils.small_blobs import SmallBlobs
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
+    from utils.damage import SetAside
+
 _TEMPORARY = ".tmp-"
 _SMALL = ".small.db"
 _BAD_PART = re.compile(r"(?:^|/)(?:\.{0,2}|\.tmp-[^/]*|\.small\.[^/]*)(?:/|$)|[\x00-\x1f\x7f\\]")
@@ -144,11 +146,18 @@ class Storage:
         BlobNameInvalid: The name is absolute, has `..`, `.`, empty or temporary parts, a backslash or control signs.
     """
 
-    def __init__(self, root: Path, *, clock: Clock = SYSTEM_CLOCK, pack_below: int = 0) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        pack_below: int = 0,
+        on_set_aside: "Callable[[SetAside], None]" = lambda _: None,
+    ) -> None:
         self._root = os.path.abspath(root)  # noqa: PTH100 - a string, and links stay links
         self._clock = clock
         self._pack_below = pack_below
-        self._small = SmallBlobs(Path(self._root, _SMALL))
+        self._small = SmallBlobs(Path(self._root, _SMALL), on_set_aside=on_set_aside, now=clock.now)
 
     def put_bytes(self, path: str, data: bytes | memoryview, *, durable: bool = False, later: bool = False) -> Stored:
         """Write a blob, replacing what was there.
@@ -239,7 +248,7 @@ class Storage:
     def exists(self, path: str) -> bool:
         """Whether there is a blob of this name."""
         full = self._full(path)
-        return os.path.isfile(full) or self._small.size(path) is not None  # noqa: PTH113 - names are strings here
+        return os.path.isfile(full) or self._packed_size(path) is not None  # noqa: PTH113 - names are strings here
 
     def size(self, path: str) -> int:
         """Bytes of the blob."""
@@ -247,7 +256,7 @@ class Storage:
         try:
             return os.stat(target).st_size
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and (small := self._small.size(path)) is not None:
+            if isinstance(error, FileNotFoundError) and (small := self._packed_size(path)) is not None:
                 return small
             raise _explain(error, path, target) from error
 
@@ -267,7 +276,7 @@ class Storage:
         try:
             about = os.stat(target)
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and (small := self._small.size(path)) is not None:
+            if isinstance(error, FileNotFoundError) and (small := self._packed_size(path)) is not None:
                 return small, 0, 0
             raise _explain(error, path, target) from error
         return about.st_size, about.st_mtime_ns, about.st_ino
@@ -293,8 +302,11 @@ class Storage:
         if prefix:
             self._full(prefix.rstrip("/"))
         base = prefix.rpartition("/")[0]
-        small = (Blob(name, size, datetime.fromtimestamp(at, UTC)) for name, size, at in self._small.list(prefix))
-        return merge(self._walk(base, prefix), small, key=lambda blob: blob.path)
+        return merge(self._walk(base, prefix), self._list_packed(prefix), key=lambda blob: blob.path)
+
+    def set_aside(self) -> tuple[Path, ...]:
+        """Damaged files of small blobs that were set aside, oldest first."""
+        return self._small.set_aside()
 
     def sweep(self, older_than: float) -> int:
         """Remove temporary files that no writer has touched for `older_than` seconds; how many."""
@@ -339,6 +351,17 @@ class Storage:
     def _packed(self, path: str) -> bytes | None:
         with _told(path):
             return self._small.get(path)
+
+    def _packed_size(self, path: str) -> int | None:
+        with _told(path):
+            return self._small.size(path)
+
+    def _list_packed(self, prefix: str) -> Iterator[Blob]:
+        with _told(prefix):
+            found = list(self._small.list(prefix))
+        for name, size, at in found:
+            if _BAD_PART.search(name) is None:  # a flipped bit may have made it no name, which nobody can ask for
+                yield Blob(name, size, datetime.fromtimestamp(at, UTC))
 
     def _unpack(self, path: str) -> bool:
         """Forget the small blob of this name; whether there was one."""

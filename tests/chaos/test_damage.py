@@ -53,6 +53,38 @@ def test_a_damaged_coordination_database_stops_no_delivery(battered: Battered) -
         assert Path(told["moved_to"]).name in checks["coordination"].detail
 
 
+@pytest.mark.parametrize("delivers", [True, False], ids=["a healthy provider", "a dead provider"])
+def test_a_damaged_file_of_small_versions_stops_no_delivery(battered: Battered, delivers: bool) -> None:
+    """It is set aside and told; what was lost is collected anew, or told as damaged; nobody sees a wrong row."""
+    battered.configure(simulated(NAMES))
+    for _ in range(2):
+        with battered.system() as system:
+            run(system, Actor("test"), fresh=True)
+    overwrite(battered.state / "storage" / ".small.db")
+    if not delivers:
+        battered.configure(simulated(NAMES, failure_rate=1.0))
+
+    done = battered.cli("run", "--fresh", "--json")
+    kept = battered.cli("maintain", "--json")
+    asked = battered.cli("health", "--json")
+
+    assert {d["status"] for d in json.loads(done.stdout)["datasets"]} == {"succeeded" if delivers else "failed"}
+    (told,) = events(battered, "state.set_aside")
+    assert Path(told["moved_to"]).is_file()
+    assert told["lost"]
+    assert "set_aside" in (battered.state / "logs" / "state.log").read_text()
+    for answer in (done, kept, asked):
+        assert "Traceback" not in answer.stdout + answer.stderr
+        json.loads(answer.stdout)
+    checks = {check["name"]: check for check in json.loads(asked.stdout)["checks"]}
+    assert Path(told["moved_to"]).name in checks["storage"]["detail"]
+    assert checks["versions"]["healthy"] is delivers
+    if delivers:
+        assert done.returncode == 0
+        assert len(json.loads(battered.cli("show", NAMES[0], "--json").stdout)) == 3
+        assert json.loads(battered.cli("run", "--fresh", "--json").stdout)["datasets"][0]["status"] == "succeeded"
+
+
 def test_a_deleted_coordination_database_stops_no_delivery(battered: Battered) -> None:
     """The page says that it may be deleted when no process runs; the fencing numbers go on from the log's."""
     battered.configure(simulated(NAMES))

@@ -173,6 +173,21 @@ def _open_replaceable(path: str) -> None:
     _say(len(told))
 
 
+def _keep_small_blobs(root: str) -> None:
+    """Read and write small blobs once told to, with the file open from before; print how often it was set aside."""
+    from utils.damage import SetAside
+    from utils.storage import Storage
+
+    told: list[SetAside] = []
+    storage = Storage(Path(root), pack_below=16_384, on_set_aside=told.append)
+    storage.read_bytes("by/parent")
+    _wait_at_the_gate()
+    storage.put_bytes("by/child", b"child")
+    _say(len(told))
+    _say(storage.read_bytes("by/parent").decode())
+    storage.close()
+
+
 def _hold(path: str, name: str) -> None:
     """Hold a lease until killed, or until told to end."""
     from utils.leases import BEAT_SCHEMA, SCHEMA, Leases
@@ -395,6 +410,7 @@ _PROGRAMS: dict[str, Callable[..., None]] = {
     "transact": _transact,
     "open": _open,
     "open-replaceable": _open_replaceable,
+    "keep-small-blobs": _keep_small_blobs,
     "hold": _hold,
     "measure": _measure,
     "take-quota": _take_quota,
