@@ -150,6 +150,14 @@ class Bulkhead:
         Raises:
             BulkheadFullError, DeadlineExceededError, Cancelled: As `acquire`.
         """
+        if timeout is not None:
+            require(
+                f"bulkhead {self.name}",
+                "timeout",
+                timeout,
+                lambda seconds: not math.isnan(seconds),
+                "in seconds, or None",
+            )
         place = self._at_once()
         if place is not None:
             return place
@@ -166,6 +174,14 @@ class Bulkhead:
 
     async def take_async(self, timeout: float | None = None) -> Place:
         """The same for coroutines."""
+        if timeout is not None:
+            require(
+                f"bulkhead {self.name}",
+                "timeout",
+                timeout,
+                lambda seconds: not math.isnan(seconds),
+                "in seconds, or None",
+            )
         place = self._at_once()
         if place is not None:
             return place

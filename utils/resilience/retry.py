@@ -144,6 +144,11 @@ class Retry:
         if not _can_tell(on):
             wanted = "a class of exceptions, a tuple of such classes, or a function"
             raise ValueError(f"{owner}: on must be {wanted}, got {on!r}")
+        parts = (("jitter", jitter, bool), ("budget", budget, RetryBudget), ("tally", tally, RetryTally))
+        for key, part, kind in (*parts, ("rng", rng, random.Random)):
+            if not isinstance(part, kind) and (part is not None or kind is bool):
+                wanted = "True or False" if kind is bool else f"a {kind.__name__}, or None"
+                raise ValueError(f"{owner}: {key} must be {wanted}, got {repr(part)[:40]}")
         self.name = name
         self.attempts = attempts
         self._initial, self._max, self._multiplier, self._jitter = initial, max, multiplier, jitter

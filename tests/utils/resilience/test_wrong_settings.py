@@ -1,5 +1,6 @@
 """Whatever a setting is given by mistake: it is refused where it is given, and the error names it."""
 
+import asyncio
 import math
 from collections.abc import Callable
 from typing import Any
@@ -57,6 +58,32 @@ def test_what_is_counted_has_to_be_whole(make: Callable[..., object], key: str, 
     """One and a half calls are none."""
     with pytest.raises(ValueError, match=rf"{key} must be a whole number, .*, got {wrong}"):
         make(**{key: wrong})
+
+
+@pytest.mark.parametrize("taken", [0, 1], ids=["a slot is free", "every slot is taken"])
+@pytest.mark.parametrize("wrong", ["x", [3], True, math.nan], ids=["text", "a list", "true", "NaN"])
+def test_a_wrong_timeout_of_a_bulkhead_is_refused(wrong: Any, taken: int) -> None:
+    """Also while nobody has to wait: else it is found on the day when it matters. Nothing is kept of it."""
+    bulkhead = Bulkhead("ecb", concurrency=1)
+    places = [bulkhead.take() for _ in range(taken)]
+
+    with pytest.raises(ValueError, match=r"^bulkhead ecb: timeout must be .*in seconds, or None, got "):
+        bulkhead.acquire(timeout=wrong)
+    with pytest.raises(ValueError, match=r"^bulkhead ecb: timeout must be "):
+        asyncio.run(bulkhead.take_async(timeout=wrong))
+
+    for place in places:
+        bulkhead.give_back(place)
+    assert bulkhead.acquire(timeout=0).release() is None
+    assert bulkhead.figures().waiting == 0
+
+
+@pytest.mark.parametrize("wrong", ["x", 0.2, [3]], ids=["text", "a number", "a list"])
+@pytest.mark.parametrize("key", ["jitter", "budget", "tally", "rng"])
+def test_a_wrong_part_of_a_retry_is_refused(key: str, wrong: Any) -> None:
+    """A share instead of a budget is not found out by the first failure of a provider."""
+    with pytest.raises(ValueError, match=rf"^retry ecb: {key} must be .*, got "):
+        Retry("ecb", **{key: wrong})
 
 
 @pytest.mark.parametrize("wrong", ["3", b"3", [3], math.nan, 10**400], ids=["text", "bytes", "a list", "NaN", "huge"])
