@@ -263,6 +263,9 @@ def _print_event(context: Context, event: "Event") -> None:
         print_json_line(event.to_json())
     else:
         reason = event.data.get("reason") or event.data.get("status") or event.data.get("sink") or ""
-        if error := event.data.get("error"):
+        error = event.data.get("error") or ""
+        if isinstance(error, dict):
+            error = error.get("message") or ""
+        if error and str(error) not in str(reason):
             reason = f"{reason}: {error}" if reason else str(error)
         say(f"{event.seq:>7}  {event.time[:19]}Z  {event.type:<20} {event.subject:<24} {reason}"[:200].rstrip())

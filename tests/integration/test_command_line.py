@@ -371,6 +371,17 @@ def test_a_failed_run_says_what_to_do(installation: Installation) -> None:
     assert f"did you mean {installation.folder / 'prices.csv'}?" in done.out
 
 
+def test_an_event_of_a_failure_tells_its_reason_once(installation: Installation) -> None:
+    """For people, as `status` words it: what programs read (`error` as an object) is left to `--json`."""
+    installation.configure({"name": "a", "collect": {"kind": "file", "path": "price.csv"}})
+    installation.cli("run")
+
+    line = installation.cli("events", "--type", "dataset.failed").out
+
+    assert line.count("there is no file") == 1
+    assert "{" not in line
+
+
 def test_no_event_is_said_in_words(ran: Installation) -> None:
     """A type that never came, or a typing error, is not answered with silence."""
     assert ran.cli("events", "--type", "bach.held").out == "No event fits.\n"
