@@ -44,7 +44,7 @@ class Plan:
 
     Attributes:
         completed: Given what each step returned, by its name.
-        failed: Given the transaction, all of whose steps are undone.
+        failed: Given the transaction as its end leaves it: `failed`, all of its steps undone.
     """
 
     steps: Sequence[Step]
@@ -242,7 +242,7 @@ class Transactions:
         left = now.to_undo
         if not left:
             data = {"kind": now.kind, "step": now.step, "error": now.error, "left": []}
-            return self._tell(now, "transaction.failed", data, plan.failed(now))
+            return self._tell(now, "transaction.failed", data, plan.failed(replace(now, state="failed")))
         steps = {step.name: step for step in plan.steps}
         try:
             undo = _known(steps, left[0]).undo

@@ -79,7 +79,8 @@ def test_one_that_refuses_keeps_it_from_all(house: House) -> None:
     assert (kept, rest) == (["1"], [])
     assert [(one.attempts, one.error) for one in again] == [(2, None), (2, None)]
     assert (csv(house), sqlite_rows(house.folder / "warehouse/shop.db")) == (["2"], [2])
-    assert [event.data["sink"] for event in house.events.read(type="publish.failed")] == ["out/t.csv", "shop.db.t"]
+    refused = [(event.data["sink"], event.data["error"]) for event in house.events.read(type="publish.failed")]
+    assert refused == [("out/t.csv", file.error), ("shop.db.t", database.error)]  # told when all was taken back already
 
 
 @pytest.mark.parametrize("before", [None, "1\n2\n"], ids=["nothing there", "somebody's file there"])
