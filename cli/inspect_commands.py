@@ -258,11 +258,14 @@ def quarantine_show(
     return OK
 
 
+_SAYS = ("reason", "status", "sink", "step")  # what ends an event's line: the first of them that its data has
+
+
 def _print_event(context: Context, event: "Event") -> None:
     if context.json:
         print_json_line(event.to_json())
     else:
-        reason = event.data.get("reason") or event.data.get("status") or event.data.get("sink") or ""
+        reason = next((text for key in _SAYS if (text := event.data.get(key))), "")
         error = event.data.get("error") or ""
         if isinstance(error, dict):
             error = error.get("message") or ""

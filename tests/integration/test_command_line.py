@@ -382,6 +382,19 @@ def test_an_event_of_a_failure_tells_its_reason_once(installation: Installation)
     assert "{" not in line
 
 
+def test_the_events_of_a_transaction_name_their_steps(installation: Installation) -> None:
+    """Otherwise one line would look like the other."""
+    sinks = [{"kind": "file", "path": path} for path in ("out/a.csv", "out/b.csv")]
+    collect = {"kind": "simulated", "rows": 2}
+    installation.configure({"name": "a", "collect": collect, "publish": sinks, "publish_together": True})
+    installation.run()
+
+    lines = installation.cli("events", "--type", "transaction.step_done").out.splitlines()
+
+    steps = ["prepare out/a.csv", "prepare out/b.csv", "put out/a.csv", "put out/b.csv", "clear"]
+    assert [line.partition("/1 ")[2] for line in lines] == steps
+
+
 def test_no_event_is_said_in_words(ran: Installation) -> None:
     """A type that never came, or a typing error, is not answered with silence."""
     assert ran.cli("events", "--type", "bach.held").out == "No event fits.\n"
