@@ -9,7 +9,7 @@ maintenance and shows the state. As a library:
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,11 +28,9 @@ if TYPE_CHECKING:
     from data_pipeline.store.results import Results
     from data_pipeline.store.views import Views
     from operations.own_metrics import Recorded
-    from utils.events.follow import Follower
     from utils.network import OwnNetwork
     from utils.plugins import Plugins
     from utils.resilience.registry import ResilienceRegistry
-    from utils.transactions import Transactions
 
 ROOT = Path(__file__).resolve().parent
 
@@ -122,19 +120,6 @@ class IntegratedSystem(State):
         )
 
     @cached_property
-    def transactions(self) -> "Transactions":
-        from config.variables import without_user_part
-        from utils.transactions import Transactions
-
-        known = self.loaded.known
-        return Transactions(
-            self.events,
-            self.leases,
-            clock=self.clock,
-            redacted=lambda text: known.redacted(without_user_part(text)),
-        )
-
-    @cached_property
     def resilience(self) -> "ResilienceRegistry":
         from data_pipeline.collect.breaker_events import note_breaker
         from data_pipeline.collect.own_network import tells_against_provider
@@ -162,10 +147,10 @@ class IntegratedSystem(State):
         from config.kinds import collector
         from data_pipeline.collect.own_network import NetworkJudge
         from data_pipeline.collect.resilient import ResilientCollector
+        from data_pipeline.store.distinct import distinct
         from utils.sqlite import prepare_directory
 
-        folder = self.state_dir / "tmp"
-        prepare_directory(folder)
+        prepare_directory(folder := self.state_dir / "tmp")
         return ResilientCollector(
             build=collector,
             registry=self.resilience,
@@ -174,7 +159,7 @@ class IntegratedSystem(State):
             clock=self.clock,
             judge=NetworkJudge(self.own_network),
             tokens=self.tokens,
-            column_of=self._column_of,
+            column_of=lambda dataset, column: distinct(self.settings, self.results, self.views, dataset, column),
             memory_limit=self.settings.app.memory_limit,
         )
 
@@ -217,12 +202,6 @@ class IntegratedSystem(State):
             clock=self.clock,
         )
 
-    @cached_property
-    def follower(self) -> "Follower":
-        from utils.events.follow import Follower
-
-        return Follower(self.events, bus=self.bus, clock=self.clock, redacted=self.loaded.known.redacted)
-
     def load(self, dataset: str) -> Any:
         """The delivered table of a dataset as a pandas frame with Arrow-backed columns."""
         from operations.show import delivered
@@ -238,13 +217,12 @@ class IntegratedSystem(State):
 
     def close(self) -> None:
         """Commit what waits, free what is held. Parts that were never built stay unbuilt."""
-        if (follower := self.__dict__.pop("follower", None)) is not None:
-            follower.stop()
         if (collector := self.__dict__.pop("collector", None)) is not None:
             collector.close()
         super().close()
 
     def _what_is_kept(self) -> Kept:
+        from config.variables import without_user_part
         from data_pipeline.kept import MIGRATIONS, projections
 
         url = str(self.settings.storage.url).removeprefix("file://")
@@ -258,12 +236,8 @@ class IntegratedSystem(State):
             cache_url=self.settings.cache.url,
             database_url=self.settings.database.url,
             chain_secrets=self.settings.database.chain_secret,
+            redacted=lambda text: self.loaded.known.redacted(without_user_part(text)),
         )
-
-    def _column_of(self, dataset: str, column: str) -> "Iterator[Any]":
-        from data_pipeline.store.distinct import distinct
-
-        return distinct(self.settings, self.results, self.views, dataset, column)
 
 
 if __name__ == "__main__":

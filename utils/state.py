@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from utils.events import EventStore, Projection
     from utils.events.as_of import PastStates
     from utils.events.cursors import Cursors
+    from utils.events.follow import Follower
     from utils.history import History
     from utils.leases import Leases
     from utils.quotas import CountedQuotas
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from utils.sqlite import SqliteDatabase
     from utils.storage import Storage
     from utils.tokens import StoredTokens
+    from utils.transactions import Transactions
 
 PACK_BELOW = 16_384
 """Bytes below which a blob is a row in one file instead of a file of its own."""
@@ -54,6 +56,7 @@ class Kept:
         chain_secrets: Sign the log, the newest first.
         cache_size: Bytes.
         cache_url: Of the Redis that keeps the cache; "": on disk, in the directory.
+        redacted: Gives a text without the secrets that are known.
     """
 
     directory: Path
@@ -66,6 +69,7 @@ class Kept:
     cache_url: str = field(default="", repr=False)
     database_url: str = field(default="", repr=False)
     chain_secrets: "Sequence[str]" = field(default=(), repr=False)
+    redacted: Callable[[str], str] = str
 
 
 class State:
@@ -155,6 +159,18 @@ class State:
         return History(self.database)
 
     @cached_property
+    def follower(self) -> "Follower":
+        from utils.events.follow import Follower
+
+        return Follower(self.events, bus=self.bus, clock=self.clock, redacted=self._kept.redacted)
+
+    @cached_property
+    def transactions(self) -> "Transactions":
+        from utils.transactions import Transactions
+
+        return Transactions(self.events, self.leases, clock=self.clock, redacted=self._kept.redacted)
+
+    @cached_property
     def leases(self) -> "Leases":
         from utils.leases import Leases
 
@@ -215,6 +231,8 @@ class State:
     def close(self) -> None:
         """Commit what waits, free what is held. Parts that were never opened stay unopened."""
         opened = self.__dict__
+        if (follower := opened.pop("follower", None)) is not None:
+            follower.stop()
         for name in ("leases", "past", "events", "bus", "cache", "storage", "database", "coordination"):
             if name in opened:
                 opened.pop(name).close()
