@@ -67,6 +67,7 @@ def _chain_secret(value: str) -> str:
 LEAST_SECRET = 32
 """Characters that the secret of the chain must have."""
 
+
 def _module(value: str) -> str:
     if not all(part.isidentifier() for part in value.split(".")):
         raise Fault(
