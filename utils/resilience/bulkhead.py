@@ -150,15 +150,7 @@ class Bulkhead:
         Raises:
             BulkheadFullError, DeadlineExceededError, Cancelled: As `acquire`.
         """
-        if timeout is not None:
-            require(
-                f"bulkhead {self.name}",
-                "timeout",
-                timeout,
-                lambda seconds: not math.isnan(seconds),
-                "in seconds, or None",
-            )
-        place = self._at_once()
+        place = self._at_once(timeout)
         if place is not None:
             return place
         wakeup = Wakeup()
@@ -174,15 +166,7 @@ class Bulkhead:
 
     async def take_async(self, timeout: float | None = None) -> Place:
         """The same for coroutines."""
-        if timeout is not None:
-            require(
-                f"bulkhead {self.name}",
-                "timeout",
-                timeout,
-                lambda seconds: not math.isnan(seconds),
-                "in seconds, or None",
-            )
-        place = self._at_once()
+        place = self._at_once(timeout)
         if place is not None:
             return place
         import asyncio
@@ -254,7 +238,10 @@ class Bulkhead:
 
         return bounded
 
-    def _at_once(self) -> Place | None:
+    def _at_once(self, timeout: float | None) -> Place | None:
+        if timeout is not None:  # a wrong one is told also while a place is free
+            wanted = "in seconds, or None"
+            require(f"bulkhead {self.name}", "timeout", timeout, lambda seconds: not math.isnan(seconds), wanted)
         if not self._line:
             try:
                 place = self._free.pop()

@@ -1,21 +1,12 @@
 """The databases that the history may lie in: each test of this folder that asks for one runs on both."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.utils.history.tables import open_at
 from utils.database import Database
 from utils.history import History
-
-
-@pytest.fixture(params=["SQLite", "PostgreSQL"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The path of a file, or the address of an empty database."""
-    if request.param == "SQLite":
-        return str(tmp_path / "history.db")
-    return str(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture
