@@ -1,5 +1,6 @@
 """Tables that grow: what a user sees of `write: append` and `write: merge`, and what survives."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,6 +8,8 @@ import pytest
 
 from data_pipeline.errors import ProviderRefused
 from data_pipeline.pipeline import RunContext
+from data_pipeline.store.distinct import distinct
+from integrated_system import IntegratedSystem
 from operations.actor import Actor
 from operations.maintain import maintain
 from operations.run import run
@@ -28,6 +31,10 @@ def rows(*found: tuple[int, str]) -> list[Row]:
 
 def delivered(installation: Installation, **how: Any) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for row in installation.rows("people", **how)]
+
+
+def column_of(system: IntegratedSystem, dataset: str, column: str) -> Iterator[Any]:
+    return distinct(system.settings, system.results, system.views, dataset, column)
 
 
 def test_a_merge_replaces_by_key_and_readers_get_the_whole_table(installation: Installation, feed: Feed) -> None:
@@ -259,16 +266,16 @@ def test_values_of_a_column_are_given_in_order(installation: Installation, feed:
     """Each once, of the whole table; what is wrong with the question is told."""
     installation.configure(people(write="append", key=[]))
     with installation.system() as system, pytest.raises(ProviderRefused, match="nothing was delivered of dataset"):
-        list(system._column_of("people", "name"))
+        list(column_of(system, "people", "name"))
     for names in (["bert", "anna", None], ["cleo", "anna"]):
         feed.rows = rows(*enumerate(names))
         installation.run_one(fresh=True)
     with installation.system() as system:
-        assert list(system._column_of("people", "name")) == ["bert", "anna", "cleo"]
+        assert list(column_of(system, "people", "name")) == ["bert", "anna", "cleo"]
         with pytest.raises(ProviderRefused, match="has no column `nme`; it has `id`, `name`"):
-            list(system._column_of("people", "nme"))
+            list(column_of(system, "people", "nme"))
         with pytest.raises(ProviderRefused, match="did you mean `people`"):
-            list(system._column_of("poeple", "name"))
+            list(column_of(system, "poeple", "name"))
 
 
 def test_files_that_were_read_are_remembered_with_the_version(installation: Installation) -> None:
