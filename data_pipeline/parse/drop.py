@@ -11,6 +11,7 @@ from data_pipeline.validate.expression import columns_of, parse_expression
 from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk, column_type, loader_of
 from data_pipeline.validate.kernels.compare import compare
 from data_pipeline.validate.rules import Rule
+from data_pipeline.validate.surroundings import NOTHING_AROUND
 from utils.arrow import compute, pa
 
 
@@ -50,7 +51,7 @@ class _Left:
             arrays: list[Any] = [part.column(name) for name in self._names]
             arrays = [array if load is None else load(array) for load, array in zip(loaders, arrays, strict=True)]
             try:
-                _, gone = self._check(Chunk(arrays, part.num_rows, {}, 0))
+                _, gone = self._check(Chunk(arrays, part.num_rows, {}, 0, NOTHING_AROUND))
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                 raise _wrong(self._dataset, f"cannot be judged: {error}") from error
             yield part if gone is None else part.filter(compute.invert(compute.fill_null(gone, False)))

@@ -2,23 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from data_pipeline.validate.kernels.duplicates import duplicates
 from data_pipeline.validate.plan import plan_of
 from data_pipeline.validate.quarantine import Marks, split
-from data_pipeline.validate.report import Report, RuleOutcome, fresh_verdict, utc_text
+from data_pipeline.validate.report import Report, RuleOutcome
 from data_pipeline.validate.rules import Rule
 from data_pipeline.validate.states import RuleState, States
+from data_pipeline.validate.surroundings import NOTHING_AROUND, Surroundings
 
 if TYPE_CHECKING:
     from data_pipeline.batch import Batch
     from utils.arrow import pa
 
 __all__ = ["Validation", "judge", "observe", "validate"]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +43,26 @@ class Validation:
         return split(batch.schema, batch.batches(), self.marks, self.without)
 
 
-def validate(batch: "Batch", rules: Sequence[Rule], *, now: datetime) -> Validation:
+def validate(
+    batch: "Batch", rules: Sequence[Rule], *, now: datetime, surroundings: Surroundings = NOTHING_AROUND
+) -> Validation:
     """Judge a batch. Memory: a bit a row for each broken rule, beside what the batch holds itself.
 
     Args:
         now: The run's moment, aware UTC; taken once a run, kept in the report.
+        surroundings: What rules look at beside the batch.
     """
-    states = observe(batch, rules, now=now)
+    states = observe(batch, rules, now=now, surroundings=surroundings)
     report, marks = _verdict(states)
     return Validation(report, states, marks)
 
 
-def observe(batch: "Batch", rules: Sequence[Rule], *, now: datetime) -> States:
+def observe(
+    batch: "Batch", rules: Sequence[Rule], *, now: datetime, surroundings: Surroundings = NOTHING_AROUND
+) -> States:
     """The states of all rules after this batch, to be merged with those of other parts."""
-    return plan_of(rules if isinstance(rules, tuple) else tuple(rules), batch.schema).observe(batch.batches(), now)
+    plan = plan_of(rules if isinstance(rules, tuple) else tuple(rules), batch.schema)
+    return plan.observe(batch.batches(), now, surroundings)
 
 
 def judge(parts: Sequence[States]) -> Report:
@@ -124,23 +129,13 @@ def _batch_outcome(rule: Rule, state: RuleState, states: States) -> RuleOutcome:
     if rule.kind == "row_count":
         detail = _row_count_detail(states.rows, rule.params["min"], rule.params["max"])
         return _outcome(rule, int(bool(detail)), 1, detail)
-    if not states.rows:
-        return _outcome(rule, 0, 0, "no rows, so nothing says how old the data is")
-    limit = rule.params["within"]
-    newest = None if state.newest_us is None else _moment(state.newest_us)
-    failed, detail = fresh_verdict(rule.columns[0], newest, limit, states.now)
-    return _outcome(rule, failed, 1, detail, observed=newest and utc_text(newest), limit_s=limit)
+    if not states.rows or state.gathered is None:
+        return _outcome(rule, 0, 0, "no rows, so there is nothing to judge")
+    found = state.gathered.found(rule, states.now)
+    return _outcome(rule, found.failed, found.of, found.detail, observed=found.observed, limit_s=found.limit_s)
 
 
 def _row_count_detail(rows: int, least: int | None, most: int | None) -> str:
     if least is not None and rows < least:
         return f"{rows} rows, at least {least} expected"
     return f"{rows} rows, at most {most} expected" if most is not None and rows > most else ""
-
-
-def _moment(microseconds: int) -> datetime:
-    """The moment, kept inside the years that a datetime knows."""
-    try:
-        return _EPOCH + timedelta(microseconds=microseconds)
-    except OverflowError:
-        return datetime.max.replace(tzinfo=UTC) if microseconds > 0 else datetime.min.replace(tzinfo=UTC)

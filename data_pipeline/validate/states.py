@@ -10,29 +10,33 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from data_pipeline.validate.kernels.duplicates import Keys
+from data_pipeline.validate.kernels.gathered import Gathered
 from data_pipeline.validate.rules import Rule
 
 if TYPE_CHECKING:
     from utils.arrow import pa
 
-__all__ = ["Residue", "RuleState", "States"]
+__all__ = ["Residue", "RuleState", "States", "together"]
 
 NO_PROBLEM: frozenset[str] = frozenset()
 
 
 class RuleState(NamedTuple):
-    """One rule after some rows: counts add, the newest moment (microseconds since 1970) is the larger one."""
+    """One rule after some rows: counts add; `gathered` is what a rule knows that does not judge row by row."""
 
     failed: int = 0
     of: int = 0
-    newest_us: int | None = None
+    gathered: Gathered | None = None
     problems: frozenset[str] = NO_PROBLEM
 
     def merge(self, other: "RuleState") -> "RuleState":
-        newest = self.newest_us
-        if newest is None or (other.newest_us is not None and other.newest_us > newest):
-            newest = other.newest_us
-        return RuleState(self.failed + other.failed, self.of + other.of, newest, self.problems | other.problems)
+        gathered = together(self.gathered, other.gathered)
+        return RuleState(self.failed + other.failed, self.of + other.of, gathered, self.problems | other.problems)
+
+
+def together(one: Gathered | None, other: Gathered | None) -> Gathered | None:
+    """The state of both parts; None: a part without rows."""
+    return other if one is None else one if other is None else one.merge(other)
 
 
 class Residue(NamedTuple):

@@ -7,6 +7,8 @@ from data_pipeline.dataset import UNPARSED
 from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk
 from data_pipeline.validate.kernels.compare import compare
 from data_pipeline.validate.kernels.duplicates import bind_keys
+from data_pipeline.validate.kernels.fresh import newest
+from data_pipeline.validate.kernels.gathered import Gather
 from data_pipeline.validate.kernels.types import type_
 from data_pipeline.validate.kernels.values import VALUE_KERNELS, not_null
 from utils.arrow import pa
@@ -14,7 +16,7 @@ from utils.arrow import pa
 if TYPE_CHECKING:
     from data_pipeline.validate.rules import Rule
 
-__all__ = ["bind", "every_row_fails", "nothing_judged"]
+__all__ = ["bind", "bind_gather", "every_row_fails", "nothing_judged"]
 
 Columns = Mapping[str, "tuple[int, pa.DataType]"]
 
@@ -47,6 +49,18 @@ def bind(rule: "Rule", columns: Columns, *, excused: Set[str]) -> Check | None:
         return VALUE_KERNELS[rule.kind](rule, at, of_type)
     except CannotJudge as error:
         raise CannotJudge(f"column `{name}` is {of_type}: {error}") from error
+
+
+def bind_gather(rule: "Rule", columns: Columns) -> Gather | None:
+    """What gathers for a rule on the whole batch; None for one that asks for the number of rows only.
+
+    Raises:
+        CannotJudge: a column is missing or of a type that the rule cannot judge.
+    """
+    present(rule, columns)
+    if rule.kind == "fresh":
+        return newest(rule, *columns[rule.columns[0]])
+    return None
 
 
 def present(rule: "Rule", columns: Columns) -> None:

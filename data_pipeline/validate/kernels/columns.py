@@ -9,6 +9,7 @@ from utils.arrow import compute, pa
 
 if TYPE_CHECKING:
     from data_pipeline.validate.rules import Rule
+    from data_pipeline.validate.surroundings import Surroundings
 
 __all__ = ["Bind", "CannotJudge", "Check", "Chunk", "column_type", "loader_of", "unparsed_cells", "unparsed_masks"]
 
@@ -24,15 +25,24 @@ class Chunk:
         arrays: By column index; only the columns that some rule needs, NaN made null.
         unparsed: Column name -> true where the cell holds text that does not parse as its type.
         now_us: The run's moment in microseconds since 1970 UTC.
+        around: What is known beside the batch.
     """
 
-    __slots__ = ("arrays", "now_us", "rows", "unparsed")
+    __slots__ = ("around", "arrays", "now_us", "rows", "unparsed")
 
-    def __init__(self, arrays: list[Any], rows: int, unparsed: "dict[str, pa.BooleanArray]", now_us: int) -> None:
+    def __init__(
+        self,
+        arrays: list[Any],
+        rows: int,
+        unparsed: "dict[str, pa.BooleanArray]",
+        now_us: int,
+        around: "Surroundings",
+    ) -> None:
         self.arrays = arrays
         self.rows = rows
         self.unparsed = unparsed
         self.now_us = now_us
+        self.around = around
 
 
 Check = Callable[[Chunk], "tuple[int, pa.BooleanArray | None]"]

@@ -1,0 +1,66 @@
+"""`fresh`: the newest time of a column, held against the run's moment."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from data_pipeline.validate.kernels.bounds import storage_of
+from data_pipeline.validate.kernels.columns import CannotJudge, Chunk
+from data_pipeline.validate.kernels.gathered import Found, Gather
+from data_pipeline.validate.report import fresh_verdict, utc_text
+from utils.arrow import compute, pa
+
+if TYPE_CHECKING:
+    from data_pipeline.validate.rules import Rule
+
+__all__ = ["Newest", "newest"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_max = compute.get_function("max")
+
+
+class Newest(NamedTuple):
+    """The newest moment so far, in microseconds since 1970; None: no row had one."""
+
+    us: int | None
+
+    def merge(self, other: "Newest") -> "Newest":
+        return other if self.us is None or (other.us is not None and other.us > self.us) else self
+
+    def found(self, rule: "Rule", now: datetime) -> Found:
+        limit = rule.params["within"]
+        moment = None if self.us is None else _moment(self.us)
+        failed, detail = fresh_verdict(rule.columns[0], moment, limit, now)
+        return Found(failed, 1, detail, observed=None if moment is None else utc_text(moment), limit_s=limit)
+
+
+_NONE = Newest(None)
+
+
+def newest(rule: "Rule", at: int, type_: "pa.DataType") -> Gather:
+    """Gathers the newest time of a column.
+
+    Raises:
+        CannotJudge: the column holds no times.
+    """
+    if pa.types.is_null(type_):
+        return lambda _: _NONE
+    storage = storage_of(type_)
+    if storage is None or not storage.is_time:
+        raise CannotJudge(f"column `{rule.columns[0]}` is {type_}: it holds no times")
+    per_unit = storage.per_unit
+
+    def gather(chunk: Chunk) -> Newest:
+        array = chunk.arrays[at]
+        if array.null_count == len(array):
+            return _NONE
+        return Newest(int(_max.call([array]).value * 10**6 * per_unit.denominator // per_unit.numerator))
+
+    return gather
+
+
+def _moment(microseconds: int) -> datetime:
+    """The moment, kept inside the years that a datetime knows."""
+    try:
+        return _EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC) if microseconds > 0 else datetime.min.replace(tzinfo=UTC)
