@@ -1,14 +1,14 @@
 """From a rule and a schema to the check that judges it, or to the words why it cannot."""
 
-from collections.abc import Mapping, Set
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Set
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data_pipeline.dataset import UNPARSED
 from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk
 from data_pipeline.validate.kernels.compare import compare
 from data_pipeline.validate.kernels.duplicates import bind_keys
-from data_pipeline.validate.kernels.fresh import newest
-from data_pipeline.validate.kernels.gathered import Gather
+from data_pipeline.validate.kernels.fresh import Newest, newest
+from data_pipeline.validate.kernels.gathered import Gather, Gathered
 from data_pipeline.validate.kernels.types import type_
 from data_pipeline.validate.kernels.values import VALUE_KERNELS, not_null
 from utils.arrow import pa
@@ -16,9 +16,23 @@ from utils.arrow import pa
 if TYPE_CHECKING:
     from data_pipeline.validate.rules import Rule
 
-__all__ = ["bind", "bind_gather", "every_row_fails", "nothing_judged"]
+__all__ = ["GATHERED", "Columns", "GatherKind", "bind", "bind_gather", "every_row_fails", "nothing_judged"]
 
 Columns = Mapping[str, "tuple[int, pa.DataType]"]
+"""Name -> index and type after loading."""
+
+
+class GatherKind(NamedTuple):
+    """A kind of rule that gathers: what gathers for one rule (may raise `CannotJudge`), and the class of its state."""
+
+    bind: "Callable[[Rule, Columns], Gather]"
+    state: type[Gathered]
+
+
+GATHERED: Mapping[str, GatherKind] = {
+    "fresh": GatherKind(newest, Newest),
+}
+"""Kind -> how it gathers, and how its state is read back."""
 
 
 def bind(rule: "Rule", columns: Columns, *, excused: Set[str]) -> Check | None:
@@ -58,9 +72,8 @@ def bind_gather(rule: "Rule", columns: Columns) -> Gather | None:
         CannotJudge: a column is missing or of a type that the rule cannot judge.
     """
     present(rule, columns)
-    if rule.kind == "fresh":
-        return newest(rule, *columns[rule.columns[0]])
-    return None
+    kind = GATHERED.get(rule.kind)
+    return None if kind is None else kind.bind(rule, columns)
 
 
 def present(rule: "Rule", columns: Columns) -> None:

@@ -1,5 +1,7 @@
 """`fresh`: the newest time of a column, held against the run's moment."""
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,16 +34,24 @@ class Newest(NamedTuple):
         failed, detail = fresh_verdict(rule.columns[0], moment, limit, now)
         return Found(failed, 1, detail, observed=None if moment is None else utc_text(moment), limit_s=limit)
 
+    def to_bytes(self) -> bytes:
+        return json.dumps(self.us).encode()
+
+    @classmethod
+    def from_bytes(cls, found: bytes) -> "Newest":
+        return cls(json.loads(found))
+
 
 _NONE = Newest(None)
 
 
-def newest(rule: "Rule", at: int, type_: "pa.DataType") -> Gather:
+def newest(rule: "Rule", columns: "Mapping[str, tuple[int, pa.DataType]]") -> Gather:
     """Gathers the newest time of a column.
 
     Raises:
         CannotJudge: the column holds no times.
     """
+    at, type_ = columns[rule.columns[0]]
     if pa.types.is_null(type_):
         return lambda _: _NONE
     storage = storage_of(type_)
