@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from data_pipeline.pipeline import Pipeline
     from data_pipeline.publish.publish import Outbox
     from data_pipeline.runner import Runner
+    from data_pipeline.store.distinct import Distinct
     from data_pipeline.store.raw import Raw
     from data_pipeline.store.results import Results
     from data_pipeline.store.views import Views
@@ -97,6 +98,12 @@ class IntegratedSystem(State):
         return Results(self.storage, self.views, lambda version, damage: note_damage(self.events, version, damage))
 
     @cached_property
+    def distinct(self) -> "Distinct":
+        from data_pipeline.store.distinct import Distinct
+
+        return Distinct(self.settings, self.results, self.views)
+
+    @cached_property
     def plugins(self) -> "Plugins":
         from data_pipeline.plugged import load
 
@@ -147,7 +154,6 @@ class IntegratedSystem(State):
         from config.kinds import collector
         from data_pipeline.collect.own_network import NetworkJudge
         from data_pipeline.collect.resilient import ResilientCollector
-        from data_pipeline.store.distinct import distinct
         from utils.sqlite import prepare_directory
 
         prepare_directory(folder := self.state_dir / "tmp")
@@ -159,7 +165,7 @@ class IntegratedSystem(State):
             clock=self.clock,
             judge=NetworkJudge(self.own_network),
             tokens=self.tokens,
-            column_of=lambda dataset, column: distinct(self.settings, self.results, self.views, dataset, column),
+            column_of=lambda dataset, column: self.distinct.each(dataset, column),  # noqa: PLW0108 - read when asked
             memory_limit=self.settings.app.memory_limit,
         )
 
@@ -173,10 +179,12 @@ class IntegratedSystem(State):
     def pipeline(self) -> "Pipeline":
         from data_pipeline.pipeline import Pipeline
         from data_pipeline.replaying import Replaying
+        from data_pipeline.store.surroundings import Neighbours
 
         return Pipeline(
             collector=self.collector,
             results=self.results,
+            neighbours=Neighbours(self.distinct, self.results, self.views),
             redacted=self.loaded.known.redacted,
             cache=self.cache,
             clock=self.clock,

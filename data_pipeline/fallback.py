@@ -16,9 +16,11 @@ from data_pipeline.parse.options import ParseOptions
 from data_pipeline.parse.parse import parse
 from data_pipeline.parse.times import Zone
 from data_pipeline.score import score
+from data_pipeline.store.surroundings import Neighbours
 from data_pipeline.store.views import Current, Version
 from data_pipeline.validate.engine import Validation, validate
 from data_pipeline.validate.rules import Rule
+from data_pipeline.validate.surroundings import NOTHING_AROUND, Surroundings
 from utils.events import rfc3339
 
 
@@ -36,7 +38,9 @@ class Served:
     words: str
 
 
-def snapshot_batch(dataset: DatasetSettings, rules: Sequence[Rule], *, now: datetime) -> tuple[Batch, Validation]:
+def snapshot_batch(
+    dataset: DatasetSettings, rules: Sequence[Rule], *, now: datetime, around: Surroundings = NOTHING_AROUND
+) -> tuple[Batch, Validation]:
     """The shipped snapshot, parsed as its dataset is, and its validation.
 
     Raises:
@@ -63,7 +67,7 @@ def snapshot_batch(dataset: DatasetSettings, rules: Sequence[Rule], *, now: date
         # The file's own date is the day somebody checked it out, not the age of what it says.
         data_time=None if dataset.data_time == "last_modified" else dataset.data_time,
     )
-    validation = validate(batch, rules, now=now)
+    validation = validate(batch, rules, now=now, surroundings=around)
     return dated(dataset, batch, validation), validation
 
 
@@ -78,7 +82,8 @@ def dated(dataset: DatasetSettings, batch: Batch, validation: Validation) -> Bat
 class Fallback:
     """Tries the alternatives a dataset names, in order; remembers what a snapshot holds, for it does not change."""
 
-    def __init__(self) -> None:
+    def __init__(self, neighbours: Neighbours) -> None:
+        self._neighbours = neighbours
         self._snapshots: dict[tuple[str, str], Served] = {}
 
     def serve(
@@ -112,7 +117,8 @@ class Fallback:
     def _snapshot(self, dataset: DatasetSettings, rules: Sequence[Rule], now: datetime) -> Served:
         key = (dataset.name, dataset.fingerprint)
         if key not in self._snapshots:
-            batch, validation = snapshot_batch(dataset, rules, now=now)
+            around = self._neighbours.of(dataset.name, None)
+            batch, validation = snapshot_batch(dataset, rules, now=now, around=around)
             report = validation.report
             data_time = batch.provenance.data_time
             self._snapshots[key] = Served(

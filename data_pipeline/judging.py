@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +22,12 @@ from data_pipeline.store.views import Version
 from data_pipeline.validate.engine import Validation, validate
 from data_pipeline.validate.report import Report
 from data_pipeline.validate.rules import Rule, implied_type_rules
+from utils.events import rfc3339
 
 if TYPE_CHECKING:
     from data_pipeline.drift import Contracted, Drift
     from data_pipeline.store.merge import Change
+    from data_pipeline.store.surroundings import Around
     from utils.arrow import pa
 
 __all__ = ["Judged", "Rules", "Standing", "change_of", "judged", "with_table_rules"]
@@ -57,6 +59,8 @@ class Standing:
         reach: The newest value of a row, when it lies beyond the cursor.
         partition: The newest piece that was collected whole.
         pieces: Keys of the pieces in the batch.
+        content_since: When the provider first sent this content, if it did so before; RFC 3339.
+        looked_at: Dataset -> the version of it that rules looked at.
     """
 
     layout: str
@@ -65,6 +69,8 @@ class Standing:
     reach: Cursor | None = None
     partition: str | None = None
     pieces: tuple[str, ...] = ()
+    content_since: str | None = None
+    looked_at: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Without what is not there: most datasets have neither cursor nor pieces."""
@@ -77,12 +83,16 @@ class Standing:
             found["partition"] = self.partition
         if self.pieces:
             found["pieces"] = list(self.pieces)
+        if self.content_since is not None:
+            found["content_since"] = self.content_since
+        if self.looked_at:
+            found["looked_at"] = dict(self.looked_at)
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A batch and all that was found out about it."""
+    """A batch and all that was found out about it. `around`: what its rules may look at beside it."""
 
     batch: Batch
     validation: Validation
@@ -91,6 +101,7 @@ class Judged:
     measured: Mapping[str, float | None]
     verdict: Verdict
     standing: Standing
+    around: "Around"
     drifts: "tuple[Drift, ...]" = ()
     objection: Objection | None = None
     adds: bool = False
@@ -105,6 +116,7 @@ def judged(
     last_good: Version | None,
     *,
     now: datetime,
+    around: "Around",
     columns_of: "Callable[[Version], pa.Schema]",
     pieces_of: Callable[[Version], set[str | None]],
 ) -> Judged:
@@ -112,6 +124,7 @@ def judged(
 
     Args:
         last_good: The version that readers see: its columns are the contract.
+        around: What rules may look at beside the batch.
         columns_of: Gives the columns of a stored version, asked only when they may differ.
         pieces_of: Gives the keys of the pieces in a stored version, asked only when a batch is partial.
     """
@@ -121,7 +134,7 @@ def judged(
     drifts: tuple[Drift, ...] = ()
     if contracted is not None:
         batch, drifts, objection = contracted.batch, contracted.drifts, contracted.objection
-    validation = validate(batch, rules, now=now)
+    validation = validate(batch, rules, now=now, surroundings=around)
     if contracted is not None:
         validation = contracted.judged(validation)
     batch = dated(dataset, batch, validation)
@@ -144,6 +157,8 @@ def judged(
         reach,
         max((key for key in (before, brought.newest) if key is not None), default=None),
         keys,
+        None if (since := around.unchanged_since()) is None else rfc3339(since),
+        around.looked_at,
     )
     adds = dataset.write != "replace" and dataset.partition is None and not question.anew
     if keys and batch.provenance.partial and last_good is not None:
@@ -161,7 +176,7 @@ def judged(
     )
     measured = profile(batch).metrics()
     return Judged(
-        batch, validation, report, quality, measured, verdict, standing, drifts, objection, adds, brought.short
+        batch, validation, report, quality, measured, verdict, standing, around, drifts, objection, adds, brought.short
     )
 
 
@@ -169,7 +184,7 @@ def with_table_rules(
     found: Judged, table: Batch, rules: Sequence[Rule], dataset: DatasetSettings, *, now: datetime, has_last_good: bool
 ) -> Judged:
     """The same, with the rules that look at the whole table judged too. Their rows are told, and stay in the table."""
-    told = validate(table, rules, now=now).report
+    told = validate(table, rules, now=now, surroundings=found.around).report
     report = replace(found.report, outcomes=(*found.report.outcomes, *told.outcomes))
     quality = score(report)
     verdict = judge(

@@ -22,6 +22,7 @@ from data_pipeline.replaying import Replaying
 from data_pipeline.row_spool import spooling_in
 from data_pipeline.store.manifest import is_manifest
 from data_pipeline.store.results import Results
+from data_pipeline.store.surroundings import Around, Neighbours
 from data_pipeline.store.views import Current, Version
 from data_pipeline.storing import Storing, nothing_new
 from data_pipeline.validate.rules import Rule
@@ -60,6 +61,7 @@ class Pipeline:
         clock: Clock,
         memory_limit: int,
         redacted: Callable[[str], str] = str,
+        neighbours: Neighbours,
         replaying: Replaying,
         ledger: Callable[[str], Mapping[str, FileSeen]] = lambda _: {},
     ) -> None:
@@ -67,12 +69,13 @@ class Pipeline:
         self._collector = collector
         self._bringer = Bringer(collector, clock=clock, memory_limit=memory_limit)
         self._results = results
+        self._neighbours = neighbours
         self._cache = cache
         self._clock = clock
         self._store = Storing(results, memory_limit=memory_limit)
         self._replaying = replaying
         self._ledger = ledger
-        self._fallback = Fallback()
+        self._fallback = Fallback(neighbours)
         self._rules: dict[str, Rules] = {}
 
     def run(self, dataset: DatasetSettings, run: RunContext) -> Outcome:
@@ -152,6 +155,12 @@ class Pipeline:
         """The rules on a batch: the declared ones and those that declared column types imply."""
         return self._all_rules(dataset).of_batch
 
+    def around(self, brought: Brought, dataset: DatasetSettings, last_good: Version | None) -> Around:
+        """What the rules on a batch may look at beside it."""
+        pieces = [key for key, _ in brought.pieces or ()]
+        content = brought.batch.provenance.content_sha256
+        return self._neighbours.of(dataset.name, last_good, content=content, pieces=pieces)
+
     def cached(self, dataset: DatasetSettings, current: Current | None) -> dict[str, Any] | None:
         """What the TTL cache holds of a dataset, if it still stands for the version and the configuration."""
         hit = self._cache.get(f"result:{dataset.name}")
@@ -180,6 +189,7 @@ class Pipeline:
             asked,
             last_good,
             now=now,
+            around=self.around(brought, dataset, last_good),
             columns_of=lambda version: self._results.schema(version.path),
             pieces_of=lambda version: {part.partition for part in self._results.manifest(version).parts},
         )

@@ -9,10 +9,11 @@ from config.datasets import DatasetSettings
 __all__ = ["Waiting", "upstream"]
 
 
-def upstream(dataset: DatasetSettings) -> str | None:
-    """The dataset whose rows say what this one asks for (`for_each`)."""
-    named = getattr(dataset.collect, "for_each", None)
-    return None if named is None else str(named.dataset)
+def upstream(dataset: DatasetSettings) -> frozenset[str]:
+    """The datasets whose rows say what this one asks for (`for_each`), or what its values must be (`references`)."""
+    asked = getattr(dataset.collect, "for_each", None)
+    looked_up = {str(rule.params["dataset"]) for rule in dataset.rules if rule.kind == "references"}
+    return frozenset(looked_up if asked is None else {*looked_up, str(asked.dataset)})
 
 
 class Waiting:
@@ -21,9 +22,9 @@ class Waiting:
     def __init__(self, datasets: Sequence[DatasetSettings]) -> None:
         names = {dataset.name for dataset in datasets}
         self._left = deque(sorted(datasets, key=lambda dataset: -dataset.priority))
-        needs = {dataset.name: upstream(dataset) for dataset in datasets}
-        self._needs = {name: need for name, need in needs.items() if need in names and need != name}
-        self.needed = frozenset(need for need in self._needs.values() if need is not None)
+        needs = {dataset.name: upstream(dataset) & names - {dataset.name} for dataset in datasets}
+        self._needs = {name: need for name, need in needs.items() if need}
+        self.needed = frozenset[str]().union(*self._needs.values())
         self._unfinished = set(self.needed)
         self._working: set[str] = set()
         self._moved = threading.Condition()
@@ -40,7 +41,7 @@ class Waiting:
                 return None
         with self._moved:
             while self._left:
-                ready = (dataset for dataset in self._left if self._needs.get(dataset.name) not in self._unfinished)
+                ready = (dataset for dataset in self._left if not self._waits(dataset.name))
                 found = next(ready, None)
                 if found is None and not self._working & self._unfinished:
                     found = self._left[0]
@@ -50,6 +51,9 @@ class Waiting:
                     return found
                 self._moved.wait()
             return None
+
+    def _waits(self, name: str) -> bool:
+        return not self._unfinished.isdisjoint(self._needs.get(name, ()))
 
     def done(self, name: str) -> None:
         """What a dataset delivered is there for those that need it; or it failed, and they take what is there."""

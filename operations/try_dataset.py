@@ -121,6 +121,7 @@ def _judged(
         asked,
         last_good,
         now=system.clock.now(),
+        around=system.pipeline.around(brought, dataset, last_good),
         columns_of=lambda version: system.results.schema(version.path),
         pieces_of=lambda version: {part.partition for part in system.results.manifest(version).parts},
     )

@@ -5,7 +5,7 @@ readers need not know which. Storage is the durable truth, the cache only the qu
 accepted ones under another name and is never read by mistake.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -223,25 +223,31 @@ class Results:
             if self._noted is not None:
                 self._noted(version, found)
 
-    def batches(self, path: str) -> "Iterator[pa.RecordBatch]":
-        """The record batches of a stored file.
+    def batches(self, path: str, columns: Sequence[str] | None = None) -> "Iterator[pa.RecordBatch]":
+        """The record batches of a stored file, or only some columns of them, in that order.
 
         Raises:
             StoreError: the file is missing or damaged.
         """
+        import pyarrow.parquet as pq
+
+        from utils.arrow import pa
+
+        wanted = None if columns is None else list(columns)
         if is_manifest(path):
             table = self._listed(path)
+            schema = table.schema if wanted is None else pa.schema([table.schema.field(name) for name in wanted])
             for part in table.parts:
-                yield from read_part(self._storage, part, table.schema)
+                yield from read_part(self._storage, part, schema)
             return
-        import pyarrow.parquet as pq
 
         with (
             _readable(path),
             self._storage.open(path) as file,
             pq.ParquetFile(file, **READ) as parquet,
         ):
-            yield from parquet.iter_batches()
+            for batch in parquet.iter_batches(columns=wanted):
+                yield batch if wanted is None else batch.select(wanted)
 
     def schema(self, path: str) -> "pa.Schema":
         """The columns of a stored file."""

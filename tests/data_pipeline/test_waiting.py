@@ -7,9 +7,10 @@ from typing import Any
 from data_pipeline.waiting import Waiting
 
 
-def dataset(name: str, *, priority: int = 0, needs: str | None = None) -> Any:
+def dataset(name: str, *, priority: int = 0, needs: str | None = None, looks_up: tuple[str, ...] = ()) -> Any:
     named = None if needs is None else SimpleNamespace(dataset=needs)
-    return SimpleNamespace(name=name, priority=priority, collect=SimpleNamespace(for_each=named))
+    rules = [SimpleNamespace(kind="references", params={"dataset": other}) for other in looks_up]
+    return SimpleNamespace(name=name, priority=priority, collect=SimpleNamespace(for_each=named), rules=rules)
 
 
 def taken(waiting: Waiting) -> list[str]:
@@ -30,6 +31,14 @@ def test_a_dataset_comes_after_the_one_whose_rows_it_needs() -> None:
     """Whatever the priorities; one that is not in the run is not waited for."""
     found = Waiting([dataset("orders", priority=9, needs="shops"), dataset("x", needs="elsewhere"), dataset("shops")])
     assert taken(found) == ["x", "shops", "orders"]
+
+
+def test_a_dataset_comes_after_all_that_its_rules_look_up() -> None:
+    """What must be a customer is judged against the customers of this run; one may need several."""
+    found = Waiting([dataset("orders", needs="shops", looks_up=("customers",)), dataset("customers"), dataset("shops")])
+
+    assert found.needed == {"customers", "shops"}
+    assert taken(found) == ["customers", "shops", "orders"]
 
 
 def test_a_circle_ends() -> None:

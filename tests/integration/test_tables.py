@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from data_pipeline.errors import ProviderRefused
 from data_pipeline.pipeline import RunContext
-from data_pipeline.store.distinct import distinct
+from data_pipeline.store.distinct import NotDelivered
 from integrated_system import IntegratedSystem
 from operations.actor import Actor
 from operations.maintain import maintain
@@ -34,7 +33,7 @@ def delivered(installation: Installation, **how: Any) -> list[tuple[Any, ...]]:
 
 
 def column_of(system: IntegratedSystem, dataset: str, column: str) -> Iterator[Any]:
-    return distinct(system.settings, system.results, system.views, dataset, column)
+    return system.distinct.each(dataset, column)
 
 
 def test_a_merge_replaces_by_key_and_readers_get_the_whole_table(installation: Installation, feed: Feed) -> None:
@@ -265,16 +264,16 @@ def test_a_missing_key_column_is_told(installation: Installation, feed: Feed) ->
 def test_values_of_a_column_are_given_in_order(installation: Installation, feed: Feed) -> None:
     """Each once, of the whole table; what is wrong with the question is told."""
     installation.configure(people(write="append", key=[]))
-    with installation.system() as system, pytest.raises(ProviderRefused, match="nothing was delivered of dataset"):
+    with installation.system() as system, pytest.raises(NotDelivered, match="nothing was delivered of dataset"):
         list(column_of(system, "people", "name"))
     for names in (["bert", "anna", None], ["cleo", "anna"]):
         feed.rows = rows(*enumerate(names))
         installation.run_one(fresh=True)
     with installation.system() as system:
         assert list(column_of(system, "people", "name")) == ["bert", "anna", "cleo"]
-        with pytest.raises(ProviderRefused, match="has no column `nme`; it has `id`, `name`"):
+        with pytest.raises(NotDelivered, match="has no column `nme`; it has `id`, `name`"):
             list(column_of(system, "people", "nme"))
-        with pytest.raises(ProviderRefused, match="did you mean `people`"):
+        with pytest.raises(NotDelivered, match="did you mean `people`"):
             list(column_of(system, "poeple", "name"))
 
 
