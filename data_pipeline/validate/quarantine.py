@@ -8,7 +8,7 @@ from data_pipeline.validate.kernels.columns import unparsed_cells
 from data_pipeline.validate.rules import Rule
 from utils.arrow import compute, pa
 
-__all__ = ["ROW", "RULES", "Marks", "bad_schema", "split"]
+__all__ = ["ROW", "RULES", "Marks", "bad_schema", "sampled", "split"]
 
 RULES, ROW = "_rules", "_row"
 """Columns that quarantined rows get: the ids of the rules that each broke, its number in the batch from 1."""
@@ -65,6 +65,20 @@ def split(
         start += batch.num_rows
     if number < len(marks):
         raise ValueError("this is not the batch that was validated: it has fewer parts")
+
+
+def sampled(marks: Sequence[Marks]) -> dict[str, tuple[int, ...]]:
+    """For each reason some of the rows that it set aside, by their numbers in the batch from 1 (see `samples.py`)."""
+    from data_pipeline.validate.samples import chosen, together
+
+    found: dict[str, list[tuple[int, ...]]] = {}
+    start = 1
+    for mark in marks:
+        for reason, mask in mark.reasons:
+            numbers = compute.indices_nonzero(mask).to_numpy().astype("int64") + start
+            found.setdefault(reason, []).append(chosen(numbers))
+        start += mark.rows
+    return {reason: together(parts) for reason, parts in found.items()}
 
 
 def bad_schema(schema: "pa.Schema", unparsed: Iterable[str]) -> "pa.Schema":

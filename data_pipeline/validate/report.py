@@ -1,7 +1,7 @@
 """What a validation found: one outcome a rule, in words and figures that survive JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -47,6 +47,7 @@ class Report:
         quarantined: Rows that broke at least one `error` or `critical` row rule, each counted once.
         now: The moment that time rules were judged against, aware UTC.
         notes: What a reader should know besides.
+        samples: Some of the quarantined rows of each rule, by their numbers in the batch from 1 (see `samples.py`).
     """
 
     rows: int
@@ -54,6 +55,7 @@ class Report:
     now: datetime
     outcomes: tuple[RuleOutcome, ...] = ()
     notes: tuple[str, ...] = ()
+    samples: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def failed_rules(self) -> tuple[FailedRule, ...]:
         """Every rule that something broke, also within its tolerance."""
@@ -69,13 +71,16 @@ class Report:
         return replace(self, now=now, outcomes=tuple(_rejudged(outcome, now) for outcome in self.outcomes))
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        found: dict[str, Any] = {
             "rows": self.rows,
             "quarantined": self.quarantined,
             "now": utc_text(self.now),
             "outcomes": [{**o._asdict(), "columns": list(o.columns)} for o in self.outcomes],
             "notes": list(self.notes),
         }
+        if self.samples:
+            found["samples"] = {rule: list(numbers) for rule, numbers in self.samples.items()}
+        return found
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> "Report":
@@ -86,6 +91,7 @@ class Report:
             now=datetime.fromisoformat(found["now"]),
             outcomes=tuple(RuleOutcome(**{**o, "columns": tuple(o["columns"])}) for o in found["outcomes"]),
             notes=tuple(found["notes"]),
+            samples={rule: tuple(numbers) for rule, numbers in found.get("samples", {}).items()},
         )
 
 
