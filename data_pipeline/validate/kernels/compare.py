@@ -18,6 +18,7 @@ from data_pipeline.validate.expression import (
     Literal,
     Node,
     check,
+    columns_of,
     moment_of,
     parse_expression,
 )
@@ -29,7 +30,7 @@ from utils.arrow import compute, pa
 if TYPE_CHECKING:
     from data_pipeline.validate.rules import Rule
 
-__all__ = ["compare"]
+__all__ = ["compare", "truth"]
 
 _KERNELS = {
     "<": "less",
@@ -72,15 +73,31 @@ class _Part:
 def compare(rule: "Rule", columns: "Mapping[str, tuple[int, pa.DataType]]") -> Check:
     """Fails where the expression is false; unknown (a null decides) passes and is not judged.
 
+    Raises:
+        CannotJudge: the expression does not fit the columns' types; with the position.
+    """
+    holds = truth(rule.params["expr"], columns)
+
+    def judge(chunk: Chunk) -> tuple[int, Any]:
+        found = holds(chunk)
+        judged = chunk.rows - found.null_count
+        return judged, compute.invert(found) if found.false_count else None
+
+    return judge
+
+
+def truth(text: str, columns: "Mapping[str, tuple[int, pa.DataType]]") -> "Callable[[Chunk], pa.BooleanArray]":
+    """What tells for each row of a chunk whether an expression is true, false or unknown (null).
+
     Args:
-        columns: Name -> index and type of every column that the expression names.
+        columns: Name -> index and type of every column that the expression names, maybe of others.
 
     Raises:
         CannotJudge: the expression does not fit the columns' types; with the position.
     """
-    text = rule.params["expr"]
-    families = {name: _family(type_) for name, (_, type_) in columns.items()}
     node = parse_expression(text)
+    columns = {name: columns[name] for name in columns_of(node)}
+    families = {name: _family(type_) for name, (_, type_) in columns.items()}
     try:
         check(node, lambda name: _KIND[families[name]], text)
     except ExpressionError as error:
@@ -92,18 +109,15 @@ def compare(rule: "Rule", columns: "Mapping[str, tuple[int, pa.DataType]]") -> C
     except (_RowByRow, pa.ArrowInvalid):
         evaluate = None
 
-    def judge(chunk: Chunk) -> tuple[int, Any]:
-        if evaluate is None:
-            found = judge_rows(node, chunk, places)
-        else:
+    def holds(chunk: Chunk) -> "pa.BooleanArray":
+        if evaluate is not None:
             try:
-                found = evaluate(chunk)
+                return evaluate(chunk)
             except pa.ArrowInvalid:
-                found = judge_rows(node, chunk, places)
-        judged = chunk.rows - found.null_count
-        return judged, compute.invert(found) if found.false_count else None
+                pass
+        return judge_rows(node, chunk, places)
 
-    return judge
+    return holds
 
 
 _KIND: dict[str, Kind] = {
