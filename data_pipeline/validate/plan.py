@@ -79,15 +79,16 @@ class Plan:
         residues = []
         rows = 0
         now_us = microseconds(now)
+        kept: dict[Any, Any] = {}
         for batch in batches:
-            chunk = self._chunk(batch, now_us, around)
+            chunk = self._chunk(batch, now_us, around, kept)
             rows += chunk.rows
             masks: dict[int, Any] = {}
             for index, check, quarantines in self._checks:
                 try:
                     judged, mask = check(chunk)
-                except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-                    problems[index] = f"cannot be judged: {error}"
+                except (CannotJudge, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                    problems[index] = _words(error)
                     judged, mask = every_row_fails(chunk)
                 of[index] += judged
                 if mask is not None and (count := mask.true_count):
@@ -95,17 +96,24 @@ class Plan:
                     if quarantines:
                         masks[index] = compute.fill_null(mask, False) if mask.null_count else mask
             for index, gather in self._gathers:
-                gathered[index] = together(gathered[index], gather(chunk))
+                try:
+                    gathered[index] = together(gathered[index], gather(chunk))
+                except (CannotJudge, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                    problems[index] = _words(error)
             keys = {index: tuple([chunk.arrays[at] for at in places]) for index, places in self._unique}
             residues.append(Residue(chunk.rows, masks, keys, frozenset(chunk.unparsed) or NO_PROBLEM))
         told = [frozenset({problems[index]}) if index in problems else NO_PROBLEM for index in range(size)]
         of_rules = tuple(map(RuleState, failed, of, gathered, told))
         return States(self._rules, now, rows, of_rules, tuple(residues))
 
-    def _chunk(self, batch: "pa.RecordBatch", now_us: int, around: "Surroundings") -> Chunk:
+    def _chunk(self, batch: "pa.RecordBatch", now_us: int, around: "Surroundings", kept: dict[Any, Any]) -> Chunk:
         arrays: list[Any] = [None] * self._width
         for at, load in self._loads:
             column = batch.column(at)
             arrays[at] = column if load is None else load(column)
         unparsed = unparsed_masks(batch) if self._reads_unparsed else _NO_CELLS
-        return Chunk(arrays, batch.num_rows, unparsed, now_us, around)
+        return Chunk(arrays, batch.num_rows, unparsed, now_us, around, kept)
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, CannotJudge) else f"cannot be judged: {error}"

@@ -26,9 +26,10 @@ class Chunk:
         unparsed: Column name -> true where the cell holds text that does not parse as its type.
         now_us: The run's moment in microseconds since 1970 UTC.
         around: What is known beside the batch.
+        kept: What kernels keep for the chunks that follow, each under a key of its own: one for all chunks of a pass.
     """
 
-    __slots__ = ("around", "arrays", "now_us", "rows", "unparsed")
+    __slots__ = ("around", "arrays", "kept", "now_us", "rows", "unparsed")
 
     def __init__(
         self,
@@ -37,12 +38,14 @@ class Chunk:
         unparsed: "dict[str, pa.BooleanArray]",
         now_us: int,
         around: "Surroundings",
+        kept: "dict[Any, Any] | None" = None,
     ) -> None:
         self.arrays = arrays
         self.rows = rows
         self.unparsed = unparsed
         self.now_us = now_us
         self.around = around
+        self.kept: dict[Any, Any] = {} if kept is None else kept
 
 
 Check = Callable[[Chunk], "tuple[int, pa.BooleanArray | None]"]
