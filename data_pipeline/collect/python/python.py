@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from data_pipeline.collect import placeholders
 from data_pipeline.collect.collector import CollectRequest
-from data_pipeline.collect.python.call import Mismatch, call, check_function, find, place_of
 from data_pipeline.dataset import Collected, Provenance
 from data_pipeline.errors import CollectError, PipelineError, ProviderRefused, ProviderUnavailable
+from data_pipeline.user_function import Mismatch, call, check_function, find, place_of
 from utils.resilience.cancellation import Cancelled
 
 if TYPE_CHECKING:

@@ -91,7 +91,7 @@ class Mismatch(TypeError):
 def place_of(error: BaseException, module: str) -> str:
     """`file.py:12` where the user's code failed: the innermost line of their module, else of anybody's but ours."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = str(Path(__file__).parents[3])
+    ours = str(Path(__file__).parents[1])
     try:
         spec = importlib.util.find_spec(module)
         theirs = spec.origin if spec else None
