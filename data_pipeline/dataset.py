@@ -1,9 +1,9 @@
 """The values that travel down the line. All frozen; what a stage learns, it adds with `replace`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Origin = Literal["provider", "cache", "last_good", "snapshot", "none"]
 Status = Literal["succeeded", "degraded", "failed", "skipped"]
@@ -54,6 +54,8 @@ class Provenance:
         latency_s: Seconds from the first request to the last byte.
         validators: ETag and Last-Modified to ask with next time.
         files: Files that were read to their end this time; they enter the ledger when the batch is accepted.
+        origins: Name and rows of each of several files, in the order of the rows; (): one, or it is not known.
+        pieces: Key and rows of each piece of a table in pieces, likewise.
     """
 
     provider: str
@@ -70,6 +72,8 @@ class Provenance:
     validators: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     files: tuple[FileSeen, ...] = ()
+    origins: tuple[tuple[str, int], ...] = ()
+    pieces: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +98,49 @@ class Cap:
     by: str
 
 
+class Evidence(NamedTuple):
+    """What points are made of: 100 * numerator / denominator, before they are rounded and capped.
+
+    Attributes:
+        numerator: The sum over the rules of weight times share of judged rows that passed.
+        denominator: The sum of their weights; 0.0 without evidence.
+        rules: How many rules had something to judge.
+    """
+
+    numerator: float = 0.0
+    denominator: float = 0.0
+    rules: int = 0
+
+
+NO_EVIDENCE = Evidence()
+
+
+class Coverage(NamedTuple):
+    """Of how many columns of the batch at least one rule speaks."""
+
+    with_rules: int
+    columns: int
+
+
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How good a batch is, 0 to 100 points. `None` means not measured, never perfect."""
+    """How good a batch is, 0 to 100 points. `None` means not measured, never perfect.
+
+    Attributes:
+        evidence: What the uncapped score is made of.
+        parts: The same for each dimension that has evidence.
+        rules: How many rules there are, those that had nothing to judge included.
+        coverage: None where it is not known: of batches that an earlier release judged.
+    """
 
     score: float | None
     uncapped: float | None
     cap: Cap | None = None
     dimensions: dict[str, float | None] = field(default_factory=dict)
+    evidence: Evidence = NO_EVIDENCE
+    parts: dict[str, Evidence] = field(default_factory=dict)
+    rules: int = 0
+    coverage: Coverage | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -109,7 +148,28 @@ class Quality:
             "uncapped": self.uncapped,
             "cap": {"at": self.cap.at, "by": self.cap.by} if self.cap else None,
             "dimensions": self.dimensions,
+            "numerator": self.evidence.numerator,
+            "denominator": self.evidence.denominator,
+            "rules": self.rules,
+            "coverage": self.coverage._asdict() if self.coverage else None,
+            "parts": {name: part._asdict() for name, part in self.parts.items()},
         }
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> "Quality":
+        """What `to_json` wrote, also that of an earlier release, which told the points only."""
+        parts = {name: Evidence(**part) for name, part in found.get("parts", {}).items()}
+        judged = sum(part.rules for part in parts.values())
+        return cls(
+            score=found["score"],
+            uncapped=found["uncapped"],
+            cap=Cap(**found["cap"]) if found["cap"] else None,
+            dimensions=found["dimensions"],
+            evidence=Evidence(found.get("numerator", 0.0), found.get("denominator", 0.0), judged),
+            parts=parts,
+            rules=found.get("rules", 0),
+            coverage=Coverage(**found["coverage"]) if found.get("coverage") else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,12 +74,14 @@ def together(batches: Sequence[tuple[str, Batch]]) -> tuple[Batch, tuple[tuple[s
     """The rows of several pieces as one batch, and how many each of them has."""
     pieces = tuple((key, batch.rows) for key, batch in batches)
     if len(batches) == 1:
-        return batches[0][1], pieces
+        batch = batches[0][1]
+        return batch.with_provenance(replace(batch.provenance, pieces=pieces)), pieces
     parts = [batch for _, batch in batches]
     schema = _common(parts)
     provenances = [batch.provenance for batch in parts]
     digest = hashlib.sha256("".join(found.content_sha256 for found in provenances).encode())
     moments = [found.data_time for found in provenances if found.data_time is not None]
+    all_known = all(found.origins for found in provenances)
     provenance = replace(
         provenances[-1],
         content_sha256=digest.hexdigest(),
@@ -91,6 +93,8 @@ def together(batches: Sequence[tuple[str, Batch]]) -> tuple[Batch, tuple[tuple[s
         validators=(),
         notes=tuple(dict.fromkeys(note for found in provenances for note in found.notes)),
         files=tuple(file for found in provenances for file in found.files),
+        origins=tuple(origin for found in provenances for origin in found.origins) if all_known else (),
+        pieces=pieces,
     )
 
     def rows() -> "Iterator[pa.RecordBatch]":

@@ -35,6 +35,8 @@ class _Learned:
     notes: list[str] = field(default_factory=list)
     documents: dict[int, Any] = field(default_factory=dict)
     """By the position of their payload, so that a second reading changes nothing."""
+    rows: dict[int, int] = field(default_factory=dict)
+    """Of several payloads: how many each has, likewise."""
 
 
 def parse(
@@ -193,7 +195,9 @@ def _sent(
             yield batch, False
     for position, payload in enumerate(collected.payloads):
         parsed = read_payload(ask(payload=payload))
+        learned.rows[position] = 0
         for batch in parsed.batches:
+            learned.rows[position] += batch.num_rows
             yield with_extra(batch, payload.extra, ask.keywords["columns"], text=parsed.text), parsed.text
         learned.notes += (note for note in parsed.notes if note not in learned.notes)
         if parsed.document is not None:
@@ -312,9 +316,23 @@ def _with_news(
         )
         if missing:
             notes.append(missing)
-    if not notes and moment is None:
+    origins = _origins(collected, learned, batch.rows) if len(collected.payloads) > 1 else ()
+    if not notes and moment is None and not origins:
         return batch
     provenance = batch.provenance
     return batch.with_provenance(
-        replace(provenance, data_time=moment or provenance.data_time, notes=(*provenance.notes, *notes))
+        replace(
+            provenance,
+            data_time=moment or provenance.data_time,
+            notes=(*provenance.notes, *notes),
+            origins=origins,
+        )
     )
+
+
+def _origins(collected: Collected, learned: _Learned, rows: int) -> tuple[tuple[str, int], ...]:
+    """Which rows each file brought; not known when rows were left out or turned since, or a file has no name."""
+    names = [payload.name for payload in collected.payloads]
+    if not all(names) or sum(learned.rows.values()) != rows:
+        return ()
+    return tuple((name, learned.rows.get(position, 0)) for position, name in enumerate(names))

@@ -8,7 +8,7 @@ accepted ones under another name and is never read by mistake.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from data_pipeline.batch import Batch
 from data_pipeline.dataset import UNPARSED, Provenance
@@ -51,6 +51,15 @@ class Written:
     size: int = 0
     added: str | None = None
     notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Where the rows of the version are, and how many: a part of its event."""
+        found = {"rows": self.rows, "size": self.size, "path": self.good.path, "sha256": self.good.sha256}
+        if self.table_rows is not None:
+            found |= {"table_rows": self.table_rows, "batch": self.batch}
+            if self.added is not None:
+                found["added"] = self.added
+        return found
 
 
 class Results:
@@ -98,17 +107,22 @@ class Results:
             if not validation.report.quarantined:
                 written = self._write(path, (good for good, _ in validation.split(batch)), batch, validation)
             else:
-                written = self._write_both(path, f"quarantine/{dataset}/{run_id}.parquet", batch, validation)
+                written = self._write_both(path, dataset, run_id, batch, validation)
             if change is None or not accepted:
                 return written
             columns = _kept(batch, validation)
-            return self._advance(written, columns, batch.nbytes, change, base, Parts(self._storage, dataset, run_id))
+            return self.advance(written, columns, batch.nbytes, change, base, Parts(self._storage, dataset, run_id))
         except StorageError as error:
             raise StoreError(f"{dataset}: {error}", hint=error.hint) from error
 
-    def _advance(
+    def advance(
         self, written: Written, columns: "pa.Schema", nbytes: int, change: "Change", base: Version | None, parts: Parts
     ) -> Written:
+        """The table that `base` is, with a batch in it that was written as a file of its own.
+
+        Args:
+            columns: Of the batch; `nbytes`: about what it takes in memory.
+        """
         from data_pipeline.store.merge import advanced
 
         good = written.good
@@ -176,8 +190,12 @@ class Results:
         newest = self.newest(current)
         if newest is None or self._is_whole(newest, thorough):
             return newest
-        for older in self._views.versions(newest.dataset):
-            if older.state != "held" and older.version < newest.version and self._is_whole(older, thorough):
+        return self.before(newest, thorough=thorough)
+
+    def before(self, version: Version, *, thorough: bool = True) -> Version | None:
+        """The newest whole one of those that were accepted before a version."""
+        for older in sorted(self._views.versions(version.dataset), key=lambda one: one.age, reverse=True):
+            if older.is_accepted and older.age < version.age and self._is_whole(older, thorough):
                 return older
         return None
 
@@ -190,7 +208,7 @@ class Results:
     def damage(self, version: Version) -> Damage | None:
         """What is wrong with a version; None: it is whole."""
         found = self._wholeness.damage(version)
-        if version.state != "held" and (found is None or found.lasting):
+        if version.is_accepted and (found is None or found.lasting):
             self._tell(version, found)
         return found
 
@@ -322,9 +340,12 @@ class Results:
                 written.write(good)
         return Written(_stored(file), written.rows, size=_stored(file).size)
 
-    def _write_both(self, good_path: str, bad_path: str, batch: Batch, validation: "Validation") -> Written:
+    def _write_both(self, good_path: str, dataset: str, run_id: str, batch: Batch, validation: "Validation") -> Written:
         from data_pipeline.store.row_groups import RowGroupWriter
+        from data_pipeline.validate.quarantine import Origins
 
+        bad_path = f"quarantine/{dataset}/{run_id}.parquet"
+        origins = Origins(run_id, batch.provenance.origins, batch.provenance.pieces)
         with (
             self._storage.writer(good_path) as good_file,
             self._storage.writer(bad_path) as bad_file,
@@ -334,7 +355,7 @@ class Results:
             for good, bad in validation.split(batch):
                 good_rows.write(good)
                 if bad is not None and bad.num_rows:
-                    bad_rows.write(bad)
+                    bad_rows.write(origins.told(bad))
         good = _stored(good_file)
         return Written(good, good_rows.rows, bad=_stored(bad_file), quarantined=bad_rows.rows, size=good.size)
 

@@ -8,10 +8,60 @@ from data_pipeline.validate.kernels.columns import unparsed_cells
 from data_pipeline.validate.rules import Rule
 from utils.arrow import compute, pa
 
-__all__ = ["ROW", "RULES", "Marks", "bad_schema", "sampled", "split"]
+__all__ = [
+    "BATCH",
+    "FILE",
+    "FILE_ROW",
+    "OWN",
+    "PARTITION",
+    "RAW",
+    "ROW",
+    "RULES",
+    "Marks",
+    "Origins",
+    "bad_schema",
+    "sampled",
+    "split",
+]
 
-RULES, ROW = "_rules", "_row"
-"""Columns that quarantined rows get: the ids of the rules that each broke, its number in the batch from 1."""
+RULES, BATCH, ROW, RAW = "_rules", "_batch", "_row", "_raw"
+"""Columns that quarantined rows get: the ids of the rules that each broke, the run that brought it, its number in that
+batch from 1; and, where a cell did not parse, the row's cells as sent (a JSON object by column)."""
+
+FILE, FILE_ROW, PARTITION = "_file", "_file_row", "_partition"
+"""Where it is known: which of several files a row came from, its number in that file from 1; its piece of the table."""
+
+OWN = frozenset({RULES, BATCH, ROW, RAW, FILE, FILE_ROW, PARTITION})
+
+
+class Origins(NamedTuple):
+    """Where the rows of a batch came from.
+
+    Attributes:
+        run: The run that brought the batch.
+        files: Name and rows of each of several files, in their order; (): there is one, or it is not known.
+        pieces: Key and rows of each piece of a table in pieces, in the order of the rows.
+    """
+
+    run: str
+    files: tuple[tuple[str, int], ...] = ()
+    pieces: tuple[tuple[str, int], ...] = ()
+
+    def told(self, bad: "pa.RecordBatch") -> "pa.RecordBatch":
+        """Quarantined rows, and where each came from."""
+        import numpy as np
+
+        bad = bad.append_column(BATCH, pa.repeat(pa.scalar(self.run), bad.num_rows))
+        at = bad.column(ROW).to_numpy() - 1
+        for names, starts in ((FILE, self.files), (PARTITION, self.pieces)):
+            if not starts:
+                continue
+            ends = np.cumsum([rows for _, rows in starts])
+            which = np.searchsorted(ends, at, side="right")
+            bad = bad.append_column(names, pa.array([name for name, _ in starts], pa.string()).take(pa.array(which)))
+            if names == FILE:
+                bad = bad.append_column(FILE_ROW, pa.array(at - np.concatenate([[0], ends])[which] + 1, pa.int64()))
+        return bad
 
 
 class Marks(NamedTuple):
@@ -42,8 +92,8 @@ def split(
     """Pairs of good and bad rows, one a record batch; bad is None where all rows are good.
 
     Good rows have the batch's columns without the hidden one for unparsed cells and those in `without`. Bad rows have
-    all but the hidden one, as text where any cell of the column did not parse, and `_rules` and `_row`; their schema is
-    `bad_schema`, the same in all pairs.
+    all but the hidden one, as text where any cell of the column did not parse, and `_rules`, `_row`, `_raw`; their
+    schema is `bad_schema`, the same in all pairs.
 
     Raises:
         ValueError: the marks belong to another batch.
@@ -82,14 +132,15 @@ def sampled(marks: Sequence[Marks]) -> dict[str, tuple[int, ...]]:
 
 
 def bad_schema(schema: "pa.Schema", unparsed: Iterable[str]) -> "pa.Schema":
-    """The schema of quarantined rows. A column of the data called `_rules` or `_row` gets a `_` at its end."""
+    """The schema of quarantined rows. A column of the data that is called like one of ours gets a `_` at its end."""
     unparsed = frozenset(unparsed)
     fields = [
-        pa.field(f"{field.name}_" if field.name in {RULES, ROW} else field.name, _kept_type(field, unparsed))
+        pa.field(f"{field.name}_" if field.name in OWN else field.name, _kept_type(field, unparsed))
         for field in schema
         if field.name != UNPARSED
     ]
-    return pa.schema([*fields, pa.field(RULES, pa.list_(pa.string())), pa.field(ROW, pa.int64())])
+    own = [pa.field(RULES, pa.list_(pa.string())), pa.field(ROW, pa.int64())]
+    return pa.schema([*fields, *own, *([pa.field(RAW, pa.string())] if unparsed else [])])
 
 
 def _kept_type(field: "pa.Field", unparsed: frozenset[str]) -> "pa.DataType":
@@ -110,7 +161,11 @@ def _bad_rows(
             column = _with_text(column, [cells.get(row, {}).get(field.name) for row in at.to_pylist()])
         columns.append(column)
     numbers = compute.add(at.cast(pa.int64()), pa.scalar(start + 1, pa.int64()))
-    return pa.RecordBatch.from_arrays([*columns, _reasons(mark, at), numbers], schema=wanted)
+    raw = []
+    if RAW in wanted.names:
+        hidden = batch.schema.get_field_index(UNPARSED)
+        raw = [batch.column(hidden).take(at) if hidden >= 0 else pa.nulls(len(at), pa.string())]
+    return pa.RecordBatch.from_arrays([*columns, _reasons(mark, at), numbers, *raw], schema=wanted)
 
 
 def _with_text(column: "pa.Array", sent: list[str | None]) -> "pa.Array":

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from data_pipeline.validate.engine import validate
-from data_pipeline.validate.quarantine import bad_schema
+from data_pipeline.validate.quarantine import BATCH, FILE, FILE_ROW, PARTITION, RAW, ROW, Origins, bad_schema
 from data_pipeline.validate.rules import parse_rules
 from tests.data_pipeline.validate import tables
 from tests.data_pipeline.validate.plain import NOW, batch_of
@@ -99,3 +99,31 @@ def test_another_batch_is_refused():
         list(validation.split(batch_of({"id": [1], "mag": [1.0]})))
     with pytest.raises(ValueError, match="not the batch that was validated"):
         list(validation.split(batch_of({"id": pa.array([], pa.int64()), "mag": pa.array([], pa.float64())})))
+
+
+def test_rows_say_which_batch_file_and_piece_they_came_from():
+    """Numbers count from 1 in the batch and in the file; an empty file between shifts nothing."""
+    table = pa.table({"id": [1, None, 3, None, None], "mag": [1.0] * 5})
+    batch = tables.batch(table, [2])
+    files, pieces = (("a.csv", 2), ("empty.csv", 0), ("b.csv", 3)), (("2026-01", 4), ("2026-02", 1))
+
+    pairs = validate(batch, RULES, now=NOW).split(batch)
+    told = [Origins("r1", files, pieces).told(bad) for _, bad in pairs if bad is not None]
+
+    rows = pa.Table.from_batches(told).to_pylist()
+    assert [[row[name] for name in (BATCH, ROW, FILE, FILE_ROW, PARTITION)] for row in rows] == [
+        ["r1", 2, "a.csv", 2, "2026-01"],
+        ["r1", 4, "b.csv", 2, "2026-01"],
+        ["r1", 5, "b.csv", 3, "2026-02"],
+    ]
+
+
+def test_cells_as_sent_are_kept_beside_the_texts():
+    """A text column does not say which of its cells did not parse; the row's cells as sent do."""
+    table = pa.table({"mag": pa.array([None, 99.0]), "__unparsed__": pa.array(['{"mag": "1,5"}', None])})
+    batch = tables.batch(table, [])
+    rules = parse_rules([{"type": {"column": "mag", "is": "float"}}, {"range": {"column": "mag", "max": 10}}])
+
+    ((_, bad),) = validate(batch, rules, now=NOW).split(batch)
+
+    assert [(row["mag"], row[RAW]) for row in bad.to_pylist()] == [("1,5", '{"mag": "1,5"}'), ("99", None)]
