@@ -55,9 +55,12 @@ def show_status(context: Context, as_of: str | None = None) -> int:
         say(f"as of {moment(found.as_of)}:")
     say(found.sentence)
     say()
-    shown = found.datasets[: MOST_LINES - 12]
+    short = [(d.dataset, d.objective.trouble) for d in found.datasets if d.objective and d.objective.trouble]
+    short = short[:MOST_REASONS]
+    shown = found.datasets[: MOST_LINES - 12 - len(short)]
+    objective = ("objective",) if any(d.objective for d in found.datasets) else ()
     table(
-        ("dataset", "status", "origin", "rows", "score", "copy age", "data age"),
+        ("dataset", "status", "origin", "rows", "score", "copy age", "data age", *objective),
         [
             (
                 d.dataset,
@@ -67,6 +70,7 @@ def show_status(context: Context, as_of: str | None = None) -> int:
                 "-" if d.score is None else f"{d.score:g}",
                 "-" if d.age_s is None else duration(d.age_s),
                 "-" if d.data_age_s is None else duration(d.data_age_s),
+                *(d.objective.state if d.objective else "-" for _ in objective),
             )
             for d in shown
         ],
@@ -80,6 +84,8 @@ def show_status(context: Context, as_of: str | None = None) -> int:
         say(about(d.dataset, str(d.reason)))
     if len(troubled) > MOST_REASONS:
         say(f"… and why {len(troubled) - MOST_REASONS} more are not as they should be: `status --json`")
+    for name, words in short:
+        say(f"{name}: {words}")
     for consumer in found.consumers:
         if consumer.attempts:
             say(f"{consumer.name} waits since event {consumer.failed} ({consumer.attempts} tries): {consumer.error}")

@@ -138,6 +138,23 @@ class QualitySettings(Section):
     minimum: Annotated[float, Field(ge=0, le=100)] = 0.0
 
 
+_SHARE = Field(gt=0, lt=1)
+
+
+class ObjectiveSettings(Section):
+    """Which share of the time readers shall have data that is fresh, and good; what is missing is the error budget.
+
+    Attributes:
+        fresh: Share of the time within the promise; judged only where there is one. None: not judged.
+        quality: Share of the time in which the newest delivery was accepted, whole. None: not judged.
+        over: Seconds of the window that the shares are of.
+    """
+
+    fresh: Annotated[float, _SHARE] | None = 0.99
+    quality: Annotated[float, _SHARE] | None = 0.995
+    over: Annotated[Duration, Field(ge=3600)] = 30 * 86400.0
+
+
 class DetectSettings(Section):
     """Anomalies over the dataset's metrics. `rate`: expected false episodes per 1,000 points."""
 
@@ -189,6 +206,7 @@ class DatasetSettings(Section):
     publish_together: bool = False
     keep_raw: Duration = 0.0
     detect: DetectSettings = DetectSettings()
+    objective: ObjectiveSettings | None = None
     resilience: DatasetResilience = DatasetResilience()
 
     _written: dict[str, Any] = PrivateAttr(default_factory=dict)
@@ -215,6 +233,14 @@ class DatasetSettings(Section):
             if getattr(sink, "mode", None) == "merge" and not self.key:
                 hint = "A sink with `mode: merge` needs `key`: what makes a row one row."
                 found.append((("publish", position, "mode"), Fault("needs the dataset's `key`", hint=hint), None))
+        if (asked := self.objective) is not None:
+            promised = self.promise.max_age is not None
+            if asked.fresh is not None and "fresh" in asked.model_fields_set and not promised:
+                hint = "Add `promise: {max_age: 26h}`, or write `fresh: null`."
+                found.append((("objective", "fresh"), Fault("needs `promise.max_age`", hint=hint), None))
+            elif asked.quality is None and (asked.fresh is None or not promised):
+                hint = "Give `quality`, or `fresh` together with `promise.max_age`."
+                found.append((("objective",), Fault("has nothing to judge", hint=hint), None))
         if self.deletes != "keep" and self.write != "merge":
             found.append((("deletes",), Fault("belongs to `write: merge`"), None))
         if self.incremental is not None and self.partition is not None:

@@ -24,7 +24,6 @@ KEYS: tuple[str, ...] = (
     "datasets.*.schedule",
     "datasets.*.depends_on",
     "datasets.*.transform",
-    "datasets.*.objective",
     "datasets.*.promise.due",
     "datasets.*.promise.zone",
     "datasets.*.promise.calendar",

@@ -10,6 +10,7 @@ from data_pipeline.dataset import DatasetRun, FailedRule, Provenance, Status
 from data_pipeline.errors import BatchNotDelivered, PipelineError
 from data_pipeline.fallback import Served, quality_from
 from data_pipeline.judging import Judged
+from data_pipeline.objective import noted
 from data_pipeline.promise import broken, oldest
 from data_pipeline.score import score
 from data_pipeline.store.gate import judge
@@ -255,7 +256,7 @@ class Delivery:
             events.append(self._event("promise.broken", {"age_s": held_against, "max_age_s": promised}))
         body = result.to_json()
         kind = "dataset.served" if (result.status, result.origin) == ("succeeded", "cache") else EVENT_OF[result.status]
-        events.append(self._event(kind, {**body, "fence": self._fence}))
+        events.append(self._event(kind, {**body, "fence": self._fence, **objective}))
         statements: tuple[Statement, ...] = ()
         if measured is not None:
             full = {**measured, "data_age_s": data_age}
@@ -267,6 +268,7 @@ class Delivery:
             entries = ((f"result:{result.dataset}", {**served, "fingerprint": self.dataset.fingerprint}),)
             if table is not None:
                 entries += ((f"table:{result.dataset}:{result.version}", table),)
+        objective = noted(self.dataset, result, now)
         return Outcome(result, tuple(events), statements, entries, otherwise)
 
     def _batch_events(

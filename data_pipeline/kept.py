@@ -1,5 +1,6 @@
 """What the main database holds: its tables, release by release, and the views that the log keeps up to date."""
 
+from data_pipeline import objective_views
 from data_pipeline.publish.views import SCHEMA as PUBLICATIONS
 from data_pipeline.publish.views import PublicationViews
 from data_pipeline.store import provider_counters, views
@@ -18,6 +19,7 @@ MIGRATIONS = (
     history.LEVELS_SCHEMA,
     cursors.SCHEMA,
     transaction_views.SCHEMA,
+    objective_views.SCHEMA,
 )
 """Scripts in order. One that was released is never changed: what is new is one more at the end."""
 
@@ -29,4 +31,5 @@ def projections() -> tuple[Projection, ...]:
         PublicationViews(),
         provider_counters.ProviderCounters(),
         transaction_views.TransactionViews(),
+        objective_views.ObjectiveViews(),
     )

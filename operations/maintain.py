@@ -10,6 +10,7 @@ from data_pipeline.store.views import Current, Version
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
 from operations.health import health
+from operations.objectives import tell_burning
 from operations.plugins import let_work
 from operations.publish import publish_pending
 from operations.retention import forget_runs, seal_events
@@ -89,6 +90,7 @@ def maintain(
         ("versions", lambda: _versions(system, dry_run, gone)),
         ("raw", lambda: _raw(system, dry_run)),
         ("quarantine", lambda: _quarantine(system, dry_run, gone)),
+        ("objectives", lambda: _objectives(system, dry_run)),
         ("plugins", lambda: _plugins(system, dry_run)),
         ("history", lambda: _history(system, dry_run, seconds)),
         ("events", lambda: seal_events(system, dry_run=dry_run, in_time=in_time)),
@@ -261,6 +263,12 @@ def _quarantine(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Ste
         if not dry_run:
             system.storage.delete(path)
     return Step("quarantine", count, freed, "quarantined rows past their retention removed")
+
+
+def _objectives(system: IntegratedSystem, dry_run: bool) -> Step:
+    """Where nothing runs, data grows old all the same."""
+    told = 0 if dry_run else tell_burning(system)
+    return Step("objectives", told, detail="objectives that began to burn, or burn no more")
 
 
 def _plugins(system: IntegratedSystem, dry_run: bool) -> Step:

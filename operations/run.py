@@ -209,6 +209,10 @@ def _published(
         system.outbox.declare(with_sinks)
     with at_work(system):
         result = _logged(run())
+    if any(dataset.objective for dataset in system.settings.datasets):
+        from operations.objectives import tell_burning
+
+        tell_burning(system)
     if not with_sinks or system.runner.cancel.cancelled:
         return result
     return replace(result, publications=tuple(publish_pending(system, with_sinks)))

@@ -1,7 +1,7 @@
 """Is everything all right? One sentence in words, then every dataset, worst first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,9 @@ from data_pipeline.store.views import Current, Views
 from integrated_system import IntegratedSystem
 from operations.actor import UsageError
 from operations.moments import moment_of
+from operations.objectives import Stand, stands
 from operations.words import ages, listed, moment
+from utils.database import Database
 from utils.events import rfc3339
 from utils.events.cursors import Standing
 
@@ -24,7 +26,7 @@ _STATES = {"opened": "open", "half_opened": "half_open"}
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatus:
-    """Where a dataset stands at this moment; ages in seconds, judged now."""
+    """Where a dataset stands at this moment; ages in seconds, judged now. `objective`: None when none is declared."""
 
     dataset: str
     provider: str
@@ -40,9 +42,11 @@ class DatasetStatus:
     ran_at: str | None
     failures: int
     reason: str | None
+    objective: Stand | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        told = {name: getattr(self, name) for name in self.__slots__}
+        return {**told, "objective": self.objective.to_json() if self.objective else None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +91,20 @@ def status(system: IntegratedSystem, *, as_of: str | None = None) -> Status:
     """
     if as_of is None:
         consumers = tuple(system.cursors.standing())
-        return _status(system, system.views, system.clock.now(), _away_since(system, None), consumers, None)
+        now = system.clock.now()
+        return _status(system, system.views, system.database, now, _away_since(system, None), consumers, None)
     then = moment_of("as-of", as_of)
     if then > system.clock.now():
         raise UsageError(f"--as-of: {as_of} has not come yet", hint="give a moment of the past")
     until = rfc3339(then)
-    views = Views(system.past.at(then))
-    return _status(system, views, then, _away_since(system, until), (), until)
+    database = system.past.at(then)
+    return _status(system, Views(database), database, then, _away_since(system, until), (), until)
 
 
 def _status(
     system: IntegratedSystem,
     views: Views,
+    database: Database,
     now: datetime,
     away_since: str | None,
     consumers: tuple[Standing, ...],
@@ -116,6 +122,9 @@ def _status(
         )
         for dataset in system.settings.datasets
     ]
+    objectives = stands(system.settings.datasets, database, now)
+    if objectives:
+        datasets = [replace(dataset, objective=objectives.get(dataset.dataset)) for dataset in datasets]
     datasets.sort(key=lambda dataset: (ORDER[dataset.status], dataset.dataset))
     runs = views.runs(limit=1)
     last = runs[0] if runs else None

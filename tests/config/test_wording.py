@@ -126,6 +126,10 @@ DATASETS = [
     (one("quality: {minimum: 101}"), "datasets.a.quality.minimum", "expected at most 100, got `101`"),
     (one("data_time: filename rates"), "datasets.a.data_time", "expected `filename` with a quoted pattern"),
     (one("key: id"), "datasets.a.key", "expected a list such as `[a, b]`, got `id`"),
+    (one("objective: {quality: 1}"), "datasets.a.objective.quality", "expected less than 1, got `1`"),
+    (one("objective: {over: 10m}"), "datasets.a.objective.over", "expected at least 3600, got `10m`"),
+    (one("objective: {fresh: 0.9}"), "datasets.a.objective.fresh", "needs `promise.max_age`"),
+    (one("objective: {quality: null}"), "datasets.a.objective", "has nothing to judge"),
     (one("promise: {max_age: soon}"), "datasets.a.promise.max_age", "expected a duration such as `15m`, got `soon`"),
 ]
 
@@ -141,7 +145,7 @@ def test_a_fault_is_told_with_its_key_and_what_was_expected(house: House, text: 
 
 
 SECTIONS = ("calendars", "monitor", "protector", "healing", "alerts", "api")
-KEYS = ("schedule", "depends_on", "transform", "objective")
+KEYS = ("schedule", "depends_on", "transform")
 
 
 @pytest.mark.parametrize(

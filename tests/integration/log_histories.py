@@ -51,12 +51,25 @@ class LogHistory:
             "scripted": {"rows": 2, "script": script},
             "empty": {"rows": 0},
         }
+        asked = {"fresh": 0.9, "quality": 0.5, "over": "1d"}
+        aimed: dict[str, Any] = {"promise": {"max_age": "2h"}, "objective": asked}
         blocks: list[dict[str, Any]] = [
-            {"name": name, "collect": {"kind": "simulated", **how}, "publish": [out] if name != "empty" else []}
+            {
+                "name": name,
+                "collect": {"kind": "simulated", **how},
+                "publish": [out] if name != "empty" else [],
+                **(aimed if name in {"steady", "scripted"} else {}),
+            }
             for name, how in simulated.items()
         ]
         blocks.append(
-            {"name": "rows", "collect": {"kind": "file", "path": "rows.csv"}, "rules": wanted, "publish": [out]}
+            {
+                "name": "rows",
+                "collect": {"kind": "file", "path": "rows.csv"},
+                "rules": wanted,
+                "publish": [out],
+                "objective": {"quality": 0.5, "over": "1d"},
+            }
         )
         kept = dice.sample(blocks, dice.randint(4, len(blocks)))
         sections: dict[str, Any] = {"database": {"url": self.database}} if self.database else {}
