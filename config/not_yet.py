@@ -28,7 +28,6 @@ KEYS: tuple[str, ...] = (
     "datasets.*.promise.zone",
     "datasets.*.promise.calendar",
     "datasets.*.rules.*.format",
-    "datasets.*.rules.*.changed",
     "datasets.*.rules.*.aggregate",
     "datasets.*.rules.*.change",
     "datasets.*.rules.*.references",

@@ -25,12 +25,13 @@ KEYS: dict[str, tuple[str, ...]] = {
     "type": (*_COLUMN, "is"),
     "not_in_future": _COLUMN,
     "fresh": (*_COLUMN, "within"),
+    "changed": ("within",),
     "row_count": ("min", "max"),
     "compare": ("expr",),
 }
 """Kind -> the keys of its mapping form."""
 
-SHORT_FORM = {"compare": "expr", "row_count": "min"} | {
+SHORT_FORM = {"compare": "expr", "row_count": "min", "changed": "within"} | {
     kind: "columns" for kind, keys in KEYS.items() if "column" in keys
 }
 """Kind -> the key that a bare argument (`not_null: [a]`) stands for."""
@@ -160,6 +161,12 @@ def _fresh(settings: Mapping[str, Any]) -> Params:
     return {"within": seconds(settings["within"], "within")}
 
 
+def _changed(settings: Mapping[str, Any]) -> Params:
+    if "within" not in settings:
+        raise ValueError("needs `within`, how long the content may stay the same, such as 1d")
+    return {"within": seconds(settings["within"], "within")}
+
+
 def _compare(settings: Mapping[str, Any]) -> tuple[tuple[str, ...], Params]:
     text = settings.get("expr")
     if not isinstance(text, str):
@@ -181,5 +188,6 @@ _PARAMS: dict[str, Callable[[Mapping[str, Any]], Params]] = {
     "length": _counts,
     "type": _type,
     "fresh": _fresh,
+    "changed": _changed,
     "row_count": _counts,
 }

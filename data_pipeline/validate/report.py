@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from data_pipeline.dataset import FailedRule
 from utils.ages import duration
 
-__all__ = ["Report", "RuleOutcome", "fresh_verdict", "utc_text"]
+__all__ = ["Report", "RuleOutcome", "changed_verdict", "fresh_verdict", "utc_text"]
 
 
 class RuleOutcome(NamedTuple):
@@ -19,8 +19,8 @@ class RuleOutcome(NamedTuple):
         of: Rows that it judged, without nulls; a rule on the whole batch: 1; 0 means that there was nothing to judge.
         passed: Whether `failed` stays within the tolerance.
         detail: Why, in words, where the figures do not say it.
-        observed: `fresh`: the newest time seen, RFC 3339.
-        limit_s: `fresh`: how old it may be, in seconds.
+        observed: `fresh`: the newest time seen; `changed`: since when the content is the same; RFC 3339.
+        limit_s: How old that may be, in seconds.
     """
 
     rule: str
@@ -111,9 +111,21 @@ def fresh_verdict(column: str, newest: datetime | None, limit_s: float, now: dat
     return 1, f"the newest `{column}` is {utc_text(newest)}, {old} old; {allowed} allowed"
 
 
+def changed_verdict(since: datetime, limit_s: float, now: datetime) -> tuple[int, str]:
+    """Whether content has been the same for too long (1) or not (0), and why."""
+    age = now - since
+    if age <= timedelta(seconds=limit_s):
+        return 0, ""
+    same, allowed = duration(age.total_seconds(), decimals=1), duration(limit_s, decimals=1)
+    return 1, f"the content is the same since {utc_text(since)}, for {same}; {allowed} allowed"
+
+
 def _rejudged(outcome: RuleOutcome, now: datetime) -> RuleOutcome:
     if outcome.observed is None or outcome.limit_s is None:
         return outcome
-    newest = datetime.fromisoformat(outcome.observed)
-    failed, detail = fresh_verdict(outcome.columns[0], newest, outcome.limit_s, now)
+    observed = datetime.fromisoformat(outcome.observed)
+    if outcome.kind == "changed":
+        failed, detail = changed_verdict(observed, outcome.limit_s, now)
+    else:
+        failed, detail = fresh_verdict(outcome.columns[0], observed, outcome.limit_s, now)
     return outcome._replace(failed=failed, passed=failed <= outcome.tolerance * outcome.of, detail=detail)

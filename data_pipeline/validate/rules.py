@@ -29,6 +29,7 @@ KINDS = {
     "type": "validity",
     "not_in_future": "timeliness",
     "fresh": "timeliness",
+    "changed": "timeliness",
     "row_count": "volume",
     "compare": "consistency",
 }
@@ -36,10 +37,13 @@ KINDS = {
 
 DIMENSIONS = ("completeness", "validity", "uniqueness", "consistency", "timeliness", "volume", "accuracy")
 
-BATCH_KINDS = frozenset({"fresh", "row_count"})
+BATCH_KINDS = frozenset({"fresh", "changed", "row_count"})
 """Kinds that judge the batch as one; all others judge rows."""
 
-_NOT_YET_KINDS = ("format", "changed", "aggregate", "change", "references", "monotonic", "drift", "python")
+_ONE_RULE = frozenset({"unique", "compare", "row_count", "changed"})
+"""Kinds of which all columns together are one rule; of others each column is."""
+
+_NOT_YET_KINDS = ("format", "aggregate", "change", "references", "monotonic", "drift", "python")
 _COMMON = ("severity", "tolerance", "dimension", "weight", "id", "scope")
 _NOT_YET_KEYS = ("where", "by", "calendar")
 SCOPES = ("batch", "dataset")
@@ -115,7 +119,7 @@ def parse_rule(raw: Mapping[str, Any]) -> list[Rule]:
         declared = _common_of(common)
     except ValueError as error:
         raise ValueError(f"rule `{kind}`: {error}") from error
-    groups = [columns] if kind in {"unique", "compare", "row_count"} else [(column,) for column in columns]
+    groups = [columns] if kind in _ONE_RULE else [(column,) for column in columns]
     return [_named(kind, group, params, declared, alone=len(groups) == 1) for group in groups]
 
 

@@ -201,6 +201,30 @@ def test_not_modified_is_judged_by_todays_clock(
     assert [(rule.rule, rule.severity) for rule in run.failed_rules] == [("fresh(day)", severity)]
 
 
+@pytest.mark.parametrize("confirms", [True, False], ids=["answers not modified", "sends the same bytes"])
+def test_a_provider_that_stands_still_breaks_changed(
+    installation: Installation, server: FaultyServer, confirms: bool
+) -> None:
+    """However it says that it has nothing new; the first new content mends it."""
+    clock = ManualClock()
+    server.answer = with_etag(GOOD_CSV) if confirms else GOOD
+    installation.configure(
+        people(server.url, parse={"format": "csv"}, rules=[{"changed": "1d", "severity": "critical"}])
+    )
+    runs = []
+    for _ in range(3):
+        runs.append(installation.run_one(clock=clock))
+        clock.advance(20 * HOUR)
+    server.answer = csv(GOOD_CSV + b"4,dora,2026-01-02\n")
+
+    mended = installation.run_one(clock=clock)
+
+    assert [run.status for run in (*runs, mended)] == ["succeeded", "succeeded", "failed", "succeeded"]
+    assert [run.unchanged for run in runs[:2]] == [False, True]
+    assert [rule.rule for rule in runs[2].failed_rules] == ["changed"]
+    assert runs[2].rows == GOOD_ROWS
+
+
 def test_a_provider_that_comes_back_is_delivered_again(installation: Installation, server: FaultyServer) -> None:
     """What went down comes up: the next good answer is news and becomes last good."""
     clock = ManualClock()

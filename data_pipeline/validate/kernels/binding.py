@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Set
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data_pipeline.dataset import UNPARSED
+from data_pipeline.validate.kernels.changed import Changed, changed
 from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk
 from data_pipeline.validate.kernels.compare import compare
 from data_pipeline.validate.kernels.duplicates import bind_keys
@@ -31,6 +32,7 @@ class GatherKind(NamedTuple):
 
 GATHERED: Mapping[str, GatherKind] = {
     "fresh": GatherKind(newest, Newest),
+    "changed": GatherKind(changed, Changed),
 }
 """Kind -> how it gathers, and how its state is read back."""
 
