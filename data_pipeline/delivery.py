@@ -249,6 +249,7 @@ class Delivery:
         result = replace(
             result, age_s=copy_age, data_age_s=data_age, duration_s=round(self._clock.monotonic() - self._started, 6)
         )
+        objective = noted(self.dataset, result, now)
         promised = self.dataset.promise.max_age
         held_against = oldest(copy_age, data_age)
         if result.origin != "none" and (words := broken(promised, held_against)):
@@ -268,7 +269,6 @@ class Delivery:
             entries = ((f"result:{result.dataset}", {**served, "fingerprint": self.dataset.fingerprint}),)
             if table is not None:
                 entries += ((f"table:{result.dataset}:{result.version}", table),)
-        objective = noted(self.dataset, result, now)
         return Outcome(result, tuple(events), statements, entries, otherwise)
 
     def _batch_events(
