@@ -16,6 +16,8 @@ import orjson
 
 from utils.database import StateError
 
+_sha256, _dumps = hashlib.sha256, orjson.dumps
+
 GENESIS = "0" * 64
 """What stands before the first event."""
 
@@ -34,18 +36,14 @@ class Verification:
     signed_from: int | None = None
 
 
-def canonical(head: Sequence[Any], data: bytes) -> bytes:
-    """The bytes a hash covers: (seq, id, time, source, type, subject, version) as JSON, a newline, the data as stored.
-
-    The data is not put into the JSON array: escaping its quotes took longer than all the rest of an append.
-    """
-    return orjson.dumps(head) + b"\n" + data
-
-
 def chained(before: str, head: Sequence[Any], data: bytes, secret: bytes = b"") -> str:
-    """An event's hash, in hexadecimal: SHA-256, with a secret HMAC, over the hash before it and its canonical form."""
-    covered = before.encode() + canonical(head, data)
-    return hmac.digest(secret, covered, "sha256").hex() if secret else hashlib.sha256(covered).hexdigest()
+    """An event's hash, in hexadecimal: SHA-256, with a secret HMAC, over the hash before it and its canonical form.
+
+    That form is (seq, id, time, source, type, subject, version) as JSON, a newline, the data as stored. The data is
+    not put into the JSON array: escaping its quotes took longer than all the rest of an append.
+    """
+    covered = b"".join((before.encode(), _dumps(head), b"\n", data))
+    return hmac.digest(secret, covered, "sha256").hex() if secret else _sha256(covered).hexdigest()
 
 
 def verify(

@@ -6,7 +6,7 @@ The envelope follows CloudEvents 1.0.
 import functools
 import os
 import time as _time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -60,16 +60,20 @@ class Event(NamedTuple):
 
 def uuid7(now: float | None = None) -> str:
     """A time-ordered UUID (RFC 9562, version 7): ids that sort as they were made. `now` in epoch seconds."""
-    return next(uuid7s(1, _time.time() if now is None else now))
+    return uuid7s(1, _time.time() if now is None else now)[0]
 
 
-def uuid7s(count: int, now: float) -> Iterator[str]:
-    """Many ids of one moment, with one call for random bytes."""
-    stamp = f"{int(now * 1000):012x}"
-    front = f"{stamp[:8]}-{stamp[8:]}-7"
+def uuid7s(count: int, now: float) -> list[str]:
+    """Many ids of one moment, in order: an index takes them at its end, and its pages are filled."""
+    moment = f"{int(now * 1000):012x}"
+    front = f"{moment[:8]}-{moment[8:]}-7"
     noise = os.urandom(10 * count).hex()
-    for at in range(0, 20 * count, 20):
-        yield f"{front}{noise[at : at + 3]}-{_VARIANT[noise[at + 3]]}{noise[at + 4 : at + 7]}-{noise[at + 7 : at + 19]}"
+    ids = [
+        f"{front}{noise[at : at + 3]}-{_VARIANT[noise[at + 3]]}{noise[at + 4 : at + 7]}-{noise[at + 7 : at + 19]}"
+        for at in range(0, 20 * count, 20)
+    ]
+    ids.sort()
+    return ids
 
 
 def rfc3339(moment: datetime) -> str:

@@ -5,7 +5,18 @@ from typing import Any
 
 from utils.database import Connection, Statement
 
-__all__ = ["HEAD", "INSERT", "NEWEST", "SCHEMA", "SELECT", "pages", "stored", "versions"]
+__all__ = [
+    "HEAD",
+    "INSERT",
+    "INSERT_NEXT",
+    "INSERT_TOGETHER",
+    "NEWEST",
+    "SCHEMA",
+    "SELECT",
+    "pages",
+    "stored",
+    "versions",
+]
 
 SCHEMA = """
 CREATE TABLE events (
@@ -18,6 +29,16 @@ CREATE TABLE checkpoints (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT R
 """
 
 INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# Refused, for want of an id, when the event before it is not there or has another hash.
+INSERT_NEXT = (
+    "INSERT INTO events VALUES (?1, CASE WHEN (SELECT hash FROM events WHERE seq = ?1 - 1) = ?9 THEN ?2 END,"
+    " ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+)
+# All rows as one parameter: in PostgreSQL each further execution costs as much as the insert itself.
+INSERT_TOGETHER = """
+INSERT INTO events SELECT (r->>0)::bigint, r->>1, r->>2, r->>3, r->>4, r->>5, r->>6, (r->>7)::bigint, r->>8, r->>9
+FROM json_array_elements(?::json) AS r
+"""
 SELECT = "SELECT seq, id, time, source, type, subject, data, version, prev_hash, hash FROM events"
 HEAD = "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"
 NEWEST = f"{SELECT} ORDER BY seq DESC LIMIT 1"

@@ -7,6 +7,8 @@ from functools import partial
 from itertools import chain as joined
 from typing import Any, NamedTuple
 
+import orjson
+
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.database import Connection, Database, StateError, Statement, StatementRefused
 from utils.events import chain, rows
@@ -14,7 +16,7 @@ from utils.events.archive import Archive
 from utils.events.chain import GENESIS, Verification
 from utils.events.event import Event, NewEvent, encoded, event_of
 from utils.events.projections import Behind, Projection, ProjectionFailed, ProjectionFigures, Projections
-from utils.events.rows import HEAD, INSERT, NEWEST, every, stored, versions
+from utils.events.rows import HEAD, INSERT, INSERT_NEXT, INSERT_TOGETHER, NEWEST, every, stored, versions
 from utils.events.signing import NO_SECRETS, Secrets
 from utils.events.tail import Tail
 from utils.events.wanted import Wanted
@@ -37,8 +39,8 @@ class ConcurrencyError(StateError):
 
 class _Append(NamedTuple):
     events: Sequence[NewEvent]
-    statements: Sequence[Statement]
-    guard: Guard | None
+    statements: Sequence[Statement] = ()
+    guard: Guard | None = None
 
 
 class EventStore:
@@ -196,9 +198,12 @@ class EventStore:
         A view that fails takes nobody along: the transaction is undone, and done again without it.
         """
         together = True
+        data = [[encoded(event) for event in item.events] for item in work]  # before the others have to wait for us
         while True:
             try:
-                return self._commit_once(work, together=together)
+                if (done := self._commit_next(work, data)) is not None:
+                    return done
+                return self._commit_once(work, data, together=together)
             except ProjectionFailed as failure:
                 self._projections.set_aside(failure)
             except StatementRefused:
@@ -206,7 +211,35 @@ class EventStore:
                     raise
                 together = False  # one after the other, which tells whose statement it was
 
-    def _commit_once(self, work: Sequence[_Append], *, together: bool) -> list[Any]:
+    def _commit_next(self, work: Sequence[_Append], data: Sequence[Sequence[bytes]]) -> list[Any] | None:
+        """Write a lone event without a look at the log before: its insert proves that nobody else has appended.
+
+        None: nothing was written, it takes the look. Most appends are such, and it takes a fifth of their time.
+        """
+        events, statements, guard = work[0]
+        if len(work) > 1 or len(events) != 1 or guard is not None or self._head is None or self.database.batches:
+            return None
+        event = events[0]
+        version = self._versions.get(event.subject)
+        if version is None or event.id or event.expected is not None:
+            return None
+        self._tail = tail = Tail(*self._head, now=self._clock.time(), count=1, secret=self.secrets.newest)
+        tail.versions = {event.subject: version}
+        try:
+            with self.database.transaction_reading(()) as (connection, _), TURN:
+                done = tail.add(event, data[0][0])
+                rows, fresh = tail.unwritten()
+                connection.execute(INSERT_NEXT, rows[0])
+                self._projections.apply(connection, fresh)
+                for sql, parameters in statements:
+                    connection.execute(sql, parameters)
+                self._projections.checkpoint(connection, tail.seq)
+                self.database.announce(connection)
+        except StatementRefused:
+            return None  # whatever it was, the careful way will say
+        return [[done]]
+
+    def _commit_once(self, work: Sequence[_Append], data: Sequence[Sequence[bytes]], *, together: bool) -> list[Any]:
         database = self.database
         events = work[0].events if len(work) == 1 else [event for item in work for event in item.events]
         reads = [_NEWEST]
@@ -220,23 +253,25 @@ class EventStore:
         ):
             head = self._catch_up(connection, found[0])
             if self._change is not None:
-                work = [_Append([self._change], (), None), *work]
+                work, data = [_Append([self._change]), *work], [[encoded(self._change)], *data]
                 events = [self._change, *events]
             secret = self.secrets.newest
             self._tail = Tail(*head, now=self._clock.time(), count=len(events), secret=secret)
             self._look_up(connection, events, found[1:])
-            results = self._append_all(connection, work)
+            results = self._append_all(connection, work, data)
             return results if self._change is None else results[1:]
 
-    def _append_all(self, connection: Connection, work: Sequence[_Append]) -> list[Any]:
-        results = [self._append_one(connection, item) for item in work]
+    def _append_all(
+        self, connection: Connection, work: Sequence[_Append], data: Sequence[Sequence[bytes]]
+    ) -> list[Any]:
+        results = [self._append_one(connection, *one) for one in zip(work, data, strict=True)]
         self._write(connection)
         if self._tail.fresh:
             self._projections.checkpoint(connection, self._tail.seq)
             self.database.announce(connection)
         return results
 
-    def _append_one(self, connection: Connection, item: _Append) -> list[Event] | StateError:
+    def _append_one(self, connection: Connection, item: _Append, data: Sequence[bytes]) -> list[Event] | StateError:
         tail = self._tail
         known = tail.known
         if known and all(event.id in known for event in item.events if event.id) and any(e.id for e in item.events):
@@ -246,7 +281,6 @@ class EventStore:
                 self._write(connection)
                 item.guard(connection)
             self._check_expected(item.events)
-            data = [encoded(event) for event in item.events]
         except StateError as refused:
             return refused
         pairs = zip(item.events, data, strict=True)
@@ -261,7 +295,9 @@ class EventStore:
         """Bring what was appended so far into the table and the views."""
         if self._tail.rows:
             rows, events = self._tail.unwritten()
-            if len(rows) == 1:
+            if self.database.batches:
+                connection.execute(INSERT_TOGETHER, (orjson.dumps(rows).decode(),))
+            elif len(rows) == 1:
                 connection.execute(INSERT, rows[0])
             else:
                 connection.executemany(INSERT, rows)

@@ -30,7 +30,7 @@ class Tail:
         self.fresh: list[Event] = []
         self.rows: list[tuple[Any, ...]] = []
         self._time = stamp(now)
-        self._ids = uuid7s(count, now)
+        self._ids = iter(uuid7s(count, now))
         self._secret = secret
 
     def add(self, event: NewEvent, data: bytes) -> Event:

@@ -369,6 +369,38 @@ def test_two_stores_on_one_log_see_each_other(database: Database, store: EventSt
     assert database.query("SELECT * FROM counts") == [("t", 6, 6)]
 
 
+def test_a_lone_event_follows_whatever_became_of_the_log(database: Database, store: EventStore) -> None:
+    """Whoever appended last looks no more; the log notices when somebody else came, or when its end was taken back."""
+    other = EventStore(database, projections=[Counts()], clock=ManualClock())
+    store.append([NewEvent("t", "a")])
+    store.append([NewEvent("t", "a")])
+    other.append([NewEvent("t", "a")])
+    (after_another,) = store.append([NewEvent("t", "a")])
+    with database.transaction() as connection:
+        connection.execute("DELETE FROM events WHERE seq = 4")
+    (after_a_cut,) = store.append([NewEvent("t", "b")])
+
+    assert (after_another.seq, after_another.version) == (4, 4)
+    assert (after_a_cut.seq, after_a_cut.prev_hash) == (4, after_another.prev_hash)
+    assert store.verify().fault is None
+    assert store.verify().events == 4
+
+
+def test_a_lone_event_is_written_with_its_statements_or_not_at_all(store: EventStore) -> None:
+    """Also by whoever appended last; a view that cannot take it is left behind, and the event stands."""
+    store.append([NewEvent("t", "a")])
+
+    with pytest.raises(StateError):
+        store.append([NewEvent("t", "a")], statements=[("INSERT INTO nowhere VALUES (?)", (1,))])
+    told = store.append([NewEvent("t", "a")], statements=[("UPDATE counts SET count = ?", (7,))])
+    odd = store.append([NewEvent("odd", "a")])
+
+    assert [event.version for event in (*told, *odd)] == [2, 3]
+    assert store.database.query("SELECT type, count FROM counts") == [("t", 7)]
+    assert [view.name for view in store.views_behind()] == ["counts"]
+    assert store.verify().fault is None
+
+
 def test_a_projection_that_missed_events_replays_them_first(database: Database, store: EventStore) -> None:
     """A new one from the beginning, one that another process did not keep up from its checkpoint."""
     plain = EventStore(database)
