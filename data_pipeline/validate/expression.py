@@ -14,24 +14,28 @@ A date is `2026-01-31` or `2026-01-31T12:00:00Z`; a column whose name is no plai
 only when the whole is false.
 """
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Literal as OneOf
 
+from data_pipeline.validate.tokens import ExpressionError, Token, tokens
+
 __all__ = [
     "Call",
     "Column",
     "ExpressionError",
+    "Kind",
     "Literal",
     "Node",
+    "Parser",
     "check",
     "columns_of",
     "moment_of",
     "parse_expression",
+    "worded",
 ]
 
 Kind = OneOf["number", "text", "boolean", "time", "any"]
@@ -48,29 +52,8 @@ FUNCTIONS: dict[str, tuple[Kind, Kind]] = {
 """Function -> what it takes, what it gives."""
 
 MAX_DEPTH = 30
-MAX_TOKENS = 300
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 _SPELLED = {"=": "==", "<>": "!="}
-
-_TOKEN = re.compile(
-    r"""(?P<space>\s+)
-      | (?P<date>\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}:\d{2})?)?)(?![\w.])
-      | (?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?)(?![\w.])
-      | '(?P<text>(?:[^']|'')*)'
-      | `(?P<quoted>[^`]+)`
-      | (?P<word>[^\W\d][\w.]*)
-      | (?P<sign><=|>=|==|!=|<>|[<>=+\-*/(),])""",
-    re.VERBOSE,
-)
-
-
-class ExpressionError(ValueError):
-    """An expression that cannot be; `position` counts characters from 1."""
-
-    def __init__(self, text: str, position: int, what: str) -> None:
-        shown = text if len(text) <= 200 else f"{text[:199]}…"
-        super().__init__(f"{what}, at position {position} of `{shown}`")
-        self.position = position
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +89,7 @@ def parse_expression(text: str) -> Node:
     Raises:
         ExpressionError: what is wrong and where, types included as far as they can be known without the data.
     """
-    node = _Parser(text).whole()
+    node = Parser(text).whole()
     if check(node, lambda _name: "any", text) not in {"boolean", "any"}:
         raise ExpressionError(text, node.position, "the whole must be true or false, such as `a <= b`; this is not")
     if not columns_of(node):
@@ -121,6 +104,15 @@ def columns_of(node: Node) -> tuple[str, ...]:
     if isinstance(node, Literal):
         return ()
     return tuple(dict.fromkeys(name for part in node.parts for name in columns_of(part)))
+
+
+def worded(node: Node) -> str:
+    """One text for all spellings of a tree, in which every part stands in brackets."""
+    if isinstance(node, Literal):
+        return repr(node.value)
+    if isinstance(node, Column):
+        return f"`{node.name}`"
+    return f"{node.op}({', '.join(map(worded, node.parts))})"
 
 
 def check(node: Node, type_of: Callable[[str], Kind], text: str) -> Kind:
@@ -142,11 +134,11 @@ def check(node: Node, type_of: Callable[[str], Kind], text: str) -> Kind:
     for part, kind in zip(node.parts, kinds, strict=True):
         if takes != "any" and kind not in {takes, "any"}:
             name = "-" if node.op == "negate" else node.op
-            raise ExpressionError(text, part.position, f"`{name}` needs {_A[takes]}, this is {_A[kind]}")
+            raise ExpressionError(text, part.position, f"`{name}` needs {A[takes]}, this is {A[kind]}")
     return gives
 
 
-_A = {
+A: dict[Kind, str] = {
     "number": "a number",
     "text": "text",
     "boolean": "something true or false",
@@ -168,7 +160,7 @@ def _comparison(node: Call, kinds: list[Kind], text: str) -> Kind:
     if left == right == "boolean" and node.op not in {"==", "!="}:
         raise ExpressionError(text, node.position, f"`{node.op}` cannot order true and false")
     if left != right and "any" not in kinds and not _is_quoted_time(node, kinds):
-        raise ExpressionError(text, node.position, f"`{node.op}` cannot compare {_A[left]} with {_A[right]}")
+        raise ExpressionError(text, node.position, f"`{node.op}` cannot compare {A[left]} with {A[right]}")
     return "boolean"
 
 
@@ -189,39 +181,16 @@ def moment_of(text: str) -> datetime | None:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    position: int
-
-    def shown(self) -> str:
-        return "the end" if self.kind == "end" else f"`{self.text}`"
-
-
-class _Parser:
+class Parser:
     """Recursive descent, one method a line of the grammar."""
+
+    functions: Sequence[str] = tuple(FUNCTIONS)
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._tokens = list(self._scan())
+        self._tokens = tokens(text)
         self._at = 0
         self._depth = 0
-
-    def _scan(self) -> "list[_Token]":
-        tokens, at = [], 0
-        while at < len(self._text):
-            found = _TOKEN.match(self._text, at)
-            if found is None or found.lastgroup is None:
-                what = "the text is never closed" if self._text[at] == "'" else f"`{self._text[at]}` means nothing here"
-                raise ExpressionError(self._text, at + 1, what)
-            if found.lastgroup != "space":
-                tokens.append(_Token(found.lastgroup, found[found.lastgroup], at + 1))
-            if len(tokens) > MAX_TOKENS:  # bounds every recursion over the tree
-                raise ExpressionError(self._text, at + 1, f"an expression has at most {MAX_TOKENS} words and signs")
-            at = found.end()
-        tokens.append(_Token("end", "", len(self._text) + 1))
-        return tokens
 
     def whole(self) -> Node:
         node = self._either()
@@ -230,7 +199,7 @@ class _Parser:
             raise self._unexpected(token, "an operator or the end")
         return node
 
-    def _take(self, *signs: str) -> _Token | None:
+    def _take(self, *signs: str) -> Token | None:
         token = self._tokens[self._at]
         word = token.text.lower() if token.kind == "word" else token.text
         if token.kind in {"sign", "word"} and word in signs:
@@ -238,7 +207,7 @@ class _Parser:
             return token
         return None
 
-    def _unexpected(self, token: _Token, wanted: str) -> ExpressionError:
+    def _unexpected(self, token: Token, wanted: str) -> ExpressionError:
         came = "unexpected end" if token.kind == "end" else f"unexpected {token.shown()}"
         return ExpressionError(self._text, token.position, f"{came}, {wanted} should stand here")
 
@@ -316,19 +285,23 @@ class _Parser:
             return self._word(token)
         raise self._unexpected(token, "a column, a number, 'text', a date or `(`")
 
-    def _word(self, token: _Token) -> Node:
+    def _word(self, token: Token) -> Node:
         if self._take("("):
-            if token.text not in FUNCTIONS:
-                known = ", ".join(FUNCTIONS)
-                raise ExpressionError(self._text, token.position, f"unknown function `{token.text}` (known: {known})")
-            part = self._either()
-            self._close()
-            return Call(token.text, (part,), token.position)
+            return self._call(token)
         if token.text.lower() in {"true", "false"}:
             return Literal(token.text.lower() == "true", token.position)
         if token.text.lower() in {"and", "or", "not"}:
             raise self._unexpected(token, "a column, a number, 'text', a date or `(`")
         return Column(token.text, token.position)
+
+    def _call(self, name: Token) -> Node:
+        """What stands behind the bracket of a function, up to the closing one."""
+        if name.text not in FUNCTIONS:
+            known = ", ".join(self.functions)
+            raise ExpressionError(self._text, name.position, f"unknown function `{name.text}` (known: {known})")
+        part = self._either()
+        self._close()
+        return Call(name.text, (part,), name.position)
 
     def _close(self) -> None:
         if not self._take(")"):
