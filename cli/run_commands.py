@@ -169,11 +169,11 @@ def _print_what_to_do(result: "PipelineRun", system: "IntegratedSystem") -> None
 
     for run in result.datasets:
         if run.failed_rules:
-            lines = advice(system, run.dataset)
-            for line in lines[:MOST_ADVICE]:
-                say(f"{run.dataset}: {line}")
-            if len(lines) > MOST_ADVICE:
-                say(f"{run.dataset}: {len(lines) - MOST_ADVICE} more broken, see `failed_rules` in `run --json`")
+            given = advice(system, run.dataset, thorough=False)
+            for one in given[:MOST_ADVICE]:
+                say(f"{run.dataset}: {one.text}")
+            if len(given) > MOST_ADVICE:
+                say(f"{run.dataset}: {len(given) - MOST_ADVICE} more broken, see `failed_rules` in `run --json`")
         if run.quarantined:
             noun = "row" if run.quarantined == 1 else "rows"
             say(f"{run.dataset}: {run.quarantined:,} {noun} quarantined, see `quarantine show {run.dataset}`")

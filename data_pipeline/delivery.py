@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from config.datasets import DatasetSettings
-from data_pipeline.dataset import DatasetRun, FailedRule, Provenance, Status
+from data_pipeline.dataset import DatasetRun, FailedRule, Provenance, Quality, Status
 from data_pipeline.errors import BatchNotDelivered, PipelineError
 from data_pipeline.fallback import Served, quality_from
 from data_pipeline.judging import Judged
@@ -111,7 +111,7 @@ class Delivery:
         """
         body = last_good.body
         report = Report.from_json(body["report"]).rejudged(self._clock.now())
-        quality = score(report)
+        quality = score(report, Quality.from_json(body["quality"]).coverage)
         # A copy that was good yesterday may be too old today: it is served, but not as if all were well.
         verdict = judge(report, quality, provenance, self.dataset, has_last_good=True)
         doubted: Status = "failed" if verdict.critical else "degraded"

@@ -9,13 +9,13 @@ from typing import Any
 
 from config.datasets import DatasetSettings
 from data_pipeline.batch import Batch
-from data_pipeline.dataset import Cap, Collected, Origin, Payload, Provenance, Quality
+from data_pipeline.dataset import UNPARSED, Collected, Origin, Payload, Provenance, Quality
 from data_pipeline.errors import PipelineError, StoreError
 from data_pipeline.parse.data_time import of_good_rows
 from data_pipeline.parse.options import ParseOptions
 from data_pipeline.parse.parse import parse
 from data_pipeline.parse.times import Zone
-from data_pipeline.score import score
+from data_pipeline.score import coverage, score
 from data_pipeline.store.surroundings import Neighbours
 from data_pipeline.store.views import Current, Version
 from data_pipeline.validate.engine import Validation, validate
@@ -128,7 +128,7 @@ class Fallback:
                 collected_at=None,
                 data_time=rfc3339(data_time) if data_time else None,
                 content_sha256=batch.provenance.content_sha256,
-                quality=score(report),
+                quality=score(report, coverage(report, {*batch.schema.names} - {UNPARSED})),
                 words="the shipped snapshot",
             )
         return self._snapshots[key]
@@ -152,7 +152,4 @@ def from_version(version: Version, *, confirmed_at: str | None, origin: Origin =
 
 def quality_from(stored: dict[str, Any] | None) -> Quality | None:
     """A stored quality as a value again."""
-    if stored is None:
-        return None
-    cap = Cap(**stored["cap"]) if stored["cap"] else None
-    return Quality(stored["score"], stored["uncapped"], cap, stored["dimensions"])
+    return None if stored is None else Quality.from_json(stored)

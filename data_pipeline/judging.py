@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from config.datasets import DatasetSettings
 from data_pipeline.asking import Question, keeps_a_table, newest_piece
@@ -16,7 +16,7 @@ from data_pipeline.fallback import dated
 from data_pipeline.incremental import Cursor, moved
 from data_pipeline.partitions import good_rows
 from data_pipeline.profile import profile
-from data_pipeline.score import score
+from data_pipeline.score import coverage, score
 from data_pipeline.store.gate import Objection, Verdict, judge
 from data_pipeline.store.views import Version
 from data_pipeline.validate.engine import Validation, validate
@@ -150,9 +150,10 @@ def judged(
         reach, cursor = reach or cursor, question.cursor
     before = newest_piece(dataset, last_good)
     keys = tuple(key for key, _ in brought.pieces or ())
+    columns = _columns(batch.schema, validation.without)
     standing = Standing(
         dataset.layout,
-        _columns(batch.schema, validation.without),
+        columns.fingerprint,
         cursor,
         reach,
         max((key for key in (before, brought.newest) if key is not None), default=None),
@@ -163,7 +164,8 @@ def judged(
     adds = dataset.write != "replace" and dataset.partition is None and not question.anew
     if keys and batch.provenance.partial and last_good is not None:
         adds = not pieces_of(last_good).intersection(keys)
-    report, quality = validation.report, score(validation.report)
+    report = validation.report
+    quality = score(report, coverage(report, columns.names))
     verdict = judge(
         report,
         quality,
@@ -186,7 +188,7 @@ def with_table_rules(
     """The same, with the rules that look at the whole table judged too. Their rows are told, and stay in the table."""
     told = validate(table, rules, now=now, surroundings=found.around).report
     report = replace(found.report, outcomes=(*found.report.outcomes, *told.outcomes))
-    quality = score(report)
+    quality = score(report, coverage(report, _columns(found.batch.schema, found.validation.without).names))
     verdict = judge(
         report,
         quality,
@@ -245,19 +247,27 @@ def change_of(
     return change, notes
 
 
-_layouts: "dict[tuple[pa.Schema, frozenset[str]], str]" = {}
+class _Columns(NamedTuple):
+    """The stored columns of a schema."""
+
+    fingerprint: str
+    names: frozenset[str]
+
+
+_layouts: "dict[tuple[pa.Schema, frozenset[str]], _Columns]" = {}
 _MOST_LAYOUTS = 4096
 
 
-def _columns(schema: "pa.Schema", without: frozenset[str]) -> str:
-    """A fingerprint of the stored columns, made once a schema."""
+def _columns(schema: "pa.Schema", without: frozenset[str]) -> _Columns:
+    """The stored columns and their fingerprint, made once a schema."""
     key = (schema, without)
     found = _layouts.get(key)
     if found is None:
         if len(_layouts) >= _MOST_LAYOUTS:
             _layouts.clear()
         kept = [(f.name, str(f.type)) for f in schema if f.name != UNPARSED and f.name not in without]
-        found = _layouts[key] = hashlib.sha256(repr(kept).encode()).hexdigest()[:16]
+        fingerprint = hashlib.sha256(repr(kept).encode()).hexdigest()[:16]
+        found = _layouts[key] = _Columns(fingerprint, frozenset(name for name, _ in kept))
     return found
 
 
@@ -271,7 +281,7 @@ def _contracted(
     """The batch under the schema contract; None where there is nothing to hold it against, or nothing differs."""
     if last_good is None or question.anew or last_good.body.get("layout") != dataset.layout:
         return None  # a configuration that was changed says itself what the columns are
-    if last_good.body["columns"] == _columns(batch.schema, frozenset()) or not batch.rows:
+    if last_good.body["columns"] == _columns(batch.schema, frozenset()).fingerprint or not batch.rows:
         return None
     from data_pipeline.drift import contract
 

@@ -6,6 +6,7 @@ from typing import Any
 from data_pipeline.discover.findings import Finding
 from data_pipeline.discover.look import Look
 from data_pipeline.discover.times import written
+from data_pipeline.yaml_line import flow
 
 FRESH_ENOUGH = 0.7
 """Share of a promise that the newest row may be old already for the promise to be made."""
@@ -36,26 +37,9 @@ def block(name: str, collect: Mapping[str, Any], look: Look) -> str:
     return "\n".join(lines) + "\n"
 
 
-def flow(value: Any, *, literal: bool = True) -> str:
-    """A value on one line of YAML. `literal`: what looks like a variable is not one."""
-    import yaml
-
-    made = _escaped(value) if literal else value
-    text = yaml.safe_dump(made, default_flow_style=True, sort_keys=False, width=10**9, allow_unicode=True)
-    return text.removesuffix("...\n").strip()
-
-
 def _entry(rule: Mapping[str, Any]) -> str:
     (kind, argument), *_ = rule.items()
     return f"{kind}: {flow(argument)}"
-
-
-def _escaped(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {_escaped(key): _escaped(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_escaped(inner) for inner in value]
-    return value.replace("${", "$${") if isinstance(value, str) else value
 
 
 def _keys(found: list[Finding], indent: str) -> Iterator[str]:

@@ -310,10 +310,12 @@ class Views:
         rows = self._versions("WHERE dataset = ? AND version = ?", (dataset, version))
         return rows[0] if rows else None
 
-    def versions(self, dataset: str | None = None) -> list[Version]:
-        """Newest first, of one dataset or of all."""
+    def versions(self, dataset: str | None = None, *, limit: int | None = None) -> list[Version]:
+        """Newest first, of one dataset (the last `limit`, if given) or of all."""
         if dataset is None:
             return self._versions("ORDER BY dataset, version DESC", ())
+        if limit is not None:
+            return self._versions("WHERE dataset = ? ORDER BY version DESC LIMIT ?", (dataset, limit))
         return self._versions("WHERE dataset = ? ORDER BY version DESC", (dataset,))
 
     def damaged(self) -> list[tuple[str, str]]:

@@ -1,15 +1,19 @@
-"""A score that cannot lie, and advice to paste."""
+"""A score that cannot lie."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from data_pipeline.dataset import Cap
-from data_pipeline.score import CAPS, advice, score
+from data_pipeline.batch import Batch
+from data_pipeline.dataset import Cap, Coverage, Evidence, Provenance, Quality
+from data_pipeline.score import CAPS, coverage, score
+from data_pipeline.validate.engine import judge, observe, validate
 from data_pipeline.validate.report import Report, RuleOutcome
+from data_pipeline.validate.rules import parse_rules
+from utils.arrow import pa
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 WEIGHTS = {"warning": 1.0, "error": 3.0, "critical": 5.0}
@@ -119,43 +123,131 @@ def test_passing_rules_never_hide_a_failing_one(found, count):
     assert any(o.failed for o in found) == (quality.uncapped < 100)
 
 
-def test_the_order_of_rules_does_not_matter_beyond_the_last_digit():
-    """The same outcomes in another order give the same score to the tenth."""
-    found = [outcome("not_null", 1), outcome("range", 7), outcome("compare", 3, 90, "warning")]
+@given(st.lists(outcomes(), min_size=1, max_size=6), st.randoms(use_true_random=False))
+@settings(max_examples=100)
+def test_the_order_of_rules_does_not_matter(found, random):
+    """The same outcomes in another order give the same points and the same sums, to the last bit."""
+    shuffled = [*found]
+    random.shuffle(shuffled)
 
-    assert score(report(*found)).score == score(report(*reversed(found))).score
+    one, other = score(report(*found)), score(report(*shuffled))
+
+    assert (one.score, one.uncapped, one.dimensions) == (other.score, other.uncapped, other.dimensions)
+    assert (one.evidence, one.parts) == (other.evidence, other.parts)
 
 
-def test_advice_comes_worst_first_with_a_line_to_paste():
-    """Every broken rule gets one sentence; its tolerance line would let this very batch pass."""
-    told = advice(
-        report(
-            outcome("not_null", 1, 245, tolerance=0.1),
-            outcome("range", 2, 245),
-            outcome("unique", 2, severity="critical"),
-            outcome("compare"),
-        )
+def test_numerator_and_denominator_are_told_for_the_whole_and_each_part():
+    """Whoever doubts a score can reckon it: 100 * numerator / denominator is the uncapped one; rules are counted."""
+    quality = score(
+        report(outcome("not_null", 10, 100, "critical"), outcome("not_null", 0, 50), outcome("range", 0, 0))
     )
 
-    assert [line.split(":")[0] for line in told] == ["unique(a)", "range(a)", "not_null(a)"]
-    assert "2 of 245 rows (0.82 %) lie outside the bounds in `a`" in told[1]
-    assert told[1].endswith("add to the rule: `tolerance: 0.0082`")
-    assert told[2].endswith("within its tolerance.")
+    assert quality.to_json()["parts"] == {"completeness": {"numerator": 7.5, "denominator": 8.0, "rules": 2}}
+    assert (quality.evidence, quality.rules) == (Evidence(7.5, 8.0, 2), 3)
+    assert quality.uncapped == round(100 * 7.5 / 8.0, 1)
 
 
-@given(st.integers(1, 10**6), st.integers(1, 10**6))
-def test_the_proposed_tolerance_suffices(failed, of):
-    """Pasted, the proposed tolerance lets the batch pass, and it is a share."""
-    failed, of = min(failed, of), max(failed, of)
+@given(st.lists(outcomes(), max_size=6))
+@settings(max_examples=100)
+def test_the_sums_give_the_points(found):
+    """The published sums are those that the points were made of, for every dimension and the whole."""
+    quality = score(report(*found))
 
-    (line,) = advice(report(outcome("range", failed, of)))
+    pairs = [(quality.uncapped, quality.evidence), *((quality.dimensions[n], p) for n, p in quality.parts.items())]
+    for points, (numerator, denominator, rules) in pairs:
+        assert (points is None) == (rules == 0)
+        assert points is None or points == pytest.approx(100 * numerator / denominator, abs=0.1)
+    assert sum(part.rules for part in quality.parts.values()) == quality.evidence.rules == sum(o.of > 0 for o in found)
 
-    tolerance = float(line.rsplit(" ", 1)[1].strip("`"))
-    assert failed / of <= tolerance <= 1
+
+def test_coverage_counts_columns_that_a_rule_speaks_of():
+    """Columns that are not in the batch do not count, and a column counts once, however many rules speak of it."""
+    found = report(
+        outcome("not_null")._replace(columns=("a", "b")),
+        outcome("range"),
+        outcome("unique")._replace(columns=("gone",)),
+    )
+
+    assert coverage(found, {"a", "b", "c", "d"}) == Coverage(2, 4)
+    assert score(found, coverage(found, {"a"})).to_json()["coverage"] == {"with_rules": 1, "columns": 1}
 
 
-def test_what_has_a_detail_is_told_in_its_own_words():
-    """Batch rules and rules that could not judge say what happened."""
-    stale = replace(report(outcome("not_null", 1, 1)._replace(detail="column `a` is not in the batch (has: b)")))
+@given(st.lists(outcomes(), max_size=4))
+@settings(max_examples=50)
+def test_a_quality_comes_back_from_json(found):
+    """What was written is read back whole."""
+    quality = score(report(*found), Coverage(1, 3))
 
-    assert advice(stale) == ["not_null(a): column `a` is not in the batch (has: b)"]
+    assert Quality.from_json(quality.to_json()) == quality
+
+
+def test_a_quality_of_an_earlier_release_is_read():
+    """It told points and cap only; what it did not tell is not made up."""
+    old = {"score": 85.0, "uncapped": 99.0, "cap": {"at": 85, "by": "x"}, "dimensions": {"validity": 99.0}}
+
+    quality = Quality.from_json(old)
+
+    assert (quality.score, quality.cap, quality.dimensions) == (85.0, Cap(85, "x"), {"validity": 99.0})
+    assert (quality.coverage, quality.parts, quality.evidence) == (None, {}, Evidence())
+
+
+RULES = parse_rules(
+    [
+        {"not_null": "a", "severity": "critical"},
+        {"range": {"column": "a", "min": 0, "max": 9}},
+        {"one_of": {"column": "b", "values": ["x", "y"]}, "tolerance": 0.5},
+        {"not_null": "b"},
+        {"unique": ["a", "b"], "severity": "warning"},
+        {"compare": "a < 5 or b == 'x'", "weight": 0.5},
+    ]
+)
+CELLS = st.tuples(st.sampled_from([None, -1, 0, 4, 7, 20]), st.sampled_from([None, "x", "y", "z"]))
+
+
+def judged(rows) -> Report:
+    table = pa.table(
+        {"a": pa.array([a for a, _ in rows], pa.int64()), "b": pa.array([b for _, b in rows], pa.string())}
+    )
+    return validate(Batch.from_table(table, provenance=Provenance("p", NOW)), RULES, now=NOW).report
+
+
+@given(st.lists(CELLS, min_size=1, max_size=12), st.data())
+@settings(max_examples=150)
+def test_a_value_of_a_good_row_that_becomes_null_never_raises_the_score(rows, data):
+    """Judged by the engine itself: nulls leave the denominators of rules on values, and no score gains by it."""
+    good = [n for n, (a, b) in enumerate(rows) if a in {0, 4} and b in {"x", "y"} and rows.count((a, b)) == 1]
+    before = score(judged(rows))
+    assume(good)
+    number = data.draw(st.sampled_from(good))
+    row = list(rows[number])
+    row[data.draw(st.integers(0, 1))] = None
+
+    after = score(judged([*rows[:number], tuple(row), *rows[number + 1 :]]))
+
+    assert after.score <= before.score
+
+
+@pytest.mark.parametrize(("rows", "raises"), [(50, False), (2, False)], ids=["one of many", "one of two"])
+def test_a_wrong_value_that_becomes_null_is_counted_by_not_null(rows, raises):
+    """With `not_null` at the same weight nothing is gained by sending nothing in place of something wrong."""
+    pair = parse_rules([{"not_null": "a"}, {"range": {"column": "a", "min": 0}}])
+
+    def points(values):
+        table = pa.table({"a": pa.array(values, pa.int64())})
+        return score(validate(Batch.from_table(table, provenance=Provenance("p", NOW)), pair, now=NOW).report).score
+
+    assert (points([None] + [1] * (rows - 1)) > points([-1] + [1] * (rows - 1))) is raises
+
+
+@given(st.lists(CELLS, min_size=1, max_size=20), st.lists(st.integers(0, 20), max_size=3))
+@settings(max_examples=60)
+def test_parts_that_are_merged_give_the_same_score(rows, cuts):
+    """Whole or in parts, in any split: the same points and sums, bit for bit."""
+    edges = sorted({0, len(rows), *[cut for cut in cuts if cut < len(rows)]})
+    parts = [rows[low:high] for low, high in pairwise(edges)]
+
+    def states(part):
+        a, b = pa.array([a for a, _ in part], pa.int64()), pa.array([b for _, b in part], pa.string())
+        return observe(Batch.from_table(pa.table({"a": a, "b": b}), provenance=Provenance("p", NOW)), RULES, now=NOW)
+
+    assert score(judge([states(part) for part in parts])) == score(judged(rows))

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+import yaml
+
+from operations.advice import advice
 from tests.integration.installation import Installation
 
 
@@ -39,7 +43,7 @@ def test_a_run_tells_what_could_not_be_found(tmp_path: Path):
     finished = house.cli("run")
 
     assert "a: note: data_time: there is no column `day`\n" in finished.out
-    assert "is a column of the key missing? If that is normal" in finished.out
+    assert "is a column of the key missing? The value is 2. If that is normal" in finished.out
 
 
 def test_advice_that_is_left_out_is_counted(tmp_path: Path):
@@ -53,3 +57,49 @@ def test_advice_that_is_left_out_is_counted(tmp_path: Path):
 
     assert "a: 2 more broken, see `failed_rules` in `run --json`" in finished.out
     assert "a: 1 row quarantined" in finished.out
+
+
+def test_advice_reads_what_was_set_aside_and_remembers_the_batches_before(tmp_path: Path):
+    """The value that came up, where, since which run; pasted, the next batch is whole."""
+    house, file = Installation(tmp_path), tmp_path / "a.csv"
+    dataset = {"name": "a", "collect": {"kind": "file", "path": str(file), "reread": "always"}, "write": "replace"}
+    rule = {"one_of": {"column": "state", "values": ["open", "paid"]}}
+    warning = {"range": {"column": "id", "max": 95}, "severity": "warning"}
+    house.configure({**dataset, "rules": [rule, warning]})
+    file.write_text("id,state,shop\n" + "".join(f"{n},open,{n % 7}\n" for n in range(90)))
+    house.run_one(fresh=True)
+    file.write_text("id,state,shop\n" + "".join(f"{n},{'lent' if n > 90 else 'open'},{n % 7}\n" for n in range(100)))
+
+    run = house.run_one(fresh=True)
+    with house.system() as system:
+        first, second = advice(system, "a")
+
+    assert run.quarantined == 9
+    assert "The value is 'lent'." in first.text
+    assert "All 9 are the rows 92 to 100, without a gap." in first.text
+    assert "This is new: the batch before kept it." in first.text
+    assert first.saves == 9
+    assert (second.rule, second.saves) == ("range(id)", None)
+
+    house.configure({**dataset, "rules": [*yaml.safe_load(first.paste), warning]})
+    assert house.run_one(fresh=True).quarantined == 0
+
+
+@pytest.mark.parametrize("lost", ["quarantine", "datasets"])
+def test_advice_is_given_also_when_the_rows_are_gone(tmp_path: Path, lost: str):
+    """A file that was removed leaves the figures of the report; nobody is refused because of it."""
+    house, file = Installation(tmp_path), tmp_path / "a.csv"
+    file.write_text("id,v\n" + "".join(f"{n},{-4 if n < 6 else 1}\n" for n in range(60)))
+    rule = {"range": {"column": "v", "min": 0}}
+    house.configure({"name": "a", "collect": {"kind": "file", "path": str(file)}, "rules": [rule]})
+    house.run_one()
+
+    with house.system() as system:
+        paths = [entry["path"] for entry in system.views.quarantined("a")]
+        paths = paths if lost == "quarantine" else [version.path for version in system.views.versions("a")]
+        for path in paths:
+            system.storage.delete(path)
+        (found,) = advice(system, "a")
+
+    assert "6 of 60 rows (10 %) lie outside the bounds in `v`" in found.text
+    assert found.paste == "- {range: {column: v, min: 0}, tolerance: 0.1}"

@@ -1,0 +1,1 @@
+"""Advice: what to do about the rules that a batch broke. By rules and counting; no model is asked."""

@@ -1,0 +1,66 @@
+"""A rule as it would stand in a configuration: the way back from `parse_rule`."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from data_pipeline.validate.arguments import KEYS, SHORT_FORM
+from data_pipeline.validate.rules import KINDS, SEVERITIES, Rule, parse_rule
+
+__all__ = ["entry_of"]
+
+
+def entry_of(rule: Rule, **changed: Any) -> dict[str, Any] | None:
+    """The mapping that declares a rule, with some of its fields changed; None: there is none that says just that.
+
+    What a rule leaves at its default is left out.
+
+    >>> (rule,) = parse_rule({"range": {"column": "price", "min": 0}, "severity": "critical"})
+    >>> entry_of(rule, tolerance=0.05)
+    {'range': {'column': 'price', 'min': 0}, 'severity': 'critical', 'tolerance': 0.05}
+    """
+    wanted = replace(rule, **changed)
+    entry: dict[str, Any] = {rule.kind: _argument(wanted)}
+    if wanted.severity != "error":
+        entry["severity"] = wanted.severity
+    if wanted.tolerance:
+        entry["tolerance"] = wanted.tolerance
+    if wanted.dimension != KINDS[wanted.kind]:
+        entry["dimension"] = wanted.dimension
+    if wanted.weight != SEVERITIES[wanted.severity]:
+        entry["weight"] = wanted.weight
+    if wanted.scope != "batch":
+        entry["scope"] = wanted.scope
+    for made in (entry, {**entry, "id": wanted.id}):
+        try:
+            if parse_rule(made) == [wanted]:
+                return made
+        except ValueError:
+            continue
+    return None
+
+
+def _argument(rule: Rule) -> Any:
+    settings = {key: _plain(value) for key, value in rule.params.items() if value is not None and value is not False}
+    if "columns" in KEYS[rule.kind] and rule.columns:
+        one = len(rule.columns) == 1
+        settings = {"column" if one else "columns": rule.columns[0] if one else list(rule.columns), **settings}
+    short = SHORT_FORM.get(rule.kind, "")
+    if len(settings) == 1 and (bare := settings.get(short, settings.get("column") if short == "columns" else None)):
+        return bare
+    return settings
+
+
+def _plain(value: Any) -> Any:
+    """The value as YAML writes it."""
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value if not isinstance(value, date) else value.isoformat()
