@@ -122,30 +122,6 @@ class Coverage(NamedTuple):
     columns: int
 
 
-class Evidence(NamedTuple):
-    """What points are made of: 100 * numerator / denominator, before they are rounded and capped.
-
-    Attributes:
-        numerator: The sum over the rules of weight times share of judged rows that passed.
-        denominator: The sum of their weights; 0.0 without evidence.
-        rules: How many rules had something to judge.
-    """
-
-    numerator: float = 0.0
-    denominator: float = 0.0
-    rules: int = 0
-
-
-NO_EVIDENCE = Evidence()
-
-
-class Coverage(NamedTuple):
-    """Of how many columns of the batch at least one rule speaks."""
-
-    with_rules: int
-    columns: int
-
-
 @dataclass(frozen=True, slots=True)
 class Quality:
     """How good a batch is, 0 to 100 points. `None` means not measured, never perfect.
