@@ -5,7 +5,7 @@ Integers stay integers, decimals decimals; a float beside them makes floats. Whe
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +24,13 @@ from data_pipeline.validate.expression import (
 )
 from data_pipeline.validate.kernels.bounds import microseconds
 from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk, without_nan
-from data_pipeline.validate.kernels.rowwise import judge_rows
+from data_pipeline.validate.kernels.rowwise import evaluate_rows
 from utils.arrow import compute, pa
 
 if TYPE_CHECKING:
     from data_pipeline.validate.rules import Rule
 
-__all__ = ["compare", "truth"]
+__all__ = ["Value", "compare", "holds", "kind_of", "truth", "value"]
 
 _KERNELS = {
     "<": "less",
@@ -96,28 +96,68 @@ def truth(text: str, columns: "Mapping[str, tuple[int, pa.DataType]]") -> "Calla
         CannotJudge: the expression does not fit the columns' types; with the position.
     """
     node = parse_expression(text)
-    columns = {name: columns[name] for name in columns_of(node)}
-    families = {name: _family(type_) for name, (_, type_) in columns.items()}
     try:
-        check(node, lambda name: _KIND[families[name]], text)
+        check(node, lambda name: kind_of(columns[name][1]), text)
     except ExpressionError as error:
         raise CannotJudge(str(error)) from error
+    return holds(node, columns)
+
+
+def holds(node: Node, columns: "Mapping[str, tuple[int, pa.DataType]]") -> "Callable[[Chunk], pa.BooleanArray]":
+    """The same for a tree that was checked with the kinds of its columns."""
+    found = value(node, columns)
+
+    def judge(chunk: Chunk) -> "pa.BooleanArray":
+        judged = found.of(chunk)
+        return pa.array(judged, pa.bool_()) if isinstance(judged, list) else judged
+
+    return judge
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What gives an expression's value in each row.
+
+    Attributes:
+        family: integer, float, decimal, text, boolean, time, null.
+        of: For a chunk an array (or a scalar, for an expression without columns); a list of Python's exact values where
+            Arrow's types do not reach.
+    """
+
+    family: str
+    of: "Callable[[Chunk], pa.Array | pa.Scalar | list[Any]]"
+
+
+def value(node: Node, columns: "Mapping[str, tuple[int, pa.DataType]]") -> Value:
+    """Compiles a tree that was checked with the kinds of its columns.
+
+    Raises:
+        CannotJudge: a column is of a type that expressions do not know.
+    """
+    families = {name: _family(columns[name][1]) for name in columns_of(node)}
     node = _with_times(node, families)
-    places = {name: at for name, (at, _) in columns.items()}
+    places = {name: columns[name][0] for name in families}
     try:
-        evaluate: Evaluate | None = _compile(node, columns, families).evaluate
+        part = _compile(node, columns, families)
     except (_RowByRow, pa.ArrowInvalid):
-        evaluate = None
+        return Value("decimal", lambda chunk: evaluate_rows(node, chunk, places))
 
-    def holds(chunk: Chunk) -> "pa.BooleanArray":
-        if evaluate is not None:
-            try:
-                return evaluate(chunk)
-            except pa.ArrowInvalid:
-                pass
-        return judge_rows(node, chunk, places)
+    def of(chunk: Chunk) -> Any:
+        try:
+            return part.evaluate(chunk)
+        except pa.ArrowInvalid:
+            return evaluate_rows(node, chunk, places)
 
-    return holds
+    return Value(part.family, of)
+
+
+def kind_of(type_: "pa.DataType") -> Kind:
+    """What a column of a type is in an expression.
+
+    Raises:
+        CannotJudge: no expression can use it.
+    """
+    return _KIND[_family(type_)]
 
 
 _KIND: dict[str, Kind] = {
@@ -252,9 +292,22 @@ def _as_float(part: _Part) -> _Part:
 def _arithmetic(op: str, parts: list[_Part]) -> _Part:
     if op == "/" or any(part.family == "float" for part in parts):
         return _float_arithmetic(op, [_as_float(part) for part in parts])
-    decimal = any(part.family == "decimal" for part in parts)
-    kernel = _KERNELS[op] if decimal else f"{_KERNELS[op]}_checked"  # unchecked integers would wrap around
-    return _call(kernel, parts, "decimal" if decimal else "integer")
+    if any(part.family == "decimal" for part in parts):
+        return _call(_KERNELS[op], [_widened(part) for part in parts], "decimal")
+    return _call(f"{_KERNELS[op]}_checked", parts, "integer")  # unchecked integers would wrap around
+
+
+def _widened(part: _Part) -> _Part:
+    """Decimals with room: Arrow refuses results of more digits than the type has, and declared ones have 38."""
+    inner = part.evaluate
+
+    def evaluate(chunk: Chunk) -> Any:
+        found = inner(chunk)
+        if pa.types.is_decimal128(found.type):
+            return found.cast(pa.decimal256(found.type.precision, found.type.scale))
+        return found
+
+    return replace(part, evaluate=evaluate)
 
 
 def _float_arithmetic(op: str, parts: list[_Part]) -> _Part:

@@ -12,7 +12,7 @@ from data_pipeline.validate.kernels.bounds import microseconds, storage_of
 from data_pipeline.validate.kernels.columns import Chunk
 from utils.arrow import pa
 
-__all__ = ["judge_rows"]
+__all__ = ["evaluate_rows"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -26,13 +26,12 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 _CALCULATE: dict[str, Callable[[Any, Any], Any]] = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 
 
-def judge_rows(node: Node, chunk: Chunk, places: Mapping[str, int]) -> "pa.BooleanArray":
-    """True, false or null for each row. Times are counted in nanoseconds since 1970."""
+def evaluate_rows(node: Node, chunk: Chunk, places: Mapping[str, int]) -> list[Any]:
+    """The value in each row, None where there is none. Times are counted in nanoseconds since 1970."""
     names = list(places)
     columns = [_values(chunk.arrays[places[name]]) for name in names]
     with localcontext(Context(prec=400)):
-        found = [_evaluate(node, dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
-    return pa.array(found, pa.bool_())
+        return [_evaluate(node, dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
 
 
 def _values(array: "pa.Array") -> list[Any]:
