@@ -88,7 +88,18 @@ class Mismatch(TypeError):
     """The function does not take the parameters that were configured."""
 
 
-def place_of(error: BaseException, module: str) -> str:
+def told_of(target: str, error: BaseException) -> str:
+    """What a user's function raised, in a line, with the place in their code."""
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # noqa: BLE001 - their own error, whose text fails too
+        lines = []
+    message = f": {lines[0][:300]}" if lines else ""
+    place = _place_of(error, target.partition(":")[0])
+    return f"{target} failed with {type(error).__name__}{message}" + (f" ({place})" if place else "")
+
+
+def _place_of(error: BaseException, module: str) -> str:
     """`file.py:12` where the user's code failed: the innermost line of their module, else of anybody's but ours."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = str(Path(__file__).parents[1])

@@ -11,7 +11,7 @@ from data_pipeline.collect import placeholders
 from data_pipeline.collect.collector import CollectRequest
 from data_pipeline.dataset import Collected, Provenance
 from data_pipeline.errors import CollectError, PipelineError, ProviderRefused, ProviderUnavailable
-from data_pipeline.user_function import Mismatch, call, check_function, find, place_of
+from data_pipeline.user_function import Mismatch, call, check_function, find, told_of
 from utils.resilience.cancellation import Cancelled
 
 if TYPE_CHECKING:
@@ -118,8 +118,8 @@ class _Reading:
             self.spool.drop()
 
     def __call__(self) -> None:
-        from data_pipeline.collect.python.output import to_standard_error
         from data_pipeline.row_spool import RowSpool
+        from data_pipeline.user_output import to_standard_error
 
         self.calls += 1
         self.drop()
@@ -181,15 +181,7 @@ class _Reading:
             raise error if isinstance(error, PipelineError) else self._failed(error) from error
 
     def _failed(self, error: BaseException) -> CollectError:
-        function = self.request.options.function
-        try:
-            lines = str(error).strip().splitlines()
-        except Exception:  # noqa: BLE001 - their own error, whose text fails too
-            lines = []
-        message = f": {lines[0][:300]}" if lines else ""
-        place = place_of(error, function.partition(":")[0])
-        told = f"{self.request.dataset}: {function} failed with {type(error).__name__}{message}"
-        told += f" ({place})" if place else ""
+        told = f"{self.request.dataset}: {told_of(self.request.options.function, error)}"
         if getattr(error, "transient", isinstance(error, TimeoutError | ConnectionError)):
             after = getattr(error, "retry_after", None)
             after = float(after) if isinstance(after, int | float) else None
