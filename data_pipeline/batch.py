@@ -1,6 +1,6 @@
 """What one collection brought: a schema and a re-openable stream of record batches, bounded in memory."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from data_pipeline.dataset import Provenance
@@ -18,11 +18,12 @@ MEMORY_LIMIT = 10**9
 class Batch:
     """Rows with their schema and origin.
 
-    `batches()` starts again from the first row each time it is called. `table` and `frame` hold everything at once
-    and refuse beyond `memory_limit` bytes (`MemoryLimitExceeded`); `batches()` works at any size.
+    `batches()` starts again from the first row each time it is called, and gives at most `ROWS_PER_BATCH` rows at a
+    time, cut without copies. `table` and `frame` hold everything at once and refuse beyond `memory_limit` bytes
+    (`MemoryLimitExceeded`); `batches()` works at any size.
     """
 
-    __slots__ = ("__weakref__", "_open", "memory_limit", "nbytes", "provenance", "rows", "schema")
+    __slots__ = ("__weakref__", "_open", "_open_columns", "memory_limit", "nbytes", "provenance", "rows", "schema")
 
     def __init__(
         self,
@@ -33,9 +34,16 @@ class Batch:
         nbytes: int,
         provenance: Provenance,
         memory_limit: int = MEMORY_LIMIT,
+        open_columns: "Callable[[Sequence[str]], Iterator[pa.RecordBatch]] | None" = None,
     ) -> None:
+        """
+        Args:
+            open_stream: Gives the rows from the first on.
+            open_columns: The same rows with these columns only, where a source can leave the others unread.
+        """
         self.schema = schema
         self._open = open_stream
+        self._open_columns = open_columns
         self.rows = rows
         self.nbytes = nbytes
         self.provenance = provenance
@@ -43,7 +51,12 @@ class Batch:
 
     @classmethod
     def from_batches(
-        cls, batches: Iterable["pa.RecordBatch"], *, schema: "pa.Schema", provenance: Provenance, **limits: int
+        cls,
+        batches: Iterable["pa.RecordBatch"],
+        *,
+        schema: "pa.Schema",
+        provenance: Provenance,
+        memory_limit: int = MEMORY_LIMIT,
     ) -> "Batch":
         """Keep a stream: in memory up to 64 MB, the rest in a spool file that goes away with the batch."""
         spool = RowSpool(SPOOL_AFTER)
@@ -55,27 +68,48 @@ class Batch:
         except BaseException:
             spool.drop()
             raise
-        return cls(schema, spool.batches, rows=spool.rows, nbytes=spool.nbytes, provenance=provenance, **limits)
-
-    @classmethod
-    def from_table(cls, table: "pa.Table", *, provenance: Provenance, **limits: int) -> "Batch":
-        return cls.from_batches(
-            table.to_batches(max_chunksize=ROWS_PER_BATCH), schema=table.schema, provenance=provenance, **limits
+        return cls(
+            schema,
+            spool.batches,
+            rows=spool.rows,
+            nbytes=spool.nbytes,
+            provenance=provenance,
+            memory_limit=memory_limit,
         )
 
-    def batches(self) -> Iterator["pa.RecordBatch"]:
-        return self._open()
+    @classmethod
+    def from_table(cls, table: "pa.Table", *, provenance: Provenance, memory_limit: int = MEMORY_LIMIT) -> "Batch":
+        return cls.from_batches(
+            table.to_batches(max_chunksize=ROWS_PER_BATCH),
+            schema=table.schema,
+            provenance=provenance,
+            memory_limit=memory_limit,
+        )
+
+    def batches(self, only: Sequence[str] | None = None) -> Iterator["pa.RecordBatch"]:
+        """All rows.
+
+        Args:
+            only: The columns that are looked at: others may be missing.
+        """
+        stream = self._open() if only is None or self._open_columns is None else self._open_columns(only)
+        for batch in stream:
+            if batch.num_rows <= ROWS_PER_BATCH:
+                yield batch
+            else:
+                for start in range(0, batch.num_rows, ROWS_PER_BATCH):
+                    yield batch.slice(start, ROWS_PER_BATCH)
 
     def with_provenance(self, provenance: Provenance) -> "Batch":
         """The same rows under another provenance; the spool, if any, stays alive as long as either."""
-        open_stream = self._open
         return Batch(
             self.schema,
-            open_stream,
+            self._open,
             rows=self.rows,
             nbytes=self.nbytes,
             provenance=provenance,
             memory_limit=self.memory_limit,
+            open_columns=self._open_columns,
         )
 
     @property

@@ -83,7 +83,7 @@ class Contracted:
             quarantined=sum(mark.bad.true_count for mark in marks if mark.bad is not None),
             outcomes=(*validation.report.outcomes, *(outcome for outcome in outcomes if outcome.failed)),
         )
-        return Validation(report, validation.states, marks, self.without)
+        return Validation(report, marks, self.without)
 
 
 def contract(batch: Batch, table: "pa.Schema", policy: DriftSettings) -> Contracted:

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from utils.arrow import pa
 
-__all__ = ["RowSpool", "spooling_in"]
+__all__ = ["RowSpool", "spool_folder", "spooling_in"]
 
 _LOOK_CLOSER = 2**20
 _folder: ContextVar[Path | None] = ContextVar("spool_folder", default=None)
@@ -33,6 +33,11 @@ def spooling_in(folder: Path) -> Iterator[None]:
         _folder.reset(before)
 
 
+def spool_folder() -> Path | None:
+    """Where temporary files are made now; None: the system's own folder for them."""
+    return _folder.get()
+
+
 class RowSpool:
     """Appended once, read as often as wanted. Every batch may have a schema of its own.
 
@@ -49,7 +54,7 @@ class RowSpool:
 
     def __init__(self, memory: int, *, folder: Path | None = None, hashed: bool = False) -> None:
         self._memory = memory
-        self._folder = folder or _folder.get()
+        self._folder = folder or spool_folder()
         self._hash = hashlib.sha256() if hashed else None
         self._held: list[pa.RecordBatch] = []
         self._path: Path | None = None

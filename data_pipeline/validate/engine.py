@@ -1,17 +1,17 @@
 """Judge a batch by its rules: one pass over its record batches, mergeable states, a verdict at the end."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from data_pipeline.validate.kernels.duplicates import duplicates
 from data_pipeline.validate.plan import plan_of
-from data_pipeline.validate.quarantine import Marks, split
+from data_pipeline.validate.quarantine import Marks, sampled, split
 from data_pipeline.validate.report import Report, RuleOutcome
 from data_pipeline.validate.rules import Rule
 from data_pipeline.validate.states import RuleState, States
 from data_pipeline.validate.surroundings import NOTHING_AROUND, Surroundings
+from utils.arrow import compute
 
 if TYPE_CHECKING:
     from data_pipeline.batch import Batch
@@ -25,12 +25,10 @@ class Validation:
     """The verdict on one batch, and which of its rows are good.
 
     Attributes:
-        states: What the verdict was made from; parts merge with `judge([part.states, ...])`.
         without: Columns that good rows do not keep (the schema contract discards them).
     """
 
     report: Report
-    states: States
     marks: tuple[Marks, ...]
     without: frozenset[str] = frozenset()
 
@@ -46,30 +44,51 @@ class Validation:
 def validate(
     batch: "Batch", rules: Sequence[Rule], *, now: datetime, surroundings: Surroundings = NOTHING_AROUND
 ) -> Validation:
-    """Judge a batch. Memory: a bit a row for each broken rule, beside what the batch holds itself.
+    """Judge a batch.
+
+    Memory, beside what the batch holds itself: a bit a row for each broken rule, and the keys of `unique` rules up to a
+    quarter of the batch's memory limit; more of them go to a file.
 
     Args:
         now: The run's moment, aware UTC; taken once a run, kept in the report.
         surroundings: What rules look at beside the batch.
+
+    Raises:
+        OSError: the keys need a file, and it cannot be written.
     """
     states = observe(batch, rules, now=now, surroundings=surroundings)
     report, marks = _verdict(states)
-    return Validation(report, states, marks)
+    if report.quarantined:
+        report = replace(report, samples=sampled(marks))
+    return Validation(report, marks)
 
 
 def observe(
-    batch: "Batch", rules: Sequence[Rule], *, now: datetime, surroundings: Surroundings = NOTHING_AROUND
+    batch: "Batch",
+    rules: Sequence[Rule],
+    *,
+    now: datetime,
+    surroundings: Surroundings = NOTHING_AROUND,
+    part: str | None = None,
 ) -> States:
-    """The states of all rules after this batch, to be merged with those of other parts."""
+    """The states of all rules after this batch, to be merged with those of other parts.
+
+    Args:
+        part: What these rows are called; a part of the same name is not merged with it. None: nothing else is.
+    """
     plan = plan_of(rules if isinstance(rules, tuple) else tuple(rules), batch.schema)
-    return plan.observe(batch.batches(), now, surroundings)
+    return plan.observe(batch, now, surroundings, part)
 
 
 def judge(parts: Sequence[States]) -> Report:
     """The report on all parts together; the same for any split into parts and any order.
 
+    Rules that need the order of the rows (`monotonic`) need the parts in theirs. Samples of rows are not in it: their
+    numbers mean nothing beside those of other parts.
+
     Raises:
-        ValueError: there are no parts, or they were judged by other rules or at another moment.
+        ValueError: there are no parts, or they do not belong together (see `States.merge`), or rows must be looked at
+            again that are not at hand (see `states_from_bytes`).
     """
     if not parts:
         raise ValueError("nothing to judge: no parts were given")
@@ -81,28 +100,35 @@ def judge(parts: Sequence[States]) -> Report:
 
 def _verdict(states: States) -> tuple[Report, tuple[Marks, ...]]:
     rules, residues = states.rules, states.residues
-    masks = [dict(residue.masks) for residue in residues]
+    masks: list[dict[int, Any]] = [dict(residue.masks) for residue in residues]
     outcomes = []
     for index, (rule, state) in enumerate(zip(rules, states.of_rules, strict=True)):
-        if rule.kind == "unique" and not state.problems:
-            of, found = duplicates([residue.keys[index] for residue in residues])
-            failed = 0
-            for mine, mask in zip(masks, found, strict=True):
-                if mask is not None and (count := mask.true_count):
-                    failed += count
-                    if rule.quarantines:
-                        mine[index] = mask
-            outcomes.append(_outcome(rule, failed, of))
-        elif rule.judges_rows:
-            outcomes.append(_outcome(rule, state.failed, state.of, "; ".join(sorted(state.problems))))
-        else:
+        if not rule.judges_rows:
             outcomes.append(_batch_outcome(rule, state, states))
+        elif state.gathered is not None and not state.problems:
+            outcomes.append(_late_outcome(index, rule, state.gathered, states, masks))
+        else:
+            outcomes.append(_outcome(rule, state.failed, state.of, "; ".join(sorted(state.problems))))
     if any(masks):
         marks = tuple(Marks.of(r.rows, rules, mine, r.unparsed) for r, mine in zip(residues, masks, strict=True))
     else:
         marks = tuple([Marks(residue.rows, (), None, residue.unparsed) for residue in residues])
     quarantined = sum([mark.bad.true_count for mark in marks if mark.bad is not None])
     return Report(states.rows, quarantined, states.now, tuple(outcomes)), marks
+
+
+def _late_outcome(index: int, rule: Rule, gathered: Any, states: States, masks: list[dict[int, Any]]) -> RuleOutcome:
+    """Of a rule that knows only after all rows which ones fail; a second look at them adds to the masks."""
+    found = gathered.found(rule, states.now)
+    if not found.failed or (gathered.certain and not rule.quarantines):
+        return _outcome(rule, found.failed, found.of, found.detail)
+    failed = 0
+    for mine, mask in zip(masks, gathered.failing(lambda: states.again(index)), strict=True):
+        if mask is not None and (count := mask.true_count):
+            failed += count
+            if rule.quarantines:
+                mine[index] = compute.fill_null(mask, False) if mask.null_count else mask
+    return _outcome(rule, failed, found.of, found.detail)
 
 
 def _outcome(rule: Rule, failed: int, of: int, detail: str = "", **seen: Any) -> RuleOutcome:

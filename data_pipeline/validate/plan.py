@@ -1,22 +1,29 @@
 """Rules bound to a schema, once: which columns to load, which kernels to run. Kept, because schemas repeat."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from data_pipeline.dataset import UNPARSED
-from data_pipeline.validate.kernels.binding import bind, bind_gather, every_row_fails
+from data_pipeline.validate.kernels.binding import GATHERED, bind, bind_gather, every_row_fails
 from data_pipeline.validate.kernels.bounds import microseconds
 from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk, column_type, loader_of, unparsed_masks
 from data_pipeline.validate.kernels.gathered import Gather, Gathered
 from data_pipeline.validate.rules import Rule
-from data_pipeline.validate.states import NO_PROBLEM, Residue, RuleState, States, together
+from data_pipeline.validate.states import NO_PROBLEM, Part, Residue, RuleState, States, together
+from data_pipeline.validate.surroundings import NOTHING_AROUND, Surroundings
 from utils.arrow import compute, pa
 
 if TYPE_CHECKING:
-    from data_pipeline.validate.surroundings import Surroundings
+    from data_pipeline.batch import Batch
 
 __all__ = ["Plan", "plan_of"]
+
+_Load = tuple[int, str, "Callable[[pa.Array], pa.Array] | None"]
+"""Place and name of a column, and what makes it ready for the kernels."""
+
+_SHARE = 4
+"""Of a batch's memory limit this part, one in so many, may be keys of `unique` rules; more go to a file."""
 
 _MAX_PLANS = 4096
 _plans: "dict[tuple[tuple[Rule, ...], pa.Schema], Plan]" = {}
@@ -37,7 +44,19 @@ def plan_of(rules: tuple[Rule, ...], schema: "pa.Schema") -> "Plan":
 class Plan:
     """How to turn record batches of one schema into states."""
 
-    __slots__ = ("_checks", "_gathers", "_loads", "_problems", "_reads_unparsed", "_rules", "_unique", "_width")
+    __slots__ = (
+        "_checks",
+        "_columns",
+        "_gathers",
+        "_loads",
+        "_loads_of",
+        "_names",
+        "_problems",
+        "_reads_unparsed",
+        "_rules",
+        "_sharers",
+        "_width",
+    )
 
     def __init__(self, rules: tuple[Rule, ...], schema: "pa.Schema") -> None:
         self._rules = rules
@@ -47,31 +66,34 @@ class Plan:
         excused = {rule.columns[0] for rule in rules if rule.kind == "type" and rule.quarantines}
         self._problems: dict[int, str] = {}
         self._checks: list[tuple[int, Check, bool]] = []
-        self._unique: list[tuple[int, list[int]]] = []
         self._gathers: list[tuple[int, Gather]] = []
-        needed: set[int] = set()
+        loads: dict[int, _Load] = {}
+        self._loads_of: dict[int, list[_Load]] = {}
         for index, rule in enumerate(rules):
             try:
                 self._add(index, rule, columns, excused)
-                needed |= {columns[name][0] for name in rule.columns}
+                mine = [(columns[name][0], name, loader_of(schema.field(name).type)) for name in rule.columns]
+                self._loads_of[index] = mine
+                loads |= {load[0]: load for load in mine}
             except CannotJudge as error:
                 self._problems[index] = str(error)
                 if rule.judges_rows:
                     self._checks.append((index, every_row_fails, rule.quarantines))
-        self._loads = [(at, loader_of(schema.field(at).type)) for at in sorted(needed)]
+        self._loads = [loads[at] for at in sorted(loads)]
+        hidden = [UNPARSED] if self._reads_unparsed else []
+        names = [name for _, name, _ in self._loads] + hidden
+        self._names = names if 0 < len(names) < self._width else None
+        self._columns = tuple([(name, str(columns[name][1])) for _, name, _ in self._loads])
+        self._sharers = max(1, sum(rules[index].judges_rows for index, _ in self._gathers))
 
     def _add(self, index: int, rule: Rule, columns: "Mapping[str, tuple[int, pa.DataType]]", excused: set[str]) -> None:
-        if rule.judges_rows:
-            check = bind(rule, columns, excused=excused)
-            if check is None:
-                self._unique.append((index, [columns[name][0] for name in rule.columns]))
-            else:
-                self._checks.append((index, check, rule.quarantines))
-        elif (gather := bind_gather(rule, columns)) is not None:
-            self._gathers.append((index, gather))
+        if rule.kind in GATHERED:
+            self._gathers.append((index, bind_gather(rule, columns)))
+        elif rule.judges_rows:
+            self._checks.append((index, bind(rule, columns, excused=excused), rule.quarantines))
 
-    def observe(self, batches: "Iterable[pa.RecordBatch]", now: datetime, around: "Surroundings") -> States:
-        """The state of all rules after these record batches, in one pass."""
+    def observe(self, batch: "Batch", now: datetime, around: "Surroundings", part: str | None = None) -> States:
+        """The state of all rules after these rows, in one pass."""
         size = len(self._rules)
         failed, of = [0] * size, [0] * size
         gathered: list[Gathered | None] = [None] * size
@@ -79,9 +101,10 @@ class Plan:
         residues = []
         rows = 0
         now_us = microseconds(now)
+        memory = batch.memory_limit // _SHARE // self._sharers
         kept: dict[Any, Any] = {}
-        for batch in batches:
-            chunk = self._chunk(batch, now_us, around, kept)
+        for batch_ in batch.batches(self._names):
+            chunk = self._chunk(batch_, self._loads, now_us, around, kept, memory)
             rows += chunk.rows
             masks: dict[int, Any] = {}
             for index, check, quarantines in self._checks:
@@ -100,19 +123,42 @@ class Plan:
                     gathered[index] = together(gathered[index], gather(chunk))
                 except (CannotJudge, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                     problems[index] = _words(error)
-            keys = {index: tuple([chunk.arrays[at] for at in places]) for index, places in self._unique}
-            residues.append(Residue(chunk.rows, masks, keys, frozenset(chunk.unparsed) or NO_PROBLEM))
+            residues.append(Residue(chunk.rows, masks, frozenset(chunk.unparsed) or NO_PROBLEM))
         told = [frozenset({problems[index]}) if index in problems else NO_PROBLEM for index in range(size)]
         of_rules = tuple(map(RuleState, failed, of, gathered, told))
-        return States(self._rules, now, rows, of_rules, tuple(residues))
+        again = self.again(batch, now, around) if self._gathers else None
+        return States(self._rules, now, rows, of_rules, (Part(self._columns, tuple(residues), again, part),))
 
-    def _chunk(self, batch: "pa.RecordBatch", now_us: int, around: "Surroundings", kept: dict[Any, Any]) -> Chunk:
+    def again(
+        self, batch: "Batch", now: datetime, around: "Surroundings" = NOTHING_AROUND
+    ) -> Callable[[int], Iterator[Chunk]]:
+        """What gives the chunks of these rows once more, with the columns of the rule with an index only."""
+
+        def chunks(index: int) -> Iterator[Chunk]:
+            loads = self._loads_of[index]
+            now_us, kept = microseconds(now), dict[Any, Any]()
+            names = [name for _, name, _ in loads] + ([UNPARSED] if self._reads_unparsed else [])
+            for found in batch.batches(names if len(names) < self._width else None):
+                yield self._chunk(found, loads, now_us, around, kept, batch.memory_limit // _SHARE)
+
+        return chunks
+
+    def _chunk(
+        self,
+        batch: "pa.RecordBatch",
+        loads: list[_Load],
+        now_us: int,
+        around: "Surroundings",
+        kept: dict[Any, Any],
+        memory: int,
+    ) -> Chunk:
         arrays: list[Any] = [None] * self._width
-        for at, load in self._loads:
-            column = batch.column(at)
+        whole = batch.num_columns == self._width
+        for at, name, load in loads:
+            column = batch.column(at if whole else name)
             arrays[at] = column if load is None else load(column)
         unparsed = unparsed_masks(batch) if self._reads_unparsed else _NO_CELLS
-        return Chunk(arrays, batch.num_rows, unparsed, now_us, around, kept)
+        return Chunk(arrays, batch.num_rows, unparsed, now_us, around, kept, memory)
 
 
 def _words(error: Exception) -> str:

@@ -7,7 +7,7 @@ from data_pipeline.dataset import UNPARSED
 from data_pipeline.validate.kernels.changed import Changed, changed
 from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk
 from data_pipeline.validate.kernels.compare import compare
-from data_pipeline.validate.kernels.duplicates import bind_keys
+from data_pipeline.validate.kernels.duplicates import Keys, keys
 from data_pipeline.validate.kernels.fresh import Newest, newest
 from data_pipeline.validate.kernels.gathered import Gather, Gathered
 from data_pipeline.validate.kernels.types import type_
@@ -31,14 +31,15 @@ class GatherKind(NamedTuple):
 
 
 GATHERED: Mapping[str, GatherKind] = {
+    "unique": GatherKind(keys, Keys),
     "fresh": GatherKind(newest, Newest),
     "changed": GatherKind(changed, Changed),
 }
 """Kind -> how it gathers, and how its state is read back."""
 
 
-def bind(rule: "Rule", columns: Columns, *, excused: Set[str]) -> Check | None:
-    """The check of a row rule; None for `unique`, which is judged over all chunks at the end.
+def bind(rule: "Rule", columns: Columns, *, excused: Set[str]) -> Check:
+    """The check of a rule that judges row by row.
 
     Args:
         columns: Name -> index and type after loading.
@@ -50,9 +51,6 @@ def bind(rule: "Rule", columns: Columns, *, excused: Set[str]) -> Check | None:
     present(rule, columns)
     if rule.kind == "compare":
         return compare(rule, {name: columns[name] for name in rule.columns})
-    if rule.kind == "unique":
-        bind_keys(rule.columns, [columns[name][1] for name in rule.columns])
-        return None
     name = rule.columns[0]
     at, of_type = columns[name]
     if rule.kind == "not_null":
@@ -67,15 +65,14 @@ def bind(rule: "Rule", columns: Columns, *, excused: Set[str]) -> Check | None:
         raise CannotJudge(f"column `{name}` is {of_type}: {error}") from error
 
 
-def bind_gather(rule: "Rule", columns: Columns) -> Gather | None:
-    """What gathers for a rule on the whole batch; None for one that asks for the number of rows only.
+def bind_gather(rule: "Rule", columns: Columns) -> Gather:
+    """What gathers for a rule whose kind is one of `GATHERED`.
 
     Raises:
         CannotJudge: a column is missing or of a type that the rule cannot judge.
     """
     present(rule, columns)
-    kind = GATHERED.get(rule.kind)
-    return None if kind is None else kind.bind(rule, columns)
+    return GATHERED[rule.kind].bind(rule, columns)
 
 
 def present(rule: "Rule", columns: Columns) -> None:

@@ -27,9 +27,10 @@ class Chunk:
         now_us: The run's moment in microseconds since 1970 UTC.
         around: What is known beside the batch.
         kept: What kernels keep for the chunks that follow, each under a key of its own: one for all chunks of a pass.
+        memory: Bytes that a rule may gather before it has to put them into a file.
     """
 
-    __slots__ = ("around", "arrays", "kept", "now_us", "rows", "unparsed")
+    __slots__ = ("around", "arrays", "kept", "memory", "now_us", "rows", "unparsed")
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Chunk:
         now_us: int,
         around: "Surroundings",
         kept: "dict[Any, Any] | None" = None,
+        memory: int = 2**28,
     ) -> None:
         self.arrays = arrays
         self.rows = rows
@@ -46,6 +48,7 @@ class Chunk:
         self.now_us = now_us
         self.around = around
         self.kept: dict[Any, Any] = {} if kept is None else kept
+        self.memory = memory
 
 
 Check = Callable[[Chunk], "tuple[int, pa.BooleanArray | None]"]

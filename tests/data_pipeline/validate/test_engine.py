@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -59,7 +60,7 @@ def test_whole_equals_merge_of_parts(rows: Any, rules: list[Rule], cuts: list[in
 
     merged = judge(states)
 
-    assert merged == validate(tables.batch(whole), rules, now=NOW).report
+    assert merged == replace(validate(tables.batch(whole), rules, now=NOW).report, samples={})
 
 
 def test_large_batches_take_the_sorting_way_and_agree():
