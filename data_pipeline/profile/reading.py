@@ -1,0 +1,206 @@
+"""Columns of a record batch turned into what is known of them, with numpy over Arrow's buffers."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_pipeline.hashing import hashes
+from data_pipeline.profile.column import Column
+from data_pipeline.profile.distinct import Distinct
+from data_pipeline.profile.exact import Sums, of_wholes
+from data_pipeline.profile.numbers import Numbers
+from data_pipeline.profile.quantiles import Quantiles
+from data_pipeline.profile.spans import Texts, Times, Truths
+from utils.arrow import compute, pa
+
+__all__ = ["Asked", "Floats", "Read", "reader_of"]
+
+Floats = NDArray[np.float64]
+
+_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 1_000, "ns": 1}
+_DAY = 86_400 * 10**9
+
+_drop_null = compute.get_function("drop_null")
+_utf8_length = compute.get_function("utf8_length")
+_binary_length = compute.get_function("binary_length")
+
+
+class Asked(NamedTuple):
+    """What is wanted of a column beyond what is always told."""
+
+    distinct: bool = False
+    quantiles: bool = False
+    extremes: bool = False
+
+
+class Read(NamedTuple):
+    """A chunk of a column. `floats`: its finite values, where their sums are still to be made (`exact.of_floats`)."""
+
+    column: Column
+    floats: Floats | None = None
+
+
+def reader_of(type_: "pa.DataType", asked: Asked) -> "Callable[[pa.Array], Read]":
+    """What reads the chunks of a column of this type."""
+    plain, of = type_.value_type if pa.types.is_dictionary(type_) else type_, pa.types
+    kinds: list[tuple[Callable[[Any], bool], Callable[..., Read]]] = [
+        (of.is_floating, _read_floats),
+        (of.is_integer, _read_wholes),
+        (of.is_decimal, _read_decimals),
+        (of.is_boolean, _read_truths),
+        (_is_text, _read_texts),
+        (_is_time, _read_times),
+    ]
+    read = next((reader for fits, reader in kinds if fits(plain)), _read_others)
+    told, decoded = frozenset({str(type_)}), pa.types.is_dictionary(type_)
+    countable = asked.distinct and not of.is_nested(plain)
+
+    def reader(array: "pa.Array") -> Read:
+        dense = array.dictionary_decode() if decoded else array
+        nulls = dense.null_count
+        present = _drop_null.call([dense]) if nulls else dense
+        found = read(present, Column(len(array), nulls, told), asked)
+        if countable:
+            return found._replace(column=found.column._replace(distinct=_distinct(array, present)))
+        return found
+
+    return reader
+
+
+def _distinct(array: "pa.Array", present: "pa.Array") -> Distinct:
+    if pa.types.is_dictionary(array.type) and not array.dictionary.null_count:
+        return Distinct.of(hashes(_drop_null.call([array]) if array.null_count else array))
+    if pa.types.is_floating(present.type):
+        present = present.filter(compute.invert(compute.is_nan(present)))
+    return Distinct.of(hashes(present))
+
+
+def _is_text(type_: "pa.DataType") -> bool:
+    of = pa.types
+    bytes_ = of.is_binary(type_) or of.is_large_binary(type_) or of.is_binary_view(type_)
+    return bool(bytes_ or of.is_string(type_) or of.is_large_string(type_) or of.is_string_view(type_))
+
+
+def _is_time(type_: "pa.DataType") -> bool:
+    return bool(pa.types.is_timestamp(type_) or pa.types.is_date(type_))
+
+
+def _values(array: "pa.Array", kind: str) -> NDArray[Any]:
+    """Of an array without nulls, as they lie in its buffer."""
+    if not len(array):
+        return np.empty(0, kind)
+    size = np.dtype(kind).itemsize
+    return np.frombuffer(array.buffers()[1], kind, len(array), array.offset * size)
+
+
+def _read_others(_: "pa.Array", column: Column, __: Asked) -> Read:
+    return Read(column)
+
+
+def _read_floats(array: "pa.Array", column: Column, asked: Asked) -> Read:
+    values = _values(array, f"<f{array.type.bit_width // 8}").astype(np.float64, copy=False)
+    if not len(values):
+        return Read(column._replace(numbers=Numbers()))
+    low, high = values.min().item(), values.max().item()
+    infinite = 0
+    if not high - low < np.inf:  # something is NaN or infinite, or the two are very far apart
+        present = values[~np.isnan(values)]
+        values = present[np.isfinite(present)]
+        infinite = len(present) - len(values)
+        column = column._replace(nulls=column.nulls + len(array) - len(present))
+        if not len(values):
+            return Read(column._replace(numbers=Numbers(infinite=infinite)))
+        low, high = values.min().item(), values.max().item()
+    numbers = Numbers(len(values), low + 0.0, high + 0.0, infinite=infinite)  # of -0.0 that makes 0.0
+    quantiles = Quantiles.of(values, low, high) if asked.quantiles else None
+    return Read(column._replace(numbers=numbers, quantiles=quantiles), values)
+
+
+def _read_wholes(array: "pa.Array", column: Column, asked: Asked) -> Read:
+    type_ = array.type
+    signed = "i" if pa.types.is_signed_integer(type_) else "u"
+    values = _values(array, f"<{signed}{type_.bit_width // 8}")
+    if type_.bit_width < 64:
+        values = values.astype(np.int64)
+    return Read(_of_wholes(values, column, asked))
+
+
+def _of_wholes(values: NDArray[Any], column: Column, asked: Asked, scale: int = 0) -> Column:
+    """64-bit integers, of which each counts 10^-`scale`."""
+    if not len(values):
+        return column._replace(numbers=Numbers())
+    low, high = values.min().item(), values.max().item()
+    sums = of_wholes(values, low, high)
+    if not scale:
+        numbers = Numbers(len(values), low, high, sums)
+    else:
+        numbers = Numbers(len(values), _decimal(low, scale), _decimal(high, scale), _scaled(sums, scale))
+    if asked.quantiles:
+        floats = values.astype(np.float64)
+        if scale:
+            floats /= 10.0**scale
+        column = column._replace(quantiles=Quantiles.of(floats, float(low), float(high)))
+    return column._replace(numbers=numbers)
+
+
+def _read_decimals(array: "pa.Array", column: Column, asked: Asked) -> Read:
+    size, scale = array.type.bit_width // 8, array.type.scale
+    if size < 16:
+        return Read(_of_wholes(_values(array, f"<i{size}").astype(np.int64), column, asked, scale))
+    words = _values(array, f"V{size}").view("<i8").reshape(len(array), size // 8)
+    short = np.ascontiguousarray(words[:, 0])
+    if (words[:, 1:] == (short >> 63)[:, None]).all():
+        return Read(_of_wholes(short, column, asked, scale))
+    raw = words.tobytes()
+    wholes = [int.from_bytes(raw[at : at + size], "little", signed=True) for at in range(0, len(raw), size)]
+    sums = _scaled(Sums(Fraction(sum(wholes)), Fraction(sum(one * one for one in wholes))), scale)
+    low, high = min(wholes), max(wholes)
+    numbers = Numbers(len(wholes), _decimal(low, scale), _decimal(high, scale), sums)
+    if asked.quantiles:
+        floats = np.array([float(_decimal(one, scale)) for one in wholes])
+        column = column._replace(quantiles=Quantiles.of(floats, float(low), float(high)))
+    return Read(column._replace(numbers=numbers))
+
+
+def _decimal(whole: int, scale: int) -> Decimal:
+    return Decimal((int(whole < 0), tuple(map(int, str(abs(whole)))), -scale))
+
+
+def _scaled(sums: Sums, scale: int) -> Sums:
+    unit = Fraction(10) ** -scale
+    return Sums(sums.total * unit, sums.squares * unit * unit)
+
+
+def _read_truths(array: "pa.Array", column: Column, _: Asked) -> Read:
+    return Read(column._replace(truths=Truths(len(array), array.true_count)))
+
+
+def _read_texts(array: "pa.Array", column: Column, asked: Asked) -> Read:
+    if not len(array):
+        return Read(column._replace(texts=Texts()))
+    if pa.types.is_string_view(array.type) or pa.types.is_binary_view(array.type):
+        array = array.cast(pa.large_string() if pa.types.is_string_view(array.type) else pa.large_binary())
+    text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
+    lengths = (_utf8_length if text else _binary_length).call([array])
+    sizes = _values(lengths, f"<i{lengths.type.bit_width // 8}")
+    found = Texts(len(sizes), sizes.min().item(), sizes.max().item(), int(sizes.sum(dtype=np.int64)))
+    if asked.extremes and text:
+        ends = compute.min_max(array).as_py()
+        found = found._replace(first=ends["min"], last=ends["max"])
+    return Read(column._replace(texts=found))
+
+
+def _read_times(array: "pa.Array", column: Column, _: Asked) -> Read:
+    if not len(array):
+        return Read(column._replace(times=Times()))
+    type_ = array.type
+    values = _values(array, f"<i{type_.bit_width // 8}")
+    if pa.types.is_timestamp(type_):
+        unit = _NANOSECONDS[type_.unit]
+    else:
+        unit = _DAY if pa.types.is_date32(type_) else _NANOSECONDS["ms"]
+    return Read(column._replace(times=Times(len(values), values.min().item() * unit, values.max().item() * unit)))
