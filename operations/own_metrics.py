@@ -55,7 +55,7 @@ def record(
     """Keep a number now; it is committed when this returns. What is strange about it becomes `anomaly.detected`.
 
     Raises:
-        UsageError: the name, a tag or the value cannot be kept.
+        UsageError: the name, a tag or the value cannot be kept, or the series has another unit.
     """
     now = system.clock.now()
     series = Series(name, dict(tags), unit)
@@ -66,6 +66,9 @@ def record(
     if series.subject in {dataset.name for dataset in system.settings.datasets} and name in METRICS:
         hint = f"choose another name than {', '.join(METRICS)}"
         raise UsageError(f"{series}: is measured by every run of that dataset", hint=hint)
+    kept = next((one.unit for one in system.history.series(name) if str(one) == str(series)), "") if unit else ""
+    if kept and kept != unit:
+        raise UsageError(f"{series}: is kept in `{kept}`, not in `{unit}`", hint="convert it, or choose another name")
     system.events.append([], statements=statements)
     found, learning = _judged(system, series, now.timestamp())
     told = tuple(anomaly.to_json() for anomaly in found)

@@ -55,6 +55,21 @@ def test_a_number_comes_back_with_its_unit_and_tags(installation: Installation) 
     assert (str(series), series.unit, series.newest) == ('orders{shop="berlin"}', "EUR", NOON.timestamp())
 
 
+def test_a_series_keeps_its_unit(installation: Installation) -> None:
+    """Another unit is refused; none at all is taken for the one that it has."""
+    with installation.system(ManualClock(NOON)) as system:
+        system.record("orders", 12.5, "EUR")
+        with pytest.raises(UsageError, match="orders: is kept in `EUR`, not in `USD`"):
+            system.record("orders", 12.5, "USD")
+        system.record("orders", 13.0)
+        system.record("orders", 12.5, "USD", {"shop": "berlin"})
+
+        assert {str(one): one.unit for one in system.history.series()} == {
+            "orders": "EUR",
+            'orders{shop="berlin"}': "USD",
+        }
+
+
 def test_a_number_that_sticks_out_is_an_event(installation: Installation) -> None:
     """Once, with its series and what was expected; and `detect` says so too."""
     clock = ManualClock(NOON)

@@ -401,6 +401,56 @@ def test_a_lone_event_is_written_with_its_statements_or_not_at_all(store: EventS
     assert store.verify().fault is None
 
 
+def test_of_many_who_expect_one_version_exactly_one_is_written(opened: Callable[[], Database]) -> None:
+    """Four that share nothing but the database: each version has one author, and the others are told so."""
+    stores = [EventStore(opened()) for _ in range(4)]
+    won: list[list[int]] = [[] for _ in stores]
+
+    def write(number: int) -> None:
+        version = 0
+        while version < 25:
+            try:
+                (event,) = stores[number].append([NewEvent("t", "a", {"by": number}, expected=version)])
+            except ConcurrencyError:
+                version += 1
+            else:
+                won[number].append(event.version)
+                version = event.version
+
+    threads = [Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(version for mine in won for version in mine) == list(range(1, 26))
+    assert [event.version for event in stores[0].read()] == list(range(1, 26))
+    assert all(event.version in won[event.data["by"]] for event in stores[0].read())
+
+
+def test_an_id_is_one_event_whoever_tells_it_first(opened: Callable[[], Database]) -> None:
+    """Four that share nothing but the database tell the same facts: each is there once, and all were told so."""
+    stores = [EventStore(opened()) for _ in range(4)]
+    told: list[list[Event]] = [[] for _ in stores]
+
+    def tell(number: int) -> None:
+        for fact in range(0, 100, 2):
+            told[number] += stores[number].append(
+                [NewEvent("t", f"s{one % 3}", id=f"fact {one}") for one in (fact, fact + 1)]
+            )
+
+    threads = [Thread(target=tell, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    stored = stores[0].read()
+    assert sorted(event.id for event in stored) == sorted(f"fact {number}" for number in range(100))
+    assert all(sorted(mine) == stored for mine in told)
+    assert stores[0].verify().fault is None
+
+
 def test_a_projection_that_missed_events_replays_them_first(database: Database, store: EventStore) -> None:
     """A new one from the beginning, one that another process did not keep up from its checkpoint."""
     plain = EventStore(database)
