@@ -20,7 +20,8 @@ from benchmarks.loops import Table, Value
 from benchmarks.measure import ROOT, environment
 from utils.database import Durability
 from utils.events import SCHEMA, EventStore, NewEvent
-from utils.postgres import PostgresDatabase, in_postgres
+from utils.postgres import PostgresDatabase
+from utils.postgres_sql import in_postgres
 
 PROCESSES = 16
 CALLERS = 4

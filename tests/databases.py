@@ -11,7 +11,8 @@ import pytest
 
 from tests.postgres import execute
 from utils.database import Database
-from utils.postgres import PostgresDatabase, in_postgres
+from utils.postgres import PostgresDatabase
+from utils.postgres_sql import in_postgres
 from utils.sqlite import SqliteDatabase
 
 _numbers = count(1)

@@ -5,25 +5,22 @@ writes: so the order of what is committed is the order in which it was written, 
 """
 
 import contextlib
-import functools
 import logging
-import os
-import re
-import select
 import threading
-import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from utils.database import Connection, Durability, StateError, Statement, StatementRefused
+from utils.postgres_errors import LOCK_TIMEOUT_S, explain, first_line, lost
+from utils.postgres_news import PostgresNews
+from utils.postgres_sql import numbered
 
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["PostgresDatabase", "PostgresNews", "in_postgres", "numbered"]
+__all__ = ["PostgresDatabase"]
 
 CONNECT_TIMEOUT_S = 5
-LOCK_TIMEOUT_S = 30
 _SETTINGS = {
     "lock_timeout": f"{LOCK_TIMEOUT_S}s",
     # A process that is frozen in the middle of a transaction must not stop all others for ever.
@@ -38,57 +35,6 @@ _LOCK = "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.writer'))"
 
 # What it logs about a pipeline whose connection broke is the error that we raise, once more.
 logging.getLogger("psycopg").setLevel(logging.ERROR)
-
-_PARAMETER = re.compile(r"'[^']*'|\?(\d*)| INDEXED BY \w+| AS BLOB\b")
-
-
-@functools.cache
-def numbered(sql: str) -> str:
-    """A statement of ours as PostgreSQL takes it: `$1`, `$2`, …, bytes by its own name, no hints which index to use.
-
-    >>> numbered("SELECT '?' FROM t INDEXED BY i WHERE a = ? AND b = ?")
-    "SELECT '?' FROM t WHERE a = $1 AND b = $2"
-    >>> numbered("SELECT ?2, ?1, ?2")
-    'SELECT $2, $1, $2'
-    >>> numbered("SELECT CAST('' AS BLOB)")
-    "SELECT CAST('' AS bytea)"
-    """
-    count = 0
-
-    def one(found: re.Match[str]) -> str:
-        nonlocal count
-        if found[0].startswith(" INDEXED"):
-            return ""
-        if found[0] == " AS BLOB":
-            return " AS bytea"
-        if found[0] != "?":
-            return f"${found[1]}" if found[1] else found[0]
-        count += 1
-        return f"${count}"
-
-    return _PARAMETER.sub(one, sql)
-
-
-_TRIGGER = re.compile(r"CREATE TRIGGER .*?\bEND\b|DROP TRIGGER \w+", re.DOTALL)
-_TYPES = {
-    "WITHOUT ROWID": "",
-    "INTEGER": "bigint",
-    "REAL": "double precision",
-    "BLOB": "bytea",
-    # Compared byte by byte, as in SQLite: keys and times are ordered as text.
-    "TEXT": 'text COLLATE "C"',
-}
-
-
-def in_postgres(script: str) -> str:
-    """Our own table definitions, written for SQLite, with PostgreSQL's types.
-
-    Without triggers: those that SQLite once had were gone again before there was a PostgreSQL.
-
-    >>> in_postgres("CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB) WITHOUT ROWID")
-    'CREATE TABLE t (a bigint PRIMARY KEY, b bytea) '
-    """
-    return re.sub("|".join(_TYPES), lambda found: _TYPES[found[0]], _TRIGGER.sub("", script))
 
 
 class _Connection:
@@ -164,13 +110,13 @@ class PostgresDatabase:
                     return connection.execute(sql, parameters).fetchall()
             except StateError as error:
                 # An idle connection may have outlived its server; a fresh one tells whether that is there again.
-                if attempt == 2 or not _lost(error):
+                if attempt == 2 or not lost(error):
                     raise
         raise AssertionError("unreachable")
 
     @contextlib.contextmanager
     def read(self) -> Iterator[_Connection]:
-        with self._translated():
+        with self.translated():
             connection = self._borrow()
             try:
                 yield connection
@@ -186,7 +132,7 @@ class PostgresDatabase:
     def transaction_reading(
         self, reads: Sequence[Statement], *, together: bool = False
     ) -> Iterator[tuple[_Connection, list[list[Any]]]]:
-        with self._translated():
+        with self.translated():
             connection, rows = self._begun(reads)
             try:
                 with connection.raw.pipeline() if together else contextlib.nullcontext():
@@ -206,7 +152,7 @@ class PostgresDatabase:
 
         return explain(error, self.name) if isinstance(error, psycopg.Error) else None
 
-    def news(self) -> "PostgresNews":
+    def news(self) -> PostgresNews:
         return PostgresNews(self)
 
     def announce(self, connection: Connection) -> None:
@@ -331,141 +277,19 @@ class PostgresDatabase:
                 connection.execute("INSERT INTO schema_version VALUES (?)", (number,))
         except psycopg.errors.DuplicateTable as error:
             raise StateError(
-                f"{self.name}: has tables of another program ({_first_line(error)})",
+                f"{self.name}: has tables of another program ({first_line(error)})",
                 hint="give the installation a schema of its own: CREATE SCHEMA orchestrator, and "
                 "`?options=-csearch_path%3Dorchestrator` in database.url",
             ) from error
 
     @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
         import psycopg
 
         try:
             yield
         except psycopg.Error as error:
             raise explain(error, self.name) from error
-
-
-class PostgresNews:
-    """Listens for announced commits. After a lost connection there may have been some: it says so once."""
-
-    def __init__(self, database: PostgresDatabase) -> None:
-        self._database = database
-        self._raw: psycopg.Connection[Any] | None = None
-        self._guard = threading.Lock()
-        self._closed = threading.Event()
-        self._woken, self._wakes = os.pipe()  # closing the second ends a wait on the first
-        weakref.finalize(self, os.close, self._woken)  # not in `close`: somebody may be waiting on it
-        try:
-            with database._translated():
-                self._listen()
-        except BaseException:
-            self.close()
-            raise
-
-    def wait(self, seconds: float) -> bool:
-        import psycopg
-
-        raw = self._raw
-        try:
-            if raw is None:
-                self._listen()
-                return True
-            ears = select.poll()
-            for descriptor in (raw.fileno(), self._woken):
-                ears.register(descriptor, select.POLLIN)
-            return bool(ears.poll(seconds * 1000.0)) and self._heard(raw)
-        except (psycopg.Error, StateError):
-            with self._guard:
-                if raw is not None and self._raw is raw:
-                    self._database.let_go(raw)
-                    self._raw = None
-            self._closed.wait(min(seconds, 1.0))  # the server is away: no reason to ask it without a pause
-            return False
-
-    def close(self) -> None:
-        with self._guard:
-            if self._closed.is_set():
-                return
-            self._closed.set()
-            os.close(self._wakes)  # whoever waits reads the end of the pipe
-            if self._raw is not None:
-                self._database.let_go(self._raw)
-
-    def _heard(self, raw: "psycopg.Connection[Any]") -> bool:
-        """Whether commits were announced on a connection that has something to say."""
-        heard = False
-        with self._guard:
-            if not self._closed.is_set():
-                raw.pgconn.consume_input()
-                while raw.pgconn.notifies():
-                    heard = True
-        return heard
-
-    def _listen(self) -> None:
-        raw = self._database.connect()
-        raw.execute(f'LISTEN "{self._database.channel}"')
-        with self._guard:
-            self._raw = raw
-            if self._closed.is_set():
-                self._database.let_go(raw)
-
-
-def explain(error: "psycopg.Error", name: str) -> StateError:
-    """The same failure in words a person can act on."""
-    state, told = error.sqlstate or "", _first_line(error)
-    if state.startswith("53"):
-        hint = "free space there, then run again" if state == "53100" else "wait, or raise the server's limits"
-        return StateError(f"{name}: the server has no room ({told})", hint=hint, transient=True)
-    if state == "55P03":
-        return StateError(
-            f"{name}: another process kept it locked for {LOCK_TIMEOUT_S} s", hint="try again", transient=True
-        )
-    if state.startswith("40"):
-        return StateError(f"{name}: {told}", hint="try again", transient=True)
-    # What refuses a connection has no code, only words.
-    if state.startswith("28") or any(words in told for words in ("password", "pg_hba.conf", "FATAL:  role ")):
-        return StateError(
-            f"{name}: the server does not let us in ({told})", hint="look at user and password in database.url"
-        )
-    if state == "3D000" or ("FATAL:  database " in told and "does not exist" in told):
-        return StateError(f"{name}: there is no such database ({told})", hint="create it, or correct database.url")
-    if state == "57014":
-        return StateError(f"{name}: {told}", hint="raise `statement_timeout` for this user", transient=True)
-    if state in {"42501", "25006"}:
-        return StateError(
-            f"{name}: cannot be written ({told})", hint="grant this user the right to create and write tables"
-        )
-    if state.startswith(("XX", "58", "F0")):
-        return StateError(
-            f"{name}: the server cannot read what it stored ({told})",
-            hint="see its log and its disk; restore the database from a backup",
-        )
-    if state.startswith(("57P", "08")) or not state:
-        if _is_data_error(error):
-            return StatementRefused(f"{name}: {told}")
-        return _Lost(
-            f"{name}: the server cannot be reached ({told})", hint="see that it runs; try again", transient=True
-        )
-    return StatementRefused(f"{name}: {told}")
-
-
-class _Lost(StateError):
-    """The connection is gone."""
-
-
-def _lost(error: StateError) -> bool:
-    return isinstance(error, _Lost)
-
-
-def _first_line(error: "psycopg.Error") -> str:
-    return str(error).strip().partition("\n")[0]
-
-
-def _is_data_error(error: "psycopg.Error") -> bool:
-    import psycopg
-
-    return isinstance(error, psycopg.DataError | psycopg.ProgrammingError)
 
 
 def _roll_back(raw: "psycopg.Connection[Any]") -> None:

@@ -92,7 +92,8 @@ class State:
     def database(self) -> "Database":
         kept = self._kept
         if kept.database_url:
-            from utils.postgres import PostgresDatabase, in_postgres
+            from utils.postgres import PostgresDatabase
+            from utils.postgres_sql import in_postgres
 
             scripts = [in_postgres(script) for script in kept.migrations]
             return PostgresDatabase(kept.database_url, migrations=scripts, durability=kept.durability)

@@ -6,7 +6,8 @@ from pathlib import Path
 from utils import transaction_views
 from utils.database import Database, Statement
 from utils.events import SCHEMA, Event, cursors, segments
-from utils.postgres import PostgresDatabase, in_postgres
+from utils.postgres import PostgresDatabase
+from utils.postgres_sql import in_postgres
 from utils.sqlite import SqliteDatabase
 
 _TABLE = "CREATE TABLE counts (type TEXT PRIMARY KEY, count INTEGER NOT NULL, last INTEGER NOT NULL)"

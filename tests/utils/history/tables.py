@@ -6,7 +6,8 @@ from pathlib import Path
 from utils import events
 from utils.database import Database
 from utils.history import CLOSE, LEVELS_SCHEMA, SCHEMA, point
-from utils.postgres import PostgresDatabase, in_postgres
+from utils.postgres import PostgresDatabase
+from utils.postgres_sql import in_postgres
 from utils.sqlite import SqliteDatabase
 
 _SCRIPTS = (f"{events.SCHEMA};{SCHEMA}", LEVELS_SCHEMA)
