@@ -1,14 +1,15 @@
 """Profiles of whole batches: read chunk by chunk, merged, the same for any split."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data_pipeline.batch import Batch
 from data_pipeline.dataset import UNPARSED
 from data_pipeline.profile.column import Column
 from data_pipeline.profile.exact import of_floats
-from data_pipeline.profile.reading import Asked, Floats, reader_of
+from data_pipeline.profile.reading import Asked, Waiting, reader_of
 
 if TYPE_CHECKING:
     from utils.arrow import pa
@@ -94,27 +95,15 @@ class Profiler:
     """Profiles record batches as they pass by. The hidden column for unparsed cells is not part of the data."""
 
     def __init__(self, schema: "pa.Schema", sketches: Sketches = NOTHING_MORE) -> None:
-        self._readers = [
-            (at, one, reader_of(one.type, sketches.of(one.name)))
-            for at, one in enumerate(schema)
-            if one.name != UNPARSED
-        ]
+        self._readers = _readers(schema, sketches)
         self._rows = 0
         self._columns: list[Column] = []
         self._whole = False
 
     def observe(self, batch: "pa.RecordBatch") -> None:
         """Add the rows of a record batch."""
-        found: list[Column] = []
-        floats: list[tuple[int, Floats]] = []
-        for place, (at, _, read) in enumerate(self._readers):
-            column, values = read(batch.column(at))
-            found.append(column)
-            if values is not None:
-                floats.append((place, values))
-        if floats:
-            for (place, _), sums in zip(floats, of_floats([values for _, values in floats]), strict=True):
-                found[place] = found[place].summed(sums)
+        arrays = batch.columns
+        found = _read([one.read(arrays[one.at]) for one in self._readers])
         before = self._columns
         self._columns = [one.merge(other) for one, other in zip(before, found, strict=True)] if before else found
         self._rows += batch.num_rows
@@ -144,9 +133,8 @@ class Profiler:
     @property
     def profile(self) -> Profile:
         """Of all rows so far."""
-        columns = self._columns or [read(_nothing(one.type)).column for _, one, read in self._readers]
-        names = [one.name for _, one, _ in self._readers]
-        return Profile(self._rows, dict(zip(names, columns, strict=True)))
+        columns = self._columns or _read([one.read(_nothing(one.type)) for one in self._readers])
+        return Profile(self._rows, {one.name: column for one, column in zip(self._readers, columns, strict=True)})
 
 
 def profile(batch: Batch, sketches: Sketches = NOTHING_MORE) -> Profile:
@@ -155,6 +143,29 @@ def profile(batch: Batch, sketches: Sketches = NOTHING_MORE) -> Profile:
     for part in batch.batches():
         profiler.observe(part)
     return profiler.profile
+
+
+class _Reader(NamedTuple):
+    at: int
+    name: str
+    type: "pa.DataType"
+    read: "Callable[[pa.Array], Column | Waiting]"
+
+
+@lru_cache(maxsize=4096)
+def _readers(schema: "pa.Schema", sketches: Sketches) -> tuple[_Reader, ...]:
+    """Made once a schema, because schemas repeat."""
+    fields = [(at, one.name, one.type) for at, one in enumerate(schema) if one.name != UNPARSED]
+    return tuple([_Reader(at, name, type_, reader_of(type_, sketches.of(name))) for at, name, type_ in fields])
+
+
+def _read(columns: Sequence[Column | Waiting]) -> list[Column]:
+    """The columns with the sums of their floats, which are made together."""
+    waiting = [column for column in columns if isinstance(column, Waiting)]
+    if not waiting:
+        return [column for column in columns if isinstance(column, Column)]
+    sums = iter(of_floats([column.values for column in waiting]))
+    return [column.summed(next(sums)) if isinstance(column, Waiting) else column for column in columns]
 
 
 def _nothing(type_: "pa.DataType") -> "pa.Array":

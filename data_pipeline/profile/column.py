@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from data_pipeline.profile.distinct import Distinct
-from data_pipeline.profile.exact import Sums
 from data_pipeline.profile.numbers import Numbers
 from data_pipeline.profile.quantiles import Quantiles
 from data_pipeline.profile.spans import Texts, Times, Truths
@@ -19,19 +18,19 @@ class Column(NamedTuple):
         cells: Rows of the parts that have the column.
         nulls: Cells without a value; NaN is none.
         types: Names of its Arrow types: one, unless parts differ.
-        numbers, texts, times, truths: By the type. None: it has no such values.
         distinct, quantiles: On demand. None: not asked for.
+        numbers, texts, times, truths: By the type. None: it has no such values.
     """
 
     cells: int = 0
     nulls: int = 0
     types: frozenset[str] = frozenset()
+    distinct: Distinct | None = None
     numbers: Numbers | None = None
+    quantiles: Quantiles | None = None
     texts: Texts | None = None
     times: Times | None = None
     truths: Truths | None = None
-    distinct: Distinct | None = None
-    quantiles: Quantiles | None = None
 
     def merge(self, other: "Column") -> "Column":
         """What is known of both parts; the order does not matter."""
@@ -39,17 +38,13 @@ class Column(NamedTuple):
             self.cells + other.cells,
             self.nulls + other.nulls,
             self.types | other.types,
+            _together(self.distinct, other.distinct),
             _together(self.numbers, other.numbers),
+            _together(self.quantiles, other.quantiles),
             _together(self.texts, other.texts),
             _together(self.times, other.times),
             _together(self.truths, other.truths),
-            _together(self.distinct, other.distinct),
-            _together(self.quantiles, other.quantiles),
         )
-
-    def summed(self, sums: Sums) -> "Column":
-        """The same with the sums of its numbers."""
-        return self if self.numbers is None else self._replace(numbers=self.numbers._replace(sums=sums))
 
     def to_json(self) -> dict[str, Any]:
         """The whole state; what is not there is left out."""

@@ -126,7 +126,7 @@ def _of_far(row: Floats) -> Sums:
 def _exact(rows: Floats) -> list[int]:
     """The sum of each row, in units of 2^-1074. The rows are used up."""
     found = [0] * len(rows)
-    largest = np.maximum(rows.max(axis=1, initial=0.0), -rows.min(axis=1, initial=0.0))
+    largest = np.abs(rows).max(axis=1, initial=0.0)
     top = np.ldexp(1.0, np.frexp(largest)[1] + _ROOM)[:, None]
     slice_ = np.empty_like(rows)
     while True:

@@ -17,7 +17,7 @@ from data_pipeline.profile.quantiles import Quantiles
 from data_pipeline.profile.spans import Texts, Times, Truths
 from utils.arrow import compute, pa
 
-__all__ = ["Asked", "Floats", "Read", "reader_of"]
+__all__ = ["Asked", "Waiting", "reader_of"]
 
 Floats = NDArray[np.float64]
 
@@ -37,17 +37,35 @@ class Asked(NamedTuple):
     extremes: bool = False
 
 
-class Read(NamedTuple):
-    """A chunk of a column. `floats`: its finite values, where their sums are still to be made (`exact.of_floats`)."""
+class Head(NamedTuple):
+    """The first fields of a `Column`, which do not depend on what its values are."""
 
-    column: Column
-    floats: Floats | None = None
+    cells: int
+    nulls: int
+    types: frozenset[str]
+    distinct: Distinct | None
 
 
-def reader_of(type_: "pa.DataType", asked: Asked) -> "Callable[[pa.Array], Read]":
+class Waiting(NamedTuple):
+    """A chunk of floats whose sums are still to be made: those of several columns are made together."""
+
+    values: Floats
+    low: float
+    high: float
+    infinite: int
+    head: Head
+    quantiles: Quantiles | None
+
+    def summed(self, sums: Sums) -> Column:
+        """The column, once they are made."""
+        numbers = Numbers(len(self.values), self.low, self.high, sums, self.infinite)
+        return Column(*self.head, numbers, self.quantiles)
+
+
+def reader_of(type_: "pa.DataType", asked: Asked) -> "Callable[[pa.Array], Column | Waiting]":
     """What reads the chunks of a column of this type."""
     plain, of = type_.value_type if pa.types.is_dictionary(type_) else type_, pa.types
-    kinds: list[tuple[Callable[[Any], bool], Callable[..., Read]]] = [
+    kinds: list[tuple[Callable[[Any], bool], Callable[..., Column | Waiting]]] = [
         (of.is_floating, _read_floats),
         (of.is_integer, _read_wholes),
         (of.is_decimal, _read_decimals),
@@ -57,16 +75,13 @@ def reader_of(type_: "pa.DataType", asked: Asked) -> "Callable[[pa.Array], Read]
     ]
     read = next((reader for fits, reader in kinds if fits(plain)), _read_others)
     told, decoded = frozenset({str(type_)}), pa.types.is_dictionary(type_)
-    countable = asked.distinct and not of.is_nested(plain)
+    counted = asked.distinct and not of.is_nested(plain)
 
-    def reader(array: "pa.Array") -> Read:
+    def reader(array: "pa.Array") -> Column | Waiting:
         dense = array.dictionary_decode() if decoded else array
         nulls = dense.null_count
         present = _drop_null.call([dense]) if nulls else dense
-        found = read(present, Column(len(array), nulls, told), asked)
-        if countable:
-            return found._replace(column=found.column._replace(distinct=_distinct(array, present)))
-        return found
+        return read(present, Head(len(array), nulls, told, _distinct(array, present) if counted else None), asked)
 
     return reader
 
@@ -97,91 +112,81 @@ def _values(array: "pa.Array", kind: str) -> NDArray[Any]:
     return np.frombuffer(array.buffers()[1], kind, len(array), array.offset * size)
 
 
-def _read_others(_: "pa.Array", column: Column, __: Asked) -> Read:
-    return Read(column)
+def _read_others(_: "pa.Array", head: Head, __: Asked) -> Column:
+    return Column(*head)
 
 
-def _read_floats(array: "pa.Array", column: Column, asked: Asked) -> Read:
+def _read_floats(array: "pa.Array", head: Head, asked: Asked) -> Column | Waiting:
     values = _values(array, f"<f{array.type.bit_width // 8}").astype(np.float64, copy=False)
     if not len(values):
-        return Read(column._replace(numbers=Numbers()))
-    low, high = values.min().item(), values.max().item()
-    infinite = 0
+        return Column(*head, Numbers())
+    low, high, infinite = values.min().item(), values.max().item(), 0
     if not high - low < np.inf:  # something is NaN or infinite, or the two are very far apart
         present = values[~np.isnan(values)]
         values = present[np.isfinite(present)]
         infinite = len(present) - len(values)
-        column = column._replace(nulls=column.nulls + len(array) - len(present))
+        head = head._replace(nulls=head.nulls + len(array) - len(present))
         if not len(values):
-            return Read(column._replace(numbers=Numbers(infinite=infinite)))
+            return Column(*head, Numbers(infinite=infinite))
         low, high = values.min().item(), values.max().item()
-    numbers = Numbers(len(values), low + 0.0, high + 0.0, infinite=infinite)  # of -0.0 that makes 0.0
     quantiles = Quantiles.of(values, low, high) if asked.quantiles else None
-    return Read(column._replace(numbers=numbers, quantiles=quantiles), values)
+    return Waiting(values, low + 0.0, high + 0.0, infinite, head, quantiles)  # of -0.0 that makes 0.0
 
 
-def _read_wholes(array: "pa.Array", column: Column, asked: Asked) -> Read:
+def _read_wholes(array: "pa.Array", head: Head, asked: Asked) -> Column:
     type_ = array.type
-    signed = "i" if pa.types.is_signed_integer(type_) else "u"
-    values = _values(array, f"<{signed}{type_.bit_width // 8}")
-    if type_.bit_width < 64:
-        values = values.astype(np.int64)
-    return Read(_of_wholes(values, column, asked))
+    values = _values(array, f"<{'i' if pa.types.is_signed_integer(type_) else 'u'}{type_.bit_width // 8}")
+    return _of_wholes(values.astype(np.int64) if type_.bit_width < 64 else values, head, asked)
 
 
-def _of_wholes(values: NDArray[Any], column: Column, asked: Asked, scale: int = 0) -> Column:
-    """64-bit integers, of which each counts 10^-`scale`."""
+def _of_wholes(values: NDArray[Any], head: Head, asked: Asked, scale: int = 0) -> Column:
+    """64-bit integers, each of which counts 10^-`scale`."""
     if not len(values):
-        return column._replace(numbers=Numbers())
+        return Column(*head, Numbers())
     low, high = values.min().item(), values.max().item()
     sums = of_wholes(values, low, high)
-    if not scale:
-        numbers = Numbers(len(values), low, high, sums)
-    else:
-        numbers = Numbers(len(values), _decimal(low, scale), _decimal(high, scale), _scaled(sums, scale))
-    if asked.quantiles:
-        floats = values.astype(np.float64)
-        if scale:
-            floats /= 10.0**scale
-        column = column._replace(quantiles=Quantiles.of(floats, float(low), float(high)))
-    return column._replace(numbers=numbers)
+    numbers = Numbers(len(values), low, high, sums) if not scale else _numbers(len(values), low, high, sums, scale)
+    if not asked.quantiles:
+        return Column(*head, numbers)
+    floats = values.astype(np.float64)
+    return Column(*head, numbers, Quantiles.of(floats / 10.0**scale if scale else floats, float(low), float(high)))
 
 
-def _read_decimals(array: "pa.Array", column: Column, asked: Asked) -> Read:
+def _read_decimals(array: "pa.Array", head: Head, asked: Asked) -> Column:
     size, scale = array.type.bit_width // 8, array.type.scale
     if size < 16:
-        return Read(_of_wholes(_values(array, f"<i{size}").astype(np.int64), column, asked, scale))
+        return _of_wholes(_values(array, f"<i{size}").astype(np.int64), head, asked, scale)
     words = _values(array, f"V{size}").view("<i8").reshape(len(array), size // 8)
     short = np.ascontiguousarray(words[:, 0])
     if (words[:, 1:] == (short >> 63)[:, None]).all():
-        return Read(_of_wholes(short, column, asked, scale))
+        return _of_wholes(short, head, asked, scale)
     raw = words.tobytes()
     wholes = [int.from_bytes(raw[at : at + size], "little", signed=True) for at in range(0, len(raw), size)]
-    sums = _scaled(Sums(Fraction(sum(wholes)), Fraction(sum(one * one for one in wholes))), scale)
-    low, high = min(wholes), max(wholes)
-    numbers = Numbers(len(wholes), _decimal(low, scale), _decimal(high, scale), sums)
-    if asked.quantiles:
-        floats = np.array([float(_decimal(one, scale)) for one in wholes])
-        column = column._replace(quantiles=Quantiles.of(floats, float(low), float(high)))
-    return Read(column._replace(numbers=numbers))
+    sums, low, high = Sums(Fraction(sum(wholes)), Fraction(sum(one * one for one in wholes))), min(wholes), max(wholes)
+    numbers = _numbers(len(wholes), low, high, sums, scale)
+    if not asked.quantiles:
+        return Column(*head, numbers)
+    floats = np.array([float(_decimal(one, scale)) for one in wholes])
+    return Column(*head, numbers, Quantiles.of(floats, float(low), float(high)))
+
+
+def _numbers(values: int, low: int, high: int, sums: Sums, scale: int) -> Numbers:
+    unit = Fraction(10) ** -scale
+    sums = Sums(sums.total * unit, sums.squares * unit * unit)
+    return Numbers(values, _decimal(low, scale), _decimal(high, scale), sums)
 
 
 def _decimal(whole: int, scale: int) -> Decimal:
     return Decimal((int(whole < 0), tuple(map(int, str(abs(whole)))), -scale))
 
 
-def _scaled(sums: Sums, scale: int) -> Sums:
-    unit = Fraction(10) ** -scale
-    return Sums(sums.total * unit, sums.squares * unit * unit)
+def _read_truths(array: "pa.Array", head: Head, _: Asked) -> Column:
+    return Column(*head, truths=Truths(len(array), array.true_count))
 
 
-def _read_truths(array: "pa.Array", column: Column, _: Asked) -> Read:
-    return Read(column._replace(truths=Truths(len(array), array.true_count)))
-
-
-def _read_texts(array: "pa.Array", column: Column, asked: Asked) -> Read:
+def _read_texts(array: "pa.Array", head: Head, asked: Asked) -> Column:
     if not len(array):
-        return Read(column._replace(texts=Texts()))
+        return Column(*head, texts=Texts())
     if pa.types.is_string_view(array.type) or pa.types.is_binary_view(array.type):
         array = array.cast(pa.large_string() if pa.types.is_string_view(array.type) else pa.large_binary())
     text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
@@ -191,16 +196,16 @@ def _read_texts(array: "pa.Array", column: Column, asked: Asked) -> Read:
     if asked.extremes and text:
         ends = compute.min_max(array).as_py()
         found = found._replace(first=ends["min"], last=ends["max"])
-    return Read(column._replace(texts=found))
+    return Column(*head, texts=found)
 
 
-def _read_times(array: "pa.Array", column: Column, _: Asked) -> Read:
+def _read_times(array: "pa.Array", head: Head, _: Asked) -> Column:
     if not len(array):
-        return Read(column._replace(times=Times()))
+        return Column(*head, times=Times())
     type_ = array.type
     values = _values(array, f"<i{type_.bit_width // 8}")
     if pa.types.is_timestamp(type_):
         unit = _NANOSECONDS[type_.unit]
     else:
         unit = _DAY if pa.types.is_date32(type_) else _NANOSECONDS["ms"]
-    return Read(column._replace(times=Times(len(values), values.min().item() * unit, values.max().item() * unit)))
+    return Column(*head, times=Times(len(values), values.min().item() * unit, values.max().item() * unit))
