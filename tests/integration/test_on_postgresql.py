@@ -2,19 +2,24 @@
 
 import os
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dashboard.source import Source
+from integrated_system import IntegratedSystem
 from operations.actor import Actor
 from operations.events import verify
 from operations.maintain import maintain
 from operations.metrics import as_json
+from operations.status import status
 from tests.databases import another
 from tests.integration import feed as provider
 from tests.integration.installation import Installation
 from tests.postgres import address, execute
+from utils.clock import ManualClock
 
 ACTOR = Actor("test")
 
@@ -85,6 +90,47 @@ def test_everything_reads_the_same_as_over_sqlite(tmp_path: Path, postgres: str,
 
 
 VIEWS = ("runs", "dataset_runs", "datasets", "versions", "provider_counters", "publications")
+
+
+def test_the_past_is_read_kept_and_forgotten_as_over_sqlite(
+    installation: Installation, postgres: str, feed: provider.Feed
+) -> None:
+    """`status --as-of`, old runs beyond their retention, sealed events; and the dashboard reads from there too."""
+    _on(installation, postgres, retention={"runs": "10d", "events": "10d"})
+    clock = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
+    feed.rows = [{"id": 1}]
+    installation.run(clock=clock)
+    clock.advance(86_400)
+    feed.breaks_after = 0
+    installation.run(fresh=True, clock=clock)
+    clock.advance(30 * 86_400)
+    feed.breaks_after = None
+    installation.run(fresh=True, clock=clock)
+
+    with installation.system(clock) as system:
+        then = status(system, as_of="2026-01-01T12:00:00Z")
+        kept = {step.name: step.count for step in maintain(system, ACTOR).steps}
+        later = status(system, as_of="2026-01-02T12:00:00Z")
+        runs = system.views.runs()
+        whole = verify(system)
+    source = Source(
+        lambda: IntegratedSystem(installation.config, state_dir=installation.state, environ={}, clock=clock)
+    )
+    try:
+        reading = source.reading()
+    finally:
+        source.close()
+
+    assert [(one.dataset, one.status) for one in (*then.datasets, *later.datasets)] == [
+        ("orders", "succeeded"),
+        ("orders", "degraded"),
+    ]
+    assert kept["past_runs"] == 2
+    assert kept["events"] > 0
+    assert len(runs) == 1
+    assert whole.fault is None
+    assert reading.activity is not None
+    assert [one.dataset for one in reading.activity.status.datasets] == ["orders"]
 
 
 def test_installations_share_a_database_each_in_a_schema(tmp_path: Path, postgres: str, feed: provider.Feed) -> None:
