@@ -52,6 +52,8 @@ def health(system: IntegratedSystem) -> Health:
     checks: tuple[Check, ...] = (_log(system), _views(system), _coordination(system), _disk(system), _cache(system))
     checks = (*checks, _storage(system), _datasets(system), _versions(system), _runs(system))
     checks = (*checks, _consumers(system), _transactions(system))
+    if system.settings.plugins:
+        checks = (*checks, _plugins(system))
     return Health((*checks, _network(system)) if system.settings.network.canaries else checks)
 
 
@@ -147,6 +149,12 @@ def _transactions(system: IntegratedSystem) -> Check:
         )
         return Check("transactions", False, f"stuck: {words}")
     return Check("transactions", True, f"{len(waiting):,} under way" if waiting else "none is under way")
+
+
+def _plugins(system: IntegratedSystem) -> Check:
+    """One that cannot be loaded hears of nothing, and its metrics are not sampled."""
+    faults = [f"{fault.plugin}: {fault.error}" for fault in system.plugins.faults]
+    return Check("plugins", not faults, "; ".join(faults) or f"{len(system.plugins.loaded)} loaded")
 
 
 def _network(system: IntegratedSystem) -> Check:

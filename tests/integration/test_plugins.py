@@ -10,6 +10,7 @@ import pytest
 from operations import plugins as at_work
 from operations.actor import Actor
 from operations.configuration import check
+from operations.health import health
 from operations.maintain import maintain
 from operations.run import run
 from tests.integration.installation import Installation
@@ -119,8 +120,11 @@ def register(plugin):
     with shop.system() as system:
         result = run(system, ME)
         told = {event.subject: event.data["error"] for event in system.events.read(type="plugin.failed")}
+        checks = {check.name: check for check in health(system).checks}
 
     assert result.status == "succeeded"
+    assert not checks["plugins"].healthy
+    assert checks["plugins"].detail == "broken: cannot be imported (ZeroDivisionError: division by zero)"
     assert len(shop.seen) == 2
     assert told == {
         "broken": "cannot be imported (ZeroDivisionError: division by zero). It fails while it is imported: mend it.",
