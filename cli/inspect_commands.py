@@ -45,7 +45,7 @@ MOST_REASONS = 3
 
 def show_status(context: Context, as_of: str | None = None) -> int:
     from operations.status import status as ask
-    from operations.words import about, duration, moment
+    from operations.words import about, duration, listed, moment
 
     found = ask(context.system, as_of=as_of)
     if context.json:
@@ -86,6 +86,9 @@ def show_status(context: Context, as_of: str | None = None) -> int:
         say(f"… and why {len(troubled) - MOST_REASONS} more are not as they should be: `status --json`")
     for name, words in short:
         say(f"{name}: {words}")
+    if waiting := [d.dataset for d in found.datasets if d.held]:
+        one = waiting[0] if len(waiting) == 1 else "NAME"
+        say(f"held, and waiting for you: {listed(waiting)}: `show {one} --batch`, then `accept {one}` or `reject {one}`")
     for consumer in found.consumers:
         if consumer.attempts:
             say(f"{consumer.name} waits since event {consumer.failed} ({consumer.attempts} tries): {consumer.error}")
@@ -264,7 +267,7 @@ def quarantine_show(
     return OK
 
 
-_SAYS = ("reason", "status", "sink", "step")  # what ends an event's line: the first of them that its data has
+_SAYS = ("reason", "over", "status", "sink", "step")  # what ends an event's line: the first of them that its data has
 
 
 def _print_event(context: Context, event: "Event") -> None:

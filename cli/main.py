@@ -9,9 +9,11 @@ from typer.exceptions import TyperException
 from cli import (
     add_commands,
     breaker_commands,
+    gate_commands,
     inspect_commands,
     maintain_commands,
     metric_commands,
+    report_commands,
     run_commands,
     serve_commands,
 )
@@ -27,8 +29,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    *(run_commands, add_commands, inspect_commands, metric_commands),
-    *(breaker_commands, maintain_commands, serve_commands),
+    *(run_commands, add_commands, inspect_commands, metric_commands, report_commands),
+    *(gate_commands, breaker_commands, maintain_commands, serve_commands),
 ):
     module.register(app)
 

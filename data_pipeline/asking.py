@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from config.datasets import DatasetSettings
+from config.datasets import DatasetSettings, IncrementalSettings
 from data_pipeline.collect.resilient import Asked
 from data_pipeline.dataset import FileSeen
 from data_pipeline.errors import PipelineError
@@ -12,7 +12,7 @@ from data_pipeline.incremental import Cursor, initial, start
 from data_pipeline.partitions import due, fits
 from data_pipeline.store.views import Version
 
-__all__ = ["Question", "keeps_a_table", "newest_piece", "question"]
+__all__ = ["Question", "keeps_a_table", "newest_piece", "question", "stood"]
 
 Ledger = Callable[[], Mapping[str, FileSeen]]
 
@@ -93,13 +93,10 @@ def newest_piece(dataset: DatasetSettings, last_good: Version | None) -> str | N
 def _incremental(dataset: DatasetSettings, last_good: Version | None, full: bool, ledger: Ledger) -> Question:
     settings = dataset.incremental
     assert settings is not None
-    stored, reach = (_kept(last_good, name) for name in ("cursor", "reach"))
+    stored, reach = stood(settings, last_good)
     notes: tuple[str, ...] = ()
-    if stored is not None and stored.column != settings.cursor:
-        notes = (f"the cursor is `{settings.cursor}` now, no longer `{stored.column}`: everything is collected again",)
-        stored = None
-    if reach is None or reach.column != settings.cursor:
-        reach = stored
+    if stored is None and (other := _kept(last_good, "cursor")) is not None:
+        notes = (f"the cursor is `{settings.cursor}` now, no longer `{other.column}`: everything is collected again",)
     anew = full and dataset.write != "merge"
     asked_with = None
     if not full:
@@ -117,6 +114,15 @@ def _incremental(dataset: DatasetSettings, last_good: Version | None, full: bool
     )
     complete = asked_with is None
     return Question((asked,), None, stored, reach, complete=complete, anew=anew, full=full, notes=notes)
+
+
+def stood(settings: IncrementalSettings, last_good: Version | None) -> tuple[Cursor | None, Cursor | None]:
+    """The cursor that a version stored, and the newest value that a row of it has; none of another column."""
+    stored, reach = (
+        found if found is not None and found.column == settings.cursor else None
+        for found in (_kept(last_good, name) for name in ("cursor", "reach"))
+    )
+    return stored, reach or stored
 
 
 def _kept(version: Version | None, name: str) -> Cursor | None:

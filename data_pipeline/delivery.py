@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from config.datasets import DatasetSettings
 from data_pipeline.dataset import DatasetRun, FailedRule, Provenance, Quality, Status
@@ -13,7 +13,7 @@ from data_pipeline.judging import Judged
 from data_pipeline.objective import noted
 from data_pipeline.promise import broken, oldest
 from data_pipeline.score import score
-from data_pipeline.store.gate import judge
+from data_pipeline.store.gate import decided, judge
 from data_pipeline.store.results import Written
 from data_pipeline.store.views import Version
 from data_pipeline.validate.report import Report
@@ -22,6 +22,9 @@ from utils.clock import Clock
 from utils.database import Statement
 from utils.events import NewEvent, rfc3339
 from utils.history import point
+
+if TYPE_CHECKING:
+    from data_pipeline.entering import Entering
 
 CacheEntry = tuple[str, Any]
 
@@ -113,7 +116,7 @@ class Delivery:
         report = Report.from_json(body["report"]).rejudged(self._clock.now())
         quality = score(report, Quality.from_json(body["quality"]).coverage)
         # A copy that was good yesterday may be too old today: it is served, but not as if all were well.
-        verdict = judge(report, quality, provenance, self.dataset, has_last_good=True)
+        verdict = decided(judge(report, quality, provenance, self.dataset, has_last_good=True), report, body)
         doubted: Status = "failed" if verdict.critical else "degraded"
         result = DatasetRun(
             dataset=self.dataset.name,
@@ -138,11 +141,27 @@ class Delivery:
             measured["rows"] = float(rows)
         return self._outcome(result, [], {**measured, "quality": quality.score}, cacheable=True)
 
-    def held(self, found: Judged, written: Written, served: Served | None, *, otherwise: Otherwise) -> Outcome:
-        """The batch waits as a candidate; readers keep what they had, if there was anything."""
+    def held(
+        self,
+        found: Judged,
+        written: Written,
+        served: Served | None,
+        *,
+        entering: "Entering | None",
+        otherwise: Otherwise,
+    ) -> Outcome:
+        """The batch waits as a candidate; readers keep what they had, if there was anything.
+
+        Args:
+            entering: How it would become part of the dataset's table, if somebody accepts it; None: it keeps none.
+        """
         full, verdict, provenance = self._measured(found), found.verdict, found.batch.provenance
-        events = self._batch_events("batch.held", found, full, written)
-        hint = f"look at it with `show {self.dataset.name} --batch`; mend the source or the rule, then run again"
+        events = self._batch_events("batch.held", found, full, written, entering)
+        name = self.dataset.name
+        hint = (
+            f"look at it with `show {name} --batch`, then `accept {name}` or `reject {name}`; "
+            "or mend the source or the rule and run again"
+        )
         if not found.report.rows:
             hint = "check that `parse.records` or `sheet` names the place of the rows; if none is normal: `allow_empty`"
         error = BatchNotDelivered(f"{self.dataset.name}: the new batch is held: {verdict.reason}", hint=hint)
@@ -272,7 +291,12 @@ class Delivery:
         return Outcome(result, tuple(events), statements, entries, otherwise)
 
     def _batch_events(
-        self, kind: str, found: Judged, measured: Mapping[str, float | None], written: Written
+        self,
+        kind: str,
+        found: Judged,
+        measured: Mapping[str, float | None],
+        written: Written,
+        entering: "Entering | None" = None,
     ) -> list[NewEvent]:
         provenance, report = found.batch.provenance, found.report
         scored = found.quality.to_json()
@@ -284,10 +308,7 @@ class Delivery:
             events.append(self._event("rows.quarantined", quarantined))
         version = {
             "version": self._run_id,
-            "rows": written.rows,
-            "size": written.size,
-            "path": written.good.path,
-            "sha256": written.good.sha256,
+            **written.to_json(),
             "reason": self._redacted(found.verdict.reason),
             "provider": self._provider,
             "source": self._redacted(provenance.source),
@@ -302,10 +323,8 @@ class Delivery:
             "measured": dict(measured),
             **found.standing.to_json(),
         }
-        if written.table_rows is not None:
-            version |= {"table_rows": written.table_rows, "batch": written.batch}
-            if written.added is not None:
-                version["added"] = written.added
+        if entering is not None:
+            version["entering"] = entering.to_json()
         if provenance.partial:
             version["partial"] = True
         if provenance.files:

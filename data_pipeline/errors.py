@@ -10,6 +10,7 @@ PipelineError                      .hint: what to do next   .transient: worth an
 ├── BatchNotDelivered              collected, but held or rejected, and there is nothing older to serve
 ├── MemoryLimitExceeded            a whole table was asked for that does not fit into `app.memory_limit`
 ├── StoreError                     a version could not be written or read
+├── DatasetBusy                    another process works on the dataset just now
 ├── PublishError                   a version could not be put where `publish` says; it waits and goes out later
 └── UnexpectedError                a fault of ours (or of a plug-in): one dataset pays, the others do not notice
 """
@@ -111,6 +112,12 @@ class MemoryLimitExceeded(PipelineError):
 
 class StoreError(PipelineError):
     """A version could not be written or read."""
+
+
+class DatasetBusy(PipelineError):
+    """Another process works on the dataset; it will be done soon."""
+
+    transient = True
 
 
 class PublishError(PipelineError):

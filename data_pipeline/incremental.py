@@ -18,7 +18,7 @@ from data_pipeline.store.gate import Objection
 if TYPE_CHECKING:
     from utils.arrow import pa
 
-__all__ = ["Cursor", "initial", "moved", "start"]
+__all__ = ["Cursor", "initial", "moved", "reached", "start"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PER_UNIT = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
@@ -163,6 +163,24 @@ def moved(
         words = "row has" if empty == 1 else "rows have"
         return before, Objection(f"{empty:,} {words} no `{name}` (incremental.nulls: hold)")
     return newest, None
+
+
+def reached(
+    cursor: Cursor | None, known: Cursor | None, before: Cursor | None, *, partial: bool
+) -> tuple[Cursor | None, Cursor | None]:
+    """Where the next collection begins, and the newest value that a row has, when that lies beyond it.
+
+    Args:
+        cursor: With the batch in it; `before`: without.
+        known: The newest value that a row had until now.
+        partial: The batch is a part of what it should be.
+    """
+    ahead = known is not None and cursor is not None and known.family == cursor.family and known.rank > cursor.rank
+    reach = known if cursor is None or ahead else None
+    if partial and cursor is not None:
+        # What came is kept, but nobody knows what is missing: the next collection begins where this one did.
+        return before, reach or cursor
+    return cursor, reach
 
 
 def _kind(found: "pa.DataType") -> str | None:

@@ -7,30 +7,29 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from config.datasets import DatasetSettings
-from data_pipeline.asking import Question, keeps_a_table, newest_piece
+from data_pipeline.asking import Question, newest_piece
 from data_pipeline.batch import Batch
 from data_pipeline.bringing import Brought
 from data_pipeline.dataset import UNPARSED, Quality
 from data_pipeline.errors import StoreError
 from data_pipeline.fallback import dated
-from data_pipeline.incremental import Cursor, moved
-from data_pipeline.partitions import good_rows
+from data_pipeline.incremental import Cursor, moved, reached
 from data_pipeline.profile import profile
 from data_pipeline.score import coverage, score
 from data_pipeline.store.gate import Objection, Verdict, judge
 from data_pipeline.store.views import Version
 from data_pipeline.validate.engine import Validation, validate
+from data_pipeline.validate.quarantine import sampled
 from data_pipeline.validate.report import Report
 from data_pipeline.validate.rules import Rule, implied_type_rules
 from utils.events import rfc3339
 
 if TYPE_CHECKING:
     from data_pipeline.drift import Contracted, Drift
-    from data_pipeline.store.merge import Change
     from data_pipeline.store.surroundings import Around
     from utils.arrow import pa
 
-__all__ = ["Judged", "Rules", "Standing", "change_of", "judged", "with_table_rules"]
+__all__ = ["Judged", "Rules", "Standing", "judged", "with_table_rules"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +143,7 @@ def judged(
         good = (good for good, _ in validation.split(batch))
         cursor, objection = moved(cursor, settings, good, batch.schema)
     known = None if question.anew else question.reach
-    reach = known if cursor is None or (known and known.rank > cursor.rank) else None
-    if batch.provenance.partial and cursor is not None:
-        # What came is kept, but nobody knows what is missing: the next collection begins where this one did.
-        reach, cursor = reach or cursor, question.cursor
+    cursor, reach = reached(cursor, known, question.cursor, partial=batch.provenance.partial)
     before = newest_piece(dataset, last_good)
     keys = tuple(key for key, _ in brought.pieces or ())
     columns = _columns(batch.schema, validation.without)
@@ -165,6 +161,8 @@ def judged(
     if keys and batch.provenance.partial and last_good is not None:
         adds = not pieces_of(last_good).intersection(keys)
     report = validation.report
+    if report.quarantined:
+        report = replace(report, samples=sampled(validation.marks))
     quality = score(report, coverage(report, columns.names))
     verdict = judge(
         report,
@@ -200,51 +198,6 @@ def with_table_rules(
         short=found.short,
     )
     return replace(found, report=report, quality=quality, verdict=verdict)
-
-
-def change_of(
-    found: Judged, brought: Brought, dataset: DatasetSettings, question: Question
-) -> "tuple[Change | None, tuple[str, ...]]":
-    """What the batch does to the table, and notes on it; None: it takes the place of the version before."""
-    if not keeps_a_table(dataset):
-        return None, ()
-    from data_pipeline.store.merge import Change
-
-    if brought.pieces is not None:
-        by = dataset.partition.by if dataset.partition is not None else ""
-        pieces = good_rows(brought.pieces, found.validation)
-        return Change(pieces=pieces, by=by if isinstance(by, str) else "", full=question.full), ()
-    settings = dataset.incremental
-    order = () if settings is None else tuple(filter(None, (settings.cursor, settings.tie_breaker)))
-    _refuse_missing(found, dataset, order)
-    merge = dataset.write == "merge" or (question.replay and bool(dataset.key))
-    complete, doubted = question.complete and not found.batch.provenance.partial, None
-    notes: tuple[str, ...] = ()
-    if merge and complete and dataset.deletes != "keep" and _left_out(found, question):
-        complete = False
-        notes = ("files that were read before are not in this batch, so it does not say which rows were deleted",)
-    if merge and complete and dataset.deletes != "keep" and found.report.quarantined:
-        doubted = _bad_keys(found, dataset.key)
-        if doubted is None:
-            complete = False
-            notes = ("a quarantined row has no readable key: nobody knows which rows were deleted, so none are",)
-    again = question.replay and dataset.write == "append"
-    change = Change(
-        merge=merge,
-        # Of a key an appended table has one row for each value of the cursor.
-        key=(*dataset.key, settings.cursor) if again and settings is not None else dataset.key,
-        order=order if merge else (),
-        cursor="" if settings is None else settings.cursor,
-        until=question.reach,
-        complete=complete,
-        deletes=dataset.deletes,
-        doubted=doubted,
-        anew=question.anew,
-        full=question.full,
-        newer_stays=question.replay and bool(order),
-        one_each=again and settings is None,
-    )
-    return change, notes
 
 
 class _Columns(NamedTuple):
@@ -292,38 +245,3 @@ def _contracted(
             return None  # a table that is damaged is built of what comes
         raise
     return contract(batch, columns, dataset.drift)
-
-
-def _refuse_missing(found: Judged, dataset: DatasetSettings, order: tuple[str, ...]) -> None:
-    from data_pipeline.errors import BatchNotDelivered
-
-    for name in (*(dataset.key if dataset.write == "merge" or order else ()), *order):
-        if name not in found.batch.schema.names:
-            known = ", ".join(f"`{column}`" for column in found.batch.schema.names[:20])
-            raise BatchNotDelivered(
-                f"{dataset.name}: the batch has no column `{name}`, by which rows are recognised; it has {known}",
-                hint="look at `key` and `incremental`: they use the new names of `columns`",
-            )
-
-
-def _left_out(found: Judged, question: Question) -> bool:
-    """Whether files that are in the table did not come this time: they were read before, and only new ones are."""
-    asked, read = question.asked[0], found.batch.provenance.files
-    if asked is None or asked.full or asked.ledger is None or not read:
-        return False
-    return not asked.ledger().keys() <= {file.path for file in read}
-
-
-def _bad_keys(found: Judged, key: tuple[str, ...]) -> "pa.Table | None":
-    """The keys of the quarantined rows; None when one of them cannot be read."""
-    from utils.arrow import pa
-
-    schema = pa.schema([found.batch.schema.field(name) for name in key])
-    parts = []
-    for _, bad in found.validation.split(found.batch):
-        if bad is not None and bad.num_rows:
-            mine = bad.select(list(key))
-            if mine.schema.types != schema.types or any(column.null_count for column in mine.columns):
-                return None
-            parts.append(pa.RecordBatch.from_arrays(mine.columns, schema=schema))
-    return pa.Table.from_batches(parts, schema=schema)

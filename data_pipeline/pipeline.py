@@ -37,7 +37,7 @@ class RunContext:
     """What all datasets of a run share. `now` is taken once; `current` is where each dataset stood at the start.
 
     `fresh`: also within the TTL; `full`: everything, whatever the cursor and the ledger say; `from_raw`: the run whose
-    raw answers are taken in place of the provider's.
+    raw answers are taken in place of the provider's. `withdrawn`: what was rolled back (see `Decisions.withdrawn`).
     """
 
     run_id: str
@@ -46,6 +46,7 @@ class RunContext:
     full: bool = False
     from_raw: str = ""
     current: dict[str, Current] = field(default_factory=dict)
+    withdrawn: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     fences: dict[str, int] = field(default_factory=dict)
 
 

@@ -24,7 +24,7 @@ class LeaseLostError(StateError):
     """Another process was given this dataset meanwhile; what it brings is newer than what we bring."""
 
 
-def _refuse_if_lost(connection: Connection, dataset: str, fence: int) -> None:
+def refuse_if_lost(connection: Connection, dataset: str, fence: int) -> None:
     """Refuses, inside the transaction, what comes under an older fencing number than the dataset has seen."""
     row = connection.execute("SELECT fence FROM datasets WHERE dataset = ?", (dataset,)).fetchone()
     if row is not None and row[0] > fence:
@@ -80,7 +80,7 @@ class Recorder:
 
         def check(connection: Connection) -> None:
             if fence:
-                _refuse_if_lost(connection, outcome.result.dataset, fence)
+                refuse_if_lost(connection, outcome.result.dataset, fence)
             if outcome.otherwise is not None:
                 try:
                     self._flush_versions()

@@ -41,7 +41,7 @@ class Replaying:
             StoreError: nothing of that run is kept; or its rows stand in the table, and nothing tells which they are.
         """
         kept = self._raw.replay(dataset.name, run_id)
-        accepted = [version for version in self._views.versions(dataset.name) if version.state != "held"]
+        accepted = [version for version in self._views.versions(dataset.name) if version.is_accepted]
         if dataset.write == "append" and not dataset.key and dataset.partition is None:
             content = {collected.provenance.content_sha256 for _, collected in kept.pieces}
             if any(v.version == run_id or v.body["content_sha256"] in content for v in accepted):

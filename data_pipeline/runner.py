@@ -136,6 +136,7 @@ class Runner:
                 full=request.full,
                 from_raw=request.from_raw,
                 current=self._views.current(),
+                withdrawn=self._views.decisions.withdrawn(),
                 fences={name.removeprefix("dataset:"): lease.fence for name, lease in leases.items()},
             )
             results = self._run_all(datasets, context, request.workers, progress)

@@ -1,21 +1,26 @@
 """STORE: a judged batch becomes a version, a part of a table, or a candidate; or it is what we have already."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from config.datasets import DatasetSettings
 from data_pipeline.asking import Question, keeps_a_table
 from data_pipeline.bringing import Brought
 from data_pipeline.delivery import Delivery, Outcome
+from data_pipeline.entering import Entering, change_of, entering
 from data_pipeline.errors import PipelineError
 from data_pipeline.fallback import Served
-from data_pipeline.judging import Judged, Rules, change_of, with_table_rules
+from data_pipeline.judging import Judged, Rules, with_table_rules
+from data_pipeline.store.gate import Verdict, decided
 from data_pipeline.store.results import Results, Written
 from data_pipeline.store.views import Version
 
 if TYPE_CHECKING:
     from data_pipeline.pipeline import RunContext
+    from data_pipeline.store.merge import Change
+    from utils.arrow import pa
 
 __all__ = ["Storing", "nothing_new"]
 
@@ -48,13 +53,14 @@ class Storing:
         """
         dataset = delivery.dataset
         same = last_good is not None and not run.full and _known_already(found, last_good, dataset)
+        found = _with_decisions(found, dataset, last_good if same else None, run)
         if same and found.verdict.accepted and last_good and last_good.body["fingerprint"] == dataset.fingerprint:
             return delivery.unchanged(last_good, found)
         if same and found.verdict.accepted and last_good and _stands_there(dataset, question):
             return delivery.unchanged(last_good, found)
-        written = None
+        written, mine = None, entering(found, brought, dataset, question)
         if found.verdict.accepted:
-            found, written = self._written(found, brought, question, last_good, rules, dataset, run)
+            found, written = self._written(found, mine, question, last_good, rules, dataset, run)
         if written is None:
             written = self._results.write(
                 found.batch, found.validation, dataset=dataset.name, run_id=run.run_id, accepted=False
@@ -65,12 +71,12 @@ class Storing:
 
         if found.verdict.accepted:
             return delivery.accepted(found, written, unchanged=same, otherwise=unwritten)
-        return delivery.held(found, written, served(), otherwise=unwritten)
+        return delivery.held(found, written, served(), entering=mine, otherwise=unwritten)
 
     def _written(
         self,
         found: Judged,
-        brought: Brought,
+        mine: Entering | None,
         question: Question,
         last_good: Version | None,
         rules: Rules,
@@ -81,7 +87,11 @@ class Storing:
 
         A table that is written and then held is named by nobody; maintenance removes it.
         """
-        change, notes = change_of(found, brought, dataset, question)
+        change: Change | None = None
+        notes: tuple[str, ...] = ()
+        if mine is not None:
+            bad = partial(_bad_rows, found) if found.report.quarantined else None
+            change, notes = change_of(mine, dataset, found.batch.schema, reach=question.reach, bad=bad)
         written = self._results.write(
             found.batch,
             found.validation,
@@ -100,6 +110,31 @@ class Storing:
         has_last_good = last_good is not None
         found = with_table_rules(found, table, rules.of_table, dataset, now=run.now, has_last_good=has_last_good)
         return found, written if found.verdict.accepted else None
+
+
+def _with_decisions(found: Judged, dataset: DatasetSettings, same: Version | None, run: "RunContext") -> Judged:
+    """The same under what people decided about the very content: it was accepted by hand, or taken back.
+
+    Args:
+        same: The version that readers see, if it has this content.
+    """
+    if same is not None:
+        if not found.verdict.accepted and same.body["fingerprint"] == dataset.fingerprint:
+            return replace(found, verdict=decided(found.verdict, found.report, same.body))
+        return found
+    if not run.withdrawn or not found.verdict.accepted:
+        return found
+    content = found.batch.provenance.content_sha256
+    version = run.withdrawn.get((dataset.name, dataset.fingerprint, content))
+    if version is None:
+        return found
+    return replace(
+        found, verdict=Verdict(False, reason=f"it is the content of version {version}, which was rolled back")
+    )
+
+
+def _bad_rows(found: Judged) -> "Iterator[pa.RecordBatch]":
+    return (bad for _, bad in found.validation.split(found.batch) if bad is not None)
 
 
 def nothing_new(brought: Brought, dataset: DatasetSettings, question: Question) -> bool:

@@ -13,7 +13,7 @@ from operations.health import health
 from operations.objectives import tell_burning
 from operations.plugins import let_work
 from operations.publish import publish_pending
-from operations.retention import forget_runs, seal_events
+from operations.retention import RETENTION, forget_runs, seal_events
 from operations.step import Step
 from utils.events import NewEvent, rfc3339
 
@@ -166,13 +166,24 @@ def _versions(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Step:
     """Drop accepted and held versions beyond the retention, and files of tables that no kept version needs.
 
     Never the version that readers see, nor one that waits for a sink, nor a file that it or another kept version names.
+    Meanwhile nobody rolls back to a version that goes.
     """
+    if not (lease := system.leases.acquire([RETENTION])):
+        return Step("versions", detail="somebody else is at them")
+    try:
+        return _old_versions(system, dry_run, gone)
+    finally:
+        system.leases.release(lease)
+
+
+def _old_versions(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Step:
     keep = system.settings.retention.versions
     oldest = _before(system, keep.age)
     current = system.views.current()
     seen = {name: {entry.version} | _whole(system, entry) for name, entry in current.items()}
     needed: set[str] = set()
     unsure: set[str] = set()
+    paths: set[str] = set()
     dropped: list[Version] = []
     rank: dict[tuple[str, str], int] = {}
     waiting = {dataset.name: system.outbox.waiting(dataset) for dataset in system.settings.datasets if dataset.publish}
@@ -182,15 +193,22 @@ def _versions(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Step:
         kept = version.version in seen.get(version.dataset, ()) or version.version in waiting.get(version.dataset, ())
         if not kept and (rank[key] > keep.count or version.time < oldest):
             dropped.append(version)
-        elif (files := _files(system, version)) is not None:
+            continue
+        paths.add(version.path)
+        if (files := _files(system, version)) is not None:
             needed |= files
         else:
             unsure.add(f"tables/{version.dataset}/")  # nobody knows now which files it needs: all stay
+    # The log names what was removed by its path: a version goes with the last one that has its rows (`rollback`).
+    needed |= set().union(*(_files(system, version) or () for version in dropped if version.path in paths))
+    dropped = [version for version in dropped if version.path not in paths]
     gone += [version.path for version in dropped]
     loose = set().union(*(_files(system, version) or {version.path} for version in dropped)) - needed
-    # A run that is going on writes parts before its event names them; one that was killed never names them.
+    # A run that is going on writes parts before its event names them; one that was killed never names them. Nor does
+    # anybody name the file of a candidate that was accepted by a process that was killed then.
     before = system.clock.now() - timedelta(seconds=TEMPORARY_AGE)
-    loose |= {b.path for b in system.storage.list("tables/") if b.path not in needed and b.modified < before}
+    for folder in ("tables/", "held/"):
+        loose |= {b.path for b in system.storage.list(folder) if b.path not in needed and b.modified < before}
     loose = {path for path in loose if not path.startswith(tuple(unsure))}
     freed = sum(system.storage.size(path) for path in loose if system.storage.exists(path))
     if not dry_run:
@@ -208,7 +226,7 @@ def _whole(system: IntegratedSystem, current: Current) -> set[str]:
 def _storage(system: IntegratedSystem) -> Step:
     """Read every accepted version, and compare it with what the log says of it; not well when that is news."""
     system.results.forget()
-    kept = [version for version in system.views.versions() if version.state != "held"]
+    kept = [version for version in system.views.versions() if version.is_accepted]
     damaged = [(version, found) for version in kept if (found := system.results.damage(version)) is not None]
     told = "; ".join(dict.fromkeys(str(found) for _, found in damaged))
     detail = f"versions read, {len(damaged)} are damaged: {told}" if damaged else "versions are as they were written"
@@ -246,23 +264,34 @@ def _raw(system: IntegratedSystem, dry_run: bool) -> Step:
 
 
 def _quarantine(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Step:
-    """Drop quarantined rows past their age, then the oldest beyond the size."""
+    """Drop quarantined rows past their age, then the oldest beyond the size; and files whose rows have left.
+
+    Nothing else ever drops rows that wait, however full the disk.
+    """
     keep = system.settings.retention.quarantine
     oldest = _before(system, keep.age)
-    count = freed = kept = 0
-    for entry in system.views.quarantined():  # newest first
-        path = entry["path"]
-        if not system.storage.exists(path):
-            continue
-        size = system.storage.size(path)
-        if entry["time"] >= oldest and kept + size <= keep.size:
+    count = freed = kept = waiting = 0
+    entries = system.views.quarantined()  # newest first
+    needed: set[str] = set()
+    for entry in entries:
+        size = system.storage.size(entry.path) if entry.waits and system.storage.exists(entry.path) else 0
+        if entry.time >= oldest and kept + size <= keep.size:
             kept += size
+            if entry.waits:
+                needed.add(entry.path)
             continue
-        count, freed = count + 1, freed + size
-        gone.append(path)
-        if not dry_run:
-            system.storage.delete(path)
-    return Step("quarantine", count, freed, "quarantined rows past their retention removed")
+        count, waiting = count + 1, waiting + entry.rows
+        gone.append(entry.path)
+    # A replay that is going on writes its file before its event names it; one that was killed never names it.
+    before = system.clock.now() - timedelta(seconds=TEMPORARY_AGE)
+    named = {entry.path for entry in entries}
+    for blob in list(system.storage.list("quarantine/")):
+        if blob.path not in needed and (blob.path in named or blob.modified < before):
+            freed += blob.size
+            if not dry_run:
+                system.storage.delete(blob.path)
+    detail = "quarantined rows past their retention removed"
+    return Step("quarantine", count, freed, detail + (f"; nobody replayed {waiting:,} of them" if waiting else ""))
 
 
 def _objectives(system: IntegratedSystem, dry_run: bool) -> Step:

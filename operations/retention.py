@@ -11,6 +11,9 @@ from utils.events import rfc3339
 from utils.events.sealing import Due, Sealing
 from utils.storage import StorageError
 
+RETENTION = "retention:versions"
+"""The lease of who removes old versions, or needs that none is removed just now."""
+
 LEFT_BEHIND_AGE = 24 * 3600.0
 """Seconds after which a segment that no event names was left by a process that is gone."""
 

@@ -158,11 +158,12 @@ def resume(
         raise PipelineError(f"there is no run {run_id}", hint="see the run ids in `events --type 'run.*'`")
     if stored.status not in {"queued", "crashed", "interrupted"}:
         raise PipelineError(f"run {run_id} is {stored.status}; only a queued, crashed or interrupted run can go on")
-    # Accepted rows are there, whatever promise was broken with them; to store them again would take their files' names.
+    # Accepted rows are there, whatever promise was broken with them, and so are those that somebody decided about; to
+    # store them again would take their files' names.
     finished = {
         body["dataset"]
         for body in system.views.dataset_runs(run_id)
-        if body["status"] in {"succeeded", "degraded"} or body["accepted"]
+        if body["status"] in {"succeeded", "degraded"} or body["accepted"] or _decided(system, body["dataset"], run_id)
     }
     names = [name for name in stored.request["datasets"] if name not in finished]
     datasets = [system.settings.dataset(name) for name in names]
@@ -176,6 +177,12 @@ def resume(
         claim=True,
     )
     return _published(system, datasets, lambda: system.runner.run(datasets, request, progress=progress))
+
+
+def _decided(system: IntegratedSystem, dataset: str, run_id: str) -> bool:
+    """Whether the batch of a run was accepted or rejected by hand meanwhile."""
+    stored = system.views.version(dataset, run_id)
+    return stored is not None and stored.state != "held"
 
 
 @operation("operator")

@@ -22,10 +22,9 @@ def delivered(system: IntegratedSystem, name: str, *, last_batch: bool = False) 
     dataset = system.settings.dataset(name)
     limit = system.settings.app.memory_limit
     if last_batch:
-        versions = system.views.versions(name)
-        if not versions:
+        last = next((one for one in system.views.versions(name) if "restores" not in one.body), None)
+        if last is None:
             raise PipelineError(f"{name}: no batch was ever collected", hint=f"run it: `run {name}`")
-        last = versions[0]
         system.results.check(last)
         return system.results.batch(last.body.get("batch") or last.path, _provenance(last), memory_limit=limit)
     current = system.views.current_of(name)
@@ -48,7 +47,7 @@ def delivered(system: IntegratedSystem, name: str, *, last_batch: bool = False) 
     if (newest := system.results.newest(current)) is not None:
         system.results.check(newest)
     if any(held.state == "held" for held in system.views.versions(name)):
-        hint = f"a batch is held: look at it with `show {name} --batch`"
+        hint = f"a batch is held: look at it with `show {name} --batch`, then `accept {name}` or `reject {name}`"
         raise PipelineError(f"{name}: nothing was delivered yet", hint=hint)
     raise PipelineError(f"{name}: nothing was delivered yet", hint=f"run it: `run {name}`")
 

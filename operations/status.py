@@ -26,7 +26,10 @@ _STATES = {"opened": "open", "half_opened": "half_open"}
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatus:
-    """Where a dataset stands at this moment; ages in seconds, judged now. `objective`: None when none is declared."""
+    """Where a dataset stands at this moment; ages in seconds, judged now. `objective`: None when none is declared.
+
+    `held`: the candidate that waits for somebody to accept or reject it, where it came after what readers get.
+    """
 
     dataset: str
     provider: str
@@ -43,6 +46,7 @@ class DatasetStatus:
     failures: int
     reason: str | None
     objective: Stand | None = None
+    held: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         told = {name: getattr(self, name) for name in self.__slots__}
@@ -110,21 +114,7 @@ def _status(
     consumers: tuple[Standing, ...],
     as_of: str | None,
 ) -> Status:
-    latest, current = views.latest(), views.current()
-    damaged = set(views.damaged())
-    datasets = [
-        _dataset(
-            system,
-            dataset,
-            _seen(system, views, latest.get(dataset.name), current.get(dataset.name), damaged),
-            current.get(dataset.name),
-            now,
-        )
-        for dataset in system.settings.datasets
-    ]
-    objectives = stands(system.settings.datasets, database, now)
-    if objectives:
-        datasets = [replace(dataset, objective=objectives.get(dataset.dataset)) for dataset in datasets]
+    datasets = _datasets(system, system.settings.datasets, views, database, now)
     datasets.sort(key=lambda dataset: (ORDER[dataset.status], dataset.dataset))
     runs = views.runs(limit=1)
     last = runs[0] if runs else None
@@ -147,6 +137,32 @@ def _status(
     }
     queued = len(views.runs(limit=1000, status="queued"))
     return Status(sentence(datasets), tuple(datasets), told, breakers, queued, away_since, consumers, as_of)
+
+
+def status_of(system: IntegratedSystem, name: str) -> DatasetStatus:
+    """Where one dataset stands now.
+
+    Raises:
+        ConfigError: it is not declared.
+    """
+    dataset = system.settings.dataset(name)
+    (found,) = _datasets(system, [dataset], system.views, system.database, system.clock.now())
+    return found
+
+
+def _datasets(
+    system: IntegratedSystem, asked: Sequence[DatasetSettings], views: Views, database: Database, now: datetime
+) -> list[DatasetStatus]:
+    latest, current = views.latest(), views.current()
+    damaged, held = set(views.damaged()), views.decisions.held()
+    objectives = stands(asked, database, now)
+    found = []
+    for dataset in asked:
+        stood = current.get(dataset.name)
+        seen = _seen(system, views, latest.get(dataset.name), stood, damaged)
+        one = _dataset(system, dataset, seen, stood, now)
+        found.append(replace(one, objective=objectives.get(dataset.name), held=held.get(dataset.name)))
+    return found
 
 
 def _away_since(system: IntegratedSystem, until: str | None) -> str | None:

@@ -17,7 +17,7 @@ from data_pipeline.errors import PipelineError, PublishError, UnexpectedError
 from data_pipeline.publish.sink import PublishRequest, Sink
 from data_pipeline.publish.together import Target, Together
 from data_pipeline.publish.version_rows import VersionRows
-from data_pipeline.publish.views import Publications
+from data_pipeline.publish.views import Publications, SinkState
 from data_pipeline.store.views import Version, Views
 from utils.clock import Clock
 from utils.events import EventStore, NewEvent
@@ -131,7 +131,7 @@ class Outbox:
     def pending(self, dataset: DatasetSettings) -> list[Pending]:
         """What has to go out, in order, sink by sink."""
         accepted = [version for version in self._views.versions(dataset.name) if version.state == "accepted"]
-        accepted.sort(key=_age)
+        accepted.sort(key=lambda version: version.age)
         known = self._publications.sinks(dataset.name)
         found: list[Pending] = []
         for name, options in self._named(dataset):
@@ -141,7 +141,7 @@ class Outbox:
             told = {publication.version: publication for publication in self._publications.of(dataset.name, name)}
             due = [
                 version
-                for version in _from(accepted, state.since)
+                for version in _from(accepted, state)
                 if version.version not in told or told[version.version].state == "waiting"
             ]
             first = not any(publication.state == "published" for publication in told.values())
@@ -201,7 +201,8 @@ class Outbox:
         """Each version to all of its sinks or to none; after one that could not go, later ones wait for their turn."""
         told: list[Attempt] = []
         pending = self.pending(dataset)
-        for version in sorted({one.version.version: one.version for one in pending}.values(), key=_age):
+        versions = {one.version.version: one.version for one in pending}
+        for version in sorted(versions.values(), key=lambda one: one.age):
             if cancelled():
                 break
             targets = [self._target(dataset, one) for one in pending if one.version.version == version.version]
@@ -332,13 +333,11 @@ class Outbox:
         return found
 
 
-def _age(version: Version) -> tuple[str, str]:
-    return version.time, version.version
-
-
-def _from(accepted: list[Version], since: str | None) -> list[Version]:
-    """The versions from `since` on; when it was removed meanwhile, those accepted after it."""
-    if since is None:
+def _from(accepted: list[Version], sink: SinkState) -> list[Version]:
+    """The versions from that on which readers saw when the sink was declared; when it is gone, those accepted since."""
+    if sink.since is None:
         return accepted
     names = [version.version for version in accepted]
-    return accepted[names.index(since) :] if since in names else [v for v in accepted if v.version > since]
+    if sink.since in names:
+        return accepted[names.index(sink.since) :]
+    return [version for version in accepted if version.time > sink.time]

@@ -1,7 +1,8 @@
 """Write, audit, publish: does this batch become what readers see, or does it wait as held?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from config.datasets import DatasetSettings
 from data_pipeline.dataset import Provenance, Quality
@@ -64,6 +65,26 @@ def judge(
         return Verdict(accepted=adds or not has_last_good, degraded=True, critical=False, reason=reason)
     reason = "; ".join(filter(None, (doubt, short)))
     return Verdict(accepted=True, degraded=bool(reason), critical=False, reason=reason)
+
+
+def decided(verdict: Verdict, report: Report, body: Mapping[str, Any]) -> Verdict:
+    """The verdict on content that readers see already: what somebody accepted it over holds it no more.
+
+    Args:
+        report: Of now; a critical rule that is broken only by now holds all the same.
+        body: What the log says of the version that has this content.
+    """
+    if verdict.accepted or "accepted_by" not in body:
+        return verdict
+    known = {outcome.rule for outcome in Report.from_json(body["report"]).broken_critical}
+    if not {outcome.rule for outcome in report.broken_critical} <= known:
+        return verdict
+    return Verdict(accepted=True, degraded=True, reason=accepted_over(body["accepted_by"], body["over"]))
+
+
+def accepted_over(actor: str, over: str) -> str:
+    """That somebody accepted what the gate had held, in words."""
+    return f"accepted by {actor} over: {over}"
 
 
 def _doubt(report: Report, quality: Quality, dataset: DatasetSettings, critical: Sequence[RuleOutcome]) -> str:

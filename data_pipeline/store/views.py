@@ -11,6 +11,9 @@ from typing import Any
 import orjson
 
 from data_pipeline.dataset import FileSeen
+from data_pipeline.store import decisions, quarantine_views
+from data_pipeline.store.decisions import Decisions
+from data_pipeline.store.quarantine_views import Quarantined, Quarantines
 from utils.database import Database, Statement, upsert
 from utils.events import Event
 
@@ -75,7 +78,6 @@ ON CONFLICT (dataset) DO UPDATE SET
 _VERSION = upsert("versions", "dataset, version, state, time, rows, size, path, body", key="version, dataset")
 _VERSION_STATE = "UPDATE versions SET state = ? WHERE version = ? AND dataset = ? AND state = ?"
 _FILE = upsert("files", "dataset, path, size, modified, sha256, version", key="dataset, path")
-_QUARANTINED = upsert("quarantine", "dataset, run_id, time, rows, path, state, reasons", key="dataset, run_id")
 _BREAKER = upsert("breakers", "provider, state, time, body", key="provider")
 _ANOMALY = upsert("anomalies", "seq, dataset, run_id, metric, time, body", key="seq")
 _RUN_QUEUED = """
@@ -114,6 +116,7 @@ class PipelineViews:
         "breakers",
         "anomalies",
         "files",
+        decisions.TABLE,
     )
 
     def apply(self, event: Event) -> Iterable[Statement]:
@@ -133,23 +136,31 @@ def _outcome(event: Event) -> Iterable[Statement]:
     return statements
 
 
-def _version(event: Event) -> Iterable[Statement]:
-    data, state = event.data, event.type.removeprefix("batch.")
+def _version(event: Event, state: str) -> Statement:
+    data = event.data
     rows = data.get("table_rows", data["rows"])
     row = (event.subject, data["version"], state, event.time, rows, data["size"], data["path"], _text(data))
-    read = data.get("files", ()) if state == "accepted" else ()
-    return [(_VERSION, row), *((_FILE, (event.subject, *file, data["version"])) for file in read)]
+    return _VERSION, row
+
+
+def _held(event: Event) -> Iterable[Statement]:
+    return [_version(event, "held")]
+
+
+def _accepted(event: Event) -> Iterable[Statement]:
+    data = event.data
+    read = [(_FILE, (event.subject, *file, data["version"])) for file in data.get("files", ())]
+    by_hand = decisions.decided(event) if decisions.is_by_hand(event) else ()
+    return [_version(event, "accepted"), *read, *by_hand]
+
+
+def _rolled_back(event: Event) -> Iterable[Statement]:
+    return [_version(event, "accepted"), *decisions.rolled_back(event)]
 
 
 def _damaged(event: Event) -> Iterable[Statement]:
     after, before = ("damaged", "accepted") if event.type == "version.damaged" else ("accepted", "damaged")
     return [(_VERSION_STATE, (after, event.data["version"], event.subject, before))]
-
-
-def _quarantined(event: Event) -> Iterable[Statement]:
-    data = event.data
-    what = (data["rows"], data["path"], "waiting", _text(data["reasons"]))
-    return [(_QUARANTINED, (event.subject, data["run_id"], event.time, *what))]
 
 
 def _breaker(event: Event) -> Iterable[Statement]:
@@ -189,11 +200,16 @@ def _run_ended(event: Event) -> Iterable[Statement]:
 
 _HANDLERS: Mapping[str, Callable[[Event], Iterable[Statement]]] = {
     **dict.fromkeys(OUTCOMES, _outcome),
-    **dict.fromkeys(("batch.accepted", "batch.held"), _version),
+    "batch.accepted": _accepted,
+    "batch.held": _held,
+    "batch.rejected": decisions.rejected,
+    "version.rolled_back": _rolled_back,
     **dict.fromkeys(("breaker.opened", "breaker.half_opened", "breaker.closed"), _breaker),
     **dict.fromkeys(("run.crashed", "run.cancelled"), _run_ended),
     **dict.fromkeys(("version.damaged", "version.restored"), _damaged),
-    "rows.quarantined": _quarantined,
+    "rows.quarantined": quarantine_views.set_aside,
+    "quarantine.replayed": quarantine_views.replayed,
+    "quarantine.dropped": quarantine_views.dropped,
     "anomaly.detected": _anomaly,
     "maintenance.finished": _maintained,
     "run.queued": _run_queued,
@@ -219,9 +235,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A stored batch of a dataset, or the table that it is part of. `state`: accepted, held or damaged.
+    """A stored batch of a dataset, or the table that it is part of.
 
-    A damaged one was accepted, and its files are not as they were written.
+    `state`: `accepted`; `damaged`: was accepted, and its files are not as they were written; `held`: waits for a
+    decision; `rejected`: never was what readers see; `rolled_back`: is so no more. See `is_accepted`.
     `rows`: of the table, if there is one; `body`: provenance, quality and report, and what the next collection asks by.
     """
 
@@ -233,6 +250,16 @@ class Version:
     size: int
     path: str
     body: dict[str, Any]
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether readers see it, or may come to see it when newer ones are damaged or taken back."""
+        return self.state in {"accepted", "damaged"}
+
+    @property
+    def age(self) -> tuple[str, str]:
+        """What versions are ordered by: when they came to be accepted (or held), which need not be when they came."""
+        return self.time, self.version
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +284,8 @@ class Views:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.decisions = Decisions(database)
+        self.quarantines = Quarantines(database)
 
     def current(self) -> dict[str, Current]:
         return {row[0]: Current(*row) for row in self._database.query("SELECT * FROM datasets")}
@@ -297,9 +326,13 @@ class Views:
         return [orjson.loads(body) for (body,) in self._database.query(sql, (run_id,))]
 
     def latest(self) -> dict[str, dict[str, Any]]:
-        """Each dataset's last dataset run that was not skipped."""
-        sql = "SELECT d.dataset, r.body, r.time FROM datasets d JOIN dataset_runs r USING (run_id, dataset)"
-        return {name: {**orjson.loads(body), "time": time} for name, body, time in self._database.query(sql)}
+        """Each dataset's last dataset run that was not skipped, as it is seen since somebody decided about it."""
+        sql = "SELECT d.dataset, d.run_id, r.body, r.time FROM datasets d JOIN dataset_runs r USING (run_id, dataset)"
+        seen = self.decisions.seen()
+        return {
+            name: {**orjson.loads(body), **seen.get((name, run_id), {}), "time": time}
+            for name, run_id, body, time in self._database.query(sql)
+        }
 
     def recent(self, dataset: str, *, limit: int = 20) -> list[dict[str, Any]]:
         """A dataset's last runs, newest first."""
@@ -331,13 +364,9 @@ class Views:
         sql = "SELECT path, size, modified, sha256 FROM files WHERE dataset = ?"
         return {row[0]: FileSeen(*row) for row in self._database.query(sql, (dataset,))}
 
-    def quarantined(self, dataset: str | None = None) -> list[dict[str, Any]]:
-        """Quarantined batches of rows, newest first."""
-        where = "" if dataset is None else "WHERE dataset = ?"
-        sql = f"SELECT dataset, run_id, time, rows, path, state, reasons FROM quarantine {where} ORDER BY run_id DESC"  # noqa: S608
-        names = ("dataset", "run_id", "time", "rows", "path", "state", "reasons")
-        found = self._database.query(sql, () if dataset is None else (dataset,))
-        return [dict(zip(names, (*row[:6], orjson.loads(row[6])), strict=True)) for row in found]
+    def quarantined(self, dataset: str | None = None) -> list[Quarantined]:
+        """What was set aside of each batch, newest first; also where no row is left."""
+        return self.quarantines.all(dataset)
 
     def breakers(self) -> dict[str, dict[str, Any]]:
         """Each provider whose breaker ever moved: its state, since when, and why."""

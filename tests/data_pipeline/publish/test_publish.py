@@ -14,6 +14,7 @@ from data_pipeline.publish.publish import Attempt, Outbox
 from data_pipeline.publish.version_rows import VersionRows
 from data_pipeline.publish.views import SCHEMA as PUBLISH_SCHEMA
 from data_pipeline.publish.views import Publications, PublicationViews
+from data_pipeline.store import decisions
 from data_pipeline.store import views as pipeline_views
 from data_pipeline.store.results import Results
 from data_pipeline.store.views import PipelineViews, Views
@@ -42,7 +43,7 @@ class House:
     def __post_init__(self) -> None:
         schema = ";".join((events.SCHEMA, pipeline_views.SCHEMA))
         migrations = [schema, *filter(None, [getattr(pipeline_views, "FILES_SCHEMA", "")]), PUBLISH_SCHEMA]
-        migrations.append(transaction_views.SCHEMA)
+        migrations += [transaction_views.SCHEMA, decisions.SCHEMA]
         self.database = opened_at(self.address, migrations)
         self.coordination = SqliteDatabase(
             self.folder / "coordination.db", migrations=[leases.SCHEMA, leases.BEAT_SCHEMA]

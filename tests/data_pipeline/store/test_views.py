@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_pipeline.store import provider_counters
+from data_pipeline.store import decisions, provider_counters, quarantine_views
 from data_pipeline.store import views as module
 from data_pipeline.store.provider_counters import ProviderCounters, counted
 from data_pipeline.store.views import PipelineViews, Views
@@ -18,7 +18,10 @@ from utils import events
 from utils.clock import ManualClock
 from utils.events import EventStore, NewEvent
 
-MIGRATIONS = [";".join((events.SCHEMA, module.SCHEMA)), module.FILES_SCHEMA, provider_counters.SCHEMA]
+MIGRATIONS = [
+    *(";".join((events.SCHEMA, module.SCHEMA)), module.FILES_SCHEMA, provider_counters.SCHEMA),
+    *(decisions.SCHEMA, quarantine_views.SCHEMA),
+]
 PROJECTIONS = [PipelineViews(), ProviderCounters()]
 
 
@@ -220,7 +223,7 @@ def test_quarantine_that_maintenance_removed_is_listed_no_more(log: Log) -> None
 
     log.add("maintenance.finished", "maintenance", removed=["quarantine/fx/r1.parquet"])
 
-    assert [entry["run_id"] for entry in log.views.quarantined("fx")] == ["r2"]
+    assert [entry.run_id for entry in log.views.quarantined("fx")] == ["r2"]
 
 
 def test_quarantine_breakers_and_anomalies_are_seen(log: Log) -> None:
@@ -232,8 +235,8 @@ def test_quarantine_breakers_and_anomalies_are_seen(log: Log) -> None:
     log.add("anomaly.detected", "air", metric="nulls", score=0.8)
 
     (quarantined,) = log.views.quarantined("fx")
-    assert (quarantined["rows"], quarantined["state"]) == (2, "waiting")
-    assert quarantined["reasons"] == {"not_null(mag)": 2}
+    assert (quarantined.rows, quarantined.state) == (2, "waiting")
+    assert quarantined.reasons == {"not_null(mag)": 2}
     assert log.views.quarantined("air") == []
     assert log.views.breakers() == {
         "example.org": {"state": "half_opened", "since": "2026-01-01T00:00:02.000000Z", "reason": "trial"}
@@ -284,8 +287,26 @@ OUTCOME = _data(
     quality=st.one_of(st.none(), st.floats(0, 100), st.just(float("nan"))),
 )
 BATCH = _data(version=RUNS, rows=NUMBERS, size=NUMBERS, path=RUNS.map("datasets/{}".format), reason=st.text())
+DECISION = {
+    **dict.fromkeys(("actor", "reason", "last_run"), NAMES),
+    "version": RUNS,
+    "fence": NUMBERS,
+    "seen": st.dictionaries(NAMES, NAMES, max_size=2),
+}
+BY_HAND = {
+    **DECISION,
+    "rows": NUMBERS,
+    "size": NUMBERS,
+    "path": RUNS.map("datasets/{}".format),
+    "collected_at": MOMENTS,
+    "data_time": MOMENTS,
+    "files": st.lists(st.tuples(NAMES, NUMBERS, st.floats(0, 1e9), NAMES), max_size=2),
+}
 HISTORY = st.lists(
     st.one_of(
+        _event(st.just("batch.accepted"), NAMES, _data(**BY_HAND)),
+        _event(st.just("batch.rejected"), NAMES, _data(**DECISION)),
+        _event(st.just("version.rolled_back"), NAMES, _data(**BY_HAND, withdrawn=st.lists(RUNS, max_size=3))),
         _event(st.sampled_from(sorted(module.OUTCOMES)), NAMES, OUTCOME),
         _event(st.sampled_from(["batch.accepted", "batch.held"]), NAMES, BATCH),
         _event(
