@@ -59,7 +59,7 @@ def hashes(array: "pa.Array") -> "np.ndarray[Any, Any]":
         return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.uint64), *parts])
     if array.type.bit_width == 64:
         return mixed(_fixed(array, 8))
-    words = _fixed(array, array.type.bit_width // 8).reshape(len(array), -1)
+    words = _fixed(array, array.type.bit_width // 8).reshape(len(array), array.type.bit_width // 64)
     return together([words[:, at] for at in range(words.shape[1])])
 
 

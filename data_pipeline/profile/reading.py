@@ -74,16 +74,24 @@ def reader_of(type_: "pa.DataType", asked: Asked) -> "Callable[[pa.Array], Colum
         (_is_time, _read_times),
     ]
     read = next((reader for fits, reader in kinds if fits(plain)), _read_others)
-    told, decoded = frozenset({str(type_)}), pa.types.is_dictionary(type_)
+    told, dense_as = frozenset({str(type_)}), _dense(type_)
     counted = asked.distinct and not of.is_nested(plain)
 
     def reader(array: "pa.Array") -> Column | Waiting:
-        dense = array.dictionary_decode() if decoded else array
+        dense = array if dense_as is None else array.cast(dense_as)
         nulls = dense.null_count
         present = _drop_null.call([dense]) if nulls else dense
         return read(present, Head(len(array), nulls, told, _distinct(array, present) if counted else None), asked)
 
     return reader
+
+
+def _dense(type_: "pa.DataType") -> "pa.DataType | None":
+    """The type without a dictionary and without views, which few functions of Arrow know; None: it is so already."""
+    plain = type_.value_type if pa.types.is_dictionary(type_) else type_
+    views = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+    dense = views.get(plain, plain)
+    return None if dense == type_ else dense
 
 
 def _distinct(array: "pa.Array", present: "pa.Array") -> Distinct:
@@ -187,8 +195,6 @@ def _read_truths(array: "pa.Array", head: Head, _: Asked) -> Column:
 def _read_texts(array: "pa.Array", head: Head, asked: Asked) -> Column:
     if not len(array):
         return Column(*head, texts=Texts())
-    if pa.types.is_string_view(array.type) or pa.types.is_binary_view(array.type):
-        array = array.cast(pa.large_string() if pa.types.is_string_view(array.type) else pa.large_binary())
     text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
     lengths = (_utf8_length if text else _binary_length).call([array])
     sizes = _values(lengths, f"<i{lengths.type.bit_width // 8}")
