@@ -1,4 +1,4 @@
-"""Commands that look: `status show health detect events metrics`, and the group `quarantine`."""
+"""Commands that look: `status show health detect events metrics`."""
 
 import sys
 from dataclasses import asdict
@@ -23,10 +23,6 @@ def register(app: typer.Typer) -> None:
     command(events_app)(verify)
     consumer_commands.register(events_app)
     app.add_typer(events_app, name="events")
-    quarantine = typer.Typer(help="Rows that broke a rule, with their reasons.", rich_markup_mode=None)
-    command(quarantine, "list")(quarantine_list)
-    command(quarantine, "show")(quarantine_show)
-    app.add_typer(quarantine, name="quarantine")
 
 
 def status(
@@ -223,47 +219,6 @@ def metrics(
         print_json(ask.as_json(context.system))
     else:
         sys.stdout.write(ask.as_prometheus(context.system))
-    return OK
-
-
-def quarantine_list(
-    context: Context, dataset: Annotated[str | None, typer.Argument(help="Only of this dataset.")] = None
-) -> int:
-    """What waits in quarantine, newest first."""
-    from operations.quarantine import listed
-
-    found = listed(context.system, dataset)
-    if context.json:
-        print_json({"quarantine": found})
-    elif not found:
-        say("Nothing is in quarantine.")
-    else:
-        reasons = [", ".join(f"{rule}: {count:,}" for rule, count in entry["reasons"].items()) for entry in found]
-        table(
-            ("dataset", "run", "rows", "reasons"),
-            [(e["dataset"], e["run_id"], f"{e['rows']:,}", why) for e, why in zip(found, reasons, strict=True)],
-            right=("rows",),
-        )
-    return OK
-
-
-def quarantine_show(
-    context: Context,
-    dataset: Annotated[str, typer.Argument(help="The dataset.")],
-    run_id: Annotated[str | None, typer.Option("--run", help="Of this run; default: the newest.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Rows to print.")] = None,
-    format: Annotated[
-        Literal["table", "csv", "json", "parquet", "arrow"] | None,
-        typer.Option(help="How; default: a table, or what the suffix of --output says."),
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
-) -> int:
-    """The quarantined rows, each with the rules it broke and its place in the batch."""
-    from cli.rows import wanted, write_table
-    from operations.quarantine import rows
-
-    chosen = wanted(format, output, json=context.json)
-    write_table(rows(context.system, dataset, run_id), format=chosen, output=output, limit=limit)
     return OK
 
 

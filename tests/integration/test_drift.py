@@ -120,9 +120,9 @@ def test_discarded_rows_go_to_quarantine_with_their_reason(
     assert installation.events("rows.quarantined")[-1]["reasons"] == {reason: 1}
     with installation.system() as system:
         (entry,) = system.views.quarantined("things")
-        (row,) = system.results.table(entry["path"]).to_pylist()
+        (row,) = system.results.table(entry.path).to_pylist()
     assert {name: row[name] for name in kept} == kept
-    assert (row["_rules"], row["_batch"], row["_row"]) == ([reason], entry["run_id"], 2)
+    assert (row["_rules"], row["_batch"], row["_row"]) == ([reason], entry.run_id, 2)
 
 
 @pytest.mark.parametrize(

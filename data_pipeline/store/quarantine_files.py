@@ -1,0 +1,124 @@
+"""The rows of one batch that were set aside, as a file: read, and written again without those that have left."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import orjson
+
+from data_pipeline.errors import StoreError
+from data_pipeline.store.parts import FILE, READ
+from data_pipeline.store.quarantine_views import Quarantined
+from data_pipeline.validate.quarantine import BATCH, OWN, RAW, ROW, RULES
+from utils.arrow import compute, pa
+from utils.storage import Storage, StorageError
+
+__all__ = ["Aside", "QuarantineFiles", "counted", "shown"]
+
+_LEFT = b"left"
+"""Key of the file's metadata: the numbers of rows that were set aside too and have left since."""
+
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Rows that were set aside, in the order of their numbers.
+
+    Attributes:
+        rows: The columns of the data and those of our own (`validate/quarantine.py`).
+        accepted, dropped: Numbers of the rows of the same batch that joined the dataset since, or were given up.
+    """
+
+    rows: "pa.Table"
+    accepted: tuple[int, ...] = ()
+    dropped: tuple[int, ...] = ()
+
+    @property
+    def numbers(self) -> Numbers:
+        """The rows' numbers in their batch, from 1, ascending."""
+        return np.asarray(self.rows.column(ROW).to_numpy(), np.int64)
+
+    def without(self, *, accepted: Iterable[int] = (), dropped: Iterable[int] = ()) -> "Aside":
+        """What is left when some rows leave."""
+        accepted, dropped = tuple(map(int, accepted)), tuple(map(int, dropped))
+        gone = np.isin(self.numbers, np.asarray([*accepted, *dropped], np.int64))
+        rows = self.rows.filter(pa.array(~gone))
+        return Aside(rows, (*self.accepted, *accepted), (*self.dropped, *dropped))
+
+    def with_reasons(self, reasons: dict[int, list[str]]) -> "Aside":
+        """The same rows; those that were judged anew with the rules that they break now."""
+        at = self.rows.schema.get_field_index(RULES)
+        before = zip(self.numbers.tolist(), self.rows.column(RULES).to_pylist(), strict=True)
+        now = pa.array([reasons.get(number, old) for number, old in before], pa.list_(pa.string()))
+        return replace(self, rows=self.rows.set_column(at, RULES, now))
+
+
+class QuarantineFiles:
+    """Reads and writes the files. A file that is there is never changed.
+
+    Raises (all methods):
+        StoreError: it is missing or damaged, or cannot be written.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def read(self, entry: Quarantined) -> Aside:
+        """All rows that are left of a batch, in memory."""
+        import pyarrow.parquet as pq
+
+        try:
+            with self._storage.open(entry.path) as file:
+                rows = pq.read_table(file, pre_buffer=READ["pre_buffer"], page_checksum_verification=True)
+        except (OSError, StorageError, pa.ArrowInvalid) as error:
+            hint = "the file is gone or damaged: drop the rows, `quarantine drop`, and run the dataset again"
+            raise StoreError(f"{entry.path}: {error}", hint=hint) from error
+        left = orjson.loads((rows.schema.metadata or {}).get(_LEFT, b"{}"))
+        rows = rows.replace_schema_metadata(None).combine_chunks()
+        if BATCH not in rows.schema.names:  # files of earlier releases
+            rows = rows.append_column(BATCH, pa.repeat(pa.scalar(entry.run_id), rows.num_rows))
+        if rows.num_rows:
+            rows = rows.take(compute.sort_indices(rows.column(ROW)))
+        return Aside(rows, tuple(left.get("accepted", ())), tuple(left.get("dropped", ())))
+
+    def write(self, entry: Quarantined, rows: Aside, name: str) -> str:
+        """The rows that are left, as a new file; gives its path. Without any there is no file: the path stays."""
+        import pyarrow.parquet as pq
+
+        if not rows.rows.num_rows:
+            return entry.path
+        left = orjson.dumps({"accepted": rows.accepted, "dropped": rows.dropped})
+        table = rows.rows.replace_schema_metadata({_LEFT: left})
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, **FILE)
+        path = f"quarantine/{entry.dataset}/{entry.run_id}-{name}.parquet"
+        try:
+            self._storage.put_bytes(path, sink.getvalue())
+        except StorageError as error:
+            raise StoreError(f"{entry.dataset}: {error}", hint=error.hint) from error
+        return path
+
+    def forget(self, before: str, now: str, *, left: int) -> None:
+        """Remove a file whose rows lie in another one by now, or have left; what stays, maintenance finds."""
+        if before != now or not left:
+            try:
+                self._storage.delete(before)
+            except StorageError:
+                return
+
+
+def shown(rows: "pa.Table") -> "pa.Table":
+    """The rows as people see them: what did not parse stands in its cell."""
+    own = [name for name in (RULES, BATCH, ROW) if name in rows.schema.names]
+    more = [name for name in rows.schema.names if name in OWN and name not in (*own, RAW)]
+    data = [name for name in rows.schema.names if name not in OWN]
+    return rows.select([*data, *own, *more])
+
+
+def counted(rows: "pa.Table") -> dict[str, int]:
+    """How many rows broke which rule, the most frequent first."""
+    found = compute.list_flatten(rows.column(RULES).combine_chunks()) if rows.num_rows else pa.array([], pa.string())
+    counts = {one["values"]: one["counts"] for one in compute.value_counts(found).to_pylist()}
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
