@@ -67,8 +67,8 @@ def _batches(system: IntegratedSystem, version: Version) -> "Iterator[pa.RecordB
 
 def _quarantined(system: IntegratedSystem, version: Version) -> "Iterator[pa.RecordBatch]":
     for entry in system.views.quarantined(version.dataset):
-        if entry["run_id"] == version.version:
-            yield from system.results.batches(entry["path"])
+        if entry.run_id == version.version and entry.waits:
+            yield from system.results.batches(entry.path)
 
 
 def _warned(
