@@ -27,13 +27,8 @@ KEYS: tuple[str, ...] = (
     "datasets.*.promise.due",
     "datasets.*.promise.zone",
     "datasets.*.promise.calendar",
-    "datasets.*.rules.*.format",
     "datasets.*.rules.*.aggregate",
-    "datasets.*.rules.*.change",
-    "datasets.*.rules.*.references",
-    "datasets.*.rules.*.monotonic",
     "datasets.*.rules.*.drift",
-    "datasets.*.rules.*.python",
 )
 
 VALUES: dict[str, tuple[str, ...]] = {

@@ -5,14 +5,17 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any
 
 from data_pipeline.validate.expression import columns_of, moment_of, parse_expression
 from data_pipeline.validate.pattern import check_pattern
 
-__all__ = ["KEYS", "SHORT_FORM", "TYPES", "number", "parse", "seconds"]
+__all__ = ["FORMATS", "KEYS", "SHORT_FORM", "TYPES", "names", "number", "parse", "seconds"]
 
 TYPES = ("string", "integer", "float", "decimal", "boolean", "date", "timestamp")
+
+FORMATS = ("email", "url", "uuid", "iban", "ipv4", "ipv6", "country", "currency", "phone", "date")
 
 _COLUMN = ("column", "columns")
 KEYS: dict[str, tuple[str, ...]] = {
@@ -28,11 +31,16 @@ KEYS: dict[str, tuple[str, ...]] = {
     "changed": ("within",),
     "row_count": ("min", "max"),
     "compare": ("expr",),
+    "format": (*_COLUMN, "is"),
+    "monotonic": (*_COLUMN, "strict"),
+    "references": (*_COLUMN, "dataset", "key"),
+    "change": (*_COLUMN, "by", "max_percent"),
+    "python": ("function", *_COLUMN),
 }
 """Kind -> the keys of its mapping form."""
 
-SHORT_FORM = {"compare": "expr", "row_count": "min", "changed": "within"} | {
-    kind: "columns" for kind, keys in KEYS.items() if "column" in keys
+SHORT_FORM = {"compare": "expr", "python": "function", "row_count": "min", "changed": "within"} | {
+    kind: "columns" for kind, keys in KEYS.items() if keys[:2] == _COLUMN
 }
 """Kind -> the key that a bare argument (`not_null: [a]`) stands for."""
 
@@ -48,6 +56,8 @@ def parse(kind: str, settings: Mapping[str, Any]) -> tuple[tuple[str, ...], Para
     Raises:
         ValueError: which key is missing or wrong, and what it should be.
     """
+    if kind == "python":
+        return _python(settings)
     columns = _columns(settings) if "columns" in KEYS[kind] else ()
     if kind == "compare":
         return _compare(settings)
@@ -79,13 +89,19 @@ def _columns(settings: Mapping[str, Any]) -> tuple[str, ...]:
     if "column" in settings and "columns" in settings:
         raise ValueError("give `column` or `columns`, not both")
     found = settings.get("columns", settings.get("column"))
-    names = [found] if isinstance(found, str) else found
-    if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) and name for name in names):
-        given = " (`column` or `columns`)" if found is None else f", not {found!r}"
-        raise ValueError(f"needs a column or a list of columns{given}")
-    if len(set(names)) != len(names):
-        raise ValueError(f"names a column twice: {', '.join(names)}")
-    return tuple(names)
+    if found is None:
+        raise ValueError("needs a column or a list of columns (`column` or `columns`)")
+    return names(found)
+
+
+def names(found: Any, key: str = "") -> tuple[str, ...]:
+    """Names of columns: one, or a list of different ones."""
+    listed = [found] if isinstance(found, str) else found
+    if not isinstance(listed, list | tuple) or not listed or not all(isinstance(name, str) and name for name in listed):
+        raise ValueError(f"{f'`{key}` ' if key else ''}needs a column or a list of columns, not {found!r}")
+    if len(set(listed)) != len(listed):
+        raise ValueError(f"{f'`{key}` ' if key else ''}names a column twice: {', '.join(listed)}")
+    return tuple(listed)
 
 
 def _range(settings: Mapping[str, Any]) -> Params:
@@ -174,6 +190,55 @@ def _compare(settings: Mapping[str, Any]) -> tuple[tuple[str, ...], Params]:
     return columns_of(parse_expression(text)), {"expr": text}
 
 
+def _format(settings: Mapping[str, Any]) -> Params:
+    wanted = settings.get("is")
+    if wanted in FORMATS:
+        return {"is": wanted}
+    near = get_close_matches(str(wanted), FORMATS, n=1)
+    raise ValueError(
+        f"`is` must be one of {', '.join(FORMATS)}, not {wanted!r}" + (f"; did you mean `{near[0]}`?" if near else "")
+    )
+
+
+def _monotonic(settings: Mapping[str, Any]) -> Params:
+    return {"strict": _flag(settings, "strict")}
+
+
+def _references(settings: Mapping[str, Any]) -> Params:
+    wanted = {"dataset": "the dataset in whose table the value must stand", "key": "its column there"}
+    for key, meaning in wanted.items():
+        if not isinstance(settings.get(key), str) or not settings[key]:
+            given = f", not {settings[key]!r}" if key in settings else ""
+            raise ValueError(f"needs `{key}`, {meaning}{given}")
+    return {key: settings[key] for key in wanted}
+
+
+def _change(settings: Mapping[str, Any]) -> Params:
+    if "by" not in settings:
+        raise ValueError("needs `by`, the column or columns that make a row the same as one of the version before")
+    if "max_percent" not in settings:
+        raise ValueError("needs `max_percent`, by how much of itself a value may change, such as 20")
+    percent = number(settings["max_percent"], "max_percent")
+    if percent < 0:
+        raise ValueError(f"`max_percent` must be 0 or more, not {percent}")
+    return {"by": names(settings["by"], "by"), "max_percent": percent}
+
+
+def _python(settings: Mapping[str, Any]) -> tuple[tuple[str, ...], Params]:
+    from data_pipeline.user_function import check_function
+
+    target = settings.get("function")
+    if not isinstance(target, str):
+        raise ValueError(f"needs a function of yours, `module:name`, not {target!r}")
+    try:
+        check_function(target)
+    except ValueError as error:
+        hint = getattr(error, "hint", "")
+        raise ValueError(f"{error}. {hint}" if hint else str(error)) from error
+    listed = "column" in settings or "columns" in settings
+    return _columns(settings) if listed else (), {"function": target}
+
+
 def _flag(settings: Mapping[str, Any], key: str) -> bool:
     value = settings.get(key, False)
     if not isinstance(value, bool):
@@ -190,4 +255,8 @@ _PARAMS: dict[str, Callable[[Mapping[str, Any]], Params]] = {
     "fresh": _fresh,
     "changed": _changed,
     "row_count": _counts,
+    "format": _format,
+    "monotonic": _monotonic,
+    "references": _references,
+    "change": _change,
 }

@@ -5,17 +5,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from data_pipeline.validate.kernels.binding import gathers
+from data_pipeline.validate.kernels.columns import CannotJudge
+from data_pipeline.validate.kernels.gathered import Found
+from data_pipeline.validate.kernels.row_count import Counted
 from data_pipeline.validate.plan import plan_of
 from data_pipeline.validate.quarantine import Marks, sampled, split
 from data_pipeline.validate.report import Report, RuleOutcome
 from data_pipeline.validate.rules import Rule
 from data_pipeline.validate.states import RuleState, States
 from data_pipeline.validate.surroundings import NOTHING_AROUND, Surroundings
-from utils.arrow import compute
+from utils.arrow import compute, pa
 
 if TYPE_CHECKING:
     from data_pipeline.batch import Batch
-    from utils.arrow import pa
 
 __all__ = ["Validation", "judge", "observe", "validate"]
 
@@ -105,10 +108,12 @@ def _verdict(states: States) -> tuple[Report, tuple[Marks, ...]]:
     for index, (rule, state) in enumerate(zip(rules, states.of_rules, strict=True)):
         if not rule.judges_rows:
             outcomes.append(_batch_outcome(rule, state, states))
-        elif state.gathered is not None and not state.problems:
-            outcomes.append(_late_outcome(index, rule, state.gathered, states, masks))
-        else:
+        elif state.gathered is None and (state.of or not state.problems):
             outcomes.append(_outcome(rule, state.failed, state.of, "; ".join(sorted(state.problems))))
+        elif gathers(rule):
+            outcomes.append(_late_outcome(index, rule, state, states, masks))
+        else:
+            outcomes.append(_tallied_outcome(rule, state, states))
     if any(masks):
         marks = tuple(Marks.of(r.rows, rules, mine, r.unparsed) for r, mine in zip(residues, masks, strict=True))
     else:
@@ -117,18 +122,45 @@ def _verdict(states: States) -> tuple[Report, tuple[Marks, ...]]:
     return Report(states.rows, quarantined, states.now, tuple(outcomes)), marks
 
 
-def _late_outcome(index: int, rule: Rule, gathered: Any, states: States, masks: list[dict[int, Any]]) -> RuleOutcome:
+def _late_outcome(index: int, rule: Rule, state: RuleState, states: States, masks: list[dict[int, Any]]) -> RuleOutcome:
     """Of a rule that knows only after all rows which ones fail; a second look at them adds to the masks."""
+    if state.problems:
+        return _unjudged(index, rule, "; ".join(sorted(state.problems)), states, masks)
+    gathered: Any = state.gathered
     found = gathered.found(rule, states.now)
     if not found.failed or (gathered.certain and not rule.quarantines):
-        return _outcome(rule, found.failed, found.of, found.detail)
+        return _outcome_of(rule, found)
     failed = 0
-    for mine, mask in zip(masks, gathered.failing(lambda: states.again(index)), strict=True):
-        if mask is not None and (count := mask.true_count):
-            failed += count
-            if rule.quarantines:
-                mine[index] = compute.fill_null(mask, False) if mask.null_count else mask
-    return _outcome(rule, failed, found.of, found.detail)
+    try:
+        for mine, mask in zip(masks, gathered.failing(lambda: states.again(index)), strict=True):
+            if mask is not None and (count := mask.true_count):
+                failed += count
+                if rule.quarantines:
+                    mine[index] = compute.fill_null(mask, False) if mask.null_count else mask
+    except CannotJudge as error:
+        return _unjudged(index, rule, str(error), states, masks)
+    return _outcome_of(rule, gathered.found(rule, states.now)._replace(failed=failed))
+
+
+def _tallied_outcome(rule: Rule, state: RuleState, states: States) -> RuleOutcome:
+    """Of a rule that judges row by row and counts by segment; the masks are there."""
+    if state.problems or state.gathered is None:
+        return _outcome(rule, state.failed, state.of, "; ".join(sorted(state.problems)))
+    return _outcome_of(rule, state.gathered.found(rule, states.now))
+
+
+def _unjudged(index: int, rule: Rule, words: str, states: States, masks: list[dict[int, Any]]) -> RuleOutcome:
+    """What is not known to be good is not good: every row fails."""
+    if rule.quarantines:
+        for mine, residue in zip(masks, states.residues, strict=True):
+            mine[index] = pa.repeat(pa.scalar(True), residue.rows)
+    return _outcome(rule, states.rows, states.rows, words)
+
+
+def _outcome_of(rule: Rule, found: Found) -> RuleOutcome:
+    seen = {"observed": found.observed, "limit_s": found.limit_s, "segments": found.segments}
+    outcome = _outcome(rule, found.failed, found.of, found.detail, **seen)
+    return outcome if found.passed is None else outcome._replace(passed=found.passed)
 
 
 def _outcome(rule: Rule, failed: int, of: int, detail: str = "", **seen: Any) -> RuleOutcome:
@@ -152,16 +184,9 @@ def _outcome(rule: Rule, failed: int, of: int, detail: str = "", **seen: Any) ->
 def _batch_outcome(rule: Rule, state: RuleState, states: States) -> RuleOutcome:
     if state.problems:
         return _outcome(rule, 1, 1, "; ".join(sorted(state.problems)))
-    if rule.kind == "row_count":
-        detail = _row_count_detail(states.rows, rule.params["min"], rule.params["max"])
-        return _outcome(rule, int(bool(detail)), 1, detail)
-    if not states.rows or state.gathered is None:
+    gathered = state.gathered
+    if rule.kind == "row_count" and not rule.by and gathered is None:
+        gathered = Counted(0 if rule.where else states.rows)
+    elif not states.rows or gathered is None:
         return _outcome(rule, 0, 0, "no rows, so there is nothing to judge")
-    found = state.gathered.found(rule, states.now)
-    return _outcome(rule, found.failed, found.of, found.detail, observed=found.observed, limit_s=found.limit_s)
-
-
-def _row_count_detail(rows: int, least: int | None, most: int | None) -> str:
-    if least is not None and rows < least:
-        return f"{rows} rows, at least {least} expected"
-    return f"{rows} rows, at most {most} expected" if most is not None and rows > most else ""
+    return _outcome_of(rule, gathered.found(rule, states.now))

@@ -5,10 +5,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from data_pipeline.dataset import UNPARSED
-from data_pipeline.validate.kernels.binding import GATHERED, bind, bind_gather, every_row_fails
+from data_pipeline.validate.kernels.binding import (
+    bind,
+    bind_gather,
+    bind_tallied,
+    every_row_fails,
+    gathers,
+    preparation,
+    reads_of,
+)
 from data_pipeline.validate.kernels.bounds import microseconds
 from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk, column_type, loader_of, unparsed_masks
 from data_pipeline.validate.kernels.gathered import Gather, Gathered
+from data_pipeline.validate.kernels.segments import Tallied
+from data_pipeline.validate.kernels.where import Prepare
 from data_pipeline.validate.rules import Rule
 from data_pipeline.validate.states import NO_PROBLEM, Part, Residue, RuleState, States, together
 from data_pipeline.validate.surroundings import NOTHING_AROUND, Surroundings
@@ -51,10 +61,12 @@ class Plan:
         "_loads",
         "_loads_of",
         "_names",
+        "_prepares",
         "_problems",
         "_reads_unparsed",
         "_rules",
         "_sharers",
+        "_tallied",
         "_width",
     )
 
@@ -66,13 +78,16 @@ class Plan:
         excused = {rule.columns[0] for rule in rules if rule.kind == "type" and rule.quarantines}
         self._problems: dict[int, str] = {}
         self._checks: list[tuple[int, Check, bool]] = []
+        self._tallied: list[tuple[int, Tallied, bool]] = []
         self._gathers: list[tuple[int, Gather]] = []
+        self._prepares: dict[int, Prepare] = {}
         loads: dict[int, _Load] = {}
         self._loads_of: dict[int, list[_Load]] = {}
         for index, rule in enumerate(rules):
             try:
                 self._add(index, rule, columns, excused)
-                mine = [(columns[name][0], name, loader_of(schema.field(name).type)) for name in rule.columns]
+                names = reads_of(rule, columns)
+                mine = [(columns[name][0], name, loader_of(schema.field(name).type)) for name in names]
                 self._loads_of[index] = mine
                 loads |= {load[0]: load for load in mine}
             except CannotJudge as error:
@@ -81,14 +96,18 @@ class Plan:
                     self._checks.append((index, every_row_fails, rule.quarantines))
         self._loads = [loads[at] for at in sorted(loads)]
         hidden = [UNPARSED] if self._reads_unparsed else []
-        names = [name for _, name, _ in self._loads] + hidden
-        self._names = names if 0 < len(names) < self._width else None
+        needed = [name for _, name, _ in self._loads] + hidden
+        self._names = needed if 0 < len(needed) < self._width else None
         self._columns = tuple([(name, str(columns[name][1])) for _, name, _ in self._loads])
         self._sharers = max(1, sum(rules[index].judges_rows for index, _ in self._gathers))
 
     def _add(self, index: int, rule: Rule, columns: "Mapping[str, tuple[int, pa.DataType]]", excused: set[str]) -> None:
-        if rule.kind in GATHERED:
+        if gathers(rule):
             self._gathers.append((index, bind_gather(rule, columns)))
+            if rule.judges_rows and (prepare := preparation(rule, columns)) is not None:
+                self._prepares[index] = prepare
+        elif rule.by:
+            self._tallied.append((index, bind_tallied(rule, columns, excused=excused), rule.quarantines))
         elif rule.judges_rows:
             self._checks.append((index, bind(rule, columns, excused=excused), rule.quarantines))
 
@@ -118,6 +137,18 @@ class Plan:
                     failed[index] += count
                     if quarantines:
                         masks[index] = compute.fill_null(mask, False) if mask.null_count else mask
+            for index, by_segment, quarantines in self._tallied:
+                try:
+                    judged, mask, counts = by_segment(chunk)
+                    gathered[index] = together(gathered[index], counts)
+                except (CannotJudge, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                    problems[index] = _words(error)
+                    judged, mask = every_row_fails(chunk)
+                of[index] += judged
+                if mask is not None and (count := mask.true_count):
+                    failed[index] += count
+                    if quarantines:
+                        masks[index] = compute.fill_null(mask, False) if mask.null_count else mask
             for index, gather in self._gathers:
                 try:
                     gathered[index] = together(gathered[index], gather(chunk))
@@ -135,11 +166,12 @@ class Plan:
         """What gives the chunks of these rows once more, with the columns of the rule with an index only."""
 
         def chunks(index: int) -> Iterator[Chunk]:
-            loads = self._loads_of[index]
+            loads, prepare = self._loads_of[index], self._prepares.get(index)
             now_us, kept = microseconds(now), dict[Any, Any]()
             names = [name for _, name, _ in loads] + ([UNPARSED] if self._reads_unparsed else [])
             for found in batch.batches(names if len(names) < self._width else None):
-                yield self._chunk(found, loads, now_us, around, kept, batch.memory_limit // _SHARE)
+                chunk = self._chunk(found, loads, now_us, around, kept, batch.memory_limit)
+                yield chunk if prepare is None else prepare(chunk)
 
         return chunks
 

@@ -8,7 +8,32 @@ from typing import Any, NamedTuple
 from data_pipeline.dataset import FailedRule
 from utils.ages import duration
 
-__all__ = ["Report", "RuleOutcome", "changed_verdict", "fresh_verdict", "utc_text"]
+__all__ = ["FailingSegment", "Report", "RuleOutcome", "Segments", "changed_verdict", "fresh_verdict", "utc_text"]
+
+
+class FailingSegment(NamedTuple):
+    """A segment in which more rows failed than the tolerance allows. `values`: of the columns of `by`; None is null."""
+
+    values: tuple[str | None, ...]
+    failed: int
+    of: int
+
+
+class Segments(NamedTuple):
+    """How many segments failed, of those that were judged; the worst of them, bounded."""
+
+    failed: int
+    of: int
+    worst: tuple[FailingSegment, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        worst = [{"values": list(values), "failed": failed, "of": of} for values, failed, of in self.worst]
+        return {"failed": self.failed, "of": self.of, "worst": worst}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> "Segments":
+        worst = [FailingSegment(tuple(one["values"]), one["failed"], one["of"]) for one in found["worst"]]
+        return cls(found["failed"], found["of"], tuple(worst))
 
 
 class RuleOutcome(NamedTuple):
@@ -21,6 +46,7 @@ class RuleOutcome(NamedTuple):
         detail: Why, in words, where the figures do not say it.
         observed: `fresh`: the newest time seen; `changed`: since when the content is the same; RFC 3339.
         limit_s: How old that may be, in seconds.
+        segments: Of a rule with `by`; it passes when each segment does.
     """
 
     rule: str
@@ -36,6 +62,23 @@ class RuleOutcome(NamedTuple):
     detail: str = ""
     observed: str | None = None
     limit_s: float | None = None
+    segments: Segments | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        found = {**self._asdict(), "columns": list(self.columns)}
+        if self.segments is None:
+            del found["segments"]
+        else:
+            found["segments"] = self.segments.to_json()
+        return found
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> "RuleOutcome":
+        """The outcome that `to_json` wrote, maybe in an earlier release."""
+        told = {**found, "columns": tuple(found["columns"])}
+        if "segments" in told:
+            told["segments"] = Segments.from_json(told["segments"])
+        return cls(**told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +118,7 @@ class Report:
             "rows": self.rows,
             "quarantined": self.quarantined,
             "now": utc_text(self.now),
-            "outcomes": [{**o._asdict(), "columns": list(o.columns)} for o in self.outcomes],
+            "outcomes": [outcome.to_json() for outcome in self.outcomes],
             "notes": list(self.notes),
         }
         if self.samples:
@@ -89,7 +132,7 @@ class Report:
             rows=found["rows"],
             quarantined=found["quarantined"],
             now=datetime.fromisoformat(found["now"]),
-            outcomes=tuple(RuleOutcome(**{**o, "columns": tuple(o["columns"])}) for o in found["outcomes"]),
+            outcomes=tuple(RuleOutcome.from_json(outcome) for outcome in found["outcomes"]),
             notes=tuple(found["notes"]),
             samples={rule: tuple(numbers) for rule, numbers in found.get("samples", {}).items()},
         )
@@ -128,4 +171,6 @@ def _rejudged(outcome: RuleOutcome, now: datetime) -> RuleOutcome:
         failed, detail = changed_verdict(observed, outcome.limit_s, now)
     else:
         failed, detail = fresh_verdict(outcome.columns[0], observed, outcome.limit_s, now)
+    if outcome.segments is not None:  # the oldest of them was observed; that others grew old too is not known
+        failed, detail = max(failed, outcome.failed), outcome.detail or detail
     return outcome._replace(failed=failed, passed=failed <= outcome.tolerance * outcome.of, detail=detail)

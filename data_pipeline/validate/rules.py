@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from data_pipeline.validate import arguments
+from data_pipeline.validate.expression import columns_of, parse_expression
 
 __all__ = ["DIMENSIONS", "KINDS", "SEVERITIES", "Rule", "implied_type_rules", "parse_rule", "parse_rules"]
 
@@ -25,6 +26,7 @@ KINDS = {
     "range": "validity",
     "one_of": "validity",
     "matches": "validity",
+    "format": "validity",
     "length": "validity",
     "type": "validity",
     "not_in_future": "timeliness",
@@ -32,6 +34,10 @@ KINDS = {
     "changed": "timeliness",
     "row_count": "volume",
     "compare": "consistency",
+    "monotonic": "consistency",
+    "references": "consistency",
+    "change": "consistency",
+    "python": "consistency",
 }
 """Kind of rule -> the dimension it is evidence for, unless it says otherwise."""
 
@@ -40,12 +46,17 @@ DIMENSIONS = ("completeness", "validity", "uniqueness", "consistency", "timeline
 BATCH_KINDS = frozenset({"fresh", "changed", "row_count"})
 """Kinds that judge the batch as one; all others judge rows."""
 
-_ONE_RULE = frozenset({"unique", "compare", "row_count", "changed"})
+_ONE_RULE = frozenset({"unique", "compare", "python", "row_count", "changed"})
 """Kinds of which all columns together are one rule; of others each column is."""
 
-_NOT_YET_KINDS = ("format", "aggregate", "change", "references", "monotonic", "drift", "python")
-_COMMON = ("severity", "tolerance", "dimension", "weight", "id", "scope")
-_NOT_YET_KEYS = ("where", "by", "calendar")
+_NOT_YET_KINDS: tuple[str, ...] = ("aggregate", "drift")
+_WITHOUT_SEGMENTS = {
+    "changed": "the content changes as a whole",
+    "aggregate": "write it inside of `aggregate:`",
+    "drift": "it holds the whole batch against the version before",
+}
+_COMMON = ("severity", "tolerance", "where", "by", "dimension", "weight", "id", "scope")
+_NOT_YET_KEYS = ("calendar",)
 SCOPES = ("batch", "dataset")
 """What a rule looks at: the rows of a batch, or the whole stored table with the batch in it."""
 
@@ -61,6 +72,8 @@ class Rule:
         weight: In the score; negative: the default of its severity.
         params: The kind's own settings, checked; not to be changed.
         scope: `batch`, or `dataset`: the stored table with the batch in it; rows of it are told, never set aside.
+        where: An expression: rows for which it is not true are not judged; empty: all are.
+        by: Columns whose values divide the rows into segments, each judged by itself; none: there is one.
         fingerprint: Text that differs when anything of the rule differs.
     """
 
@@ -73,13 +86,15 @@ class Rule:
     weight: float = -1.0
     params: Mapping[str, Any] = field(default_factory=dict)
     scope: str = "batch"
+    where: str = ""
+    by: tuple[str, ...] = ()
     fingerprint: str = field(init=False, default="", repr=False)
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
         set_(self, "dimension", self.dimension or KINDS[self.kind])
         set_(self, "weight", self.weight if self.weight >= 0 else SEVERITIES[self.severity])
-        judged = (self.severity, self.tolerance, self.dimension, self.weight, self.scope)
+        judged = (self.severity, self.tolerance, self.dimension, self.weight, self.scope, self.where, self.by)
         parts = (self.id, self.kind, self.columns, *judged)
         set_(self, "fingerprint", repr((*parts, sorted(self.params.items()))))
 
@@ -88,6 +103,14 @@ class Rule:
 
     def __hash__(self) -> int:
         return hash(self.fingerprint)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """All columns that it needs, each once: what it looks at, keys, and those of `where` and `by`."""
+        if not (self.where or self.by or "by" in self.params):
+            return self.columns
+        of_where = columns_of(parse_expression(self.where)) if self.where else ()
+        return tuple(dict.fromkeys((*self.columns, *self.params.get("by", ()), *of_where, *self.by)))
 
     @property
     def judges_rows(self) -> bool:
@@ -109,14 +132,14 @@ def parse_rule(raw: Mapping[str, Any]) -> list[Rule]:
         raise ValueError(f"a rule is a mapping such as `not_null: [id]`, not {raw!r}")
     kind, argument, common = _kind_of(raw)
     settings = dict(argument) if isinstance(argument, Mapping) else {arguments.SHORT_FORM[kind]: argument}
-    for key in [key for key in settings if key in _COMMON]:
+    for key in [key for key in settings if key in _COMMON and key not in arguments.KEYS[kind]]:
         if key in common:
             raise ValueError(f"rule `{kind}`: `{key}` is given twice, inside and beside `{kind}:`")
         common[key] = settings.pop(key)
     _refuse_unknown(settings, arguments.KEYS[kind], f"rule `{kind}`")
     try:
         columns, params = arguments.parse(kind, settings)
-        declared = _common_of(common)
+        declared = _common_of(kind, common)
     except ValueError as error:
         raise ValueError(f"rule `{kind}`: {error}") from error
     groups = [columns] if kind in _ONE_RULE else [(column,) for column in columns]
@@ -187,7 +210,7 @@ def _unknown(what: str, name: str, known: Iterable[str], where: str) -> str:
     return f"unknown {what} `{name}`{' ' if where else ''}{where}; {fix}"
 
 
-def _common_of(common: Mapping[str, Any]) -> dict[str, Any]:
+def _common_of(kind: str, common: Mapping[str, Any]) -> dict[str, Any]:
     severity = common.get("severity", "error")
     if severity not in SEVERITIES:
         raise ValueError(_unknown("severity", str(severity), SEVERITIES, ""))
@@ -215,13 +238,37 @@ def _common_of(common: Mapping[str, Any]) -> dict[str, Any]:
         "weight": float(weight),
         "id": name,
         "scope": scope,
+        "where": _where(kind, common),
+        "by": _by(kind, common),
     }
+
+
+def _where(kind: str, common: Mapping[str, Any]) -> str:
+    text = common.get("where", "")
+    if "where" in common and kind == "changed":
+        raise ValueError(f"takes no `where`: {_WITHOUT_SEGMENTS[kind]}")
+    if not isinstance(text, str) or ("where" in common and not text.strip()):
+        raise ValueError(f"`where` must be an expression such as \"state == 'paid'\", not {text!r}")
+    if text:
+        try:
+            parse_expression(text)
+        except ValueError as error:
+            raise ValueError(f"`where`: {error}") from error
+    return text
+
+
+def _by(kind: str, common: Mapping[str, Any]) -> tuple[str, ...]:
+    if "by" not in common:
+        return ()
+    if kind in _WITHOUT_SEGMENTS:
+        raise ValueError(f"takes no `by`: {_WITHOUT_SEGMENTS[kind]}")
+    return arguments.names(common["by"], "by")
 
 
 def _named(
     kind: str, columns: tuple[str, ...], params: Mapping[str, Any], declared: Mapping[str, Any], *, alone: bool
 ) -> Rule:
-    about = " ".join(params["expr"].split()) if kind == "compare" else ", ".join(columns)
+    about = " ".join(params["expr"].split()) if kind == "compare" else params.get("function") or ", ".join(columns)
     default = f"{kind}({about})" if about else kind
     if declared["scope"] == "dataset":
         default = f"{default} of the table"  # the same rule may stand for the batch too

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 from data_pipeline.validate.kernels.columns import Chunk
 
 if TYPE_CHECKING:
+    from data_pipeline.validate.report import Segments
     from data_pipeline.validate.rules import Rule
     from utils.arrow import pa
 
@@ -14,13 +15,19 @@ __all__ = ["Found", "Gather", "Gathered", "GatheredRows"]
 
 
 class Found(NamedTuple):
-    """What a rule found in the whole of a batch; the fields are those of a `RuleOutcome`."""
+    """What a rule found in the whole of a batch; the fields are those of a `RuleOutcome`.
+
+    Attributes:
+        passed: None: when no more failed than the tolerance allows.
+    """
 
     failed: int
     of: int
     detail: str = ""
     observed: str | None = None
     limit_s: float | None = None
+    passed: bool | None = None
+    segments: "Segments | None" = None
 
 
 class Gathered(Protocol):
@@ -53,7 +60,7 @@ class GatheredRows(Gathered, Protocol):
 
     Attributes:
         certain: Whether `found` counts the failing rows exactly. Else it says how many may fail at most, and the second
-            look how many do.
+            look how many do: `found` is asked once more behind it, for what else it may know by then.
     """
 
     @property
@@ -70,5 +77,5 @@ class GatheredRows(Gathered, Protocol):
         ...
 
 
-Gather = Callable[[Chunk], Gathered]
-"""What one chunk adds to the state of a rule."""
+Gather = Callable[[Chunk], "Gathered | None"]
+"""What one chunk adds to the state of a rule; None: nothing."""

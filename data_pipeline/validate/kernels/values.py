@@ -14,7 +14,7 @@ from utils.arrow import compute, pa
 if TYPE_CHECKING:
     from data_pipeline.validate.rules import Rule
 
-__all__ = ["VALUE_KERNELS", "not_null"]
+__all__ = ["VALUE_KERNELS", "as_type", "not_null"]
 
 _function = compute.get_function
 _or, _and, _and_not, _invert = (_function(name) for name in ("or_kleene", "and", "and_not", "invert"))
@@ -77,7 +77,7 @@ def _limited(at: int, limits: list[Limit], of: "Callable[[Any], Any] | None" = N
 
 def one_of(rule: "Rule", at: int, type_: "pa.DataType") -> Check:
     """Fails where the value is not in the list. Values that the column cannot hold never match."""
-    values = [converted for value in rule.params["values"] if (converted := _as_type(value, type_)) is not None]
+    values = [converted for value in rule.params["values"] if (converted := as_type(value, type_)) is not None]
     if pa.types.is_floating(type_) and 0.0 in values:
         values += [0.0, -0.0]  # equal as numbers, not as the bits that a hash sees
     options = compute.SetLookupOptions(pa.array(values, type_), skip_nulls=True)
@@ -94,7 +94,7 @@ def one_of(rule: "Rule", at: int, type_: "pa.DataType") -> Check:
     return check
 
 
-def _as_type(value: Any, type_: "pa.DataType") -> Any:
+def as_type(value: Any, type_: "pa.DataType") -> Any:
     """The value as the column would hold it, or None when it cannot."""
     types = pa.types
     if types.is_string(type_) or types.is_large_string(type_):

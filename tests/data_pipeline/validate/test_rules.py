@@ -66,11 +66,28 @@ def test_weights_follow_the_severity():
         ({"not_null": "a", "tolerence": 0.1}, "unknown key `tolerence` in the rule; did you mean `tolerance`?"),
         ({"range": {"colum": "a", "min": 1}}, "unknown key `colum` in rule `range`; did you mean `column`?"),
         ({"not_null": "a", "unique": "a"}, "`not_null` and `unique`"),
-        ({"not_null": "a", "where": "b > 1"}, "`where` of a rule is not supported yet"),
-        ({"not_null": {"column": "a", "by": "b"}}, "`by` is not supported yet"),
+        ({"not_null": "a", "where": "b >"}, "rule `not_null`: `where`: unexpected end"),
+        ({"not_null": "a", "where": "b > 1 1"}, "at position 7 of `b > 1 1`"),
+        ({"not_null": "a", "where": ""}, "`where` must be an expression"),
+        ({"changed": "1d", "where": "a > 1"}, "rule `changed`: takes no `where`"),
+        ({"changed": "1d", "by": "a"}, "rule `changed`: takes no `by`"),
+        ({"not_null": {"column": "a", "by": []}}, "`by` needs a column or a list of columns, not []"),
+        ({"not_null": "a", "by": ["b", "b"]}, "`by` names a column twice: b, b"),
+        ({"not_null": "a", "wher": "b"}, "did you mean `where`?"),
         ({"not_null": "a", "scope": "table"}, "unknown scope `table`"),
-        ({"references": {"column": "a"}}, "rule `references` is not supported yet"),
-        ({"python": "m:f"}, "rule `python` is not supported yet"),
+        ({"format": {"column": "a", "is": "e-mail"}}, "did you mean `email`?"),
+        ({"format": "a"}, "`is` must be one of email, url, uuid"),
+        ({"monotonic": {"column": "a", "strict": 1}}, "`strict` must be true or false"),
+        ({"references": {"column": "a"}}, "rule `references`: needs `dataset`"),
+        ({"references": {"column": "a", "dataset": "b"}}, "rule `references`: needs `key`, its column there"),
+        ({"references": {"column": "a", "dataset": "b", "key": 1}}, "not 1"),
+        ({"change": {"column": "a", "max_percent": 5}}, "rule `change`: needs `by`"),
+        ({"change": {"column": "a", "by": "id"}}, "rule `change`: needs `max_percent`"),
+        ({"change": {"column": "a", "by": "id", "max_percent": -1}}, "`max_percent` must be 0 or more, not -1"),
+        ({"python": "m:f"}, "rule `python`: there is no module `m`. Is its folder listed under `code`?"),
+        ({"python": "json:loadz"}, "module `json` has no `loadz`; did you mean `load"),
+        ({"python": "json"}, "expected `module:name`"),
+        ({"python": {"columns": ["a"]}}, "needs a function of yours, `module:name`"),
         ({"not_null": []}, "needs a column or a list of columns"),
         ({"not_null": ["a", "a"]}, "names a column twice"),
         ({"not_null": "a", "severity": "fatal"}, "unknown severity `fatal`"),
@@ -153,3 +170,12 @@ def test_declared_columns_imply_type_rules():
         ("type(c)", "float"),
     ]
     assert all(isinstance(rule, Rule) for rule in rules)
+
+
+def test_by_of_a_change_is_its_key_and_beside_it_the_segments():
+    """Both may stand there; what a rule needs of a batch is all of it, each column once."""
+    (rule,) = parse_rule(
+        {"change": {"column": "p", "by": ["id", "day"], "max_percent": 5}, "by": "shop", "where": "p > 0 and day > 1"}
+    )
+
+    assert (rule.params["by"], rule.by, rule.reads) == (("id", "day"), ("shop",), ("p", "id", "day", "shop"))
