@@ -157,7 +157,7 @@ class Keys:
 
     def to_bytes(self) -> bytes:
         plain = self.as_runs()
-        runs = [run.whole() if isinstance(run, SpilledRun) else run for run in plain._runs]
+        runs = [run.read() if isinstance(run, SpilledRun) else run for run in plain._runs]
         kinds = [run.offsets.dtype.newbyteorder("<") for run in runs]
         figures = {
             "kinds": plain._key.kinds,

@@ -9,7 +9,6 @@ bytes takes 5 to 15 ns a key with numpy's vector instructions, a fraction of wha
 import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from data_pipeline.row_spool import spool_folder
@@ -23,8 +22,10 @@ __all__ = ["KEYS_AT_ONCE", "Members", "Repeated", "Run", "SpilledRun", "repeated
 
 _FACTOR = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio, odd
 
-KEYS_AT_ONCE = 2**21
+KEYS_AT_ONCE = 2**19
 """Keys that are put together and sorted at a time."""
+
+_MOST = 2**63 - 1
 
 _STEP = 4096
 """Every so many keys one is kept in memory, to find a place in a file."""
@@ -52,8 +53,12 @@ class KeyRun(Protocol):
         """The first key and every `_STEP`th after it."""
         ...
 
-    def between(self, low: int, high: int) -> "Words":
-        """The keys from `low` to `high`, both included."""
+    def places(self, edges: "Words") -> "Words":
+        """For each edge (ascending) how many keys lie below it."""
+        ...
+
+    def keys(self, start: int, end: int) -> "Words":
+        """The keys from one place up to another."""
         ...
 
 
@@ -75,7 +80,8 @@ class Run:
         base, last = (int(keys[0]), int(keys[-1])) if keys.size else (0, 0)
         for kind in (np.uint8, np.uint16, np.uint32):
             if last - base <= np.iinfo(kind).max:
-                return cls(base, (keys - base).astype(kind))
+                keys -= base
+                return cls(base, keys.astype(kind))
         return cls(0, keys)
 
     @property
@@ -94,24 +100,27 @@ class Run:
     def samples(self) -> "Words":
         return self._keys(self.offsets[::_STEP])
 
-    def between(self, low: int, high: int) -> "Words":
-        return self._keys(self.offsets[self._place(low, "left") : self._place(high, "right")])
-
-    def _place(self, key: int, side: Any) -> int:
+    def places(self, edges: "Words") -> "Words":
         import numpy as np
 
-        bounds = np.iinfo(self.offsets.dtype)
-        offset = key - self._base
-        if offset < bounds.min:
-            return 0
-        if offset > bounds.max:
-            return self.count
-        return int(np.searchsorted(self.offsets, self.offsets.dtype.type(offset), side))
+        most = np.iinfo(self.offsets.dtype).max
+        if self._base == 0 and self.offsets.dtype == np.int64:
+            return np.searchsorted(self.offsets, edges)
+        # Distances from the base may not fit into 64 bits with a sign, so what lies outside is cut off before.
+        inside = np.clip(edges, self._base, min(self._base + most, _MOST)) - self._base
+        places = np.searchsorted(self.offsets, inside.astype(self.offsets.dtype))
+        places[edges > self._base + most] = self.count
+        return places
+
+    def keys(self, start: int, end: int) -> "Words":
+        return self._keys(self.offsets[start:end])
 
     def _keys(self, offsets: "np.ndarray[Any, Any]") -> "Words":
         import numpy as np
 
-        return offsets.astype(np.int64) + self._base
+        keys = offsets.astype(np.int64)
+        keys += self._base
+        return keys
 
 
 class SpilledRun:
@@ -119,11 +128,23 @@ class SpilledRun:
 
     __slots__ = ("_at", "_base", "_kind", "_samples", "count", "file")
 
-    def __init__(self, file: "_File", run: Run) -> None:
-        self.file, self._at = file, file.append(run.offsets)
-        self._base, self._kind = run.base, run.offsets.dtype
-        self._samples = run.samples()
-        self.count = run.count
+    def __init__(self, file: "_File", runs: Sequence[Run]) -> None:
+        """Writes the keys of these runs as one."""
+        import numpy as np
+
+        known = [run for run in runs if run.count]
+        self._base = min([run.base + int(run.offsets[0]) for run in known], default=0)
+        last = max([run.base + int(run.offsets[-1]) for run in known], default=0)
+        narrow = last - self._base <= np.iinfo(np.uint32).max
+        self._kind: np.dtype[Any] = np.dtype(np.uint32 if narrow else np.int64)
+        self._base = self._base if narrow else 0
+        self.file, self._at, self.count = file, file.end, 0
+        samples = [np.zeros(0, np.int64)]
+        for keys in _sorted(known):
+            samples.append(keys[-self.count % _STEP :: _STEP].copy())
+            self.count += keys.size
+            file.append((keys - self._base).astype(self._kind))
+        self._samples = np.concatenate(samples)
 
     @property
     def nbytes(self) -> int:
@@ -132,20 +153,26 @@ class SpilledRun:
     def samples(self) -> "Words":
         return self._samples
 
-    def between(self, low: int, high: int) -> "Words":
+    def places(self, edges: "Words") -> "Words":
         import numpy as np
 
-        first = max(0, int(np.searchsorted(self._samples, low, "left")) - 1) * _STEP
-        last = min(self.count, int(np.searchsorted(self._samples, high, "right")) * _STEP)
-        return self._read(first, last).between(low, high)
+        places = np.zeros(len(edges), np.int64)
+        for at, near in enumerate(np.searchsorted(self._samples, edges).tolist()):
+            if near:  # the place lies behind the sample before this one
+                first = (near - 1) * _STEP
+                places[at] = first + self._read(first, near * _STEP).places(edges[at : at + 1])[0]
+        return places
 
-    def whole(self) -> Run:
+    def keys(self, start: int, end: int) -> "Words":
+        return self._read(start, end).keys(0, end - start)
+
+    def read(self) -> Run:
         """All of it, in memory again."""
         return self._read(0, self.count)
 
     def _read(self, first: int, last: int) -> Run:
-        place = self._at + first * self._kind.itemsize
-        return Run(self._base, self.file.read(place, max(0, last - first), self._kind))
+        place, count = self._at + first * self._kind.itemsize, min(last, self.count) - first
+        return Run(self._base, self.file.read(place, count, self._kind))
 
 
 class _File:
@@ -157,16 +184,16 @@ class _File:
             folder.mkdir(parents=True, exist_ok=True)
         self._file = tempfile.TemporaryFile(prefix="keys-", dir=folder, buffering=0)  # noqa: SIM115 - lives as long as self
         weakref.finalize(self, self._file.close)
-        self._end = 0
+        self.end = 0
 
-    def append(self, values: "np.ndarray[Any, Any]") -> int:
-        """Where they were put; raises `OSError` when the disk is full."""
-        began, data = self._end, values.data.cast("B")
-        self._file.seek(began)
-        while data:
-            data = data[self._file.write(data) :]
-        self._end += values.nbytes
-        return began
+    def append(self, values: "np.ndarray[Any, Any]") -> None:
+        """Raises `OSError` when the disk is full."""
+        if values.size:
+            data = values.data.cast("B")
+            self._file.seek(self.end)
+            while data:
+                data = data[self._file.write(data) :]
+            self.end += values.nbytes
 
     def read(self, place: int, count: int, kind: "np.dtype[Any]") -> "np.ndarray[Any, Any]":
         import numpy as np
@@ -183,30 +210,26 @@ class _File:
 
 
 def spilled(runs: Sequence[Run | SpilledRun]) -> tuple[SpilledRun, ...]:
-    """The same runs, those that were in memory now in a file.
+    """The same keys, those that were in memory now in a file, as one run.
 
     Raises:
         OSError: it cannot be written.
     """
-    before = [run for run in runs if isinstance(run, SpilledRun)]
+    before = tuple([run for run in runs if isinstance(run, SpilledRun)])
     file = before[-1].file if before else _File()
-    return tuple([run if isinstance(run, SpilledRun) else SpilledRun(file, run) for run in runs if run.count])
+    return (*before, SpilledRun(file, [run for run in runs if isinstance(run, Run)]))
 
 
 def repeated(runs: Sequence[KeyRun], at_once: int = KEYS_AT_ONCE) -> Iterator[Repeated]:
     """The keys that occur more than once in all runs together, in ascending groups."""
     import numpy as np
 
-    if not runs:
-        return
-    for low, high in _ranges(runs, at_once):
-        if low == high:  # a key that fills a range by itself is counted, not gathered
-            times = sum(run.between(low, high).size for run in runs)
-            if times > 1:
-                yield Repeated(np.array([low], np.int64), np.array([times], np.int64))
+    for stretch in _stretches(runs, at_once):
+        if stretch.alone:
+            if stretch.size > 1:
+                yield Repeated(stretch.first(), np.array([stretch.size], np.int64))
             continue
-        keys = np.concatenate([run.between(low, high) for run in runs])
-        keys.sort()
+        keys = stretch.sorted()
         pairs = np.flatnonzero(keys[1:] == keys[:-1])
         if pairs.size:
             firsts = np.flatnonzero(np.diff(pairs, prepend=-2) > 1)
@@ -245,24 +268,55 @@ class Members:
         return spread.view(np.int64)
 
 
-def _ranges(runs: Sequence[KeyRun], at_once: int) -> Iterator[tuple[int, int]]:
-    """Neighbouring ranges that hold about `at_once` keys each, from the least 64-bit key to the greatest."""
+class _Stretch(NamedTuple):
+    """What all runs hold between two neighbouring edges.
+
+    Attributes:
+        alone: It is one key, however often: then it may fill many chunks and is not put together.
+        parts: Each run that has some of it, with the places where they begin and end.
+    """
+
+    alone: bool
+    parts: tuple[tuple[KeyRun, int, int], ...]
+
+    @property
+    def size(self) -> int:
+        return sum([end - start for _, start, end in self.parts])
+
+    def first(self) -> "Words":
+        run, start, _ = self.parts[0]
+        return run.keys(start, start + 1)
+
+    def sorted(self) -> "Words":
+        import numpy as np
+
+        keys = np.concatenate([np.zeros(0, np.int64), *[run.keys(start, end) for run, start, end in self.parts]])
+        keys.sort()
+        return keys
+
+
+def _sorted(runs: Sequence[KeyRun]) -> Iterator["Words"]:
+    """All keys in order, a stretch of them at a time."""
+    for stretch in _stretches(runs, KEYS_AT_ONCE):
+        if stretch.alone:
+            yield from (run.keys(start, end) for run, start, end in stretch.parts)
+        else:
+            yield stretch.sorted()
+
+
+def _stretches(runs: Sequence[KeyRun], at_once: int) -> Iterator[_Stretch]:
+    """All keys, cut into stretches of about so many; one that would fill a stretch has one to itself."""
     import numpy as np
 
-    least, most = -(2**63), 2**63 - 1
-    if sum(run.count for run in runs) <= at_once:
-        yield least, most
+    if sum([run.count for run in runs]) <= at_once:
+        yield _Stretch(False, tuple([(run, 0, run.count) for run in runs]))
         return
     samples = np.concatenate([run.samples() for run in runs])
     samples.sort()
-    edges = samples[:: max(1, at_once // _STEP)].tolist()
-    heavy = {edge for edge, after in pairwise(edges) if edge == after}
-    start = least
-    for edge in dict.fromkeys(edges):
-        if edge > start:
-            yield start, edge - 1
-        if edge in heavy:
-            yield edge, edge
-        start = edge + 1 if edge in heavy else edge
-    if start <= most:
-        yield start, most
+    edges = samples[:: max(1, at_once // _STEP)]
+    heavy = set(edges[:-1][edges[1:] == edges[:-1]].tolist())
+    edges = np.array(sorted({*edges.tolist(), *[key + 1 for key in heavy if key < _MOST]}), np.int64)
+    places = [[0, *run.places(edges).tolist(), run.count] for run in runs]
+    for at in range(len(edges) + 1):
+        found = [(run, mine[at], mine[at + 1]) for run, mine in zip(runs, places, strict=True)]
+        yield _Stretch(at > 0 and int(edges[at - 1]) in heavy, tuple([part for part in found if part[1] < part[2]]))
