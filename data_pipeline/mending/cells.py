@@ -116,7 +116,7 @@ class _Column:
         """What was kept as text because some cell did not fit the table: typed if all cells fit by now."""
         if not pa.types.is_string(kept.type) or pa.types.is_string(wanted) or kind_of(wanted) in {"other", "null"}:
             return kept
-        found, failed = _read(_shown(ColumnOptions(type=kind_of(wanted))), kept)  # type: ignore[call-arg, arg-type]  # pydantic's alias
+        found, failed = _read(_shown(ColumnOptions(type=kind_of(wanted))), kept)
         return kept if failed.any() else found
 
     def _mended(self, kept: Any, wanted: "pa.DataType", mended: Any) -> Any:
@@ -126,7 +126,7 @@ class _Column:
                 f"column `{self.name}` holds {wanted}: such values cannot be mended in a file",
                 hint="leave its cells as they were exported",
             )
-        found, wrong = _read(_shown(ColumnOptions(type=word)), _blank(mended))  # type: ignore[call-arg, arg-type]  # likewise
+        found, wrong = _read(_shown(ColumnOptions(type=word)), _blank(mended))
         if wrong.any():
             at = int(np.argmax(wrong))
             raise PipelineError(
@@ -138,7 +138,7 @@ class _Column:
 
 def _shown(options: ColumnOptions) -> DeclaredColumn:
     """Reads what we wrote ourselves: no format, no scale, a dot for the decimals, times with their offset."""
-    return DeclaredColumn(ColumnOptions(type=options.type), style=NumberStyle(), zone=Zone("UTC"))  # type: ignore[call-arg]  # pydantic's alias
+    return DeclaredColumn(ColumnOptions(type=options.type), style=NumberStyle(), zone=Zone("UTC"))
 
 
 def _read(reader: DeclaredColumn, cells: Any) -> tuple[Any, Mask]:

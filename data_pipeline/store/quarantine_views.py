@@ -110,7 +110,7 @@ class Quarantines:
         where = "" if dataset is None else "WHERE dataset = ?"
         sql = f"SELECT {_COLUMNS}, replayed, dropped FROM quarantine {where} ORDER BY run_id DESC, dataset"  # noqa: S608
         found = self._database.query(sql, () if dataset is None else (dataset,))
-        return [Quarantined(*row[:6], orjson.loads(row[6]), *row[7:]) for row in found]
+        return [Quarantined(*(*row[:6], orjson.loads(row[6]), *row[7:])) for row in found]
 
     def one(self, dataset: str, run_id: str) -> Quarantined | None:
         return next((entry for entry in self.all(dataset) if entry.run_id == run_id), None)
