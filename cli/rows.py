@@ -75,12 +75,12 @@ def _write(schema: "pa.Schema", batches: "Iterator[pa.RecordBatch]", kind: Forma
         rows = (row for batch in batches for row in rows_of(batch))
         table(schema.names, [[cell(value) for value in row.values()] for row in rows])
         return
-    with _target(output) as target:
-        write_rows(schema, batches, kind, target)
+    with target(output) as file:
+        write_rows(schema, batches, kind, file)
 
 
 @contextmanager
-def _target(output: Path | None) -> Iterator[IO[bytes]]:
+def target(output: Path | None) -> Iterator[IO[bytes]]:
     """Standard output, or a file that appears only when it is whole."""
     if output is None:
         yield sys.stdout.buffer
