@@ -165,6 +165,18 @@ class DetectSettings(Section):
     exclude: tuple[str, ...] = ()
 
 
+class ProfileSettings(Section):
+    """What is measured of the columns beyond what always is: `true`, or the names of some.
+
+    Attributes:
+        distinct: How many different values.
+        quantiles: `p05 p50 p95 p99` of numbers.
+    """
+
+    distinct: bool | tuple[Annotated[str, Field(min_length=1)], ...] = False
+    quantiles: bool | tuple[Annotated[str, Field(min_length=1)], ...] = False
+
+
 class DatasetSettings(Section):
     """One dataset.
 
@@ -205,6 +217,7 @@ class DatasetSettings(Section):
     publish: Annotated[tuple[Any, ...], PlainValidator(blocks.publish)] = ()
     publish_together: bool = False
     keep_raw: Duration = 0.0
+    profile: ProfileSettings = ProfileSettings()
     detect: DetectSettings = DetectSettings()
     objective: ObjectiveSettings | None = None
     resilience: DatasetResilience = DatasetResilience()

@@ -11,6 +11,7 @@ from data_pipeline.errors import BatchNotDelivered, PipelineError
 from data_pipeline.fallback import Served, quality_from
 from data_pipeline.judging import Judged
 from data_pipeline.objective import noted
+from data_pipeline.profile.figures import Figures, figures, for_event, points
 from data_pipeline.promise import broken, oldest
 from data_pipeline.score import score
 from data_pipeline.store.gate import decided, judge
@@ -89,12 +90,13 @@ class Delivery:
     def accepted(self, found: Judged, written: Written, *, unchanged: bool, otherwise: Otherwise) -> Outcome:
         """The batch became what readers see, or a part of it."""
         result = self._from_provider(found, version=self._run_id, rows=written.rows, unchanged=unchanged)
-        full = self._measured(found)
-        events = self._batch_events("batch.accepted", found, full, written)
+        full, of_columns = self._measured(found), figures(found.profile, self._clock.now())
+        events = self._batch_events("batch.accepted", found, full, of_columns, written)
         return self._outcome(
             result,
             events,
             full,
+            of_columns=of_columns,
             cacheable=True,
             table=written.table,
             table_rows=written.table_rows,
@@ -156,7 +158,8 @@ class Delivery:
             entering: How it would become part of the dataset's table, if somebody accepts it; None: it keeps none.
         """
         full, verdict, provenance = self._measured(found), found.verdict, found.batch.provenance
-        events = self._batch_events("batch.held", found, full, written, entering)
+        of_columns = figures(found.profile, self._clock.now())
+        events = self._batch_events("batch.held", found, full, of_columns, written, entering)
         name = self.dataset.name
         hint = (
             f"look at it with `show {name} --batch`, then `accept {name}` or `reject {name}`; "
@@ -174,7 +177,7 @@ class Delivery:
             quarantined=written.quarantined,
             partial=provenance.partial,
         )
-        return self._outcome(result, events, full, otherwise=otherwise)
+        return self._outcome(result, events, full, of_columns=of_columns, otherwise=otherwise)
 
     def fallen_back(self, served: Served | None, error: PipelineError) -> Outcome:
         """The provider did not deliver."""
@@ -257,6 +260,7 @@ class Delivery:
         events: list[NewEvent],
         measured: Mapping[str, float | None] | None,
         *,
+        of_columns: Figures | None = None,
         cacheable: bool = False,
         table: Any = None,
         table_rows: int | None = None,
@@ -280,7 +284,11 @@ class Delivery:
         statements: tuple[Statement, ...] = ()
         if measured is not None:
             full = {**measured, "data_age_s": data_age}
-            statements = (point(result.dataset, now.timestamp(), {name: full.get(name) for name in METRICS}),)
+            time = now.timestamp()
+            statements = (
+                point(result.dataset, time, {name: full.get(name) for name in METRICS}),
+                *points(result.dataset, time, of_columns or {}),
+            )
         entries: tuple[CacheEntry, ...] = ()
         if cacheable and result.status == "succeeded":
             # A copy is the whole table, however few rows came last.
@@ -295,6 +303,7 @@ class Delivery:
         kind: str,
         found: Judged,
         measured: Mapping[str, float | None],
+        of_columns: Figures,
         written: Written,
         entering: "Entering | None" = None,
     ) -> list[NewEvent]:
@@ -321,6 +330,7 @@ class Delivery:
             "quality": scored,
             "report": report.to_json(),
             "measured": dict(measured),
+            "profile": for_event(of_columns),
             **found.standing.to_json(),
         }
         if entering is not None:
@@ -335,7 +345,7 @@ class Delivery:
     def _measured(self, found: Judged) -> dict[str, float | None]:
         provenance = found.batch.provenance
         return {
-            **found.measured,
+            **found.profile.metrics(),
             "quarantined": float(found.report.quarantined),
             "quality": found.quality.score,
             "quality_uncapped": found.quality.uncapped,

@@ -14,7 +14,7 @@ from data_pipeline.dataset import UNPARSED, Quality
 from data_pipeline.errors import StoreError
 from data_pipeline.fallback import dated
 from data_pipeline.incremental import Cursor, moved, reached
-from data_pipeline.profile import profile
+from data_pipeline.profile import Profile, Profiler, sketches_of
 from data_pipeline.score import coverage, score
 from data_pipeline.store.gate import Objection, Verdict, judge
 from data_pipeline.store.views import Version
@@ -97,7 +97,7 @@ class Judged:
     validation: Validation
     report: Report
     quality: Quality
-    measured: Mapping[str, float | None]
+    profile: Profile
     verdict: Verdict
     standing: Standing
     around: "Around"
@@ -133,7 +133,8 @@ def judged(
     drifts: tuple[Drift, ...] = ()
     if contracted is not None:
         batch, drifts, objection = contracted.batch, contracted.drifts, contracted.objection
-    validation = validate(batch, rules, now=now, surroundings=around)
+    profiler = Profiler(batch.schema, sketches_of(dataset.profile))
+    validation = validate(profiler.over(batch), rules, now=now, surroundings=around)
     if contracted is not None:
         validation = contracted.judged(validation)
     batch = dated(dataset, batch, validation)
@@ -174,9 +175,9 @@ def judged(
         adds=adds,
         short=brought.short,
     )
-    measured = profile(batch).metrics()
+    profile = profiler.profile
     return Judged(
-        batch, validation, report, quality, measured, verdict, standing, around, drifts, objection, adds, brought.short
+        batch, validation, report, quality, profile, verdict, standing, around, drifts, objection, adds, brought.short
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from data_pipeline.delivery import METRICS
+from data_pipeline.detect.traits import of_a_column
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, UsageError, operation
 from utils.events import NewEvent, rfc3339
@@ -81,7 +82,7 @@ def record(
 
 def own_series(system: IntegratedSystem) -> list[Series]:
     """The series that were recorded, by name and labels; not those that runs measure."""
-    found = [one for one in system.history.series() if one.subject.startswith("{") or one.name not in METRICS]
+    found = [one for one in system.history.series() if one.subject.startswith("{") or _is_own(one.name)]
     return sorted(found, key=str)
 
 
@@ -105,6 +106,10 @@ def _judged(system: IntegratedSystem, series: Series, since: float) -> "tuple[li
 
     found = detect([block for _, block in own_blocks(system, [series])], new_since=since)
     return found.anomalies, found.learning.get((series.subject, series.name), "")
+
+
+def _is_own(name: str) -> bool:
+    return name not in METRICS and not of_a_column(name)
 
 
 def _finite(name: str, value: float) -> float:

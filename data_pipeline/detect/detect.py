@@ -1,7 +1,7 @@
 """Judge the new points of a whole run at once: a cheap look at every series, a close one at the few that stick out."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,7 +14,16 @@ from data_pipeline.detect.explain import reason
 from data_pipeline.detect.median import MedianDetector, MedianModel
 from data_pipeline.detect.robust import MINIMUM_POINTS, Floats, Ints, baseline, core_limit
 from data_pipeline.detect.season import choose
-from data_pipeline.detect.traits import LARGEST, LOG_SCALE, direction_of, floors, from_scale, to_scale
+from data_pipeline.detect.traits import (
+    LARGEST,
+    direction_of,
+    figure_of,
+    floors,
+    from_scale,
+    is_log,
+    of_a_column,
+    to_scale,
+)
 from utils.history import Block
 
 _LANES = 512  # series looked at together: their windows stay in the processor's cache
@@ -28,7 +37,8 @@ class Detection:
     """What one run's new points said.
 
     Attributes:
-        learning: "learning: 8 of 12 points" by (subject, metric), for series too short to judge.
+        learning: "learning: 8 of 12 points" by (subject, metric), for series too short to judge; figures of columns,
+            which are as far as their dataset is, are left out.
         judged: Number of points that got a verdict.
     """
 
@@ -92,6 +102,8 @@ class _Traits:
     floor: Floats
     relative: Floats
     judged: NDArray[np.bool_]
+    told: NDArray[np.bool_]  # what it learns is told; that of a column is as far as its dataset is
+    rate: Floats  # expected false episodes per 1,000 points
 
 
 def _judge(
@@ -107,7 +119,7 @@ def _judge(
     longest = max(len(lanes.block.times) for lanes in chunk)
     width = min(detector.window, longest - 1)
     names = [(lanes.block.subject, metric) for lanes in chunk for metric in lanes.block.metrics]
-    columns = [_traits(lanes.block.metrics, detector.direction, exclude) for lanes in chunk]
+    columns = [_traits(lanes.block.metrics, detector.direction, exclude, detector.rate) for lanes in chunk]
     known = _Traits(*(np.concatenate([getattr(c, name) for c in columns]) for name in _Traits.__slots__))
     sizes = [len(lanes.block.metrics) for lanes in chunk]
     first = np.cumsum([0, *sizes[:-1]])
@@ -121,30 +133,29 @@ def _judge(
         point = matrix[:, column]
         there = known.judged & (new > back) & ~np.isnan(point)
         windows = matrix[:, max(0, column - width) : column]
-        count, strange, extreme = _gate(windows, point, known, detector.rate)
+        count, strange, extreme = _gate(windows, point, known)
         ready = count >= MINIMUM_POINTS - 1
         verdicts += int(np.count_nonzero(there & ready))
-        for lane in np.flatnonzero(there & ~ready).tolist():
+        for lane in np.flatnonzero(there & ~ready & known.told).tolist():
             learning[names[lane]] = f"learning: {int(count[lane]) + 1} of {MINIMUM_POINTS} points"
         for lane in np.flatnonzero(there & ready & (strange | extreme)).tolist():
             owner = int(np.searchsorted(first, lane, side="right")) - 1
             block, metric = chunk[owner].block, lane - int(first[owner])
-            found = _look_closely(block, metric, back, detector, ignore_below, only_by_season=not strange[lane])
+            mine = replace(detector, rate=float(known.rate[lane]))
+            found = _look_closely(block, metric, back, mine, ignore_below, only_by_season=not strange[lane])
             if found is not None:
                 anomalies.append(found)
     return verdicts
 
 
-def _gate(
-    windows: Floats, point: Floats, known: _Traits, rate: float
-) -> tuple[Ints, NDArray[np.bool_], NDArray[np.bool_]]:
+def _gate(windows: Floats, point: Floats, known: _Traits) -> tuple[Ints, NDArray[np.bool_], NDArray[np.bool_]]:
     """(points in the baseline, point is plainly strange, point is a new extreme), one entry a lane."""
     if windows.shape[1] == 0:
         nothing = np.zeros(len(point), bool)
         return np.zeros(len(point), np.intp), nothing, nothing
     base = baseline(windows, floor=known.floor, relative_floor=known.relative)
     away = point - base.centre
-    reach = core_limit(base.points, rate) * base.spread
+    reach = core_limit(base.points, known.rate) * base.spread
     strange = ((away > reach) & known.up) | ((away < -reach) & known.down)
     # A strong season makes the plain spread so wide that a drop to zero is inside; it is outside what was seen.
     margin = _BEYOND * base.spread
@@ -215,16 +226,20 @@ def _matrix(chunk: Sequence[_Lanes], lanes: int, width: int) -> Floats:
 
 
 @lru_cache(maxsize=256)
-def _traits(metrics: tuple[str, ...], direction: Directions, exclude: frozenset[str]) -> _Traits:
+def _traits(metrics: tuple[str, ...], direction: Directions, exclude: frozenset[str], rate: float) -> _Traits:
     wrong = [direction_of(metric, direction) for metric in metrics]
+    of_columns = [of_a_column(metric) for metric in metrics]
     floor, relative = np.array([floors(metric) for metric in metrics]).T
     return _Traits(
         up=np.array([way != "down" for way in wrong]),
         down=np.array([way != "up" for way in wrong]),
-        log=np.array([metric in LOG_SCALE for metric in metrics]),
+        log=np.array([is_log(metric) for metric in metrics]),
         floor=floor,
         relative=relative,
-        judged=np.array([metric not in exclude for metric in metrics]),
+        judged=np.array([exclude.isdisjoint((metric, figure_of(metric))) for metric in metrics]),
+        told=~np.array(of_columns),
+        # A dataset of twenty columns has a hundred figures of them: all together cry wolf as often as one of its own.
+        rate=np.where(of_columns, rate / max(sum(of_columns), 1), rate),
     )
 
 

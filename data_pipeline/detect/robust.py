@@ -67,13 +67,13 @@ def median(windows: Floats) -> Floats:
     return _middle(ordered, _count(ordered))
 
 
-def core_limit(count: Ints, rate: float) -> Floats:
+def core_limit(count: Ints, rate: float | Floats) -> Floats:
     """The least number of sigmas that can be strange, by number of points in the baseline.
 
     A cheap gate: `limit` is never below `core_limit * spread`.
     """
     # A normal tail falls as exp(-z^2/2), so the figure for another rate scales with the root of its logarithm.
-    by_rate = math.sqrt(math.log(2000.0 / rate) / math.log(2000.0 / 0.5))
+    by_rate = np.sqrt(np.log(2000.0 / np.asarray(rate)) / math.log(2000.0 / 0.5))
     return _CORE_LIMIT * by_rate * _uncertainty(count)
 
 

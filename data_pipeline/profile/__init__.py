@@ -7,7 +7,7 @@ column.py       one column: all of these together
 reading.py      Arrow columns -> the above          batch.py       whole batches
 """
 
-from data_pipeline.profile.batch import EVERYTHING, NOTHING_MORE, Profile, Profiler, Sketches, profile
+from data_pipeline.profile.batch import EVERYTHING, NOTHING_MORE, Profile, Profiler, Sketches, profile, sketches_of
 from data_pipeline.profile.column import Column
 
-__all__ = ["EVERYTHING", "NOTHING_MORE", "Column", "Profile", "Profiler", "Sketches", "profile"]
+__all__ = ["EVERYTHING", "NOTHING_MORE", "Column", "Profile", "Profiler", "Sketches", "profile", "sketches_of"]

@@ -12,9 +12,10 @@ from data_pipeline.profile.exact import of_floats
 from data_pipeline.profile.reading import Asked, Waiting, reader_of
 
 if TYPE_CHECKING:
+    from config.datasets import ProfileSettings
     from utils.arrow import pa
 
-__all__ = ["EVERYTHING", "NOTHING_MORE", "Profile", "Profiler", "Sketches", "profile"]
+__all__ = ["EVERYTHING", "NOTHING_MORE", "Profile", "Profiler", "Sketches", "profile", "sketches_of"]
 
 _VERSION = 1
 
@@ -38,6 +39,14 @@ class Sketches(NamedTuple):
 
 NOTHING_MORE = Sketches()
 EVERYTHING = Sketches(True, True, True)
+
+
+def sketches_of(settings: "ProfileSettings") -> Sketches:
+    """What a dataset's configuration asks for."""
+    if not settings.distinct and not settings.quantiles:
+        return NOTHING_MORE
+    asked = (settings.distinct, settings.quantiles)
+    return Sketches(*[one if isinstance(one, bool) else frozenset(one) for one in asked])
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,13 +72,12 @@ def of_wholes(values: "NDArray[Any]", low: int, high: int) -> Sums:
     return Sums(Fraction(total), Fraction(squares))
 
 
-def root(square: Fraction) -> float:
-    """The square root of a number that may be far beyond the floats; the same on every machine.
+def root(numerator: int, denominator: int) -> float:
+    """The square root of a fraction that may be far beyond the floats; the same on every machine.
 
     Raises:
         OverflowError: the root is beyond the floats, too.
     """
-    numerator, denominator = square.as_integer_ratio()
     bits = max(0, 130 - numerator.bit_length() + denominator.bit_length())
     bits += bits % 2
     return math.isqrt((numerator << bits) // denominator) / (1 << bits // 2)

@@ -49,9 +49,10 @@ class Numbers(NamedTuple):
         """
         if self.values < 2:
             return None
-        spread = self.values * self.sums.squares - self.sums.total**2
+        (total, unit), (squares, scale) = self.sums.total.as_integer_ratio(), self.sums.squares.as_integer_ratio()
+        spread = self.values * squares * unit * unit - total * total * scale
         try:
-            return root(spread / (self.values * (self.values - 1)))
+            return root(spread, self.values * (self.values - 1) * scale * unit * unit)
         except OverflowError:
             return None
 

@@ -127,7 +127,7 @@ def _read_others(_: "pa.Array", head: Head, __: Asked) -> Column:
 def _read_floats(array: "pa.Array", head: Head, asked: Asked) -> Column | Waiting:
     values = _values(array, f"<f{array.type.bit_width // 8}").astype(np.float64, copy=False)
     if not len(values):
-        return Column(*head, Numbers())
+        return _none(head, asked)
     low, high, infinite = values.min().item(), values.max().item(), 0
     if not high - low < np.inf:  # something is NaN or infinite, or the two are very far apart
         present = values[~np.isnan(values)]
@@ -135,10 +135,15 @@ def _read_floats(array: "pa.Array", head: Head, asked: Asked) -> Column | Waitin
         infinite = len(present) - len(values)
         head = head._replace(nulls=head.nulls + len(array) - len(present))
         if not len(values):
-            return Column(*head, Numbers(infinite=infinite))
+            return _none(head, asked, infinite)
         low, high = values.min().item(), values.max().item()
     quantiles = Quantiles.of(values, low, high) if asked.quantiles else None
     return Waiting(values, low + 0.0, high + 0.0, infinite, head, quantiles)  # of -0.0 that makes 0.0
+
+
+def _none(head: Head, asked: Asked, infinite: int = 0) -> Column:
+    """A column of numbers in which there are no finite ones."""
+    return Column(*head, Numbers(infinite=infinite), Quantiles() if asked.quantiles else None)
 
 
 def _read_wholes(array: "pa.Array", head: Head, asked: Asked) -> Column:
@@ -150,7 +155,7 @@ def _read_wholes(array: "pa.Array", head: Head, asked: Asked) -> Column:
 def _of_wholes(values: NDArray[Any], head: Head, asked: Asked, scale: int = 0) -> Column:
     """64-bit integers, each of which counts 10^-`scale`."""
     if not len(values):
-        return Column(*head, Numbers())
+        return _none(head, asked)
     low, high = values.min().item(), values.max().item()
     sums = of_wholes(values, low, high)
     numbers = Numbers(len(values), low, high, sums) if not scale else _numbers(len(values), low, high, sums, scale)
