@@ -192,7 +192,8 @@ def test_all_commands_of_this_release_are_there() -> None:
         *("", "add", "try", "record", "run", "status", "health", "show", "detect", "metrics", "maintain"),
         "record-metric",
         *("dashboard", "demo"),
-        *("events", "events verify", "quarantine list", "quarantine show", "breakers list", "breakers reset"),
+        *("events", "events verify", "breakers list", "breakers reset"),
+        *("quarantine list", "quarantine show", "quarantine replay", "quarantine drop"),
         *("events consumers", "events retry", "events forget", "breakers open", "breakers close"),
         *("config check", "config show", "config init"),
     }
