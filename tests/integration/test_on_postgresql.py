@@ -71,13 +71,13 @@ def test_everything_reads_the_same_as_over_sqlite(tmp_path: Path, postgres: str,
             assert before == after
             assert rebuilt.well
             assert verify(system).fault is None
-            (block,) = system.history.blocks(["orders"])
+            figures = {metric: block for block in system.history.blocks(["orders"]) for metric in block.metrics}
             return {
                 "events": [(event.type, event.source, event.version) for event in system.events.read()],
                 "rows": installation.rows("orders"),
                 "views": {name: len(rows) for name, rows in before.items()},
                 "current": system.views.current()["orders"].failures,
-                "points": block.series("rows")[1].tolist(),
+                "points": {name: figures[name].series(name)[1].tolist() for name in ("rows", "mean(v)", "max(v)")},
                 "metrics": sorted(as_json(system)),
             }
 
