@@ -160,11 +160,12 @@ def bind_gather(rule: "Rule", columns: Columns) -> Gather:
         gather = gather_by(rule, gather, columns)
     if rule.by and rule.judges_rows:
         gather = look_by(rule, gather, columns, [columns[name][0] for name in rule.columns])
-    prepare, counts = preparation(rule, columns), rule.kind == "row_count"
+    prepare = preparation(rule, columns)
+    every = rule.judges_rows or rule.kind == "row_count"  # one state a chunk, also where it has no rows
 
     def gathered(chunk: Chunk) -> Any:
         part = prepare(chunk) if prepare is not None else chunk
-        return gather(part) if part.rows or counts else None
+        return gather(part) if part.rows or every else None
 
     return gathered
 

@@ -86,7 +86,7 @@ class Keys:
         memory: Bytes that words may take before they go to a file.
     """
 
-    __slots__ = ("_held", "_key", "_masks", "_memory", "_of", "_places", "_repeated", "_rows", "_runs")
+    __slots__ = ("_held", "_judged", "_key", "_memory", "_of", "_places", "_repeated", "_rows", "_runs")
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class Keys:
         self._runs = runs
         self._of = of
         self._memory = memory
-        self._masks: list[pa.BooleanArray | None] | None = None
+        self._judged: tuple[Found, list[pa.BooleanArray | None]] | None = None
         self._repeated: list[Repeated] | None = None
 
     def merge(self, other: "Keys") -> "Keys":
@@ -135,7 +135,7 @@ class Keys:
 
     def found(self, rule: "Rule", now: datetime) -> Found:
         if self._held:
-            return self._found_in_values()
+            return self._found_in_values()[0]
         failed = sum([int(group.times.sum()) for group in self._groups()])
         return Found(failed, self._of)
 
@@ -145,9 +145,7 @@ class Keys:
 
     def failing(self, again: "Callable[[], Iterator[Chunk]]") -> "Iterator[pa.BooleanArray | None]":
         if self._held:
-            if self._masks is None:
-                self._found_in_values()
-            return iter(self._masks or [None] * len(self._held))
+            return iter(self._found_in_values()[1])
         look = self._members if self._key.exact else self._equals
         masks: list[pa.BooleanArray | None] | None = None
         for wanted in _joined(self._groups(), KEYS_AT_ONCE):
@@ -181,15 +179,20 @@ class Keys:
         key = Key(tuple(figures["kinds"]))
         return cls(key, tuple(figures["places"]), rows=figures["rows"], runs=tuple(runs), of=figures["of"])
 
-    def _found_in_values(self) -> Found:
-        """Of a few rows."""
+    def _found_in_values(self) -> "tuple[Found, list[pa.BooleanArray | None]]":
+        """Of a few rows: the verdict, and where they fail."""
+        if self._judged is None:
+            self._judged = self._judge_values()
+        return self._judged
+
+    def _judge_values(self) -> "tuple[Found, list[pa.BooleanArray | None]]":
         if len(self._held) == len(self._places) == 1:
             array = one_zero(self._held[0][0])
             judged = len(array) - array.null_count
             if len(array.unique()) - bool(array.null_count) == judged:
-                return Found(0, judged)
-        judged, self._masks = by_codes(self._held, self._key.kinds)
-        return Found(sum([mask.true_count for mask in self._masks if mask is not None]), judged)
+                return Found(0, judged), [None]
+        judged, masks = by_codes(self._held, self._key.kinds)
+        return Found(sum([mask.true_count for mask in masks if mask is not None]), judged), masks
 
     def _groups(self) -> Iterator[Repeated]:
         """The words that occur again; kept when they are few, found anew when they are many."""

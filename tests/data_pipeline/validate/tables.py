@@ -27,6 +27,8 @@ SCHEMA = pa.schema(
         ("flag", pa.bool_()),
         ("time", pa.timestamp("us", "UTC")),
         ("day", pa.date32()),
+        ("zoned", pa.timestamp("ms", "Europe/Istanbul")),
+        ("wide", pa.large_string()),
     ]
 )
 _BIG = [2**53, 2**53 + 1, 2**63 - 1, -(2**63)]
@@ -43,6 +45,10 @@ _VALUES: dict[str, st.SearchStrategy[Any]] = {
     "flag": st.booleans(),
     "time": _TIMES | st.just(NOW),
     "day": st.dates(date(2025, 12, 30), date(2026, 1, 3)),
+    "zoned": st.datetimes(datetime(2025, 12, 31, 23), datetime(2026, 1, 1, 1)).map(
+        lambda found: found.replace(microsecond=0, tzinfo=UTC)
+    ),
+    "wide": _TEXT,
 }
 NAMES = sorted(_VALUES)
 
@@ -79,19 +85,17 @@ def rules(draw: st.DrawFn) -> Rule:
         column = draw(st.sampled_from(NAMES))
         allowed = _VALUES[column].filter(lambda value: value == value) | st.sampled_from([1, "1", True, 2.5, 0.1, 0])
         raw[kind] = {"column": column, "values": draw(st.lists(allowed, min_size=1, max_size=3))}
-        if column in {"time", "day"}:
-            raw[kind]["values"] = [value for value in raw[kind]["values"] if not isinstance(value, str)] or [NOW]
-            raw[kind]["values"] = [v for v in raw[kind]["values"] if isinstance(v, datetime) == (column == "time")] or [
-                0
-            ]
+        if column in {"time", "day", "zoned"}:
+            moments = [v for v in raw[kind]["values"] if not isinstance(v, str)]
+            raw[kind]["values"] = [v for v in moments if isinstance(v, datetime) == (column != "day")] or [0]
     elif kind == "matches":
         pattern = draw(st.sampled_from([r"[a-z]+", r"\d", r"\w", r"a|ab", r"", r".b?c?", r"^a$"]))
-        raw[kind] = {"column": draw(st.sampled_from(["text", "category"])), "pattern": pattern}
+        raw[kind] = {"column": draw(st.sampled_from(["text", "category", "wide"])), "pattern": pattern}
     elif kind == "length":
         bounds = draw(st.sampled_from([{"min": 1}, {"max": 1}, {"min": 1, "max": 2}, {"min": 0}]))
-        raw[kind] = {"column": draw(st.sampled_from(["text", "category"])), **bounds}
+        raw[kind] = {"column": draw(st.sampled_from(["text", "category", "wide"])), **bounds}
     else:
-        raw[kind] = draw(st.sampled_from(["time", "day"]))
+        raw[kind] = draw(st.sampled_from(["time", "day", "zoned"]))
     return parse_rule(raw)[0]
 
 

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data_pipeline.batch import Batch
+from data_pipeline.dataset import Provenance
 from data_pipeline.validate.engine import judge, observe, validate
 from data_pipeline.validate.rules import Rule, parse_rule, parse_rules
 from tests.data_pipeline.validate import oracle, tables
 from tests.data_pipeline.validate.tables import NOW
-from utils.arrow import pa
+from utils.arrow import pa, with_pandas
 
 
 def as_stored(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -268,3 +270,48 @@ def test_validating_never_imports_pandas():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_batch_that_comes_as_one_large_part_is_judged_in_slices():
+    """400,000 rows at once: marks and the split fit the slices, and the rows are those that were planted."""
+    size = 400_000
+    table = pa.table({"id": [*range(size - 1), 17], "x": [float(number % 1000) for number in range(size)]})
+    whole = Batch(
+        table.schema,
+        lambda: iter(table.combine_chunks().to_batches()),
+        rows=size,
+        nbytes=table.nbytes,
+        provenance=Provenance("test", NOW),
+    )
+    rules = parse_rules([{"unique": "id"}, {"range": {"column": "x", "max": 998}}])
+
+    found = validate(whole, rules, now=NOW)
+
+    assert [mark.rows for mark in found.marks] == [131_072, 131_072, 131_072, size - 3 * 131_072]
+    assert [outcome.failed for outcome in found.report.outcomes] == [2, 400]
+    pairs = list(found.split(whole))
+    assert sum(good.num_rows for good, _ in pairs) == size - 401  # the last row breaks both
+    bad = [row for _, part in pairs if part is not None for row in part.column("_row").to_pylist()]
+    assert bad == sorted({18, size, *range(1000, size + 1, 1000)})
+
+
+@pytest.mark.parametrize("dtype", ["object", "str", "string[pyarrow]", "category"])
+def test_frames_of_every_kind_of_text_are_judged_alike(dtype):
+    """Objects as pandas 2 has them, strings as pandas 3 has them, categories: nulls, Unicode, and what is no text."""
+    pandas = with_pandas()
+    values = ["new", None, "paid", "new", "é🎉", ""]
+    frame = pandas.DataFrame({"s": pandas.Series(values, dtype=dtype), "n": [1, 2, None, 4, 5, 6]})
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    rules = parse_rules(
+        [
+            {"not_null": ["s", "n"]},
+            {"unique": "s"},
+            {"one_of": {"column": "s", "values": ["new", "paid", "é🎉"]}},
+            {"matches": {"column": "s", "pattern": "[a-z]*"}},
+            {"length": {"column": "s", "min": 1, "max": 3}},
+        ]
+    )
+
+    outcomes = validate(tables.batch(table), rules, now=NOW).report.outcomes
+
+    assert [(o.failed, o.of) for o in outcomes] == [(1, 6), (1, 6), (2, 5), (1, 5), (1, 5), (2, 5)]

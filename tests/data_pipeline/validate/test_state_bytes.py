@@ -1,0 +1,143 @@
+"""States travel: written, read back and merged they say what the whole says; what does not fit is refused."""
+
+import random
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_pipeline.validate import state_bytes
+from data_pipeline.validate.engine import judge, observe, validate
+from data_pipeline.validate.kernels import duplicates
+from data_pipeline.validate.kernels.packing import packed, unpacked
+from data_pipeline.validate.rules import Rule, parse_rules
+from data_pipeline.validate.state_bytes import states_from_bytes, states_to_bytes
+from data_pipeline.validate.states import States
+from tests.data_pipeline.validate import tables
+from tests.data_pipeline.validate.plain import NOW, batch_of
+from utils.arrow import pa
+
+WHOLE_BATCH = parse_rules([{"fresh": {"column": "time", "within": "1h"}}, {"row_count": {"min": 5}}])
+
+
+def travelled(rules: tuple[Rule, ...], parts: list[pa.Table]) -> list[States]:
+    """The states of the parts, each judged elsewhere and sent here; the rows are at hand."""
+    found = []
+    for number, part in enumerate(parts):
+        batch, name = tables.batch(part), f"part {number}"
+        data = states_to_bytes(observe(batch, rules, now=NOW, part=name))
+        found.append(states_from_bytes(data, rules, batches={name: batch}))
+    return found
+
+
+@given(
+    tables.rows(20),
+    st.lists(tables.rules(), min_size=1, max_size=4),
+    st.lists(st.integers(1, 19), max_size=5),
+    st.randoms(use_true_random=False),
+    st.sampled_from([1, 4096]),
+)
+@settings(max_examples=50, deadline=None)
+def test_parts_that_travelled_merge_to_the_whole(rows, rules, cuts, chance: random.Random, small):
+    """In any order, read back once more after some were merged: the report of the whole."""
+    rules = (*rules, *WHOLE_BATCH)
+    whole = tables.table(rows)
+    parts = tables.parts(whole, cuts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duplicates, "SMALL", small)
+        states = travelled(rules, parts)
+        chance.shuffle(states)
+        merged = states[0]
+        for state in states[1:]:
+            merged = merged.merge(state)
+        batches = {f"part {number}": tables.batch(part) for number, part in enumerate(parts)}
+        again = states_from_bytes(states_to_bytes(merged), rules, batches=batches)
+
+        expected = replace(validate(tables.batch(whole), rules, now=NOW).report, samples={})
+
+        assert judge([again]) == expected
+        assert judge(states) == expected
+
+
+def one_state(**columns: Any) -> tuple[tuple[Rule, ...], bytes]:
+    rules = parse_rules([{"unique": "a"}, {"not_null": "a"}])
+    return rules, states_to_bytes(observe(batch_of(columns), rules, now=NOW, part="monday"))
+
+
+def test_states_of_other_rules_are_refused():
+    """The rule that differs is named; so is another number of rules."""
+    rules, data = one_state(a=[1])
+
+    with pytest.raises(ValueError, match="made by another rule `unique\\(a\\)` than today's `unique\\(b\\)`"):
+        states_from_bytes(data, parse_rules([{"unique": "b"}, {"not_null": "a"}]))
+    with pytest.raises(ValueError, match="made by another rule `not_null\\(a\\)`"):
+        states_from_bytes(data, parse_rules([{"unique": "a"}, {"not_null": "a", "severity": "warning"}]))
+    with pytest.raises(ValueError, match="made by 2 rules, here are 1"):
+        states_from_bytes(data, rules[:1])
+
+
+def test_states_of_another_form_are_refused(monkeypatch: pytest.MonkeyPatch):
+    """Of another version, of something else, cut off."""
+    rules, data = one_state(a=[1])
+
+    with pytest.raises(ValueError, match="long, here are"):
+        states_from_bytes(data[:-1], rules)
+    with pytest.raises(ValueError, match="no states of rules"):
+        states_from_bytes(packed({"form": "profile"}), rules)
+    with pytest.raises(ValueError, match="no packed figures"):
+        states_from_bytes(b"PAR1" * 10, rules)
+    monkeypatch.setattr(state_bytes, "VERSION", 2)
+    with pytest.raises(ValueError, match="have form 1, here form 2 is read"):
+        states_from_bytes(data, rules)
+
+
+def test_keys_of_another_hash_are_refused(monkeypatch: pytest.MonkeyPatch):
+    """Equal texts would not meet."""
+    rules, data = one_state(a=["x"])
+    monkeypatch.setattr(duplicates, "HASH", "words65-1")
+
+    with pytest.raises(ValueError, match="hashed by `words64-1`, here they are by `words65-1`"):
+        states_from_bytes(data, rules)
+
+
+def test_a_part_is_not_merged_twice():
+    """Neither the very same states, nor those that were sent twice, nor a second observation under its name."""
+    rules, data = one_state(a=[1, 2])
+    one, again = states_from_bytes(data, rules), states_from_bytes(data, rules)
+
+    for other in (one, again, observe(batch_of({"a": [1, 2]}), rules, now=NOW, part="monday")):
+        with pytest.raises(ValueError, match="part `monday` is on both sides"):
+            one.merge(other)
+    nameless = observe(batch_of({"a": [1]}), rules, now=NOW)
+    with pytest.raises(ValueError, match="is on both sides"):
+        nameless.merge(nameless)
+    assert nameless.merge(observe(batch_of({"a": [1]}), rules, now=NOW)).rows == 2
+
+
+def test_rows_that_must_be_looked_at_again_are_asked_for():
+    """Without repeated keys nothing is asked; with them the part is named whose rows are elsewhere."""
+    rules, data = one_state(a=["x", "y"])
+    other = observe(batch_of({"a": ["z"]}), rules, now=NOW)
+    same = observe(batch_of({"a": ["y"]}), rules, now=NOW)
+
+    assert judge([states_from_bytes(data, rules), other]).outcomes[0].failed == 0
+    with pytest.raises(ValueError, match="the rows of part `monday` are not at hand"):
+        judge([states_from_bytes(data, rules), same])
+
+
+def test_what_travels_holds_no_text_of_the_rows():
+    """Keys of text are hashes there, masks are bits."""
+    _, data = one_state(a=["a very secret name", "another"])
+
+    assert b"secret" not in data
+    assert unpacked(data)[0]["parts"] == [{"name": "monday", "columns": [["a", "string"]], "chunks": [[2, [], []]]}]
+
+
+def test_parts_of_other_moments_are_refused_after_the_journey_too():
+    rules, data = one_state(a=[1])
+
+    with pytest.raises(ValueError, match="different moments"):
+        states_from_bytes(data, rules).merge(observe(batch_of({"a": [1]}), rules, now=NOW + timedelta(1)))
