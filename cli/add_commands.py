@@ -120,7 +120,7 @@ def _show_tried(tried: "Tried") -> None:
             cells = ", ".join(
                 f"{name} = {_cell(value) or 'nothing'}" for name, value in example.items() if name != "row"
             )
-            say(f"  row {example['row']:,}: {cells}")
+            say(f"  row {example['row']:,}: {cells}" if "row" in example else f"  {cells}")
     for note in found["notes"]:
         say(f"note: {note}")
     rated = "" if found["quality"]["score"] is None else f", scores {found['quality']['score']:g}"

@@ -138,10 +138,10 @@ def _broken(found: Judged, rules: Sequence[Rule]) -> list[Broken]:
 
 
 def _examples(found: Judged, rules: Sequence[Rule], outcome: RuleOutcome) -> tuple[dict[str, Any], ...]:
-    """The first rows that broke a rule: their numbers, and the cells that it looked at."""
+    """The first rows that broke a rule: their numbers, and the cells that it looked at; or the worst groups."""
     rule = next((rule for rule in rules if rule.id == outcome.rule), None)
     if rule is None or outcome.kind in BATCH_KINDS:
-        return ()
+        return tuple(map(dict, outcome.examples[:EXAMPLES]))
     # Rows that break a warning are not set apart; asked as an error, the same rule shows them.
     alone = validate(found.batch, (replace(rule, severity="error"),), now=found.report.now)
     rows: list[dict[str, Any]] = []

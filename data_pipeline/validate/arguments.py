@@ -8,7 +8,8 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from data_pipeline.validate.expression import columns_of, moment_of, parse_expression
+from data_pipeline.validate.aggregates import AGGREGATES, parse_aggregate
+from data_pipeline.validate.expression import ExpressionError, columns_of, moment_of, parse_expression
 from data_pipeline.validate.pattern import check_pattern
 
 __all__ = ["FORMATS", "KEYS", "SHORT_FORM", "TYPES", "names", "number", "parse", "seconds"]
@@ -36,10 +37,11 @@ KEYS: dict[str, tuple[str, ...]] = {
     "references": (*_COLUMN, "dataset", "key"),
     "change": (*_COLUMN, "by", "max_percent"),
     "python": ("function", *_COLUMN),
+    "aggregate": ("expr", "by", "equals", "min", "max", "tolerance"),
 }
 """Kind -> the keys of its mapping form."""
 
-SHORT_FORM = {"compare": "expr", "python": "function", "row_count": "min", "changed": "within"} | {
+SHORT_FORM = {"compare": "expr", "aggregate": "expr", "python": "function", "row_count": "min", "changed": "within"} | {
     kind: "columns" for kind, keys in KEYS.items() if keys[:2] == _COLUMN
 }
 """Kind -> the key that a bare argument (`not_null: [a]`) stands for."""
@@ -58,6 +60,8 @@ def parse(kind: str, settings: Mapping[str, Any]) -> tuple[tuple[str, ...], Para
     """
     if kind == "python":
         return _python(settings)
+    if kind == "aggregate":
+        return _aggregate(settings)
     columns = _columns(settings) if "columns" in KEYS[kind] else ()
     if kind == "compare":
         return _compare(settings)
@@ -237,6 +241,41 @@ def _python(settings: Mapping[str, Any]) -> tuple[tuple[str, ...], Params]:
         raise ValueError(f"{error}. {hint}" if hint else str(error)) from error
     listed = "column" in settings or "columns" in settings
     return _columns(settings) if listed else (), {"function": target}
+
+
+def _aggregate(settings: Mapping[str, Any]) -> tuple[tuple[str, ...], Params]:
+    text = settings.get("expr")
+    if not isinstance(text, str):
+        raise ValueError(f'needs an expression such as "sum(amount)", not {text!r}')
+    found = parse_aggregate(text)
+    if not found.adds_up:
+        raise ValueError(f"`{text}` looks at no more than one row: use {', '.join(AGGREGATES)}")
+    against = {key: _held_against(settings, key) for key in ("equals", "min", "max")}
+    if not any(against.values()) or (against["equals"] and (against["min"] or against["max"])):
+        raise ValueError("needs `equals`, or `min`, `max` or both")
+    tolerance = settings.get("tolerance")
+    if tolerance is not None and (not against["equals"] or number(tolerance, "tolerance") < 0):
+        raise ValueError("`tolerance` is how far the figure may be from `equals`, 0 or more; it goes with nothing else")
+    by = names(settings["by"], "by") if "by" in settings else ()
+    parts = (found, *(parse_aggregate(other) for other in against.values() if other))
+    columns = dict.fromkeys(name for listed in (by, *(part.columns for part in parts)) for name in listed)
+    return tuple(columns), {"expr": text, "by": by, **against, "tolerance": tolerance}
+
+
+def _held_against(settings: Mapping[str, Any], key: str) -> str:
+    """An expression as text; empty: there is none."""
+    value = settings.get(key)
+    if value is None:
+        return ""
+    if isinstance(value, date):
+        value = value.isoformat()
+    elif not isinstance(value, str):
+        value = format(Decimal(repr(number(value, key))), "f")
+    try:
+        parse_aggregate(value)
+    except ExpressionError as error:
+        raise ValueError(f"`{key}`: {error}") from error
+    return str(value)
 
 
 def _flag(settings: Mapping[str, Any], key: str) -> bool:

@@ -159,7 +159,7 @@ def _unjudged(index: int, rule: Rule, words: str, states: States, masks: list[di
 
 def _outcome_of(rule: Rule, found: Found) -> RuleOutcome:
     seen = {"observed": found.observed, "limit_s": found.limit_s, "segments": found.segments}
-    outcome = _outcome(rule, found.failed, found.of, found.detail, **seen)
+    outcome = _outcome(rule, found.failed, found.of, found.detail, **seen, examples=found.examples)
     return outcome if found.passed is None else outcome._replace(passed=found.passed)
 
 

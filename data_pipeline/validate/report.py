@@ -8,7 +8,20 @@ from typing import Any, NamedTuple
 from data_pipeline.dataset import FailedRule
 from utils.ages import duration
 
-__all__ = ["FailingSegment", "Report", "RuleOutcome", "Segments", "changed_verdict", "fresh_verdict", "utc_text"]
+__all__ = [
+    "Example",
+    "FailingSegment",
+    "Report",
+    "RuleOutcome",
+    "Segments",
+    "changed_verdict",
+    "fresh_verdict",
+    "utc_text",
+]
+
+
+Example = tuple[tuple[str, str], ...]
+"""What is shown of a failing group: names and values."""
 
 
 class FailingSegment(NamedTuple):
@@ -47,6 +60,7 @@ class RuleOutcome(NamedTuple):
         observed: `fresh`: the newest time seen; `changed`: since when the content is the same; RFC 3339.
         limit_s: How old that may be, in seconds.
         segments: Of a rule with `by`; it passes when each segment does.
+        examples: `aggregate`: the groups that are off the most. These are values of rows, so no event holds them.
     """
 
     rule: str
@@ -63,9 +77,11 @@ class RuleOutcome(NamedTuple):
     observed: str | None = None
     limit_s: float | None = None
     segments: Segments | None = None
+    examples: tuple[Example, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         found = {**self._asdict(), "columns": list(self.columns)}
+        del found["examples"]
         if self.segments is None:
             del found["segments"]
         else:

@@ -33,6 +33,7 @@ KINDS = {
     "fresh": "timeliness",
     "changed": "timeliness",
     "row_count": "volume",
+    "aggregate": "consistency",
     "compare": "consistency",
     "monotonic": "consistency",
     "references": "consistency",
@@ -43,13 +44,13 @@ KINDS = {
 
 DIMENSIONS = ("completeness", "validity", "uniqueness", "consistency", "timeliness", "volume", "accuracy")
 
-BATCH_KINDS = frozenset({"fresh", "changed", "row_count"})
+BATCH_KINDS = frozenset({"fresh", "changed", "row_count", "aggregate"})
 """Kinds that judge the batch as one; all others judge rows."""
 
-_ONE_RULE = frozenset({"unique", "compare", "python", "row_count", "changed"})
+_ONE_RULE = frozenset({"unique", "compare", "python", "row_count", "changed", "aggregate"})
 """Kinds of which all columns together are one rule; of others each column is."""
 
-_NOT_YET_KINDS: tuple[str, ...] = ("aggregate", "drift")
+_NOT_YET_KINDS: tuple[str, ...] = ("drift",)
 _WITHOUT_SEGMENTS = {
     "changed": "the content changes as a whole",
     "aggregate": "write it inside of `aggregate:`",
@@ -268,7 +269,9 @@ def _by(kind: str, common: Mapping[str, Any]) -> tuple[str, ...]:
 def _named(
     kind: str, columns: tuple[str, ...], params: Mapping[str, Any], declared: Mapping[str, Any], *, alone: bool
 ) -> Rule:
-    about = " ".join(params["expr"].split()) if kind == "compare" else params.get("function") or ", ".join(columns)
+    about = " ".join(params["expr"].split()) if "expr" in params else params.get("function") or ", ".join(columns)
+    if kind == "aggregate" and params["by"]:
+        about = f"{about} by {', '.join(params['by'])}"
     default = f"{kind}({about})" if about else kind
     if declared["scope"] == "dataset":
         default = f"{default} of the table"  # the same rule may stand for the batch too

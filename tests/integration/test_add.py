@@ -226,7 +226,11 @@ def test_what_cannot_be_added_is_wrong_usage(newcomer: Newcomer, typed: str, sai
 def test_try_stores_nothing(installation: Installation, tmp_path: Path) -> None:
     """Neither a version nor an event nor a cache entry; broken rules are told with the rows that broke them."""
     (tmp_path / "a.csv").write_text("id,price\n1,5\n2,-1\n3,-2\n4,8\n5,9\n6,1\n7,2\n8,2\n9,2\n10,3\n11,3\n")
-    rules = [{"range": {"column": "price", "min": 0, "severity": "warning"}}, {"row_count": {"min": 50}}]
+    rules = [
+        {"range": {"column": "price", "min": 0, "severity": "warning"}},
+        {"row_count": {"min": 50}},
+        {"aggregate": {"expr": "count(*)", "by": "price", "max": 2}},
+    ]
     collect = {"kind": "file", "path": str(tmp_path / "a.csv")}
     installation.configure({"name": "a", "collect": collect, "rules": rules})
 
@@ -238,9 +242,10 @@ def test_try_stores_nothing(installation: Installation, tmp_path: Path) -> None:
     assert told["accepted"]
     assert told["sample"][0] == {"id": 1, "price": 5}
     assert told["columns"] == {"id": "integer", "price": "integer"}
-    first, second = told["failed_rules"]
+    first, second, third = told["failed_rules"]
     assert (first["failed"], first["examples"]) == (2, [{"row": 2, "price": -1}, {"row": 3, "price": -2}])
     assert (second["rule"], second["detail"]) == ("row_count", "11 rows, at least 50 expected")
+    assert (third["failed"], third["examples"]) == (1, [{"price": "2", "count(*)": "3", "max": "2"}])
 
 
 def test_the_commands(tmp_path: Path, server: FaultyServer) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data_pipeline.dataset import UNPARSED
+from data_pipeline.validate.kernels.aggregate import Aggregated, aggregate
 from data_pipeline.validate.kernels.change import change
 from data_pipeline.validate.kernels.changed import Changed, changed
 from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk
@@ -68,6 +69,7 @@ GATHERED: Mapping[str, GatherKind] = {
     "row_count": GatherKind(counted, Counted),
     "monotonic": GatherKind(monotonic, Rises),
     "python": GatherKind(python_rule, Framed),
+    "aggregate": GatherKind(aggregate, Aggregated),
 }
 """Kind -> how it gathers, and how its state is read back."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 from data_pipeline.validate.kernels.columns import Chunk
 
 if TYPE_CHECKING:
-    from data_pipeline.validate.report import Segments
+    from data_pipeline.validate.report import Example, Segments
     from data_pipeline.validate.rules import Rule
     from utils.arrow import pa
 
@@ -28,6 +28,7 @@ class Found(NamedTuple):
     limit_s: float | None = None
     passed: bool | None = None
     segments: "Segments | None" = None
+    examples: "tuple[Example, ...]" = ()
 
 
 class Gathered(Protocol):

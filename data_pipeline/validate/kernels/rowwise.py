@@ -30,8 +30,9 @@ def evaluate_rows(node: Node, chunk: Chunk, places: Mapping[str, int]) -> list[A
     """The value in each row, None where there is none. Times are counted in nanoseconds since 1970."""
     names = list(places)
     columns = [_values(chunk.arrays[places[name]]) for name in names]
+    rows = zip(*columns, strict=True) if columns else [()] * chunk.rows
     with localcontext(Context(prec=400)):
-        return [_evaluate(node, dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+        return [_evaluate(node, dict(zip(names, row, strict=True))) for row in rows]
 
 
 def _values(array: "pa.Array") -> list[Any]:
