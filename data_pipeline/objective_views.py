@@ -117,7 +117,7 @@ class Objectives:
     def burning(self) -> dict[tuple[str, str], Burning]:
         """By dataset and objective."""
         rows = self._database.query("SELECT dataset, objective, pace, since, body FROM objectives_burning")
-        return {row[:2]: Burning(*row[:4], orjson.loads(row[4])) for row in rows}
+        return {(row[0], row[1]): Burning(row[0], row[1], row[2], row[3], orjson.loads(row[4])) for row in rows}
 
 
 def burning_pace(connection: Connection, dataset: str, objective: str) -> str | None:
