@@ -43,12 +43,9 @@ def typed(
     Raises:
         PipelineError: a mended cell of a column without a declared type is no value of it.
     """
-    raw = (
-        [orjson.loads(text) if text else {} for text in rows.column(RAW).to_pylist()]
-        if RAW in rows.schema.names
-        else []
-    )
     numbers = rows.column(ROW).to_pylist()
+    texts = rows.column(RAW).to_pylist() if RAW in rows.schema.names else [None] * len(numbers)
+    raw = [orjson.loads(text) if text else {} for text in texts]
     columns: dict[str, Any] = {}
     unparsed: list[dict[str, str]] = [{} for _ in numbers]
     for name, column in zip(*_columns_of(named_again(rows)), strict=True):
@@ -58,9 +55,8 @@ def typed(
         for at, text in failed.items():
             unparsed[at][name] = text
     if any(unparsed):
-        columns[UNPARSED] = pa.array(
-            [orjson.dumps(cells).decode() if cells else None for cells in unparsed], pa.string()
-        )
+        hidden = [orjson.dumps(cells).decode() if cells else None for cells in unparsed]
+        columns[UNPARSED] = pa.array(hidden, pa.string())
     return pa.table(columns)
 
 

@@ -1,0 +1,97 @@
+"""Rows that were set aside come back under a mended rule: once, and each at its place."""
+
+from operations.quarantine import listed, rows
+from tests.integration.feed import Feed
+from tests.integration.installation import Installation
+from tests.integration.mending import ANY, GOOD, again, counts, mend, prices, shelf, stock
+
+
+def test_rows_take_their_places_once_the_rule_is_mended(installation: Installation, feed: Feed) -> None:
+    """A new version in the order that the provider sent, with its own report; told with actor and figures."""
+    feed.rows = prices(-1, *GOOD[:4], -2, *GOOD[4:])
+    installation.configure(stock())
+    first = installation.run_one()
+    assert (first.status, first.quarantined) == ("succeeded", 2)
+    installation.configure(stock(ANY))
+
+    found = again(installation, reason="rebates are fine")
+
+    assert counts(found) == [(2, 2, 0)]
+    assert shelf(installation) == [(row["id"], row["price"]) for row in feed.rows]
+    (told,) = installation.events("quarantine.replayed")
+    names = ("run_id", "actor", "reason", "replayed", "accepted", "failing", "left", "reasons")
+    assert [told[name] for name in names] == [first.version, "ada", "rebates are fine", 2, 2, 0, 0, {}]
+    with installation.system() as system:
+        (entry,) = listed(system, "stock")
+        version = system.views.version("stock", told["version"])
+    assert (entry.state, entry.rows, entry.replayed) == ("replayed", 0, 2)
+    assert version is not None
+    assert version.body["quality"]["score"] == 100.0
+    assert (version.rows, version.body["report"]["quarantined"]) == (10, 0)
+
+
+def test_a_replay_done_twice_adds_nothing(installation: Installation, feed: Feed) -> None:
+    """What joined waits no more; what fails still waits, with the same reasons, and no version is made for it."""
+    feed.rows = prices(-1, *GOOD, -200)
+    installation.configure(stock())
+    installation.run_one()
+    installation.configure(stock(ANY))
+    again(installation)
+    before = shelf(installation)
+
+    found = again(installation)
+
+    assert counts(found) == [(1, 0, 1)]
+    assert found.replays[0].reasons == {"range(price)": 1}
+    assert shelf(installation) == before
+    assert len(before) == 9
+    assert len(installation.events("batch.accepted")) == 2
+
+
+def test_rows_that_still_fail_stay_with_their_new_reasons(installation: Installation, feed: Feed) -> None:
+    """The score of the new version counts them: part of a batch that waits is no proof that all is well."""
+    feed.rows = prices(-1, *GOOD, -200)
+    installation.configure(stock())
+    installation.run_one()
+    other = {"range": {"column": "price", "min": -100}, "id": "floor"}
+    installation.configure(stock({"range": other["range"] | {"id": "floor"}}))
+
+    found = again(installation)
+
+    assert found.replays[0].reasons == {"floor": 1}
+    with installation.system() as system:
+        shown = rows(system, "stock").rows.to_pylist()
+        version = system.results.newest(system.views.current_of("stock"))
+    assert [(row["price"], row["_rules"], row["_row"]) for row in shown] == [(-200, ["floor"], 10)]
+    assert version is not None
+    assert (version.body["report"]["quarantined"], version.body["quality"]["cap"]["by"]) == (1, "floor")
+
+
+def test_a_copy_within_its_ttl_is_the_one_with_the_mended_rows(installation: Installation, feed: Feed) -> None:
+    """The provider is not asked sooner because somebody mended rows."""
+    feed.rows = prices(*GOOD, -1)
+    installation.configure(stock())
+    installation.run_one()
+    path = mend(installation, "csv", lambda text: text.replace("9,-1", "9,1"))
+    again(installation, file=path)
+
+    served = installation.run_one()
+
+    assert (served.origin, served.rows, len(feed.asked)) == ("cache", 9, 1)
+    assert shelf(installation)[-1] == (9, 1)
+
+
+def test_the_next_collection_of_the_same_content_keeps_the_mended_rows(installation: Installation, feed: Feed) -> None:
+    """It is no news; with other content the next batch takes the place of all, as ever."""
+    feed.rows = prices(*GOOD, -1)
+    installation.configure(stock())
+    installation.run_one()
+    again(installation, file=mend(installation, "csv", lambda text: text.replace("9,-1", "9,1")))
+
+    same = installation.run_one(fresh=True)
+    kept = shelf(installation)
+    feed.rows = prices(*GOOD, -1, 12)
+    installation.run_one(fresh=True)
+
+    assert (same.unchanged, same.status, kept[-1]) == (True, "succeeded", (9, 1))
+    assert shelf(installation) == [*kept[:-1], (10, 12)]
