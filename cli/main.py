@@ -17,6 +17,7 @@ from cli import (
     report_commands,
     run_commands,
     serve_commands,
+    suggest_commands,
 )
 from cli.command import OK, USAGE, Context, UsageError, tell, with_options
 from cli.output import prepare_streams, print_json, say
@@ -30,7 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    *(run_commands, add_commands, inspect_commands, metric_commands, report_commands),
+    *(run_commands, add_commands, inspect_commands, metric_commands, report_commands, suggest_commands),
     *(gate_commands, quarantine_commands, breaker_commands, maintain_commands, serve_commands),
 ):
     module.register(app)

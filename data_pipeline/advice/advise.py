@@ -9,7 +9,7 @@ from data_pipeline.advice.patterns import Finding, file, place, segment, time, t
 from data_pipeline.advice.words import look_at, percent, rows_text, tolerance
 from data_pipeline.validate.report import Report, RuleOutcome
 from data_pipeline.validate.rules import BATCH_KINDS, Rule
-from data_pipeline.validate.written import entry_of
+from data_pipeline.validate.written import entry_of, line_of
 from data_pipeline.yaml_line import flow
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ class _Made:
         entry = entry_of(rule, params={**rule.params, "values": (*rule.params["values"], *new)})
         if entry is None:
             return
-        self._paste = f"- {flow(entry)}"
+        self._paste = f"- {line_of(entry)}"
         self._saves = None if self._saves is None else sum(found.values_alone.counts.get(one, 0) for one in new)
         these = "it is a value" if len(new) == 1 else "these are values"
         self._fix = f"If {these} that you want, write the rule so: `{self._paste}`"
@@ -227,7 +227,7 @@ class _Made:
         worst = max([outcome.failed / outcome.of, *shares(outcome, self._earlier)])
         allowed = tolerance(worst)
         entry = None if self._rule is None else entry_of(self._rule, tolerance=allowed)
-        self._paste = f"tolerance: {flow(allowed)}" if entry is None else f"- {flow(entry)}"
+        self._paste = f"tolerance: {flow(allowed)}" if entry is None else f"- {line_of(entry)}"
         return f"If that is normal here, add to the rule: `tolerance: {allowed}`"
 
 

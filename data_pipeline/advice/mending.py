@@ -91,7 +91,7 @@ def _good(rule: Rule, values: Sequence[Any], counts: Sequence[int]) -> int:
     part = table.to_batches()[0]
     provenance = Provenance("", datetime(1970, 1, 1, tzinfo=UTC))
     batch = Batch(table.schema, lambda: iter([part]), rows=table.num_rows, nbytes=0, provenance=provenance)
-    alone = replace(rule, severity="error", scope="batch")
+    alone = replace(rule, severity="error", scope="batch", where="", by=())
     (mark,) = validate(batch, (alone,), now=datetime.now(UTC)).marks
     bad = [False] * len(values) if mark.bad is None else mark.bad.to_pylist()
     return sum(count for count, fails in zip(counts, bad, strict=True) if not fails)

@@ -6,6 +6,7 @@ from typing import Any
 from data_pipeline.discover.findings import Finding
 from data_pipeline.discover.look import Look
 from data_pipeline.discover.times import written
+from data_pipeline.validate.written import line_of
 from data_pipeline.yaml_line import flow
 
 FRESH_ENOUGH = 0.7
@@ -33,13 +34,8 @@ def block(name: str, collect: Mapping[str, Any], look: Look) -> str:
     lines += _promised(look)
     if look.rules:
         lines.append("  rules:")
-        lines += [f"    - {_entry(rule.rule)}{_why(rule.why)}" for rule in look.rules]
+        lines += [f"    - {line_of(rule.rule)}{_why(rule.why)}" for rule in look.rules]
     return "\n".join(lines) + "\n"
-
-
-def _entry(rule: Mapping[str, Any]) -> str:
-    (kind, argument), *_ = rule.items()
-    return f"{kind}: {flow(argument)}"
 
 
 def _keys(found: list[Finding], indent: str) -> Iterator[str]:

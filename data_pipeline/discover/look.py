@@ -11,7 +11,6 @@ from data_pipeline.dataset import UNPARSED, Collected
 from data_pipeline.discover.columns import TIME_NAME, Typed, typed
 from data_pipeline.discover.findings import Finding, Layout
 from data_pipeline.discover.keys import key_of
-from data_pipeline.discover.rules import Suggested, rules_of
 from data_pipeline.discover.times import Rhythm, rhythm_of, time_of
 from data_pipeline.errors import PayloadUnreadable, PipelineError
 from data_pipeline.parse.encoding import open_bytes, open_text
@@ -19,6 +18,8 @@ from data_pipeline.parse.options import ColumnOptions, ParseOptions
 from data_pipeline.parse.parse import parse
 from data_pipeline.parse.parser import ParseRequest
 from data_pipeline.parse.sniff import HEAD, detect_format
+from data_pipeline.suggest.candidate import Candidate
+from data_pipeline.suggest.first import first_rules
 
 LOOKED_AT = 32 * 2**20
 """Bytes of a payload that are looked at; tables are parsed as a whole anyway."""
@@ -35,7 +36,7 @@ class Look:
     key_why: str = ""
     data_time: Finding | None = None
     rhythm: Rhythm | None = None
-    rules: list[Suggested] = field(default_factory=list)
+    rules: list[Candidate] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -61,7 +62,7 @@ def look(collected: Collected, *, dataset: str, now: datetime) -> Look:
     table = batch.table
     time, why = time_of(table, now)
     key, key_why = key_of(table, time)
-    found = Look(layout, batch, columns, key, key_why, rules=rules_of(table, key, time))
+    found = Look(layout, batch, columns, key, key_why, rules=first_rules(table, key, time))
     found.data_time = Finding("data_time", time, why) if time else layout.data_time
     found.rhythm = rhythm_of(table, time, now) if time else None
     found.notes = list(dict.fromkeys((*layout.notes, *collected.provenance.notes, *batch.provenance.notes)))

@@ -8,8 +8,9 @@ from typing import Any
 
 from data_pipeline.validate.arguments import KEYS, SHORT_FORM
 from data_pipeline.validate.rules import KINDS, SEVERITIES, Rule, parse_rule
+from data_pipeline.yaml_line import flow
 
-__all__ = ["entry_of"]
+__all__ = ["entry_of", "line_of"]
 
 
 def entry_of(rule: Rule, **changed: Any) -> dict[str, Any] | None:
@@ -33,6 +34,10 @@ def entry_of(rule: Rule, **changed: Any) -> dict[str, Any] | None:
         entry["weight"] = wanted.weight
     if wanted.scope != "batch":
         entry["scope"] = wanted.scope
+    if wanted.where:
+        entry["where"] = wanted.where
+    if wanted.by:
+        entry["by"] = list(wanted.by)
     for made in (entry, {**entry, "id": wanted.id}):
         try:
             if parse_rule(made) == [wanted]:
@@ -40,6 +45,21 @@ def entry_of(rule: Rule, **changed: Any) -> dict[str, Any] | None:
         except ValueError:
             continue
     return None
+
+
+def line_of(entry: Mapping[str, Any]) -> str:
+    """An entry of `rules` on one line of YAML, without its dash: the kind first, everything else within.
+
+    >>> line_of({"not_null": "id", "tolerance": 0.1}), line_of({"unique": ["a", "b"]})
+    ('not_null: {column: id, tolerance: 0.1}', 'unique: [a, b]')
+    """
+    (kind, argument), *common = entry.items()
+    if any(key in KEYS[kind] for key, _ in common):
+        return flow(entry)  # `change` has a `by` of its own
+    if common and not isinstance(argument, Mapping):
+        short = SHORT_FORM[kind]
+        argument = {"column" if short == "columns" and isinstance(argument, str) else short: argument}
+    return f"{kind}: {flow({**argument, **dict(common)} if common else argument)}"
 
 
 def _argument(rule: Rule) -> Any:

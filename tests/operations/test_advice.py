@@ -95,11 +95,11 @@ def test_advice_is_given_also_when_the_rows_are_gone(tmp_path: Path, lost: str):
     house.run_one()
 
     with house.system() as system:
-        paths = [entry["path"] for entry in system.views.quarantined("a")]
+        paths = [entry.path for entry in system.views.quarantined("a")]
         paths = paths if lost == "quarantine" else [version.path for version in system.views.versions("a")]
         for path in paths:
             system.storage.delete(path)
         (found,) = advice(system, "a")
 
     assert "6 of 60 rows (10 %) lie outside the bounds in `v`" in found.text
-    assert found.paste == "- {range: {column: v, min: 0}, tolerance: 0.1}"
+    assert found.paste == "- range: {column: v, min: 0, tolerance: 0.1}"

@@ -7,8 +7,8 @@ import pytest
 
 from data_pipeline.discover.columns import typed
 from data_pipeline.discover.keys import key_of
-from data_pipeline.discover.rules import rules_of
 from data_pipeline.discover.times import rhythm_of, time_of, written
+from data_pipeline.suggest.first import first_rules
 from utils.arrow import pa
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -102,7 +102,7 @@ def test_the_rhythm_survives_weekends() -> None:
 def test_bounds_are_suggested_where_a_name_does() -> None:
     """And only those that the batch keeps."""
     table = pa.table({"lat": [41.0], "price": [2.5], "price_change": [-1.0], "x": [3]})
-    rules = [rule.rule for rule in rules_of(table, (), None)]
+    rules = [rule.rule for rule in first_rules(table, (), None)]
     assert {"range": {"column": "lat", "min": -90, "max": 90}} in rules
-    assert {"range": {"column": "price", "min": 0, "severity": "warning"}} in rules
+    assert {"range": {"column": "price", "min": 0}, "severity": "warning"} in rules
     assert [rule["range"]["column"] for rule in rules if "range" in rule] == ["lat", "price"]
