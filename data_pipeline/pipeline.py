@@ -20,6 +20,7 @@ from data_pipeline.fallback import Fallback, Served
 from data_pipeline.judging import Judged, Rules, judged
 from data_pipeline.replaying import Replaying
 from data_pipeline.row_spool import spooling_in
+from data_pipeline.store.decisions import Content
 from data_pipeline.store.manifest import is_manifest
 from data_pipeline.store.results import Results
 from data_pipeline.store.surroundings import Around, Neighbours
@@ -37,7 +38,7 @@ class RunContext:
     """What all datasets of a run share. `now` is taken once; `current` is where each dataset stood at the start.
 
     `fresh`: also within the TTL; `full`: everything, whatever the cursor and the ledger say; `from_raw`: the run whose
-    raw answers are taken in place of the provider's. `withdrawn`: what was rolled back (see `Decisions.withdrawn`).
+    raw answers are taken in place of the provider's. `withdrawn`: what was rolled back, and its version.
     """
 
     run_id: str
@@ -46,7 +47,7 @@ class RunContext:
     full: bool = False
     from_raw: str = ""
     current: dict[str, Current] = field(default_factory=dict)
-    withdrawn: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    withdrawn: Mapping[Content, str] = field(default_factory=dict)
     fences: dict[str, int] = field(default_factory=dict)
 
 

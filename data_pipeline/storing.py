@@ -13,6 +13,7 @@ from data_pipeline.entering import Entering, change_of, entering
 from data_pipeline.errors import PipelineError
 from data_pipeline.fallback import Served
 from data_pipeline.judging import Judged, Rules, with_table_rules
+from data_pipeline.store.decisions import Content
 from data_pipeline.store.gate import Verdict, decided
 from data_pipeline.store.results import Results, Written
 from data_pipeline.store.views import Version
@@ -125,7 +126,7 @@ def _with_decisions(found: Judged, dataset: DatasetSettings, same: Version | Non
     if not run.withdrawn or not found.verdict.accepted:
         return found
     content = found.batch.provenance.content_sha256
-    version = run.withdrawn.get((dataset.name, dataset.fingerprint, content))
+    version = run.withdrawn.get(Content(dataset.name, dataset.fingerprint, content, found.standing.pieces))
     if version is None:
         return found
     return replace(

@@ -100,7 +100,7 @@ def accepted_since(system: IntegratedSystem, candidate: Version) -> list[Version
     found = [
         one
         for one in system.views.versions(candidate.dataset)
-        if one.is_accepted and one.time > candidate.time and "restores" not in one.body
+        if one.is_accepted and one.age > candidate.age and "restores" not in one.body
     ]
     return sorted(found, key=lambda one: one.age, reverse=True)
 
@@ -123,9 +123,8 @@ def refuse_stale(
 
 
 def _stale(system: IntegratedSystem, dataset: DatasetSettings, candidate: Version, newer: Sequence[Version]) -> str:
-    content = candidate.body["content_sha256"]
     for version in newer:
-        if version.body["content_sha256"] == content:
+        if _content(version) == _content(candidate):
             return f"the same content was accepted as version {version.version}"
     entering = entering_of(dataset, candidate)
     if entering is None or entering.anew:
@@ -139,6 +138,10 @@ def _stale(system: IntegratedSystem, dataset: DatasetSettings, candidate: Versio
     ledger = system.views.ledger(dataset.name)
     again = [file[0] for file in candidate.body.get("files", ()) if file[0] in ledger]
     return f"{listed(again)} was read again: its rows would stand there twice" if again else ""
+
+
+def _content(version: Version) -> tuple[str, list[str]]:
+    return version.body["content_sha256"], version.body.get("pieces", [])
 
 
 def target_of(system: IntegratedSystem, current: Current, version: str | None) -> Version:

@@ -5,14 +5,14 @@ A part of the pipeline's views (`views.py`), projected from the same events.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from utils.database import Database, Statement
 from utils.events import Event
 
-__all__ = ["SCHEMA", "TABLE", "Decision", "Decisions", "decided", "is_by_hand", "rejected", "rolled_back"]
+__all__ = ["SCHEMA", "TABLE", "Content", "Decision", "Decisions", "decided", "is_by_hand", "rejected", "rolled_back"]
 
 TABLE = "decisions"
 
@@ -46,6 +46,15 @@ class Decision:
     time: str
     actor: str
     reason: str
+
+
+class Content(NamedTuple):
+    """What a provider sent, as one configuration reads it: its fingerprint, the SHA-256 of the bytes, the pieces."""
+
+    dataset: str
+    fingerprint: str
+    sha256: str
+    pieces: tuple[str, ...] = ()
 
 
 def is_by_hand(event: Event) -> bool:
@@ -100,15 +109,16 @@ class Decisions:
         sql = (
             "SELECT h.dataset, max(h.version) FROM versions h JOIN datasets d ON d.dataset = h.dataset"
             " LEFT JOIN versions v ON v.version = d.version AND v.dataset = d.dataset"
-            " WHERE h.state = 'held' AND (v.time IS NULL OR v.time < h.time) GROUP BY h.dataset"
+            " WHERE h.state = 'held' AND (v.time IS NULL OR (v.time, v.version) < (h.time, h.version))"
+            " GROUP BY h.dataset"
         )
         return dict(self._database.query(sql))
 
-    def withdrawn(self) -> dict[tuple[str, str, str], str]:
-        """(Dataset, fingerprint of its configuration, SHA-256 of the content) -> the version that was rolled back."""
+    def withdrawn(self) -> dict[Content, str]:
+        """What was rolled back -> its version."""
         rows = self._database.query("SELECT dataset, version, body FROM versions WHERE state = 'rolled_back'")
         found = ((dataset, version, orjson.loads(body)) for dataset, version, body in rows)
         return {
-            (dataset, body.get("fingerprint", ""), body.get("content_sha256", "")): version
+            Content(dataset, body["fingerprint"], body["content_sha256"], tuple(body.get("pieces", ()))): version
             for dataset, version, body in found
         }
