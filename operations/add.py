@@ -182,7 +182,7 @@ def _fetched(system: IntegratedSystem, source: Source, name: str, timeout: float
         collected.close()
 
 
-def _holds(rule: dict[str, Any], batch: Batch, system: IntegratedSystem) -> bool:
+def _holds(rule: Mapping[str, Any], batch: Batch, system: IntegratedSystem) -> bool:
     rules = tuple(parse_rule(rule))
     return not validate(batch, rules, now=system.clock.now()).report.failed_rules()
 

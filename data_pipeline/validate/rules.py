@@ -20,6 +20,9 @@ __all__ = ["DIMENSIONS", "KINDS", "SEVERITIES", "Rule", "implied_type_rules", "p
 SEVERITIES = {"warning": 1.0, "error": 3.0, "critical": 5.0}
 """Severity -> default weight of a rule in the score."""
 
+MOST_WEIGHT = 1_000_000
+"""So that the sums of a score stay exact enough, and finite."""
+
 KINDS = {
     "not_null": "completeness",
     "unique": "uniqueness",
@@ -221,6 +224,8 @@ def _common_of(kind: str, common: Mapping[str, Any]) -> dict[str, Any]:
     weight = arguments.number(common["weight"], "weight") if "weight" in common else -1.0
     if "weight" in common and weight < 0:
         raise ValueError(f"`weight` must be 0 or more, not {weight}")
+    if weight > MOST_WEIGHT:
+        raise ValueError(f"`weight` must be {MOST_WEIGHT:,} at most, not {weight}")
     dimension = common.get("dimension", "")
     if dimension and dimension not in DIMENSIONS:
         raise ValueError(_unknown("dimension", str(dimension), DIMENSIONS[:-1], ""))

@@ -191,6 +191,12 @@ def test_a_quality_of_an_earlier_release_is_read():
     assert (quality.coverage, quality.parts, quality.evidence) == (None, {}, Evidence())
 
 
+def test_a_weight_that_no_sum_can_hold_is_refused():
+    """Two of the greatest numbers would be infinite together; the configuration says what is possible."""
+    with pytest.raises(ValueError, match="`weight` must be 1,000,000 at most"):
+        parse_rules([{"not_null": "a", "weight": 1e308}])
+
+
 RULES = parse_rules(
     [
         {"not_null": "a", "severity": "critical"},
