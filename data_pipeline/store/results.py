@@ -304,6 +304,7 @@ class Results:
             nbytes=self.nbytes(path),
             provenance=provenance,
             memory_limit=memory_limit,
+            open_columns=lambda columns: self.batches(path, columns),
         )
 
     def _rows(self, path: str) -> int:
