@@ -20,7 +20,7 @@ from operations.objectives import Stand, stands
 from operations.sampled import Sampled, sampled
 from utils.events import rfc3339
 
-__all__ = ["FORMAT", "DatasetReport", "RuleReport", "RunReport", "report"]
+__all__ = ["FORMAT", "ColumnReport", "DatasetReport", "RuleReport", "RunReport", "report"]
 
 FORMAT = 1
 """Grows when a field of the JSON changes its meaning or goes; new fields may come at any time."""
@@ -57,6 +57,18 @@ class RuleReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnReport:
+    """The figures of one column of the batch, and of the version before where it had the column."""
+
+    column: str
+    figures: dict[str, float | None]
+    before: dict[str, float | None] | None
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetReport:
     """One dataset's part.
 
@@ -79,7 +91,7 @@ class DatasetReport:
     rules: tuple[RuleReport, ...] = ()
     samples: Sampled | None = None
     figures: dict[str, float | None] | None = None
-    profile: tuple[Any, ...] = ()
+    profile: tuple[ColumnReport, ...] = ()
     advice: tuple[dict[str, Any], ...] = ()
     anomalies: tuple[dict[str, Any], ...] = ()
     before: dict[str, Any] | None = None
@@ -103,6 +115,7 @@ class DatasetReport:
             "quality": self.quality.to_json() if self.quality else None,
             "rules": [rule.to_json() for rule in self.rules],
             "samples": self.samples.to_json() if self.samples else None,
+            "profile": [column.to_json() for column in self.profile],
             "advice": list(self.advice),
             "anomalies": list(self.anomalies),
             "changes": [change.to_json() for change in self.changes],
@@ -208,6 +221,7 @@ def _dataset(system: IntegratedSystem, run: Run, body: dict[str, Any], objective
         rules=tuple(sorted(map(_rule, judged.outcomes), key=_rank)),
         samples=sampled(system, version, judged),
         figures=version.body["measured"],
+        profile=_profile(version, before),
         advice=tuple(one.to_json() for one in advice(system, name)) if is_newest else (),
         anomalies=tuple(one for one in found if one.get("run_id") == run.run_id),
         before=None if before is None else _summed_up(before),
@@ -234,6 +248,13 @@ def _before(system: IntegratedSystem, version: Version) -> Version | None:
 def _summed_up(version: Version) -> dict[str, Any]:
     rows = Report.from_json(version.body["report"]).rows
     return {"version": version.version, "time": version.time, "rows": rows, "score": version.body["quality"]["score"]}
+
+
+def _profile(version: Version, before: Version | None) -> tuple[ColumnReport, ...]:
+    """Of batches that an earlier release measured nothing is known of single columns."""
+    old = {} if before is None else before.body.get("profile", {})
+    mine = version.body.get("profile", {})
+    return tuple(ColumnReport(name, figures, old.get(name)) for name, figures in mine.items())
 
 
 def _changes(system: IntegratedSystem, before: Version | None, version: Version) -> list[Change]:

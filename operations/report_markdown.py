@@ -1,9 +1,11 @@
 """A quality report as Markdown, for a pull request: a table that fits on a screen, details folded below it."""
 
+import html
 from collections.abc import Iterator
 
 from operations.report import DatasetReport, RunReport
 from operations.report_words import headline, percent, points, reason
+from operations.sampled import Row, Sampled
 from operations.words import duration, moment
 
 __all__ = ["markdown"]
@@ -42,7 +44,7 @@ def _lines(report: RunReport) -> Iterator[str]:
 
 
 def _details(dataset: DatasetReport) -> Iterator[str]:
-    yield f"<details><summary><b>{dataset.dataset}</b>: {_plain(_summary(dataset))}</summary>"
+    yield f"<details><summary><b>{dataset.dataset}</b>: {html.escape(_summary(dataset))}</summary>"
     yield ""
     if dataset.run["reason"]:
         yield f"> {_plain(reason(dataset))}"
@@ -60,7 +62,7 @@ def _details(dataset: DatasetReport) -> Iterator[str]:
     yield from _section("What to do", advised)
     yield from _section("Unlikely", [f"{_code(one['metric'])}: {_plain(one['reason'])}" for one in dataset.anomalies])
     if dataset.samples:
-        shown = dataset.samples.rows[:MOST_SAMPLES]
+        shown = _shown(dataset, dataset.samples)
         yield f"**Rows that were set aside** ({len(shown)} of {dataset.samples.of:,})"
         yield ""
         yield f"| row | broke | {' | '.join(map(_code, dataset.samples.columns))} |"
@@ -70,6 +72,19 @@ def _details(dataset: DatasetReport) -> Iterator[str]:
             yield f"| {row.number:,} | {', '.join(map(_code, row.rules))} | {cells} |"
         yield ""
     yield "</details>"
+
+
+def _shown(dataset: DatasetReport, samples: Sampled) -> list[Row]:
+    """A few of the sample, of each broken rule in turn."""
+    left, shown = list(samples.rows), list[Row]()
+    while left and len(shown) < MOST_SAMPLES:
+        for rule in dataset.broken:
+            found = next((row for row in left if rule.rule in row.rules), None)
+            if found is not None and len(shown) < MOST_SAMPLES:
+                left.remove(found)
+                shown.append(found)
+        left = [row for row in left if any(rule.rule in row.rules for rule in dataset.broken)]
+    return sorted(shown, key=lambda row: row.number)
 
 
 def _summary(dataset: DatasetReport) -> str:
@@ -97,15 +112,15 @@ def _sign(status: str) -> str:
 def _plain(text: str) -> str:
     """Text that Markdown leaves as it is; code spans that our own words have stay.
 
-    >>> _plain("a|b <b> *c* `d|e`")
-    'a\\\\|b &lt;b&gt; \\\\*c\\\\* `d\\\\|e`'
+    >>> _plain("a|b <b> *c* `<d>`")
+    'a|b &lt;b&gt; \\\\*c\\\\* `<d>`'
     """
     text = " ".join(text.split())
     parts = text.split("`")
     if len(parts) % 2 == 0:  # a lone backtick is no code
         parts = [text.replace("`", "'")]
     told = [_escaped(part) if at % 2 == 0 else part for at, part in enumerate(parts)]
-    return "`".join(told).replace("|", "\\|")
+    return "`".join(told)
 
 
 def _escaped(text: str) -> str:

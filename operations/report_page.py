@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from operations.report import DatasetReport, RunReport
-from operations.report_words import headline, percent, points, reason, title
+from operations.report_words import column_words, headline, percent, points, reason, title
 from operations.sampled import Row
 from operations.words import duration, moment
 
@@ -73,6 +73,12 @@ def _unmeasured(dimensions: Mapping[str, float | None]) -> str:
     return ", ".join(name for name, points in dimensions.items() if points is None)
 
 
+def _empty(figures: Mapping[str, float | None]) -> str:
+    """The share of a column's cells that are empty."""
+    share = figures.get("nulls")
+    return "–" if share is None else percent(share)
+
+
 _FILTERS: Mapping[str, Callable[..., Any]] = {
     "tone": lambda word: _TONES.get(word, "none"),
     "sign": lambda status: _SIGNS.get(status, "·"),
@@ -84,6 +90,8 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "moment": moment,
     "span": lambda seconds: duration(seconds, decimals=1),
     "breaks": _breaks,
+    "measured": column_words,
+    "empty": _empty,
     "coded": _coded,
     "unmeasured": _unmeasured,
     "reason": reason,

@@ -1,9 +1,11 @@
 """The words of a quality report that its faces share."""
 
-from operations.report import DatasetReport, RunReport
-from operations.words import count_of, listed, moment
+from collections.abc import Mapping
 
-__all__ = ["headline", "percent", "points", "reason", "title"]
+from operations.report import DatasetReport, RunReport
+from operations.words import count_of, duration, listed, moment
+
+__all__ = ["column_words", "headline", "percent", "points", "reason", "title"]
 
 
 def title(report: RunReport) -> str:
@@ -33,6 +35,35 @@ def headline(report: RunReport) -> str:
 def reason(dataset: DatasetReport) -> str:
     """Why it is not a plain success; the name, which stands above it, is left out."""
     return str(dataset.run["reason"] or "").removeprefix(f"{dataset.dataset}: ")
+
+
+def column_words(figures: Mapping[str, float | None]) -> str:
+    """What was measured of a column, but for its empty cells.
+
+    >>> column_words({"nulls": 0.0, "mean": 40.6734, "std": 35.27})
+    'mean 40.67, deviation 35.27'
+    >>> column_words({"length_min": 2.0, "length_max": 2.0})
+    '2 characters'
+    >>> column_words({"nulls": 1.0, "mean": None}), column_words({"true": 0.25, "distinct": 2.0})
+    ('', '25 % true, 2 different')
+    """
+    known = {name: value for name, value in figures.items() if value is not None}
+    told = []
+    if "mean" in known:
+        told.append(f"mean {known['mean']:.4g}")
+    if "std" in known:
+        told.append(f"deviation {known['std']:.4g}")
+    told += [f"{name} {known[name]:.4g}" for name in ("p05", "p50", "p95", "p99") if name in known]
+    if "length_min" in known and "length_max" in known:
+        low, high = int(known["length_min"]), int(known["length_max"])
+        told.append(count_of(low, "character") if low == high else f"{low:,} to {high:,} characters")
+    if "true" in known:
+        told.append(f"{percent(known['true'])} true")
+    if "age_s" in known:
+        told.append(f"newest {duration(known['age_s'], decimals=1)} old")
+    if "distinct" in known:
+        told.append(f"{int(known['distinct']):,} different")
+    return ", ".join(told)
 
 
 def points(score: float | None) -> str:

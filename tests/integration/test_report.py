@@ -4,17 +4,18 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from lxml import html
 
+from cli.main import app
 from operations.report import RunReport, report
 from operations.report_markdown import markdown
 from operations.report_page import TEMPLATE, page
 from tests.faulty_server import FaultyServer, status
 from tests.integration.installation import ROOT, Installation
 from tests.integration.people import GOOD, csv, people
+from utils.events import NewEvent
 
 EVIL = "<script>alert('x')</script>"
 RULES = [
@@ -206,6 +207,37 @@ def test_unchanged_data_is_reported_with_the_rules_of_its_version(
     assert one.rules
 
 
+def test_the_columns_are_told_beside_those_of_the_version_before(bad: Installation) -> None:
+    """What was measured of each, without values of rows."""
+    found = ask(bad)
+    columns = {one.column: one for one in found.datasets[0].profile}
+    assert list(columns) == ["id", "name", "day"]
+    assert columns["id"].figures["mean"] == pytest.approx(99.5)
+    assert columns["id"].before is not None
+    assert columns["id"].before["mean"] == 2.0
+    assert "min" not in columns["id"].figures
+    seen = text_of(page(found))
+    assert "mean 99.5, deviation" in seen
+    assert "mean 2, deviation" in seen
+
+
+def test_what_is_declared_and_found_beside_the_rules_is_told(installation: Installation, server: FaultyServer) -> None:
+    """How the objectives stand, and figures that the detectors find unlikely."""
+    installation.configure(people(server.url, objective={"quality": 0.9, "over": "1d"}))
+    installation.run_one()
+    with installation.system() as system:
+        run_id = system.views.runs(limit=1)[0].run_id
+        data = {"run_id": run_id, "metric": "rows", "reason": "3 rows, 900 expected"}
+        system.events.append([NewEvent("anomaly.detected", "people", data)])
+    found = ask(installation)
+    assert [one["reason"] for one in found.datasets[0].anomalies] == ["3 rows, 900 expected"]
+    assert "3 rows, 900 expected" in markdown(found)
+    seen = text_of(page(found))
+    assert "3 rows, 900 expected" in seen
+    assert "objective: quality 90 %" in seen
+    assert "100 % kept" in seen
+
+
 def test_many_datasets_stand_worst_first(installation: Installation, server: FaultyServer) -> None:
     """With an overview before them."""
     other = {"name": "away", "collect": {"kind": "file", "path": "away.csv"}}
@@ -226,9 +258,15 @@ def test_the_suffix_says_how_it_is_written(
 ) -> None:
     installation.configure(people(server.url))
     installation.run_one()
-    done = installation.cli("report", "--output", str(tmp_path / name))
-    assert (done.code, done.out) == (0, "")
+    assert typed(installation, "report", "--output", str(tmp_path / name)) == 0
     assert (tmp_path / name).read_text().startswith(begins)
+
+
+def typed(installation: Installation, *arguments: str) -> int:
+    """Run a command of the program in this process; its exit code."""
+    with pytest.raises(SystemExit) as stopped:
+        app(args=installation.command(*arguments)[2:])
+    return int(stopped.value.code or 0)
 
 
 def test_json_is_one_document_with_the_fields_that_are_documented(
@@ -263,11 +301,16 @@ def test_json_is_one_document_with_the_fields_that_are_documented(
     ids=["never ran", "nothing ran", "an unknown name", "an unknown suffix"],
 )
 def test_what_cannot_be_reported_is_said(
-    installation: Installation, server: FaultyServer, arguments: list[str], code: int, message: str, hint: str
+    installation: Installation,
+    server: FaultyServer,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    message: str,
+    hint: str,
 ) -> None:
     installation.configure(people(server.url))
-    done = installation.cli("report", *arguments, "--json")
-    error: dict[str, Any] = done.json["error"]
-    assert done.code == code
-    assert message in error["message"]
-    assert hint in error["hint"]
+    assert typed(installation, "report", *arguments) == code
+    told = capsys.readouterr().err
+    assert message in told
+    assert hint in told
