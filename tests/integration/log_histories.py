@@ -7,13 +7,18 @@ events and forgets runs; days that pass, restarts, another configuration. Now an
 
 import random
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from config.errors import ConfigError
+from data_pipeline.errors import PipelineError
 from integrated_system import IntegratedSystem
 from operations import breakers
 from operations.actor import Actor
 from operations.maintain import maintain
+from operations.quarantine import drop
+from operations.replay import replay
 from operations.run import queue, resume, run
 from tests.integration.installation import Installation
 from utils.clock import ManualClock
@@ -41,7 +46,7 @@ class LogHistory:
         breaker = {"failure_threshold": 2, "open_for": "10m", "max_open_for": "1h"}
         wanted = [
             {"not_null": ["id"]},
-            {"range": {"column": "value", "min": 0, "severity": dice.choice(["error", "critical"])}},
+            {"range": {"column": "value", "min": dice.choice([0, -1]), "severity": dice.choice(["error", "critical"])}},
         ]
         out = {"kind": "file", "path": f"{self.sink}/{{dataset}}.jsonl"}
         simulated: dict[str, dict[str, Any]] = {
@@ -110,9 +115,8 @@ class LogHistory:
         dice = self.dice
         names = [dataset.name for dataset in system.settings.datasets]
         some = dice.sample(names, dice.randint(1, len(names)))
-        match dice.choices(["run", "resume", "breaker", "metric", "maintain", "rows", "sink"], [8, 1, 2, 1, 2, 2, 2])[
-            0
-        ]:
+        what = ["run", "resume", "breaker", "metric", "maintain", "rows", "sink", "mend"]
+        match dice.choices(what, [8, 1, 2, 1, 2, 2, 2, 2])[0]:
             case "run":
                 run(system, ACTOR, some, fresh=dice.random() < 0.8, full=dice.random() < 0.1)
             case "resume":
@@ -125,6 +129,8 @@ class LogHistory:
                 maintain(system, ACTOR, dry_run=dice.random() < 0.2)
             case "rows":
                 self.write_rows()
+            case "mend":
+                self.mend(system)
             case _:
                 self.turn_sink()
 
@@ -137,6 +143,14 @@ class LogHistory:
                 breakers.close(system, ACTOR, provider)
             case _:
                 breakers.reset(system, ACTOR)
+
+    def mend(self, system: IntegratedSystem) -> None:
+        """Rows that were set aside are put back or given up, where there are any and they are not refused."""
+        with suppress(PipelineError, ConfigError):
+            if self.dice.random() < 0.7:
+                replay(system, ACTOR, "rows", force=self.dice.random() < 0.5)
+            else:
+                drop(system, ACTOR, "rows", rules=["range(value)"] if self.dice.random() < 0.5 else ())
 
     def write_rows(self) -> None:
         """Some good, some bad, or none of it readable."""
