@@ -13,6 +13,7 @@ from cli import (
     inspect_commands,
     maintain_commands,
     metric_commands,
+    profile_commands,
     quarantine_commands,
     report_commands,
     run_commands,
@@ -32,7 +33,7 @@ app = typer.Typer(
 )
 for module in (
     *(run_commands, add_commands, inspect_commands, metric_commands, report_commands, suggest_commands),
-    *(gate_commands, quarantine_commands, breaker_commands, maintain_commands, serve_commands),
+    *(gate_commands, profile_commands, quarantine_commands, breaker_commands, maintain_commands, serve_commands),
 ):
     module.register(app)
 

@@ -63,6 +63,11 @@ class Distinct:
             return self._of_different(_different(np.concatenate([self._hashes(), other._hashes()])))
         return Distinct(registers=np.maximum(self._ranks(), other._ranks()).tobytes())
 
+    @property
+    def exact(self) -> bool:
+        """Whether the count is the true one."""
+        return not self.registers
+
     def count(self) -> int:
         """How many different values there are: exact up to 1,024, else an estimate."""
         if not self.registers:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from data_pipeline.profile.numbers import Numbers
     from data_pipeline.profile.quantiles import Quantiles
 
-__all__ = ["MOST_COLUMNS", "QUANTILES", "Figures", "figures", "for_event", "points"]
+__all__ = ["MOST_COLUMNS", "QUANTILES", "Figures", "figures", "for_event", "of_column", "points"]
 
 Figures = Mapping[str, Mapping[str, float | None]]
 """Column -> figure -> value; None: there was nothing to measure."""
@@ -40,7 +40,7 @@ def figures(profile: Profile, now: datetime) -> Figures:
     `distinct` and the quantiles `p05 p50 p95 p99` of numbers.
     """
     named = list(profile.columns.items())[:MOST_COLUMNS]
-    return {name: dict(_of(column, now)) for name, column in named}
+    return {name: dict(of_column(column, now)) for name, column in named}
 
 
 def for_event(found: Figures) -> dict[str, dict[str, float | None]]:
@@ -70,7 +70,8 @@ def points(dataset: str, time: float, found: Figures) -> list[Statement]:
     return [point(dataset, time, row) for row in rows]
 
 
-def _of(column: Column, now: datetime) -> Iterator[tuple[str, float | None]]:
+def of_column(column: Column, now: datetime) -> Iterator[tuple[str, float | None]]:
+    """Each figure of one column; see `figures`."""
     yield "nulls", column.nulls / column.cells if column.cells else None
     if column.distinct is not None:
         yield "distinct", float(column.distinct.count())

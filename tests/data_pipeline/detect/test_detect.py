@@ -127,6 +127,34 @@ def test_every_verdict_comes_from_the_past_only():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("points", [40, 300])
+def test_a_point_is_no_part_of_what_it_is_held_against(points):
+    """However large a spike is, the band that it leaves is the same: it does not widen its own baseline."""
+    usual = noise(points)
+
+    found = [detect([block(np.append(usual, size))]).anomalies[0] for size in (1_500.0, 1e6, 1e12)]
+
+    assert len({(one.expected_low, one.expected_high, one.since) for one in found}) == 1
+    assert [one.score for one in found] == sorted(one.score for one in found)
+
+
+def test_figures_of_columns_share_one_rate_and_know_their_side():
+    """A dataset with a hundred of them is as quiet as one figure; `nulls` of a column is wrong upwards only."""
+    metrics = tuple(f"{figure}(c{number})" for number in range(50) for figure in ("mean", "nulls"))
+    draws = [detect([block(noise(300, 100, seed), metrics=metrics)], new_points=200) for seed in range(5)]
+    spike = noise(40, 2, 1)
+    spike[-1] = 300.0
+
+    found = detect([block(spike, metrics=("mean(a)", "nulls(a)"))])
+
+    # 5 draws of 200 points: one figure at 0.5 per 1,000 would have 0.5 false episodes; a hundred alone have 50.
+    assert sum(len(drawn.anomalies) for drawn in draws) <= 5
+    assert sum(drawn.judged for drawn in draws) == 5 * 200 * 100
+    assert [one.metric for one in found.anomalies] == ["mean(a)"]
+    assert detect([block(spike, metrics=("mean(a)", "nulls(a)"))], exclude=["mean"]).anomalies == []
+    assert detect([block(spike[:5], metrics=("mean(a)", "rows"))]).learning.keys() == {("orders", "rows")}
+
+
 def test_only_new_points_are_judged():
     """`new_since` is a moment; what lies before it was judged by another run."""
     values = noise(60)

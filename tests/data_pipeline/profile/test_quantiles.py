@@ -34,6 +34,12 @@ def test_a_quantile_is_at_most_one_per_cent_off(values):
         assert abs(found.quantile(share) - exact) <= 0.01 * abs(exact)
 
 
+def test_small_counts_are_told_as_they_are():
+    """What is told of a bin is its roundest number: of whole numbers below 256 the number itself."""
+    for value in [*range(1, 256), 1000, 0.5, 2.5, -7]:
+        assert _of([value]).quantile(0.5) == value
+
+
 @pytest.mark.parametrize(
     "values",
     [
