@@ -1,9 +1,13 @@
 """Rows that were set aside come back under a mended rule: once, and each at its place."""
 
-from operations.quarantine import listed, rows
+import pytest
+
+from operations.quarantine import drop, listed, rows
+from operations.replay import replay
 from tests.integration.feed import Feed
 from tests.integration.installation import Installation
-from tests.integration.mending import ANY, GOOD, again, counts, mend, prices, shelf, stock
+from tests.integration.log_histories import views
+from tests.integration.mending import ACTOR, ANY, GOOD, again, counts, mend, prices, shelf, stock
 
 
 def test_rows_take_their_places_once_the_rule_is_mended(installation: Installation, feed: Feed) -> None:
@@ -65,6 +69,29 @@ def test_rows_that_still_fail_stay_with_their_new_reasons(installation: Installa
     assert [(row["price"], row["_rules"], row["_row"]) for row in shown] == [(-200, ["floor"], 10)]
     assert version is not None
     assert (version.body["report"]["quarantined"], version.body["quality"]["cap"]["by"]) == (1, "floor")
+
+
+@pytest.mark.parametrize("kind", ["SQLite", "PostgreSQL"])
+def test_the_log_makes_the_same_views_again(
+    kind: str, installation: Installation, feed: Feed, request: pytest.FixtureRequest
+) -> None:
+    """Of rows that came back, that still fail, and that were given up; and readers see the same version."""
+    sections = {} if kind == "SQLite" else {"database": {"url": str(request.getfixturevalue("postgres"))}}
+    feed.rows = prices(-1, *GOOD, -200, *GOOD)
+    installation.configure(stock(), **sections)
+    installation.run_one()
+    installation.configure(stock(ANY), **sections)
+    with installation.system() as system:
+        replay(system, ACTOR, "stock")
+        drop(system, ACTOR, "stock")
+        live, seen = views(system), system.views.current_of("stock")
+
+        system.events.rebuild()
+
+        assert views(system) == live
+        assert system.views.current_of("stock") == seen
+        (entry,) = listed(system)
+    assert (entry.state, entry.replayed, entry.dropped) == ("dropped", 1, 1)
 
 
 def test_a_copy_within_its_ttl_is_the_one_with_the_mended_rows(installation: Installation, feed: Feed) -> None:
