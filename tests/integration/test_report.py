@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from lxml import html
 
-from cli.main import app
 from operations.report import RunReport, report
 from operations.report_markdown import markdown
 from operations.report_page import TEMPLATE, page
@@ -258,15 +257,8 @@ def test_the_suffix_says_how_it_is_written(
 ) -> None:
     installation.configure(people(server.url))
     installation.run_one()
-    assert typed(installation, "report", "--output", str(tmp_path / name)) == 0
+    assert installation.typed("report", "--output", str(tmp_path / name)) == 0
     assert (tmp_path / name).read_text().startswith(begins)
-
-
-def typed(installation: Installation, *arguments: str) -> int:
-    """Run a command of the program in this process; its exit code."""
-    with pytest.raises(SystemExit) as stopped:
-        app(args=installation.command(*arguments)[2:])
-    return int(stopped.value.code or 0)
 
 
 def test_json_is_one_document_with_the_fields_that_are_documented(
@@ -310,7 +302,7 @@ def test_what_cannot_be_reported_is_said(
     hint: str,
 ) -> None:
     installation.configure(people(server.url))
-    assert typed(installation, "report", *arguments) == code
+    assert installation.typed("report", *arguments) == code
     told = capsys.readouterr().err
     assert message in told
     assert hint in told
