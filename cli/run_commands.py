@@ -115,6 +115,12 @@ def _dry_run(context: Context, datasets: list[str], fresh: bool, from_raw: str) 
 MOST_ADVICE = 3
 """Lines of advice a dataset; the first ones are about the worst rules."""
 
+MOST_ADVISED = 20
+"""Datasets whose broken rows are read for advice: a run of a thousand must not spend seconds on what nobody reads."""
+
+QUICK_ROWS = 1_000_000
+"""Rows of a batch up to which they are read; `why` and reports read all."""
+
 
 def _print(result: "PipelineRun", system: "IntegratedSystem", *, brief: bool) -> None:
     """What came of every dataset; `brief`: without what the status that follows says anyway."""
@@ -167,9 +173,11 @@ def _print_datasets(result: "PipelineRun") -> None:
 def _print_what_to_do(result: "PipelineRun", system: "IntegratedSystem") -> None:
     from operations.advice import advice, notes
 
+    advised = 0
     for run in result.datasets:
         if run.failed_rules:
-            given = advice(system, run.dataset, thorough=False)
+            advised += 1
+            given = advice(system, run.dataset, most_rows=QUICK_ROWS if advised <= MOST_ADVISED else 0)
             for one in given[:MOST_ADVICE]:
                 say(f"{run.dataset}: {one.text}")
             if len(given) > MOST_ADVICE:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from config.datasets import DatasetSettings
 from data_pipeline.advice.advise import Advice, Rows, advise
 from data_pipeline.advice.past import Earlier
 from data_pipeline.errors import StoreError
@@ -18,19 +19,17 @@ if TYPE_CHECKING:
 REMEMBERED = 50
 """Batches before the last one that are asked since when a rule is broken."""
 
-QUICK_ROWS = 1_000_000
-"""Rows of a batch up to which a run's own output looks at all of them; `why` and reports always do."""
-
 _LOOK_AROUND = frozenset({"references", "change"})
 """Kinds that cannot be judged again by the rows alone."""
 
 
-def advice(system: IntegratedSystem, dataset: str, *, thorough: bool = True) -> list[Advice]:
+def advice(system: IntegratedSystem, dataset: str, *, most_rows: int | None = None) -> list[Advice]:
     """One piece of advice a broken rule of the batch collected last, held or accepted; worst first. Empty when all is
     well, and then nothing is read but the log's view.
 
     Args:
-        thorough: Read the rows of the batch, however many; else only up to `QUICK_ROWS`.
+        most_rows: Of larger batches the good rows are not read, so nothing is said by comparing with them; and when
+            more than that were set aside, only the report speaks. None: all is read, however much.
     """
     settings = system.settings.dataset(dataset)
     versions = system.views.versions(dataset, limit=REMEMBERED + 1)
@@ -43,15 +42,26 @@ def advice(system: IntegratedSystem, dataset: str, *, thorough: bool = True) -> 
     rules = {rule.id: rule for rule in system.pipeline.rules_of(settings)}
     rules |= {rule.id: rule for rule in settings.rules}
     earlier = [Earlier(one.version, one.time, Report.from_json(one.body["report"])) for one in versions[1:]]
-    looks = thorough or report.rows <= QUICK_ROWS
+    looks = most_rows is None or report.rows <= most_rows
+    bad = most_rows is None or report.quarantined <= most_rows
     beside = Rows(
         good=_readable(_batches(system, last)) if looks else None,
         warned=_readable(_warned(system, last, report, rules)) if looks else (),
         time=settings.data_time or "",
         files=len(last.body.get("files", ())) or 1,
-        na_values=tuple(settings.parse.na_values),
+        na_values=tuple(settings.parse.na_values) if _has_text_cells(settings, last) else None,
     )
-    return advise(report, _readable(_quarantined(system, last)), earlier, rules=rules, beside=beside)
+    rows = _readable(_quarantined(system, last)) if bad else None
+    return advise(report, rows, earlier, rules=rules, beside=beside)
+
+
+def _has_text_cells(settings: DatasetSettings, version: Version) -> bool:
+    """Whether the provider sends text that is parsed; a Parquet file or a database has values already."""
+    sends = settings.collect.kind in {"http", "file", "object_store"} and settings.parse.format not in {
+        "parquet",
+        "arrow",
+    }
+    return sends and not str(version.body["source"]).lower().endswith((".parquet", ".arrow", ".feather"))
 
 
 def notes(system: IntegratedSystem, dataset: str) -> list[str]:

@@ -68,14 +68,14 @@ class Rows:
         warned: Rows that broke a warning, with `_rules`.
         time: The column of the rows' own time; "": none.
         files: Of how many files the batch consists.
-        na_values: What the dataset reads as no value already.
+        na_values: What the dataset reads as no value already; None: its cells are no text.
     """
 
     good: "Iterable[pa.RecordBatch] | None" = None
     warned: "Iterable[pa.RecordBatch]" = ()
     time: str = ""
     files: int = 1
-    na_values: Sequence[str] = ()
+    na_values: Sequence[str] | None = ()
 
 
 def advise(
@@ -134,10 +134,14 @@ class _Made:
     def look(self, found: "Breaches", base: "Base", rows: int, beside: Rows) -> None:
         """What the rows say."""
         outcome = self._outcome
+        if outcome.severity != "warning":
+            self._saves = found.alone
         when = time(found, base)
+        self._take_in(found)
+        self._read_as_nothing(found, beside.na_values)
         patterns = [
             value(outcome, found),
-            self._mended(found),
+            None if self._paste else self._mended(found),
             file(found, files=beside.files),
             segment(outcome, found, base),
             when,
@@ -145,10 +149,6 @@ class _Made:
             together(found),
         ]
         self._findings = [finding for finding in patterns if finding is not None]
-        if outcome.severity != "warning":
-            self._saves = found.alone
-        self._take_in(found)
-        self._read_as_nothing(found, beside.na_values)
 
     def advice(self) -> Advice:
         outcome = self._outcome
@@ -187,7 +187,7 @@ class _Made:
     def _take_in(self, found: "Breaches") -> None:
         """A list of values that lacks a few: the list with them in it."""
         rule = self._rule
-        if rule is None or rule.kind != "one_of" or any(finding.kind == "mended" for finding in self._findings):
+        if rule is None or rule.kind != "one_of" or self._mended(found) is not None:
             return
         new = [one for one, count in found.values.top(3) if count >= max(2, found.rows / 10)]
         if sum(count for one, count in found.values.counts.items() if one in new) < found.rows / 2:
@@ -200,8 +200,10 @@ class _Made:
         these = "it is a value" if len(new) == 1 else "these are values"
         self._fix = f"If {these} that you want, write the rule so: `{self._paste}`"
 
-    def _read_as_nothing(self, found: "Breaches", known: Sequence[str]) -> None:
+    def _read_as_nothing(self, found: "Breaches", known: Sequence[str] | None) -> None:
         """Words for "no value" that the parser does not know yet."""
+        if known is None:
+            return
         from data_pipeline.advice.mending import placeholders
 
         new = [text for text in placeholders(self._outcome.kind, found) if text not in known]

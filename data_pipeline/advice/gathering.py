@@ -111,7 +111,8 @@ class Gathering:
             if column is not None:
                 tally.add(_counts(column))
             # With a cell that did not parse, the bad rows have the column as text: no values to compare.
-            if column is None or column.type != base.types[name] or len(tally.counts) > MOST_SEGMENTS:
+            unlike = column is None or column.type != base.types[name]
+            if unlike or not tally.exact or len(tally.counts) > MOST_SEGMENTS:
                 del base.segments[name]
         base.hours.add(_hours(batch, self._time))
 

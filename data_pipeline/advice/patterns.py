@@ -55,7 +55,7 @@ def segment(outcome: RuleOutcome, found: Breaches, base: Base) -> Finding | None
         return None
     best: tuple[float, str, Any, int] | None = None
     for name, tally in found.segments.items():
-        if name in outcome.columns or name not in base.segments:
+        if name in outcome.columns or name not in base.segments or not tally.counts:
             continue
         ((most, count),) = tally.top(1)
         share, usual = count / found.rows, base.segments[name].counts.get(most, 0) / max(1, base.rows)

@@ -1,5 +1,6 @@
 """Which columns always have a value, or nearly always."""
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,8 @@ def completeness(table: "pa.Table") -> Iterator[Candidate]:
         there = rows - column.null_count
         least = wilson_lower(there, rows)
         if there == rows:
-            yield Candidate({"not_null": field.name}, f"likely complete in at least {100 * least:.4g} % of all rows")
+            likely = f"likely complete in at least {math.floor(10_000 * least) / 100} % of all rows"
+            yield Candidate({"not_null": field.name}, likely)
         elif there / rows >= NEARLY_COMPLETE:
             why = f"{100 * there / rows:.3g} % have a value, likely at least {100 * least:.3g} %"
             loose = {"severity": "warning", "tolerance": tolerance_of(rows - there, rows)}

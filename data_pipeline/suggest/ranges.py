@@ -100,7 +100,11 @@ def _with_room(low: Any, high: Any) -> tuple[int | float, int | float, str] | No
         ends = outward(below, unit, up=False), outward(most + spread / 2, unit, up=True)
     if ends[0] is None or ends[1] is None:
         return None
-    return ends[0], ends[1], f"{low} to {high} were seen; half of that more on each side"
+    return ends[0], ends[1], f"{_short(low)} to {_short(high)} were seen; half of that more on each side"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else f"{value}"
 
 
 def _exact(value: Any) -> Decimal:

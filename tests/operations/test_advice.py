@@ -103,3 +103,38 @@ def test_advice_is_given_also_when_the_rows_are_gone(tmp_path: Path, lost: str):
 
     assert "6 of 60 rows (10 %) lie outside the bounds in `v`" in found.text
     assert found.paste == "- range: {column: v, min: 0, tolerance: 0.1}"
+
+
+def test_of_large_batches_the_report_alone_speaks_where_quick_advice_is_asked_for(tmp_path: Path):
+    """A run's own output must not take longer than the run; the figures are there all the same."""
+    house, file = Installation(tmp_path), tmp_path / "a.csv"
+    file.write_text("id,v,s\n" + "".join(f"{n},{-4 if n < 6 else 1},{'x' if n < 6 else 'y'}\n" for n in range(60)))
+    rule = {"range": {"column": "v", "min": 0}}
+    house.configure({"name": "a", "collect": {"kind": "file", "path": str(file)}, "rules": [rule]})
+    house.run_one()
+
+    with house.system() as system:
+        kinds = {
+            most: {finding.kind for finding in advice(system, "a", most_rows=most)[0].findings}
+            for most in (None, 60, 59, 0)
+        }
+
+    assert kinds[None] == kinds[60] >= {"value", "segment", "place"}
+    assert "value" in kinds[59]
+    assert "segment" not in kinds[59]
+    assert kinds[0] == set()
+
+
+def test_a_thousand_broken_datasets_are_not_all_read(tmp_path: Path):
+    """The first twenty are looked at; the others get what the report says."""
+    house = Installation(tmp_path)
+    (tmp_path / "a.csv").write_text("v\n1\n-4\n" + "1\n" * 8)
+    rule = {"range": {"column": "v", "min": 0}}
+    collect = {"kind": "file", "path": str(tmp_path / "a.csv")}
+    house.configure(*[{"name": f"d{n:02}", "collect": collect, "rules": [rule]} for n in range(22)])
+
+    finished = house.cli("run")
+
+    told = [line for line in finished.out.splitlines() if "lie outside the bounds" in line]
+    assert len(told) == 22
+    assert sum("The value is -4." in line for line in told) == 20

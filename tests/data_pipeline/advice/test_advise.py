@@ -187,6 +187,15 @@ def test_a_segment_that_nearly_all_rows_have_is_no_news():
     assert "segment" not in findings(Judged(table, {"range": {"column": "v", "min": 0}}).one())
 
 
+def test_a_column_of_many_values_divides_nothing():
+    """Addresses, numbers that were given: also where more come than are counted at once."""
+    table = pa.table(
+        {"v": [-1] * 300 + [1] * 700, "id": list(range(1000)), "mail": [f"u{n % 400}" for n in range(1000)]}
+    )
+
+    assert "segment" not in findings(Judged(table, {"range": {"column": "v", "min": 0}}).one())
+
+
 def hours(count, start=datetime(2026, 3, 1, tzinfo=UTC)):
     return [start + timedelta(hours=n) for n in range(count)]
 
