@@ -1,6 +1,7 @@
 """The one writer of a process: shared commits, and nobody suffers for a neighbour."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -122,3 +123,114 @@ def test_closing_writes_what_waits(database: SqliteDatabase) -> None:
     assert database.query("SELECT count(*) FROM things") == [(600,)]
     with pytest.raises(StateError, match="closing"):
         writer.submit("late")
+
+
+def _threads(count: int, work: Callable[[int], object]) -> list[threading.Thread]:
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _in_line(writer: Writer, count: int) -> None:
+    """Return once so many wait behind the commit that is held."""
+    until = time.monotonic() + 10
+    while len(writer._line) < count:
+        assert time.monotonic() < until
+        threading.Event().wait(0.001)
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["quick commits", "slow commits"])
+def test_of_many_callers_each_has_its_own_result_once(database: SqliteDatabase, slow: bool) -> None:
+    """Sixteen that come again and again, waiting and not waiting; where a commit is slow, they share it."""
+    insert, sizes = _inserting(database), list[int]()
+
+    def commit(names: Sequence[Any]) -> list[Any]:
+        sizes.append(len(names))
+        if slow:
+            threading.Event().wait(0.004)
+        return insert(names)
+
+    writer = Writer(commit)
+    told: list[list[str]] = [[] for _ in range(16)]
+
+    def call(number: int) -> None:
+        for turn in range(20):
+            name = f"{number}-{turn}"
+            told[number].append(writer.submit(name).result(10) if turn % 5 == 4 else writer.write(name))
+
+    for thread in _threads(16, call):
+        thread.join()
+    writer.close()
+
+    assert told == [[f"{number}-{turn}" for turn in range(20)] for number in range(16)]
+    assert database.query("SELECT count(*) FROM things") == [(320,)]
+    assert sum(sizes) == 320
+    if slow:
+        assert len(sizes) < 320 / 4
+
+
+def test_who_is_interrupted_while_others_wait_takes_nobody_along(database: SqliteDatabase) -> None:
+    """The one who leads is stopped in the middle: it hears of that, its item is not written, all others are."""
+    insert, held = _inserting(database), _Held(database)
+
+    def commit(names: Sequence[Any]) -> list[Any]:
+        if names[0] == "first":
+            return held(names)
+        if names[0] == "0":
+            raise KeyboardInterrupt
+        return insert(names)
+
+    writer = Writer(commit)
+    interrupted: list[str] = []
+
+    def call(number: int) -> None:
+        try:
+            writer.write(str(number))
+        except KeyboardInterrupt:
+            interrupted.append(str(number))
+
+    first = writer.submit("first")
+    assert held.entered.wait(10)
+    threads = []
+    for number in range(3):
+        threads += [threading.Thread(target=call, args=(number,))]
+        threads[-1].start()
+        _in_line(writer, number + 1)
+    last = writer.submit("last")
+    held.go.set()
+
+    for thread in threads:
+        thread.join(10)
+    assert (first.result(10), last.result(10)) == ("first", "last")
+    assert interrupted == ["0"]
+    assert sorted(name for (name,) in database.query("SELECT name FROM things")) == ["1", "2", "first", "last"]
+    assert writer.write("afterwards") == "afterwards"
+    writer.close()
+
+
+def test_who_is_interrupted_in_line_is_not_waited_for(database: SqliteDatabase) -> None:
+    """Neither its item nor its lead."""
+    held, writer, _ = _queued(database, [])
+    interrupted = threading.Event()
+
+    class Interrupted:
+        def acquire(self) -> None:
+            interrupted.set()
+            raise KeyboardInterrupt
+
+    def stopped() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("utils.events.writer._new_turn", Interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                writer.write("stopped")
+
+    (thread,) = _threads(1, lambda _: stopped())
+    assert interrupted.wait(10)
+    thread.join(10)
+    behind = writer.submit("behind")
+    held.go.set()
+
+    assert behind.result(10) == "behind"
+    assert database.query("SELECT name FROM things ORDER BY name") == [("behind",), ("first",)]
+    writer.close()
