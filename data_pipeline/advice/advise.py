@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_pipeline.advice.past import Earlier, shares, since
 from data_pipeline.advice.patterns import Finding, file, place, segment, time, together, value
-from data_pipeline.advice.words import look_at, percent, rows_text, tolerance
+from data_pipeline.advice.words import look_at, percent, rows_text, segments_text, tolerance
 from data_pipeline.validate.report import Report, RuleOutcome
 from data_pipeline.validate.rules import BATCH_KINDS, Rule
 from data_pipeline.validate.written import entry_of, line_of
@@ -159,7 +159,7 @@ class _Made:
         else:
             share = outcome.failed / outcome.of
             noun = f"{outcome.failed} of {outcome.of} rows ({percent(share)})"
-            sentences = [f"{outcome.rule}: {noun} {look_at(outcome)}", f"{outcome.detail}." if outcome.detail else ""]
+            sentences = [f"{outcome.rule}: {noun} {look_at(outcome)}", segments_text(outcome)]
         sentences += [finding.text for finding in self._findings]
         if _speaks_of_rows(outcome):
             sentences += [self._saved(), self._fix or self._tolerated()]
@@ -226,7 +226,8 @@ class _Made:
         outcome = self._outcome
         if outcome.passed:
             return "This is within its tolerance."
-        worst = max([outcome.failed / outcome.of, *shares(outcome, self._earlier)])
+        apart = [one.failed / one.of for one in outcome.segments.worst] if outcome.segments else []
+        worst = max([outcome.failed / outcome.of, *apart, *shares(outcome, self._earlier)])
         allowed = tolerance(worst)
         entry = None if self._rule is None else entry_of(self._rule, tolerance=allowed)
         self._paste = f"tolerance: {flow(allowed)}" if entry is None else f"- {line_of(entry)}"
@@ -235,4 +236,5 @@ class _Made:
 
 def _speaks_of_rows(outcome: RuleOutcome) -> bool:
     """Whether rows broke it; not where the whole batch did, or the rule could not judge at all and says why."""
-    return outcome.kind not in BATCH_KINDS and not (outcome.detail and outcome.failed == outcome.of)
+    silent = outcome.segments is None and outcome.detail and outcome.failed == outcome.of
+    return outcome.kind not in BATCH_KINDS and not silent

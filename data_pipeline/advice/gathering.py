@@ -5,14 +5,11 @@ from typing import Any
 
 from data_pipeline.advice.tally import Tally
 from data_pipeline.python_values import values_of
-from data_pipeline.validate.quarantine import ROW, RULES
+from data_pipeline.validate.quarantine import FILE, ROW, RULES
 from data_pipeline.validate.report import RuleOutcome
 from utils.arrow import compute, pa
 
-__all__ = ["BINS", "FILE", "Base", "Breaches", "Gathering"]
-
-FILE = "_file"
-"""The column of a quarantined row that says which file it came from, where that is known."""
+__all__ = ["BINS", "Base", "Breaches", "Gathering"]
 
 BINS = 256
 """Into how many stretches of equal length the rows of a batch are divided."""

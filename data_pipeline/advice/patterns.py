@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from data_pipeline.advice.gathering import BINS, FILE, Base, Breaches
+from data_pipeline.advice.gathering import BINS, Base, Breaches
 from data_pipeline.advice.words import percent, shown
+from data_pipeline.validate.quarantine import FILE
 from data_pipeline.validate.report import RuleOutcome
 
 __all__ = ["Finding", "file", "place", "segment", "time", "together", "value"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from data_pipeline.validate.report import RuleOutcome
 
-__all__ = ["listed", "look_at", "percent", "rows_text", "shown", "tolerance"]
+__all__ = ["listed", "look_at", "percent", "rows_text", "segments_text", "shown", "tolerance"]
 
 LOOK = {
     "not_null": "have no value in {columns}; look at what the provider sends there, and at `na_values`",
@@ -28,12 +28,23 @@ LOOK = {
 """Kind of rule -> what is to be said of the rows that broke it. A rule on the whole batch says it itself."""
 
 _LONGEST = 40
+_MOST_SEGMENTS = 3
 
 
 def look_at(outcome: RuleOutcome) -> str:
     """What the rows have in common that broke the rule, and where to look; ends as a sentence does."""
     look = LOOK.get(outcome.kind, "break it in {columns}").format(columns=listed(outcome.columns))
     return look if look.endswith("?") else f"{look}."
+
+
+def segments_text(outcome: RuleOutcome) -> str:
+    """Which segments fail, the worst of them by name; what else the outcome says where there are none."""
+    if outcome.segments is None or not outcome.segments.worst:
+        return f"{outcome.detail}." if outcome.detail else ""
+    worst = outcome.segments.worst[:_MOST_SEGMENTS]
+    named = [f"{', '.join(map(shown, one.values))} ({one.failed:,} of {one.of:,})" for one in worst]
+    others = "" if outcome.segments.failed == len(worst) else ", …"
+    return f"{outcome.detail}: {'; '.join(named)}{others}."
 
 
 def listed(columns: Sequence[str]) -> str:

@@ -138,3 +138,17 @@ def test_a_thousand_broken_datasets_are_not_all_read(tmp_path: Path):
     told = [line for line in finished.out.splitlines() if "lie outside the bounds" in line]
     assert len(told) == 22
     assert sum("The value is -4." in line for line in told) == 20
+
+
+def test_the_file_that_broken_rows_came_in_is_named(tmp_path: Path):
+    """Of a dataset of several files, as the quarantined rows say it."""
+    house = Installation(tmp_path)
+    for name in ("a", "b", "c"):
+        rows = "".join(f"{n},{-4 if name == 'b' and n < 6 else 1}\n" for n in range(60))
+        (tmp_path / f"{name}.csv").write_text("id,v\n" + rows)
+    rule = {"range": {"column": "v", "min": 0}}
+    house.configure({"name": "a", "collect": {"kind": "file", "path": str(tmp_path / "*.csv")}, "rules": [rule]})
+
+    finished = house.cli("run")
+
+    assert "All 6 came in 'b.csv', one of 3 files." in finished.out

@@ -249,6 +249,20 @@ def test_the_file_that_broken_rows_came_in_is_named():
     assert findings(judged.one(files=3))["file"] == "All 8 came in 'b.csv', one of 3 files."
 
 
+def test_segments_of_a_rule_are_named_and_the_tolerance_suffices_in_each():
+    """`by` holds the tolerance against each segment, so the worst of them decides."""
+    table = pa.table({"v": [-4] * 5 + [1] * 95, "shop": ["small"] * 10 + ["large"] * 90})
+    rule = {"range": {"column": "v", "min": 0}, "by": ["shop"], "tolerance": 0.06}
+    judged = Judged(table, rule)
+
+    advice = judged.one()
+
+    assert "1 of 2 segments by `shop` fails: 'small' (5 of 10)." in advice.text
+    mended = pasted(advice.paste)
+    assert (mended.tolerance, mended.by) == (0.5, ("shop",))
+    assert Judged(table, yaml.safe_load(advice.paste)[0]).report.outcomes[0].passed
+
+
 def test_rules_that_the_same_rows_broke_are_told_together():
     """And how many rows mending one of them alone would give back."""
     table = pa.table({"a": pa.array([None] * 10 + [1] * 90), "b": [-1] * 8 + [1] * 91 + [-1]})
