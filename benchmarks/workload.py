@@ -71,8 +71,9 @@ def lived_in(configuration: Path, state: Path, *, points: int) -> None:
         for dataset in system.settings.datasets:
             statements = []
             for number in range(points):
-                values = {name: dice.gauss(value, abs(value) * NOISE) for name, value in usual.items()}
-                statements.append(point(dataset.name, now - EVERY_S * (points - number), values))
+                for measured in usual:
+                    values = {name: dice.gauss(value, abs(value) * NOISE) for name, value in measured.items()}
+                    statements.append(point(dataset.name, now - EVERY_S * (points - number), values))
                 if number % POINTS_OPEN == POINTS_OPEN - 1:  # as the runs that made them would have
                     statements += CLOSE
             waiting.append(system.events.submit([], statements=statements))
@@ -80,8 +81,11 @@ def lived_in(configuration: Path, state: Path, *, points: int) -> None:
             future.result()
 
 
-def _usual(configuration: Path, state: Path) -> dict[str, float]:
-    """What a run really measures of a dataset: a history of other values would make every point an anomaly."""
+def _usual(configuration: Path, state: Path) -> list[dict[str, float]]:
+    """What a run really measures of a dataset, by what is measured together.
+
+    A history of other values would make every point an anomaly.
+    """
     from integrated_system import IntegratedSystem
     from operations.actor import Actor
     from operations.run import run
@@ -90,8 +94,7 @@ def _usual(configuration: Path, state: Path) -> dict[str, float]:
         name = system.settings.datasets[0].name
         run(system, Actor("benchmark"), [name], fresh=True)
         blocks = system.history.blocks([name])
-    newest = [zip(block.metrics, map(float, block.values[-1]), strict=True) for block in blocks]
-    return {metric: value for block in newest for metric, value in block}
+    return [dict(zip(block.metrics, map(float, block.values[-1]), strict=True)) for block in blocks]
 
 
 def all_delivered(datasets: int, output: str) -> None:

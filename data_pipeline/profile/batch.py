@@ -1,6 +1,6 @@
 """Profiles of whole batches: read chunk by chunk, merged, the same for any split."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from data_pipeline.batch import Batch
 from data_pipeline.dataset import UNPARSED
 from data_pipeline.profile.column import Column
-from data_pipeline.profile.exact import of_floats
-from data_pipeline.profile.reading import Asked, Waiting, reader_of
+from data_pipeline.profile.reading import Asked, reader_of
 
 if TYPE_CHECKING:
     from config.datasets import ProfileSettings
@@ -112,7 +111,7 @@ class Profiler:
     def observe(self, batch: "pa.RecordBatch") -> None:
         """Add the rows of a record batch."""
         arrays = batch.columns
-        found = _read([one.read(arrays[one.at]) for one in self._readers])
+        found = [one.read(arrays[one.at]) for one in self._readers]
         before = self._columns
         self._columns = [one.merge(other) for one, other in zip(before, found, strict=True)] if before else found
         self._rows += batch.num_rows
@@ -142,7 +141,7 @@ class Profiler:
     @property
     def profile(self) -> Profile:
         """Of all rows so far."""
-        columns = self._columns or _read([one.read(_nothing(one.type)) for one in self._readers])
+        columns = self._columns or [one.read(_nothing(one.type)) for one in self._readers]
         return Profile(self._rows, {one.name: column for one, column in zip(self._readers, columns, strict=True)})
 
 
@@ -158,7 +157,7 @@ class _Reader(NamedTuple):
     at: int
     name: str
     type: "pa.DataType"
-    read: "Callable[[pa.Array], Column | Waiting]"
+    read: "Callable[[pa.Array], Column]"
 
 
 @lru_cache(maxsize=4096)
@@ -166,15 +165,6 @@ def _readers(schema: "pa.Schema", sketches: Sketches) -> tuple[_Reader, ...]:
     """Made once a schema, because schemas repeat."""
     fields = [(at, one.name, one.type) for at, one in enumerate(schema) if one.name != UNPARSED]
     return tuple([_Reader(at, name, type_, reader_of(type_, sketches.of(name))) for at, name, type_ in fields])
-
-
-def _read(columns: Sequence[Column | Waiting]) -> list[Column]:
-    """The columns with the sums of their floats, which are made together."""
-    waiting = [column for column in columns if isinstance(column, Waiting)]
-    if not waiting:
-        return [column for column in columns if isinstance(column, Column)]
-    sums = iter(of_floats([column.values for column in waiting]))
-    return [column.summed(next(sums)) if isinstance(column, Waiting) else column for column in columns]
 
 
 def _nothing(type_: "pa.DataType") -> "pa.Array":

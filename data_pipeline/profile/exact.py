@@ -8,8 +8,8 @@ some 15 ms, and what is rounded in the end is the figure alone.
 """
 
 import math
-from collections.abc import Sequence
 from fractions import Fraction
+from operator import mul
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,15 +21,12 @@ Floats = NDArray[np.float64]
 
 _AT_ONCE = 8192
 """Values worked on together: they stay in the processor's cache, and sums of them in their slices."""
+_FEW = 128
 _ROOM = 14  # bits that a sum of so many values may grow by
 _SPLITTER = 2.0**27 + 1
 _UNIT = 1074  # every float is a whole number of 2^-1074
 _FAR = 2.0**400
 _SCALE = 600  # bits by which floats beyond `_FAR`, or within its inverse, are brought near to 1
-
-
-_NOTHING_LOST: dict[str, Any] = {"over": "raise", "under": "raise", "invalid": "raise"}
-_NOTHING_TOO_LARGE: dict[str, Any] = {"over": "raise", "under": "ignore", "invalid": "raise"}
 
 
 class Sums(NamedTuple):
@@ -42,24 +39,21 @@ class Sums(NamedTuple):
         return Sums(self.total + other.total, self.squares + other.squares)
 
 
-def of_floats(columns: "Sequence[Floats]") -> list[Sums]:
-    """For each column of finite floats. Short columns are worked on together: what a call costs is shared."""
-    if sum([len(column) for column in columns]) <= _AT_ONCE:
-        matrix = np.zeros((len(columns), max([len(column) for column in columns], default=0)))
-        for row, column in zip(matrix, columns, strict=True):
-            row[: len(column)] = column
-        return _of_rows(matrix)
-    found = []
-    for column in columns:
-        mine = Sums()
-        for start in range(0, len(column), _AT_ONCE):
-            mine = mine.merge(_of_rows(column[None, start : start + _AT_ONCE])[0])
-        found.append(mine)
+def of_floats(values: Floats) -> Sums:
+    """For finite floats."""
+    if len(values) <= _FEW:
+        return _of_few(values)
+    found = Sums()
+    for start in range(0, len(values), _AT_ONCE):
+        found = found.merge(_of_many(values[start : start + _AT_ONCE]))
     return found
 
 
 def of_wholes(values: "NDArray[Any]", low: int, high: int) -> Sums:
     """For 64-bit integers that lie from `low` to `high`."""
+    if len(values) <= _FEW:
+        few = values.tolist()
+        return Sums(Fraction(sum(few)), Fraction(sum(map(mul, few, few))))
     largest = max(-low, high)
     total = squares = 0
     for start in range(0, len(values), _AT_ONCE):
@@ -83,68 +77,71 @@ def root(numerator: int, denominator: int) -> float:
     return math.isqrt((numerator << bits) // denominator) / (1 << bits // 2)
 
 
-def _of_rows(rows: Floats) -> list[Sums]:
-    size = len(rows)
+def _of_few(values: Floats) -> Sums:
+    """As whole numbers of one power of two: of a hundred values quicker than twenty calls of numpy."""
+    if not len(values):
+        return Sums()
+    mantissas, exponents = np.frexp(values)
+    powers = exponents.tolist()
+    least = min(powers)
+    whole = np.ldexp(mantissas, 53).astype(np.int64).tolist()
+    whole = [mantissa << (power - least) for mantissa, power in zip(whole, powers, strict=True)]
+    total, squares = sum(whole), sum(map(mul, whole, whole))
+    return Sums(_fraction(total, 53 - least), _fraction(squares, 2 * (53 - least)))
+
+
+def _of_many(values: Floats) -> Sums:
     try:
-        with np.errstate(**_NOTHING_LOST):
-            parts = np.empty((3 * size, rows.shape[1]))
-            square, error = parts[size : 2 * size], parts[2 * size :]
-            parts[:size] = rows
-            np.multiply(rows, rows, out=square)
-            upper = rows * _SPLITTER
-            upper -= upper - rows
-            lower = rows - upper
-            np.multiply(upper, upper, out=error)
+        with np.errstate(over="raise", under="raise", invalid="raise"):
+            square = values * values
+            upper = values * _SPLITTER
+            upper -= upper - values
+            lower = values - upper
+            error = upper * upper
             error -= square
             upper *= lower
             upper *= 2.0
             error += upper
             lower *= lower
             error += lower
-        with np.errstate(**_NOTHING_TOO_LARGE):
-            found = _exact(parts)
+        with np.errstate(over="raise", invalid="raise"):
+            total, squares, errors = (_exact(part) for part in (values.copy(), square, error))
     except FloatingPointError:
-        return [_of_far(row) for row in rows]
-    return [
-        Sums(_fraction(found[at], _UNIT), _fraction(found[size + at] + found[2 * size + at], _UNIT))
-        for at in range(size)
-    ]
+        return _of_far(values)
+    return Sums(_fraction(total, _UNIT), _fraction(squares + errors, _UNIT))
 
 
-def _of_far(row: Floats) -> Sums:
+def _of_far(values: Floats) -> Sums:
     """Floats whose squares leave the floats: the large, the small and the others by themselves."""
-    size = np.abs(row)
+    size = np.abs(values)
     found = Sums()
     for chosen, bits in ((size > _FAR, -_SCALE), (size < 1 / _FAR, _SCALE), ((size >= 1 / _FAR) & (size <= _FAR), 0)):
-        if (some := np.ldexp(row[chosen], bits)).any():
-            mine, back = _of_rows(some[None])[0], Fraction(2) ** -bits
+        if (some := np.ldexp(values[chosen], bits)).any():
+            mine, back = _of_many(some), Fraction(2) ** -bits
             found = found.merge(Sums(mine.total * back, mine.squares * back * back))
     return found
 
 
-def _exact(rows: Floats) -> list[int]:
-    """The sum of each row, in units of 2^-1074. The rows are used up."""
-    found = [0] * len(rows)
-    largest = np.abs(rows).max(axis=1, initial=0.0)
-    top = np.ldexp(1.0, np.frexp(largest)[1] + _ROOM)[:, None]
-    slice_ = np.empty_like(rows)
+def _exact(values: Floats) -> int:
+    """The sum, in units of 2^-1074. The values are used up."""
+    found = 0
+    top = math.ldexp(1.0, math.frexp(np.abs(values).max().item())[1] + _ROOM)
+    part = np.empty_like(values)
     while True:
-        np.add(rows, top, out=slice_)
-        slice_ -= top
-        rows -= slice_
-        for at, total in enumerate(slice_.sum(axis=1).tolist()):
-            if total:
-                numerator, denominator = total.as_integer_ratio()
-                found[at] += numerator << (_UNIT + 1 - denominator.bit_length())
-        if not rows.any():
+        np.add(values, top, out=part)
+        part -= top
+        values -= part
+        numerator, denominator = float(part.sum()).as_integer_ratio()
+        found += numerator << (_UNIT + 1 - denominator.bit_length())
+        if not values.any():
             return found
         top *= 2.0 ** (_ROOM - 53)
 
 
 def _fraction(whole: int, bits: int) -> Fraction:
     """`whole` / 2^bits. The twos are taken out first: the common divisor of two long numbers is dear to find."""
-    if not whole:
-        return Fraction(0)
+    if not whole or bits <= 0:
+        return Fraction(whole << max(-bits, 0))
     spare = min((whole & -whole).bit_length() - 1, bits)
     return Fraction(whole >> spare, 1 << (bits - spare))
 

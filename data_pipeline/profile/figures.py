@@ -5,6 +5,7 @@ A figure of a column is a metric of its dataset, written like a rule: `mean(amou
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from data_pipeline.profile.batch import Profile
@@ -54,20 +55,27 @@ def points(dataset: str, time: float, found: Figures) -> list[Statement]:
     A comma in a column's name is written `%2C`: metrics that are kept together are named with commas between them. A
     column whose name alone would fill a row is left out.
     """
-    rows: list[dict[str, float | None]] = []
+    layout = _layout(tuple([(name, tuple(mine)) for name, mine in found.items()]))
+    return [point(dataset, time, {metric: found[column][figure] for metric, column, figure in row}) for row in layout]
+
+
+@lru_cache(maxsize=4096)
+def _layout(columns: tuple[tuple[str, tuple[str, ...]], ...]) -> list[list[tuple[str, str, str]]]:
+    """(metric, column, figure) of each row that the figures fill; kept, because batches are alike."""
+    rows: list[list[tuple[str, str, str]]] = []
     room = 0
-    for name, mine in found.items():
+    for name, mine in columns:
         column = name.replace(",", "%2C")
-        named = {f"{figure}({column})": value for figure, value in mine.items()}
-        size = sum([len(one.encode()) + 1 for one in named])
+        metrics = [(f"{figure}({column})", name, figure) for figure in mine]
+        size = sum([len(metric.encode()) + 1 for metric, _, _ in metrics])
         if size > _NAMES_A_ROW:
             continue
         if size > room:
-            rows.append({})
+            rows.append([])
             room = _NAMES_A_ROW
-        rows[-1].update(named)
+        rows[-1] += metrics
         room -= size
-    return [point(dataset, time, row) for row in rows]
+    return rows
 
 
 def of_column(column: Column, now: datetime) -> Iterator[tuple[str, float | None]]:

@@ -39,7 +39,10 @@ class Numbers(NamedTuple):
     @property
     def mean(self) -> float | None:
         """Rounded once, from the exact sum; None without numbers."""
-        return float(self.sums.total / self.values) if self.values else None
+        if not self.values:
+            return None
+        total, unit = self.sums.total.as_integer_ratio()
+        return total / (unit * self.values)
 
     @property
     def std(self) -> float | None:

@@ -11,16 +11,15 @@ from numpy.typing import NDArray
 from data_pipeline.hashing import hashes
 from data_pipeline.profile.column import Column
 from data_pipeline.profile.distinct import Distinct
-from data_pipeline.profile.exact import Sums, of_wholes
+from data_pipeline.profile.exact import Sums, of_floats, of_wholes
 from data_pipeline.profile.numbers import Numbers
 from data_pipeline.profile.quantiles import Quantiles
 from data_pipeline.profile.spans import Texts, Times, Truths
 from utils.arrow import compute, pa
 
-__all__ = ["Asked", "Waiting", "reader_of"]
+__all__ = ["Asked", "reader_of"]
 
-Floats = NDArray[np.float64]
-
+_FEW = 128
 _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 1_000, "ns": 1}
 _DAY = 86_400 * 10**9
 
@@ -46,26 +45,10 @@ class Head(NamedTuple):
     distinct: Distinct | None
 
 
-class Waiting(NamedTuple):
-    """A chunk of floats whose sums are still to be made: those of several columns are made together."""
-
-    values: Floats
-    low: float
-    high: float
-    infinite: int
-    head: Head
-    quantiles: Quantiles | None
-
-    def summed(self, sums: Sums) -> Column:
-        """The column, once they are made."""
-        numbers = Numbers(len(self.values), self.low, self.high, sums, self.infinite)
-        return Column(*self.head, numbers, self.quantiles)
-
-
-def reader_of(type_: "pa.DataType", asked: Asked) -> "Callable[[pa.Array], Column | Waiting]":
+def reader_of(type_: "pa.DataType", asked: Asked) -> "Callable[[pa.Array], Column]":
     """What reads the chunks of a column of this type."""
     plain, of = type_.value_type if pa.types.is_dictionary(type_) else type_, pa.types
-    kinds: list[tuple[Callable[[Any], bool], Callable[..., Column | Waiting]]] = [
+    kinds: list[tuple[Callable[[Any], bool], Callable[..., Column]]] = [
         (of.is_floating, _read_floats),
         (of.is_integer, _read_wholes),
         (of.is_decimal, _read_decimals),
@@ -77,7 +60,7 @@ def reader_of(type_: "pa.DataType", asked: Asked) -> "Callable[[pa.Array], Colum
     told, dense_as = frozenset({str(type_)}), _dense(type_)
     counted = asked.distinct and not of.is_nested(plain)
 
-    def reader(array: "pa.Array") -> Column | Waiting:
+    def reader(array: "pa.Array") -> Column:
         dense = array if dense_as is None else array.cast(dense_as)
         nulls = dense.null_count
         present = _drop_null.call([dense]) if nulls else dense
@@ -124,11 +107,11 @@ def _read_others(_: "pa.Array", head: Head, __: Asked) -> Column:
     return Column(*head)
 
 
-def _read_floats(array: "pa.Array", head: Head, asked: Asked) -> Column | Waiting:
+def _read_floats(array: "pa.Array", head: Head, asked: Asked) -> Column:
     values = _values(array, f"<f{array.type.bit_width // 8}").astype(np.float64, copy=False)
     if not len(values):
         return _none(head, asked)
-    low, high, infinite = values.min().item(), values.max().item(), 0
+    (low, high), infinite = _ends(values), 0
     if not high - low < np.inf:  # something is NaN or infinite, or the two are very far apart
         present = values[~np.isnan(values)]
         values = present[np.isfinite(present)]
@@ -136,9 +119,18 @@ def _read_floats(array: "pa.Array", head: Head, asked: Asked) -> Column | Waitin
         head = head._replace(nulls=head.nulls + len(array) - len(present))
         if not len(values):
             return _none(head, asked, infinite)
-        low, high = values.min().item(), values.max().item()
-    quantiles = Quantiles.of(values, low, high) if asked.quantiles else None
-    return Waiting(values, low + 0.0, high + 0.0, infinite, head, quantiles)  # of -0.0 that makes 0.0
+        low, high = _ends(values)
+    # Of -0.0 the addition makes 0.0.
+    numbers = Numbers(len(values), low + 0.0, high + 0.0, of_floats(values), infinite)
+    return Column(*head, numbers, Quantiles.of(values, low, high) if asked.quantiles else None)
+
+
+def _ends(values: NDArray[Any]) -> tuple[Any, Any]:
+    """The least and the greatest; both are NaN when one of them is. Of a few values Python is quicker than numpy."""
+    if len(values) > _FEW:
+        return values.min().item(), values.max().item()
+    few = values.tolist()
+    return (min(few), max(few)) if (total := sum(few)) == total else (np.nan, np.nan)
 
 
 def _none(head: Head, asked: Asked, infinite: int = 0) -> Column:
@@ -156,7 +148,7 @@ def _of_wholes(values: NDArray[Any], head: Head, asked: Asked, scale: int = 0) -
     """64-bit integers, each of which counts 10^-`scale`."""
     if not len(values):
         return _none(head, asked)
-    low, high = values.min().item(), values.max().item()
+    low, high = _ends(values)
     sums = of_wholes(values, low, high)
     numbers = Numbers(len(values), low, high, sums) if not scale else _numbers(len(values), low, high, sums, scale)
     if not asked.quantiles:
@@ -203,7 +195,8 @@ def _read_texts(array: "pa.Array", head: Head, asked: Asked) -> Column:
     text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
     lengths = (_utf8_length if text else _binary_length).call([array])
     sizes = _values(lengths, f"<i{lengths.type.bit_width // 8}")
-    found = Texts(len(sizes), sizes.min().item(), sizes.max().item(), int(sizes.sum(dtype=np.int64)))
+    shortest, longest = _ends(sizes)
+    found = Texts(len(sizes), shortest, longest, int(sizes.sum(dtype=np.int64)))
     if asked.extremes and text:
         ends = compute.min_max(array).as_py()
         found = found._replace(first=ends["min"], last=ends["max"])
@@ -219,4 +212,5 @@ def _read_times(array: "pa.Array", head: Head, _: Asked) -> Column:
         unit = _NANOSECONDS[type_.unit]
     else:
         unit = _DAY if pa.types.is_date32(type_) else _NANOSECONDS["ms"]
-    return Column(*head, times=Times(len(values), values.min().item() * unit, values.max().item() * unit))
+    oldest, newest = _ends(values)
+    return Column(*head, times=Times(len(values), oldest * unit, newest * unit))

@@ -18,11 +18,11 @@ def _plain(values):
     return Sums(sum(exact, Fraction(0)), sum((one * one for one in exact), Fraction(0)))
 
 
-@given(st.lists(st.lists(FLOATS, max_size=20), max_size=3))
-@settings(max_examples=200, deadline=None)
-def test_sums_of_floats_are_those_of_fractions(columns):
-    """Denormals, squares beyond the floats, and columns of different length beside each other."""
-    assert of_floats([np.array(column, np.float64) for column in columns]) == [_plain(column) for column in columns]
+@given(st.lists(FLOATS, max_size=20), st.sampled_from([1, 20]))
+@settings(max_examples=300, deadline=None)
+def test_sums_of_floats_are_those_of_fractions(values, times):
+    """Denormals and squares beyond the floats; a few values, and so many that they are summed in slices."""
+    assert of_floats(np.array(values * times, np.float64)) == _plain(values * times)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,8 @@ def test_sums_of_floats_are_those_of_fractions(columns):
 )
 def test_nothing_is_lost_at_the_edges(values):
     """Where a plain float sum is wrong, infinite or zero."""
-    assert of_floats([np.array(values)]) == [_plain(values)]
+    assert of_floats(np.array(values)) == _plain(values)
+    assert of_floats(np.array(values * 100)) == _plain(values * 100)
 
 
 def test_long_columns_are_summed_in_parts_to_the_same_bit():
@@ -45,8 +46,8 @@ def test_long_columns_are_summed_in_parts_to_the_same_bit():
     values = np.random.default_rng(7).lognormal(4, 3, 50_000)
     shuffled = np.random.default_rng(8).permutation(values)
 
-    assert of_floats([values])[0] == of_floats([shuffled])[0] == _plain(values.tolist())
-    assert float(of_floats([values])[0].total) == math.fsum(values.tolist())
+    assert of_floats(values) == of_floats(shuffled) == _plain(values.tolist())
+    assert float(of_floats(values).total) == math.fsum(values.tolist())
 
 
 @given(st.sampled_from(["<i8", "<u8"]), st.data())
@@ -55,7 +56,7 @@ def test_sums_of_whole_numbers_are_exact_up_to_the_ends_of_64_bits(kind, data):
     """Neither a sum nor a square goes round the end of its 64 bits."""
     ends = np.iinfo(kind)
     wholes = st.sampled_from([ends.min, ends.max, 0, 2**53 + 1]) | st.integers(int(ends.min), int(ends.max))
-    values = data.draw(st.lists(wholes, min_size=1, max_size=20))
+    values = data.draw(st.lists(wholes, min_size=1, max_size=20)) * data.draw(st.sampled_from([1, 20]))
 
     found = of_wholes(np.array(values, kind), min(values), max(values))
 
