@@ -42,6 +42,7 @@ bench: .venv/dev .peers/ready  ## Measure, side by side with the peers
 	$(BIN)/python -m benchmarks providers
 	$(BIN)/python -m benchmarks resilience
 	$(BIN)/python -m benchmarks events
+	$(BIN)/python -m benchmarks quality
 
 lock: .venv/dev  ## Pin the newest versions that the ranges allow
 	$(BIN)/pip install --quiet pip-tools
