@@ -113,7 +113,7 @@ def advise(
     for outcome in broken:
         rule = rules.get(outcome.rule)
         mine = seen.get(outcome.rule)
-        made = _Made(outcome, rule, earlier)
+        made = _Made(outcome, rule, earlier, report)
         if base is not None and mine is not None and mine.rows and outcome.kind not in BATCH_KINDS:
             made.look(mine, base, report.rows, beside)
         told.append(made.advice())
@@ -123,10 +123,11 @@ def advise(
 class _Made:
     """One piece of advice while it is put together."""
 
-    def __init__(self, outcome: RuleOutcome, rule: Rule | None, earlier: Sequence[Earlier]) -> None:
+    def __init__(self, outcome: RuleOutcome, rule: Rule | None, earlier: Sequence[Earlier], report: Report) -> None:
         self._outcome = outcome
         self._rule = rule
         self._earlier = earlier
+        self._report = report
         self._findings: list[Finding] = []
         self._fix = self._paste = ""
         self._saves: int | None = None
@@ -137,11 +138,13 @@ class _Made:
         if outcome.severity != "warning":
             self._saves = found.alone
         when = time(found, base)
-        self._take_in(found)
+        change = self._mended(found)
+        if change is None:
+            self._take_in(found)
         self._read_as_nothing(found, beside.na_values)
         patterns = [
             value(outcome, found),
-            None if self._paste else self._mended(found),
+            None if self._paste else change,
             file(found, files=beside.files),
             segment(outcome, found, base),
             when,
@@ -163,7 +166,10 @@ class _Made:
         sentences += [finding.text for finding in self._findings]
         if _speaks_of_rows(outcome):
             sentences += [self._saved(), self._fix or self._tolerated()]
-        if len(sentences) > 1 and sentences[1] and not sentences[0].endswith((".", "?")):
+        else:
+            sentences.append(self._loosened())
+        sentences = [sentence for sentence in sentences if sentence]
+        if len(sentences) > 1 and not sentences[0].endswith((".", "?")):
             sentences[0] += "."
         return Advice(
             outcome.rule,
@@ -171,7 +177,7 @@ class _Made:
             outcome.severity,
             outcome.failed,
             outcome.of,
-            " ".join(filter(None, sentences)),
+            " ".join(sentences),
             tuple(self._findings),
             self._paste,
             self._saves,
@@ -187,7 +193,7 @@ class _Made:
     def _take_in(self, found: "Breaches") -> None:
         """A list of values that lacks a few: the list with them in it."""
         rule = self._rule
-        if rule is None or rule.kind != "one_of" or self._mended(found) is not None:
+        if rule is None or rule.kind != "one_of":
             return
         new = [one for one, count in found.values.top(3) if count >= max(2, found.rows / 10)]
         if sum(count for one, count in found.values.counts.items() if one in new) < found.rows / 2:
@@ -232,6 +238,20 @@ class _Made:
         entry = None if self._rule is None else entry_of(self._rule, tolerance=allowed)
         self._paste = f"tolerance: {flow(allowed)}" if entry is None else f"- {line_of(entry)}"
         return f"If that is normal here, add to the rule: `tolerance: {allowed}`"
+
+    def _loosened(self) -> str:
+        """The rule as this batch would keep it, where a figure decides."""
+        rule = self._rule
+        if rule is None or self._outcome.passed:
+            return ""
+        from data_pipeline.advice.loosening import loosened
+
+        params = loosened(rule, self._outcome, self._report)
+        entry = None if params is None else entry_of(rule, params=params)
+        if entry is None:
+            return ""
+        self._paste = f"- {line_of(entry)}"
+        return f"If that is normal here, write the rule so: `{self._paste}`"
 
 
 def _speaks_of_rows(outcome: RuleOutcome) -> bool:

@@ -63,7 +63,8 @@ def line_of(entry: Mapping[str, Any]) -> str:
 
 
 def _argument(rule: Rule) -> Any:
-    settings = {key: _plain(value) for key, value in rule.params.items() if value is not None and value is not False}
+    given = {key: value for key, value in rule.params.items() if value is not None and value is not False}
+    settings = {key: _duration(value) if key == "within" else _plain(value) for key, value in given.items()}
     if "columns" in KEYS[rule.kind] and rule.columns:
         one = len(rule.columns) == 1
         settings = {"column" if one else "columns": rule.columns[0] if one else list(rule.columns), **settings}
@@ -71,6 +72,14 @@ def _argument(rule: Rule) -> Any:
     if len(settings) == 1 and (bare := settings.get(short, settings.get("column") if short == "columns" else None)):
         return bare
     return settings
+
+
+def _duration(seconds: float) -> Any:
+    """Seconds in the largest unit that holds them whole."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size and seconds % size == 0:
+            return f"{int(seconds // size)}{unit}"
+    return seconds
 
 
 def _plain(value: Any) -> Any:

@@ -263,6 +263,33 @@ def test_segments_of_a_rule_are_named_and_the_tolerance_suffices_in_each():
     assert Judged(table, yaml.safe_load(advice.paste)[0]).report.outcomes[0].passed
 
 
+@pytest.mark.parametrize(
+    ("rule", "line"),
+    [
+        ({"row_count": {"min": 100, "max": 200}}, "- row_count: {min: 5, max: 200}"),
+        ({"row_count": {"max": 3}, "severity": "critical"}, "- row_count: {max: 5, severity: critical}"),
+        ({"fresh": {"column": "at", "within": "2h"}}, "- fresh: {column: at, within: 30h}"),
+    ],
+    ids=["too few rows", "too many rows", "too old"],
+)
+def test_a_rule_on_the_whole_batch_is_widened_so_that_the_batch_keeps_it(rule, line):
+    """Pasted, the rule passes on the very batch that broke it."""
+    at = pa.array([NOW - timedelta(hours=30)] * 5, pa.timestamp("us", "UTC"))
+
+    advice = Judged(pa.table({"at": at}), rule).one()
+
+    assert advice.paste == line
+    assert advice.text.endswith(f"If that is normal here, write the rule so: `{line}`")
+    assert Judged(pa.table({"at": at}), yaml.safe_load(line)[0]).report.outcomes[0].passed
+
+
+def test_no_rows_at_all_are_never_called_normal():
+    """A rule that wants rows is not widened to want none."""
+    advice = Judged(pa.table({"at": pa.array([], pa.int64())}), {"row_count": {"min": 1}}).one()
+
+    assert (advice.text, advice.paste) == ("row_count: 0 rows, at least 1 expected", "")
+
+
 def test_rules_that_the_same_rows_broke_are_told_together():
     """And how many rows mending one of them alone would give back."""
     table = pa.table({"a": pa.array([None] * 10 + [1] * 90), "b": [-1] * 8 + [1] * 91 + [-1]})
