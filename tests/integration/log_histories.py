@@ -1,8 +1,9 @@
 """Random histories of a whole installation: whatever happened, every view is what the log makes of it.
 
 Each seed draws some dozens of moments of six datasets: providers that fail, come back, lie or stand still; a file
-whose rows are good and bad; a sink that is away; circuits moved by hand; own metrics; maintenance that seals
-events and forgets runs; days that pass, restarts, another configuration. Now and then the views are replayed.
+whose rows are good and bad; a sink that is away; circuits moved and batches decided about by hand; own metrics;
+maintenance that seals events and forgets runs; days that pass, restarts, another configuration. Now and then the views
+are replayed.
 """
 
 import random
@@ -14,7 +15,7 @@ from typing import Any
 from config.errors import ConfigError
 from data_pipeline.errors import PipelineError
 from integrated_system import IntegratedSystem
-from operations import breakers
+from operations import breakers, gate
 from operations.actor import Actor
 from operations.maintain import maintain
 from operations.quarantine import drop
@@ -115,8 +116,8 @@ class LogHistory:
         dice = self.dice
         names = [dataset.name for dataset in system.settings.datasets]
         some = dice.sample(names, dice.randint(1, len(names)))
-        what = ["run", "resume", "breaker", "metric", "maintain", "rows", "sink", "mend"]
-        match dice.choices(what, [8, 1, 2, 1, 2, 2, 2, 2])[0]:
+        what = ["run", "resume", "breaker", "metric", "maintain", "rows", "sink", "mend", "gate"]
+        match dice.choices(what, [8, 1, 2, 1, 2, 2, 2, 2, 3])[0]:
             case "run":
                 run(system, ACTOR, some, fresh=dice.random() < 0.8, full=dice.random() < 0.1)
             case "resume":
@@ -131,6 +132,8 @@ class LogHistory:
                 self.write_rows()
             case "mend":
                 self.mend(system)
+            case "gate":
+                self.judge(system, some)
             case _:
                 self.turn_sink()
 
@@ -143,6 +146,13 @@ class LogHistory:
                 breakers.close(system, ACTOR, provider)
             case _:
                 breakers.reset(system, ACTOR)
+
+    def judge(self, system: IntegratedSystem, names: list[str]) -> None:
+        """Somebody decides about what is held, or goes back; where there is nothing to decide, nothing happens."""
+        for name in names:
+            decide = self.dice.choice([gate.accept, gate.accept, gate.reject, gate.rollback])
+            with suppress(PipelineError):
+                decide(system, ACTOR, name, reason=self.dice.choice(["", "I looked at it"]))
 
     def mend(self, system: IntegratedSystem) -> None:
         """Rows that were set aside are put back or given up, where there are any and they are not refused."""

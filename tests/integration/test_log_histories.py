@@ -10,6 +10,7 @@ from tests.integration.installation import Installation
 from tests.integration.log_histories import LogHistory
 
 HAPPENED = ("run.finished", "dataset.collected", "dataset.failed", "breaker.opened", "maintenance.finished")
+DECIDED = ("batch.rejected", "version.rolled_back")
 
 
 def play(seed: int, folder: Path, database: str = "", *, moments: int = 30) -> "Counter[str]":
@@ -19,11 +20,11 @@ def play(seed: int, folder: Path, database: str = "", *, moments: int = 30) -> "
 
 @pytest.mark.parametrize("kind", ["SQLite", "PostgreSQL"])
 def test_views_are_what_the_log_says(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """Failures, recoveries, publishing, quarantine, circuits, sealing, restarts."""
+    """Failures, recoveries, publishing, quarantine, circuits, decisions by hand, sealing, restarts."""
     seen: Counter[str] = Counter()
     database = "" if kind == "SQLite" else str(request.getfixturevalue("postgres"))
-    seen += play(1, tmp_path / "history", database, moments=40 if kind == "SQLite" else 25)
-    assert min(seen[what] for what in HAPPENED) > 0, seen
+    seen += play(3, tmp_path / "history", database, moments=40 if kind == "SQLite" else 25)
+    assert min(seen[what] for what in (*HAPPENED, *DECIDED)) > 0, seen
 
 
 @pytest.mark.prove
