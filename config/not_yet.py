@@ -27,7 +27,6 @@ KEYS: tuple[str, ...] = (
     "datasets.*.promise.due",
     "datasets.*.promise.zone",
     "datasets.*.promise.calendar",
-    "datasets.*.rules.*.drift",
 )
 
 VALUES: dict[str, tuple[str, ...]] = {

@@ -38,6 +38,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "change": (*_COLUMN, "by", "max_percent"),
     "python": ("function", *_COLUMN),
     "aggregate": ("expr", "by", "equals", "min", "max", "tolerance"),
+    "drift": (*_COLUMN, "psi", "ks"),
 }
 """Kind -> the keys of its mapping form."""
 
@@ -278,6 +279,17 @@ def _held_against(settings: Mapping[str, Any], key: str) -> str:
     return str(value)
 
 
+def _drift(settings: Mapping[str, Any]) -> Params:
+    given = [key for key in ("psi", "ks") if settings.get(key) is not None]
+    if len(given) != 1:
+        raise ValueError("needs `psi` or `ks`, how far the values may have drifted, such as `psi: 0.2`")
+    measure = given[0]
+    most = number(settings[measure], measure)
+    if most <= 0 or (measure == "ks" and most >= 1):
+        raise ValueError(f"`{measure}` must be above 0{' and below 1' if measure == 'ks' else ''}, not {most}")
+    return {"measure": measure, "most": float(most)}
+
+
 def _flag(settings: Mapping[str, Any], key: str) -> bool:
     value = settings.get(key, False)
     if not isinstance(value, bool):
@@ -298,4 +310,5 @@ _PARAMS: dict[str, Callable[[Mapping[str, Any]], Params]] = {
     "monotonic": _monotonic,
     "references": _references,
     "change": _change,
+    "drift": _drift,
 }

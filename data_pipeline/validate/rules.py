@@ -37,6 +37,7 @@ KINDS = {
     "changed": "timeliness",
     "row_count": "volume",
     "aggregate": "consistency",
+    "drift": "volume",
     "compare": "consistency",
     "monotonic": "consistency",
     "references": "consistency",
@@ -47,13 +48,12 @@ KINDS = {
 
 DIMENSIONS = ("completeness", "validity", "uniqueness", "consistency", "timeliness", "volume", "accuracy")
 
-BATCH_KINDS = frozenset({"fresh", "changed", "row_count", "aggregate"})
+BATCH_KINDS = frozenset({"fresh", "changed", "row_count", "aggregate", "drift"})
 """Kinds that judge the batch as one; all others judge rows."""
 
 _ONE_RULE = frozenset({"unique", "compare", "python", "row_count", "changed", "aggregate"})
 """Kinds of which all columns together are one rule; of others each column is."""
 
-_NOT_YET_KINDS: tuple[str, ...] = ("drift",)
 _WITHOUT_SEGMENTS = {
     "changed": "the content changes as a whole",
     "aggregate": "write it inside of `aggregate:`",
@@ -184,8 +184,6 @@ def implied_type_rules(columns: Mapping[str, Any]) -> list[Rule]:
 
 def _kind_of(raw: Mapping[str, Any]) -> tuple[str, Any, dict[str, Any]]:
     for key in raw:
-        if key in _NOT_YET_KINDS:
-            raise ValueError(f"rule `{key}` is not supported yet (there are: {', '.join(KINDS)})")
         if key in _NOT_YET_KEYS:
             raise ValueError(f"`{key}` of a rule is not supported yet")
     kinds = [key for key in raw if key in KINDS]

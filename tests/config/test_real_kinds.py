@@ -61,7 +61,8 @@ def test_every_kind_names_a_collector_with_options() -> None:
 @pytest.mark.parametrize(
     ("block", "key", "message"),
     [
-        ("rules: [{drift: {column: a}}]", "datasets.a.rules[0]", "`drift` is not supported yet"),
+        ("rules: [{fresh: {column: a, within: 1d, calendar: b}}]", "datasets.a.rules[0]", "`calendar` is not supported"),
+        ("rules: [{drift: {column: a}}]", "datasets.a.rules[0]", "needs `psi` or `ks`"),
         ("rules: [{rnge: {column: a}}]", "datasets.a.rules[0]", "range"),
         ("parse: {format: cvs}", "datasets.a.parse.format", "csv"),
         ("parse: {melt: {id: [a], nam: b}}", "datasets.a.parse.melt.nam", "unknown key `nam`; did you mean `name`?"),

@@ -159,7 +159,6 @@ KEYS = ("schedule", "depends_on", "transform")
         ("dashboard: {api: x}", "api"),
         (one("promise: {due: '16:30'}"), "due"),
         ("retention: {last_good: 30d}", "last_good"),
-        (one("rules: [{drift: {column: a}}]"), "drift"),
     ],
 )
 def test_what_is_not_built_yet_is_refused_by_name(house: House, text: str, said: str) -> None:

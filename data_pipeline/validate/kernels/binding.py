@@ -10,6 +10,7 @@ from data_pipeline.validate.kernels.change import change
 from data_pipeline.validate.kernels.changed import Changed, changed
 from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk
 from data_pipeline.validate.kernels.compare import compare
+from data_pipeline.validate.kernels.drift import Drifted, drift
 from data_pipeline.validate.kernels.duplicates import Keys, keys
 from data_pipeline.validate.kernels.formats import format_
 from data_pipeline.validate.kernels.fresh import Newest, newest
@@ -70,6 +71,7 @@ GATHERED: Mapping[str, GatherKind] = {
     "monotonic": GatherKind(monotonic, Rises),
     "python": GatherKind(python_rule, Framed),
     "aggregate": GatherKind(aggregate, Aggregated),
+    "drift": GatherKind(drift, Drifted),
 }
 """Kind -> how it gathers, and how its state is read back."""
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from data_pipeline.validate.engine import judge, observe, validate
 from data_pipeline.validate.kernels import groups
 from data_pipeline.validate.kernels.aggregate import Aggregated, aggregate
-from data_pipeline.validate.kernels.columns import Chunk
+from data_pipeline.validate.kernels.columns import Chunk, loader_of
 from data_pipeline.validate.report import RuleOutcome
 from data_pipeline.validate.rules import parse_rule
 from data_pipeline.validate.surroundings import NOTHING_AROUND
@@ -214,7 +214,8 @@ def test_whole_equals_merge_of_parts(
 
 def gathered(rule: Any, rows: "pa.Table") -> Aggregated:
     places = {name: (at, SCHEMA.field(name).type) for at, name in enumerate(SCHEMA.names)}
-    arrays = [column.combine_chunks() for column in rows.columns]
+    loads = [(column.combine_chunks(), loader_of(column.type)) for column in rows.columns]
+    arrays = [array if load is None else load(array) for array, load in loads]
     found = aggregate(rule, places)(Chunk(arrays, rows.num_rows, {}, 0, NOTHING_AROUND))
     assert isinstance(found, Aggregated)
     return found
