@@ -191,6 +191,7 @@ def test_all_commands_of_this_release_are_there() -> None:
     assert set(commands()) == {
         *("", "add", "try", "record", "run", "status", "health", "show", "detect", "metrics", "maintain"),
         "record-metric",
+        *("why", "report"),
         *("dashboard", "demo"),
         *("events", "events verify", "breakers list", "breakers reset"),
         *("quarantine list", "quarantine show", "quarantine replay", "quarantine drop"),
@@ -209,6 +210,8 @@ def test_all_commands_of_this_release_are_there() -> None:
         ("events consumers", {"consumers", "parked"}),
         ("quarantine list", {"quarantine"}),
         ("breakers list", {"breakers"}),
+        ("why fine", {"dataset", "status", "sentence", "last_good", "changes", "next_try", "commands"}),
+        ("report", {"format", "run_id", "status", "datasets"}),
         ("maintain --dry-run", {"dry_run", "freed_bytes", "steps", "left"}),
         ("config check", {"files", "datasets", "providers", "problems"}),
         ("config show", {"files", "values"}),
