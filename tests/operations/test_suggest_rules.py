@@ -155,3 +155,37 @@ def test_learning_changes_nothing(tmp_path: Path):
         suggest_rules(system, "orders")
 
         assert [event.seq for event in system.events.read()] == before
+
+
+def test_a_table_that_grows_is_learned_from_as_a_whole(tmp_path: Path):
+    """All batches that were merged; the number of rows of a batch is no rule of the table."""
+    shop = Shop(tmp_path)
+    merged = {**shop.orders, "write": "merge", "key": ["id"]}
+    shop.house.configure(merged, shop.customers)
+    shop.deliver(orders(150, 1))
+    shop.deliver(orders(160, 2))
+
+    with shop.house.system() as system:
+        found = suggest_rules(system, "orders")
+
+    lines = {one.line: one for one in found.suggestions}
+    assert found.rows == 310
+    assert lines["unique: id"].of == 310
+    assert lines["unique: id"].before == 150
+    assert "row_count: {min: 1}" in lines
+
+
+def test_what_an_earlier_delivery_breaks_is_listed_with_the_reason(tmp_path: Path):
+    """As a comment for people, as data for programs; the YAML holds only what held."""
+    shop = Shop(tmp_path)
+    shop.configure()
+    shop.deliver(orders(300, 1).replace(",lent,", ",lost,"))
+    shop.deliver(orders(300, 2))
+
+    with shop.house.system() as system:
+        found = suggest_rules(system, "orders")
+
+    rules = yaml.safe_load(found.yaml)["rules"]
+    assert not [rule for rule in rules if "one_of" in rule]
+    assert "#   - one_of: {column: state, values: [lent, open, paid]}  # the version before: " in found.yaml
+    assert found.to_json()["dropped"][0]["reason"].endswith("of 300 break it")
