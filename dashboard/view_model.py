@@ -334,6 +334,10 @@ def _event_words(kind: str, subject: str, data: dict[str, Any]) -> str:
         return f"{rows_of(data.get('rows', 0))}{told}"
     if kind == "rows.quarantined":
         return rows_of(data.get("rows", 0))
+    if kind == "quarantine.replayed":
+        return f"{data.get('accepted', 0):,} of {rows_of(data.get('replayed', 0))} accepted"
+    if kind == "quarantine.dropped":
+        return rows_of(data.get("dropped", 0))
     if kind in {"version.published", "publish.failed"}:
         error = data.get("error")
         return plain(f"{data.get('sink', '')}: {error}" if error else f"to {data.get('sink', '')}", limit=200)

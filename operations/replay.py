@@ -11,6 +11,7 @@ from data_pipeline.publish.publish import Attempt
 from data_pipeline.recorder import refuse_if_lost
 from data_pipeline.store.quarantine_views import Quarantined, refuse_if_moved
 from data_pipeline.store.views import Current
+from data_pipeline.validate.report import Report
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
 from operations.deciding import alone_at
@@ -202,7 +203,11 @@ def _told(
     }
     if found.body is not None:
         version = found.body["version"]
-        data |= {"version": version, "data_time": found.body["data_time"]}
+        seen: dict[str, Any] = {"version": version, "data_time": found.body["data_time"]}
+        if found.quality is not None:
+            failed = Report.from_json(found.body["report"]).failed_rules()
+            seen |= {"quality": found.quality.to_json(), "failed_rules": [rule.to_json() for rule in failed]}
+        data |= {"version": version, "data_time": found.body["data_time"], "seen": seen}
         events += [NewEvent("schema.drifted", dataset.name, {"run_id": version, **d.to_json()}) for d in found.drifts]
         if found.quality is not None:
             report = found.body["report"]

@@ -3,8 +3,9 @@
 A part of the pipeline's views (`views.py`), projected from the same events.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import orjson
@@ -16,9 +17,10 @@ __all__ = ["SCHEMA", "Quarantined", "Quarantines", "dropped", "refuse_if_moved",
 
 SCHEMA = """
 ALTER TABLE quarantine ADD COLUMN replayed INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE quarantine ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0
+ALTER TABLE quarantine ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quarantine ADD COLUMN seen TEXT NOT NULL DEFAULT '{}'
 """
-"""A migration of issue 6."""
+"""A migration of issue 6. `seen`: what the run that brought the rows looks like since some of them joined."""
 
 _COLUMNS = "dataset, run_id, time, rows, path, state, reasons"
 _SET_ASIDE = upsert("quarantine", _COLUMNS, key="dataset, run_id")
@@ -27,6 +29,7 @@ UPDATE quarantine SET rows = ?, path = ?, state = CASE WHEN ? > 0 THEN 'waiting'
     replayed = replayed + ?, dropped = dropped + ?
 WHERE dataset = ? AND run_id = ?
 """
+_SEEN = "UPDATE quarantine SET seen = ? WHERE dataset = ? AND run_id = ?"
 _MOVED = """
 UPDATE datasets SET version = ?, data_time = ?, fence = CASE WHEN fence < ? THEN ? ELSE fence END WHERE dataset = ?
 """
@@ -77,6 +80,7 @@ def replayed(event: Event) -> Iterable[Statement]:
     if (version := data.get("version")) is not None:
         fence = data["fence"]
         statements.append((_MOVED, (version, data["data_time"], fence, fence, event.subject)))
+        statements.append((_SEEN, (_text(data["seen"]), event.subject, data["run_id"])))
     return statements
 
 
@@ -112,8 +116,20 @@ class Quarantines:
         found = self._database.query(sql, () if dataset is None else (dataset,))
         return [Quarantined(*(*row[:6], orjson.loads(row[6]), *row[7:])) for row in found]
 
+    def seen(self) -> "dict[tuple[str, str], Callable[[dict[str, Any]], dict[str, Any]]]":
+        """By dataset and run: how to see a dataset run of which rows joined, or were given up, since."""
+        sql = "SELECT dataset, run_id, rows, replayed, seen FROM quarantine WHERE replayed > 0 OR dropped > 0"
+        found = ((key, (rows, joined, orjson.loads(seen))) for *key, rows, joined, seen in self._database.query(sql))
+        return {(key[0], key[1]): partial(_seen, *told) for key, told in found}
+
     def one(self, dataset: str, run_id: str) -> Quarantined | None:
         return next((entry for entry in self.all(dataset) if entry.run_id == run_id), None)
+
+
+def _seen(left: int, joined: int, seen: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
+    if not run["accepted"]:
+        return {**run, "quarantined": left}  # what it served was another batch
+    return {**run, **seen, "rows": run["rows"] + joined, "quarantined": left}
 
 
 def _left(event: Event, emptied_by: str, replayed: int, dropped: int) -> Statement:

@@ -326,13 +326,17 @@ class Views:
         return [orjson.loads(body) for (body,) in self._database.query(sql, (run_id,))]
 
     def latest(self) -> dict[str, dict[str, Any]]:
-        """Each dataset's last dataset run that was not skipped, as it is seen since somebody decided about it."""
+        """Each dataset's last dataset run that was not skipped, as it is seen since somebody decided about it.
+
+        Or since rows that it had set aside joined the dataset.
+        """
         sql = "SELECT d.dataset, d.run_id, r.body, r.time FROM datasets d JOIN dataset_runs r USING (run_id, dataset)"
-        seen = self.decisions.seen()
-        return {
-            name: {**orjson.loads(body), **seen.get((name, run_id), {}), "time": time}
-            for name, run_id, body, time in self._database.query(sql)
-        }
+        seen, mended = self.decisions.seen(), self.quarantines.seen()
+        found = {}
+        for name, run_id, body, time in self._database.query(sql):
+            run = {**orjson.loads(body), **seen.get((name, run_id), {}), "time": time}
+            found[name] = mended[name, run_id](run) if (name, run_id) in mended else run
+        return found
 
     def recent(self, dataset: str, *, limit: int = 20) -> list[dict[str, Any]]:
         """A dataset's last runs, newest first."""

@@ -4,6 +4,7 @@ import pytest
 
 from operations.quarantine import drop, listed, rows
 from operations.replay import replay
+from operations.status import status_of
 from tests.integration.feed import Feed
 from tests.integration.installation import Installation
 from tests.integration.log_histories import views
@@ -32,6 +33,24 @@ def test_rows_take_their_places_once_the_rule_is_mended(installation: Installati
     assert version is not None
     assert version.body["quality"]["score"] == 100.0
     assert (version.rows, version.body["report"]["quarantined"]) == (10, 0)
+
+
+def test_status_shows_what_readers_get_since(installation: Installation, feed: Feed) -> None:
+    """Rows, those that wait, and the score are those of the version with the mended rows."""
+    feed.rows = prices(-1, *GOOD, -200)
+    installation.configure(stock())
+    installation.run_one()
+    installation.configure(stock(ANY))
+
+    with installation.system() as system:
+        before = status_of(system, "stock")
+        replay(system, ACTOR, "stock")
+        after = status_of(system, "stock")
+        drop(system, ACTOR, "stock")
+        last = status_of(system, "stock")
+
+    assert [(one.rows, one.quarantined) for one in (before, after, last)] == [(8, 2), (9, 1), (9, 0)]
+    assert (before.score, after.score) == (80.0, 85.0)
 
 
 def test_a_replay_done_twice_adds_nothing(installation: Installation, feed: Feed) -> None:
