@@ -199,3 +199,54 @@ def test_a_reference_that_cannot_be_read_is_an_error_of_the_store(installation: 
         system.storage.put_bytes(last_good.path, b"{}")
         with pytest.raises(StoreError, match="not the list"):
             found.before(["id"])
+
+
+def test_a_batch_that_drifted_is_held_against_the_version_that_readers_have(
+    installation: Installation, feed: Feed
+) -> None:
+    """Prices in cents do not replace those in euros; the event says which version was looked at; the first is taken."""
+    clock = ManualClock(START)
+    rule = {"drift": {"column": "id", "psi": 0.2}, "severity": "critical"}
+    installation.configure(people(rules=[rule]))
+    first = deliver(installation, feed, range(400), clock)
+    feed.rows = [{"id": number * 100, "name": "x"} for number in range(400)]
+
+    held = installation.run_one(fresh=True, clock=clock)
+    again = deliver(installation, feed, range(5, 405), clock)
+
+    assert (held.status, held.version) == ("failed", first)
+    assert [one.rule for one in held.failed_rules] == ["drift(id)"]
+    assert [event["looked_at"] for event in installation.events("batch.held")] == [{"people": first}]
+    accepted = installation.events("batch.accepted")
+    assert [event.get("looked_at") for event in accepted] == [None, {"people": first}]
+    assert accepted[-1]["version"] == again
+
+
+def test_rules_on_the_whole_table_see_it_with_the_batch_in_it(installation: Installation, feed: Feed) -> None:
+    """An order's lines may come in several batches; their sum is judged where they are together."""
+    rule = {"aggregate": {"expr": "count(*)", "by": "name", "max": 2}, "severity": "critical"}
+    installation.configure(people(write="append", rules=[{**rule, "scope": "dataset"}]))
+    deliver(installation, feed, [1, 2])
+    deliver(installation, feed, [1])
+    feed.rows = [{"id": 4, "name": "n4"}, {"id": 1, "name": "n1"}]
+
+    held = installation.run_one(fresh=True, clock=ManualClock(START))
+
+    assert (held.status, held.rows) == ("failed", 3)
+    assert [one.rule for one in held.failed_rules] == ["aggregate(count(*) by name) of the table"]
+    assert "1 of 3 groups by `name`" in str(installation.events("batch.held")[0]["report"])
+
+
+def test_what_must_stand_elsewhere_is_looked_up_in_what_this_run_delivered(
+    installation: Installation, feed: Feed
+) -> None:
+    """Whatever the order in the configuration, and though both are new."""
+    rule = {"references": {"column": "id", "dataset": "customers", "key": "id"}}
+    feed.rows = [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]
+    installation.configure(people(name="orders", priority=9, rules=[rule]), people(name="customers"))
+
+    ran = {one.dataset: one for one in installation.run(clock=ManualClock(START)).datasets}
+
+    assert (ran["orders"].status, ran["orders"].failed_rules) == ("succeeded", ())
+    event = next(event for event in installation.events("batch.accepted") if event.get("looked_at"))
+    assert event["looked_at"] == {"customers": ran["customers"].version}
