@@ -136,7 +136,7 @@ def _check(rule: "Rule", columns: Columns, excused: Set[str]) -> Check:
         if rule.kind == "type":
             return nothing_but_unparsed(name) if pa.types.is_null(of_type) else type_(rule, at, of_type)
         if rule.kind == "change":
-            return change(rule, at, of_type, [columns[key][0] for key in rule.params["by"]])
+            return change(rule, at, of_type, columns)
         return _OF_VALUES[rule.kind](rule, at, of_type)
     except CannotJudge as error:
         raise CannotJudge(f"column `{name}` is {of_type}: {error}") from error

@@ -1,6 +1,6 @@
 """The `change` rule: how far a value moved away from the one that the version before has under the same key."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,16 +28,20 @@ class Before(NamedTuple):
     values: "pa.Array"
 
 
-def change(rule: "Rule", at: int, type_: "pa.DataType", places: Sequence[int]) -> Check:
+def change(rule: "Rule", at: int, type_: "pa.DataType", columns: "Mapping[str, tuple[int, pa.DataType]]") -> Check:
     """Fails where the value lies further from the one before than `max_percent` of that.
 
     Judged are rows whose key the version before has, with a value in both. From zero, every other value is too far.
 
     Args:
-        places: Indices of the key columns.
+        columns: Name -> index and type of every column of the key, maybe of others.
     """
     if not _is_number(type_):
         raise CannotJudge("it holds no numbers")
+    for name in rule.params["by"]:
+        if pa.types.is_nested(columns[name][1]):
+            raise CannotJudge(f"its key `{name}` is {columns[name][1]}, which cannot be compared")
+    places = [columns[name][0] for name in rule.params["by"]]
     share = _exact(rule.params["max_percent"]) / 100
     names = (*rule.params["by"], rule.columns[0])
 
