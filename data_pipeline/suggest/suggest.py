@@ -126,32 +126,70 @@ def suggest(
         declared: Rules that there are: they are not suggested again.
         around: Where `references` looks the values up.
     """
-    sample, now = table.sample, table.now
-    candidates, known = _new(_thought_of(sample.learn, facts, neighbours, now), declared)
+    thought_of = _thought_of(table.sample.learn, facts, neighbours, table.now)
+    candidates, known = _new(thought_of, declared)
+    suggestions, dropped = [], []
+    for candidate, trial in zip(candidates, _trials(candidates, table, before, around), strict=True):
+        if (reason := trial.objection()) is None:
+            suggestions.append(trial.suggestion(candidate))
+        else:
+            dropped.append((line_of(candidate.rule), reason))
+    return Suggested(tuple(suggestions), tuple(dropped), known)
+
+
+class _Trial(NamedTuple):
+    """How a candidate fared: on the rows that it was made from, on those held out, and on the version before."""
+
+    seen: RuleOutcome
+    unseen: RuleOutcome | None
+    before: RuleOutcome | None
+
+    def objection(self) -> str | None:
+        """Why it is not shown; None: it held."""
+        places = ("the rows seen", "rows not seen before", "the version before")
+        for outcome, where in zip(self, places, strict=True):
+            if outcome is not None and not outcome.passed:
+                return f"{where}: {outcome.detail or f'{outcome.failed:,} of {outcome.of:,} break it'}"
+        return None
+
+    def suggestion(self, candidate: Candidate) -> Suggestion:
+        unseen = (0, 0) if self.unseen is None else (self.unseen.failed, self.unseen.of)
+        return Suggestion(
+            dict(candidate.rule),
+            candidate.why,
+            self.seen.failed + unseen[0],
+            self.seen.of + unseen[1],
+            *unseen,
+            before_failed=0 if self.before is None else self.before.failed,
+            before=None if self.before is None else self.before.of,
+        )
+
+
+def _trials(
+    candidates: Sequence[Candidate], table: Rows, before: Rows | None, around: Surroundings
+) -> Iterator[_Trial]:
+    """Each candidate's trial; all that can be judged in one pass are."""
     on_all = [candidate for candidate in candidates if _needs_all_rows(candidate)]
     on_some = [candidate for candidate in candidates if not _needs_all_rows(candidate)]
-    seen = {**_tried(on_some, sample.learn, now, around), **_tried(on_all, table.batch, now, around)}
-    unseen = _tried(on_some, sample.unseen, now, around)
+    sample, now = table.sample, table.now
+    whole = _tried(on_all, table.batch, now, around)
+    seen, unseen = _tried(on_some, sample.learn, now, around), _tried(on_some, sample.unseen, now, around)
     past: dict[int, RuleOutcome] = {}
     if before is not None:
         rows = pa.concat_tables([before.sample.learn, before.sample.unseen])
         past = {**_tried(on_some, rows, before.now, around), **_tried(on_all, before.batch, before.now, around)}
-    suggestions, dropped = [], []
     for candidate in candidates:
-        line = line_of(candidate.rule)
-        mine, then = seen[id(candidate)], past.get(id(candidate))
-        held_out = unseen.get(id(candidate))
-        if (reason := _objection(mine, held_out, then)) is not None:
-            dropped.append((line, reason))
-            continue
-        more = (held_out.failed, held_out.of) if held_out is not None else (0, 0)
-        if held_out is None and mine.kind not in BATCH_KINDS:  # it held on all rows: also on those not learned from
-            more, mine = (
-                (0, max(0, mine.of - sample.learn.num_rows)),
-                mine._replace(of=min(mine.of, sample.learn.num_rows)),
-            )
-        suggestions.append(_suggestion(candidate, mine, more, then))
-    return Suggested(tuple(suggestions), tuple(dropped), known)
+        name = id(candidate)
+        mine = _apart(whole[name], sample.learn.num_rows) if name in whole else (seen[name], unseen[name])
+        yield _Trial(*mine, past.get(name))
+
+
+def _apart(whole: RuleOutcome, learned: int) -> tuple[RuleOutcome, RuleOutcome | None]:
+    """An outcome on all rows as one on those learned from and one on the others, if all of them passed."""
+    if whole.failed or whole.kind in BATCH_KINDS:
+        return whole, None
+    first = min(whole.of, learned)
+    return whole._replace(of=first), whole._replace(of=whole.of - first)
 
 
 def _thought_of(rows: "pa.Table", facts: Facts, neighbours: Iterable[Neighbour], now: datetime) -> Iterator[Candidate]:
@@ -212,30 +250,6 @@ def _tried(
 ) -> dict[int, RuleOutcome]:
     found = outcomes(candidates, rows, now=now, around=around)
     return {id(candidate): outcome for candidate, outcome in zip(candidates, found, strict=True)}
-
-
-def _objection(seen: RuleOutcome, unseen: RuleOutcome | None, before: RuleOutcome | None) -> str | None:
-    """Why a candidate is not shown; None: it held."""
-    for outcome, where in ((seen, "the rows seen"), (unseen, "rows not seen before"), (before, "the version before")):
-        if outcome is not None and outcome.detail and not outcome.passed:
-            return f"{where}: {outcome.detail}"
-        if outcome is not None and not outcome.passed:
-            return f"{where}: {outcome.failed:,} of {outcome.of:,} break it"
-    return None
-
-
-def _suggestion(
-    candidate: Candidate, seen: RuleOutcome, more: tuple[int, int], before: RuleOutcome | None
-) -> Suggestion:
-    return Suggestion(
-        dict(candidate.rule),
-        candidate.why,
-        seen.failed + more[0],
-        seen.of + more[1],
-        *more,
-        before_failed=0 if before is None else before.failed,
-        before=None if before is None else before.of,
-    )
 
 
 def _rows(count: int) -> str:

@@ -11,7 +11,7 @@ PARTS = st.lists(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 50)), max
 
 
 @given(PARTS, st.integers(1, 30))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_counts_are_exact_or_too_low_by_no_more_than_is_said(parts, most):
     """Against a plain count: never too high, never more values than allowed, the total always exact."""
     tally, plain = Tally(most), Counter()
@@ -30,7 +30,7 @@ def test_counts_are_exact_or_too_low_by_no_more_than_is_said(parts, most):
 
 
 @given(PARTS, st.integers(1, 30))
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_a_frequent_value_is_never_forgotten(parts, most):
     """What makes up more than one part in `most + 1` is still there."""
     tally, plain = Tally(most), Counter()

@@ -272,7 +272,7 @@ def tables(draw):
 
 
 @given(tables())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_every_suggestion_is_accepted_by_the_configuration_and_holds(table):
     """Whatever the columns are called and hold: what is shown parses, and passes on the rows it came from."""
     from data_pipeline.validate.engine import validate
