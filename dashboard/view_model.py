@@ -321,6 +321,9 @@ def _run_outcome(data: dict[str, Any]) -> str:
 
 
 def _event_words(kind: str, subject: str, data: dict[str, Any]) -> str:
+    if kind in {"batch.accepted", "batch.rejected", "version.rolled_back"} and (actor := data.get("actor")):
+        over = data.get("over") if kind != "version.rolled_back" else f"to {data.get('restores', '')}"
+        return plain(f"by {actor}: {'; '.join(filter(None, (over, data.get('reason'))))}", limit=200)
     if reason := data.get("reason"):
         return plain(str(reason).removeprefix(f"{subject}: "), limit=200)
     if kind == "run.finished":

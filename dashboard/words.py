@@ -13,6 +13,7 @@ Tone = Literal["good", "attention", "bad", "busy", "neutral"]
 TONES: dict[str, Tone] = {
     **dict.fromkeys(("succeeded", "collected", "served", "closed", "accepted"), "good"),
     **dict.fromkeys(("degraded", "held", "quarantined", "half_opened", "half_open", "detected"), "attention"),
+    **dict.fromkeys(("rejected", "rolled_back"), "attention"),
     **dict.fromkeys(("failed", "crashed", "opened", "open"), "bad"),
     **dict.fromkeys(("running", "queued", "started"), "busy"),
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 RUNS, EVENTS, POINTS = 20, 12, 40
 UNFINISHED = {"queued", "running"}
 ROUTINE = {"batch.accepted", "quality.scored"}
-"""Steps of every good delivery; beside `dataset.collected` they say nothing new."""
+"""Steps of every good delivery; beside `dataset.collected` they say nothing new, unless somebody took them."""
 
 T = TypeVar("T")
 
@@ -162,7 +162,8 @@ def _series(system: IntegratedSystem) -> dict[str, Series]:
 
 def _events(system: IntegratedSystem) -> "tuple[Event, ...]":
     """Newest first, without the routine."""
-    found = [event for event in recent(system, limit=EVENTS * 4)[::-1] if event.type not in ROUTINE]
+    newest = recent(system, limit=EVENTS * 4)[::-1]
+    found = [event for event in newest if event.type not in ROUTINE or "actor" in event.data]
     return tuple(found[:EVENTS])
 
 

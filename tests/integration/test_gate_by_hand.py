@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from dashboard.view_model import Reading, page
 from data_pipeline.errors import DatasetBusy, PipelineError, StoreError
+from operations.activity import activity
 from operations.actor import Actor
 from operations.gate import Decided, accept, reject, rollback
 from operations.maintain import maintain
@@ -713,3 +715,16 @@ def test_from_held_to_readers_on_the_command_line(installation: Installation, he
     )
     assert (back.code, back.json["decision"], back.json["withdrawn"]) == (0, "rolled_back", [held])
     assert (nothing.code, nothing.json["error"]["message"]) == (1, "people: nothing is held")
+
+
+def test_the_page_tells_who_decided_what(installation: Installation, held: str) -> None:
+    """A batch that the gate accepts is routine; one that somebody accepted is not."""
+    do(installation, accept, reason="the range is wrong")
+    back = do(installation, rollback)
+    with installation.system() as system:
+        seen = page(Reading(activity(system), None))
+
+    told = {row.state: row.words for row in seen.events.rows}
+    assert told["batch.accepted"] == "by ann: broke critical range(id) (1 of 3); the range is wrong"
+    assert told["version.rolled_back"] == f"by ann: to {back.restores}"
+    assert [row.state for row in seen.events.rows].count("batch.accepted") == 1
