@@ -79,7 +79,9 @@ def show_status(context: Context, as_of: str | None = None) -> int:
     for d in troubled[:MOST_REASONS]:
         say(about(d.dataset, str(d.reason)))
     if len(troubled) > MOST_REASONS:
-        say(f"… and why {len(troubled) - MOST_REASONS} more are not as they should be: `status --json`")
+        say(f"… and {len(troubled) - MOST_REASONS} more are not as they should be; `why NAME` tells why")
+    elif troubled:
+        say(f"what changed, and what to do: `why {troubled[0].dataset if len(troubled) == 1 else 'NAME'}`")
     for name, words in short:
         say(f"{name}: {words}")
     if waiting := [d.dataset for d in found.datasets if d.held]:
