@@ -70,7 +70,7 @@ def show(
     output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
 ) -> int:
     """The quarantined rows, each with the rules it broke and its place in the batch."""
-    from cli.rows import wanted, write_table
+    from cli.rows import wanted, write_batches
     from operations.quarantine import rows
 
     if every and limit is not None:
@@ -79,9 +79,9 @@ def show(
     if limit is None and not every and chosen == "table":
         limit = SHOWN
     found = rows(context.system, dataset, run_id, limit=limit)
-    write_table(found.rows, format=chosen, output=output, limit=None)
-    if found.rows.num_rows < found.of:
-        words = f"showing {found.rows.num_rows:,} of {found.of:,} rows; all with --all or --output"
+    write_batches(found.schema, found.batches(), format=chosen, output=output)
+    if found.count < found.of:
+        words = f"showing {found.count:,} of {found.of:,} rows; all with --all or --output"
         print(words, file=sys.stdout if chosen == "table" else sys.stderr)
     return OK
 

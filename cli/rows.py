@@ -51,9 +51,11 @@ def write(rows: "Batch", *, format: Format, output: Path | None, limit: int | No
         say(f"{limit} of {rows.rows:,} rows; more with --limit, all with --format csv")
 
 
-def write_table(rows: "pa.Table", *, format: Format, output: Path | None, limit: int | None) -> None:
-    """Write a whole table."""
-    _write(rows.schema, _limited(rows.to_batches(), limit), format, output)
+def write_batches(
+    schema: "pa.Schema", batches: "Iterator[pa.RecordBatch]", *, format: Format, output: Path | None
+) -> None:
+    """Write rows as they come."""
+    _write(schema, batches, format, output)
 
 
 def _limited(batches: "Iterable[pa.RecordBatch]", limit: int | None) -> "Iterator[pa.RecordBatch]":

@@ -1,6 +1,6 @@
 """Rows that broke a rule: listed, shown, or given up. Never dropped unasked; putting them back: `replay.py`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,25 @@ __all__ = ["Dropped", "Rows", "drop", "files_of", "listed", "nothing", "rows"]
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Quarantined rows of one run, as people see them: all of them, or a sample. `of`: how many there are."""
+    """Quarantined rows of one run, as people see them: all of them, or a sample.
+
+    Attributes:
+        batches: Opens them, part by part, so that their number does not matter.
+        count: How many they are; `of`: how many there are.
+    """
 
     run_id: str
-    rows: "pa.Table"
+    schema: "pa.Schema"
+    batches: "Callable[[], Iterator[pa.RecordBatch]]"
+    count: int
     of: int
+
+    @property
+    def table(self) -> "pa.Table":
+        """All in memory."""
+        from utils.arrow import pa
+
+        return pa.Table.from_batches(self.batches(), schema=self.schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +79,14 @@ def rows(system: IntegratedSystem, dataset: str, run_id: str | None = None, *, l
         PipelineError: nothing of it is in quarantine.
         StoreError: the file is gone or damaged.
     """
-    from data_pipeline.store.quarantine_files import shown
     from data_pipeline.validate.samples import chosen
-    from utils.arrow import compute, pa
 
     system.settings.dataset(dataset)
-    entry = _waiting(system, dataset, run_id)[-1]
-    aside = files_of(system).read(entry)
-    found = shown(aside.rows)
-    if limit is not None and found.num_rows > limit:
-        numbers = pa.array(aside.numbers)
-        found = found.filter(compute.is_in(numbers, value_set=pa.array(chosen(aside.numbers, limit), pa.int64())))
-    return Rows(entry.run_id, found, aside.rows.num_rows)
+    entry, files = _waiting(system, dataset, run_id)[-1], files_of(system)
+    numbers = files.numbers(entry)
+    some = chosen(numbers, limit) if limit is not None and limit < len(numbers) else None
+    count = len(numbers) if some is None else len(some)
+    return Rows(entry.run_id, files.schema(entry), lambda: files.shown(entry, some), count, len(numbers))
 
 
 @operation("operator")
@@ -156,4 +166,4 @@ def files_of(system: IntegratedSystem) -> "QuarantineFiles":
     """Where quarantined rows lie."""
     from data_pipeline.store.quarantine_files import QuarantineFiles
 
-    return QuarantineFiles(system.storage)
+    return QuarantineFiles(system.storage, memory_limit=system.settings.app.memory_limit)

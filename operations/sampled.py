@@ -72,7 +72,7 @@ def sampled(system: IntegratedSystem, version: Version, report: Report) -> Sampl
         if wanted := _wanted(report):
             found = [row for batch in system.results.batches(entry.path) for row in _of(batch, wanted)]
         else:  # an earlier release judged it
-            found = rows(system, version.dataset, version.version, limit=MOST).rows.to_pylist()
+            found = rows(system, version.dataset, version.version, limit=MOST).table.to_pylist()
     except StoreError:
         return None
     if not found:

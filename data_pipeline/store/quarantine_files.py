@@ -1,18 +1,23 @@
 """The rows of one batch that were set aside, as a file: read, and written again without those that have left."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
-from data_pipeline.errors import StoreError
+from data_pipeline.batch import MEMORY_LIMIT
+from data_pipeline.errors import MemoryLimitExceeded, StoreError
 from data_pipeline.store.parts import FILE, READ
 from data_pipeline.store.quarantine_views import Quarantined
 from data_pipeline.validate.quarantine import BATCH, OWN, RAW, ROW, RULES
 from utils.arrow import compute, pa
 from utils.storage import Storage, StorageError
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
 
 __all__ = ["Aside", "QuarantineFiles", "counted", "shown"]
 
@@ -62,26 +67,61 @@ class QuarantineFiles:
         StoreError: it is missing or damaged, or cannot be written.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, *, memory_limit: int = MEMORY_LIMIT) -> None:
         self._storage = storage
+        self._memory_limit = memory_limit
 
     def read(self, entry: Quarantined) -> Aside:
-        """All rows that are left of a batch, in memory."""
-        import pyarrow.parquet as pq
+        """All rows that are left of a batch, in memory.
 
-        try:
-            with self._storage.open(entry.path) as file:
-                rows = pq.read_table(file, pre_buffer=READ["pre_buffer"], page_checksum_verification=True)
-        except (OSError, StorageError, pa.ArrowInvalid) as error:
-            hint = "the file is gone or damaged: drop the rows, `quarantine drop`, and run the dataset again"
-            raise StoreError(f"{entry.path}: {error}", hint=hint) from error
-        left = orjson.loads((rows.schema.metadata or {}).get(_LEFT, b"{}"))
-        rows = rows.replace_schema_metadata(None).combine_chunks()
-        if BATCH not in rows.schema.names:  # files of earlier releases
-            rows = rows.append_column(BATCH, pa.repeat(pa.scalar(entry.run_id), rows.num_rows))
+        Raises:
+            MemoryLimitExceeded: they are too many for that.
+        """
+        with self._opened(entry) as file:
+            metadata = file.metadata
+            nbytes = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+            if nbytes > self._memory_limit:
+                raise MemoryLimitExceeded(
+                    f"{entry.dataset}: the {entry.rows:,} quarantined rows of run {entry.run_id} hold {nbytes:,} "
+                    f"bytes, more than app.memory_limit ({self._memory_limit:,})",
+                    hint="raise `app.memory_limit` for this once: ORCHESTRATOR_APP__MEMORY_LIMIT=8GB",
+                )
+            rows = _whole(file.read(), entry)
+            left = orjson.loads((file.schema_arrow.metadata or {}).get(_LEFT, b"{}"))
         if rows.num_rows:
             rows = rows.take(compute.sort_indices(rows.column(ROW)))
         return Aside(rows, tuple(left.get("accepted", ())), tuple(left.get("dropped", ())))
+
+    def numbers(self, entry: Quarantined) -> Numbers:
+        """The numbers of the rows that are left."""
+        with self._opened(entry) as file:
+            return np.asarray(file.read([ROW]).column(0).to_numpy(), np.int64)
+
+    def schema(self, entry: Quarantined) -> "pa.Schema":
+        """The columns as people see them."""
+        with self._opened(entry) as file:
+            return shown(_whole(file.schema_arrow.empty_table(), entry)).schema
+
+    def shown(self, entry: Quarantined, numbers: Sequence[int] | None) -> "Iterator[pa.RecordBatch]":
+        """The rows as people see them, part by part; only some of them, if their numbers are given."""
+        wanted = None if numbers is None else pa.array(numbers, pa.int64())
+        with self._opened(entry) as file:
+            for batch in file.iter_batches():
+                part = _whole(pa.Table.from_batches([batch]), entry)
+                if wanted is not None:
+                    part = part.filter(compute.is_in(part.column(ROW), value_set=wanted))
+                yield from shown(part).to_batches()
+
+    @contextmanager
+    def _opened(self, entry: Quarantined) -> "Iterator[ParquetFile]":
+        import pyarrow.parquet as pq
+
+        try:
+            with self._storage.open(entry.path) as file, pq.ParquetFile(file, **READ) as parquet:
+                yield parquet
+        except (OSError, StorageError, pa.ArrowInvalid) as error:
+            hint = "the file is gone or damaged: drop the rows, `quarantine drop`, and run the dataset again"
+            raise StoreError(f"{entry.path}: {error}", hint=hint) from error
 
     def write(self, entry: Quarantined, rows: Aside, name: str) -> str:
         """The rows that are left, as a new file; gives its path. Without any there is no file: the path stays."""
@@ -107,6 +147,14 @@ class QuarantineFiles:
                 self._storage.delete(before)
             except StorageError:
                 return
+
+
+def _whole(rows: "pa.Table", entry: Quarantined) -> "pa.Table":
+    """The rows of a file; those of earlier releases do not say which run brought them."""
+    rows = rows.replace_schema_metadata(None).combine_chunks()
+    if BATCH in rows.schema.names:
+        return rows
+    return rows.append_column(BATCH, pa.repeat(pa.scalar(entry.run_id), rows.num_rows))
 
 
 def shown(rows: "pa.Table") -> "pa.Table":

@@ -49,8 +49,8 @@ def export(installation: Installation, suffix: Format) -> Path:
     """What `quarantine show --output` writes."""
     path = installation.folder / f"rows.{suffix}"
     with installation.system() as system, path.open("wb") as file:
-        found = rows(system, "stock").rows
-        write_rows(found.schema, found.to_batches(), suffix, file)
+        found = rows(system, "stock")
+        write_rows(found.schema, found.batches(), suffix, file)
     return path
 
 

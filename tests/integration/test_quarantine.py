@@ -60,7 +60,7 @@ def test_a_sample_is_the_same_for_whoever_asks_and_never_the_first_rows(installa
     assert len(table.out.splitlines()) == 502
     assert [row["_row"] for row in some.json] == list(chosen(range(1, MANY + 1), 7))
     assert "showing 7 of 2,000" in some.err
-    assert (every.rows.num_rows, every.of) == (MANY, MANY)
+    assert (every.count, every.of) == (MANY, MANY)
     (accepted,) = installation.events("batch.accepted")
     assert accepted["report"]["samples"] == {"range(price)": list(chosen(range(1, MANY + 1)))}
 
@@ -74,7 +74,7 @@ def test_rows_say_which_file_brought_them(installation: Installation) -> None:
     installation.run_one()
 
     with installation.system() as system:
-        (row,) = rows(system, "stock").rows.to_pylist()
+        (row,) = rows(system, "stock").table.to_pylist()
 
     assert (row["_row"], Path(row["_file"]).name, row["_file_row"]) == (5, "b.csv", 2)
 

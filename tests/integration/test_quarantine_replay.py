@@ -83,7 +83,7 @@ def test_rows_that_still_fail_stay_with_their_new_reasons(installation: Installa
 
     assert found.replays[0].reasons == {"floor": 1}
     with installation.system() as system:
-        shown = rows(system, "stock").rows.to_pylist()
+        shown = rows(system, "stock").table.to_pylist()
         version = system.results.newest(system.views.current_of("stock"))
     assert [(row["price"], row["_rules"], row["_row"]) for row in shown] == [(-200, ["floor"], 10)]
     assert version is not None
