@@ -12,3 +12,8 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 def batch_of(columns: dict[str, Any]) -> Batch:
     return Batch.from_table(pa.table(columns), provenance=Provenance("test", NOW))
+
+
+def has_text(frame: Any) -> Any:
+    """A rule of somebody's own: rows with a text."""
+    return frame["text"].notna()

@@ -12,23 +12,26 @@ from hypothesis import strategies as st
 from data_pipeline.validate import state_bytes
 from data_pipeline.validate.engine import judge, observe, validate
 from data_pipeline.validate.kernels import duplicates
+from data_pipeline.validate.kernels.binding import GATHERED
 from data_pipeline.validate.kernels.packing import packed, unpacked
 from data_pipeline.validate.rules import Rule, parse_rules
 from data_pipeline.validate.state_bytes import states_from_bytes, states_to_bytes
 from data_pipeline.validate.states import States
+from data_pipeline.validate.surroundings import NOTHING_AROUND, Surroundings
 from tests.data_pipeline.validate import tables
+from tests.data_pipeline.validate.kernels.around import Made
 from tests.data_pipeline.validate.plain import NOW, batch_of
 from utils.arrow import pa
 
 WHOLE_BATCH = parse_rules([{"fresh": {"column": "time", "within": "1h"}}, {"row_count": {"min": 5}}])
 
 
-def travelled(rules: tuple[Rule, ...], parts: list[pa.Table]) -> list[States]:
+def travelled(rules: tuple[Rule, ...], parts: list[pa.Table], around: Surroundings = NOTHING_AROUND) -> list[States]:
     """The states of the parts, each judged elsewhere and sent here; the rows are at hand."""
     found = []
     for number, part in enumerate(parts):
         batch, name = tables.batch(part), f"part {number}"
-        data = states_to_bytes(observe(batch, rules, now=NOW, part=name))
+        data = states_to_bytes(observe(batch, rules, now=NOW, surroundings=around, part=name))
         found.append(states_from_bytes(data, rules, batches={name: batch}))
     return found
 
@@ -60,6 +63,44 @@ def test_parts_that_travelled_merge_to_the_whole(rows, rules, cuts, chance: rand
 
         assert judge([again]) == expected
         assert judge(states) == expected
+
+
+GATHERING: dict[str, list[dict[str, Any]]] = {
+    "unique": [{"unique": ["text", "flag"]}, {"unique": "whole", "by": "category"}],
+    "fresh": [{"fresh": {"column": "zoned", "within": "1h"}}, {"fresh": {"column": "time", "within": 9}, "by": "flag"}],
+    "changed": [{"changed": {"within": "1d"}}],
+    "row_count": [
+        {"row_count": {"min": 3}, "where": "small > 1"},
+        {"row_count": {"min": 2}, "by": "flag", "id": "by flag"},
+    ],
+    "monotonic": [{"monotonic": {"column": "whole", "strict": True}}, {"monotonic": "time", "by": "flag"}],
+    "python": [{"python": "tests.data_pipeline.validate.plain:has_text"}],
+    "aggregate": [
+        {"aggregate": {"expr": "sum(float)", "min": 0}},
+        {"aggregate": {"expr": "max(small)", "by": "category", "max": 4}},
+    ],
+    "drift": [{"drift": {"column": "whole", "psi": 0.2}}, {"drift": {"column": "text", "psi": 0.2}}],
+}
+"""Rules of each kind that gathers a state."""
+
+BEFORE = tables.table(
+    [dict.fromkeys(tables.NAMES) | {"whole": number, "text": "a" * (number % 3)} for number in range(9)]
+)
+
+
+@pytest.mark.parametrize("kind", GATHERED)
+@given(rows=tables.rows(12), cuts=st.lists(st.integers(1, 11), max_size=4))
+@settings(max_examples=25, deadline=None)
+def test_the_state_of_every_kind_travels(kind: str, rows: list[dict[str, Any]], cuts: list[int]):
+    """Parts in the order of their rows, whole or by segment: as one batch. A new kind needs rules in the list."""
+    rules = parse_rules(GATHERING[kind])
+    whole = tables.table(rows)
+    around = Made(BEFORE, since=NOW - timedelta(days=2))
+
+    states = travelled(rules, tables.parts(whole, cuts), around)
+
+    expected = validate(tables.batch(whole), rules, now=NOW, surroundings=around).report
+    assert judge(states) == replace(expected, samples={})
 
 
 def one_state(**columns: Any) -> tuple[tuple[Rule, ...], bytes]:
