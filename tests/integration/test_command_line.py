@@ -191,7 +191,7 @@ def test_all_commands_of_this_release_are_there() -> None:
     assert set(commands()) == {
         *("", "add", "try", "record", "run", "status", "health", "show", "detect", "metrics", "maintain"),
         "record-metric",
-        *("why", "report"),
+        *("why", "report", "profile"),
         *("dashboard", "demo"),
         *("events", "events verify", "breakers list", "breakers reset"),
         *("quarantine list", "quarantine show", "quarantine replay", "quarantine drop"),
@@ -212,6 +212,7 @@ def test_all_commands_of_this_release_are_there() -> None:
         ("breakers list", {"breakers"}),
         ("why fine", {"dataset", "status", "sentence", "last_good", "changes", "next_try", "commands"}),
         ("report", {"format", "run_id", "status", "datasets"}),
+        ("profile fine", {"dataset", "rows", "nulls", "columns", "data_age_s"}),
         ("maintain --dry-run", {"dry_run", "freed_bytes", "steps", "left"}),
         ("config check", {"files", "datasets", "providers", "problems"}),
         ("config show", {"files", "values"}),
