@@ -109,7 +109,7 @@ def _verdict(states: States) -> tuple[Report, tuple[Marks, ...]]:
         if not rule.judges_rows:
             outcomes.append(_batch_outcome(rule, state, states))
         elif state.gathered is None and (state.of or not state.problems):
-            outcomes.append(_outcome(rule, state.failed, state.of, "; ".join(sorted(state.problems))))
+            outcomes.append(_outcome(rule, state.failed, state.of, _words(state)))
         elif gathers(rule):
             outcomes.append(_late_outcome(index, rule, state, states, masks))
         else:
@@ -125,7 +125,7 @@ def _verdict(states: States) -> tuple[Report, tuple[Marks, ...]]:
 def _late_outcome(index: int, rule: Rule, state: RuleState, states: States, masks: list[dict[int, Any]]) -> RuleOutcome:
     """Of a rule that knows only after all rows which ones fail; a second look at them adds to the masks."""
     if state.problems:
-        return _unjudged(index, rule, "; ".join(sorted(state.problems)), states, masks)
+        return _unjudged(index, rule, _words(state), states, masks)
     gathered: Any = state.gathered
     found = gathered.found(rule, states.now)
     if not found.failed or (gathered.certain and not rule.quarantines):
@@ -145,7 +145,7 @@ def _late_outcome(index: int, rule: Rule, state: RuleState, states: States, mask
 def _tallied_outcome(rule: Rule, state: RuleState, states: States) -> RuleOutcome:
     """Of a rule that judges row by row and counts by segment; the masks are there."""
     if state.problems or state.gathered is None:
-        return _outcome(rule, state.failed, state.of, "; ".join(sorted(state.problems)))
+        return _outcome(rule, state.failed, state.of, _words(state))
     return _outcome_of(rule, state.gathered.found(rule, states.now))
 
 
@@ -155,6 +155,10 @@ def _unjudged(index: int, rule: Rule, words: str, states: States, masks: list[di
         for mine, residue in zip(masks, states.residues, strict=True):
             mine[index] = pa.repeat(pa.scalar(True), residue.rows)
     return _outcome(rule, states.rows, states.rows, words)
+
+
+def _words(state: RuleState) -> str:
+    return "; ".join(sorted(state.problems)) if state.problems else ""
 
 
 def _outcome_of(rule: Rule, found: Found) -> RuleOutcome:
@@ -183,7 +187,7 @@ def _outcome(rule: Rule, failed: int, of: int, detail: str = "", **seen: Any) ->
 
 def _batch_outcome(rule: Rule, state: RuleState, states: States) -> RuleOutcome:
     if state.problems:
-        return _outcome(rule, 1, 1, "; ".join(sorted(state.problems)))
+        return _outcome(rule, 1, 1, _words(state))
     gathered = state.gathered
     if rule.kind == "row_count" and not rule.by and gathered is None:
         gathered = Counted(0 if rule.where else states.rows)
