@@ -36,14 +36,16 @@ def pasted(found: Why) -> list[str]:
     return [one.command for one in found.commands]
 
 
-def test_of_a_dataset_that_is_well_one_line_is_said(installation: Installation, server: FaultyServer) -> None:
+def test_of_a_dataset_that_is_well_one_line_is_said(
+    installation: Installation, server: FaultyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
     """And nothing has to be done."""
     installation.configure(people(server.url))
     installation.run_one()
-    done = installation.cli("why", "people")
-    assert done.code == 0
-    assert done.out.count("\n") == 1
-    assert done.out.startswith("people is well: 3 rows from the provider, collected ")
+    assert installation.typed("why", "people") == 0
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    assert out.startswith("people is well: 3 rows from the provider, collected ")
     assert pasted(ask(installation)) == []
 
 
@@ -176,13 +178,13 @@ def test_within_the_ttl_it_says_when_the_provider_is_asked_next(
 
 
 def test_an_unknown_name_gets_the_nearest_and_a_word_on_incidents(
-    installation: Installation, server: FaultyServer
+    installation: Installation, server: FaultyServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     installation.configure(people(server.url))
-    done = installation.cli("why", "peple", "--json")
-    assert done.code == 2
-    assert "did you mean `people`?" in done.json["error"]["message"]
-    assert "incidents come with alerts" in done.json["error"]["hint"]
+    assert installation.typed("why", "peple") == 2
+    told = capsys.readouterr().err
+    assert "did you mean `people`?" in told
+    assert "incidents come with alerts" in told
 
 
 def test_what_can_be_pasted_are_commands_of_the_program(installation: Installation, server: FaultyServer) -> None:
@@ -204,7 +206,7 @@ def test_what_can_be_pasted_are_commands_of_the_program(installation: Installati
 def test_json_is_the_whole_answer(installation: Installation, server: FaultyServer) -> None:
     """The same fields whatever is the matter."""
     installation.configure(people(server.url))
-    before = installation.cli("why", "people", "--json").json
+    before = ask(installation).to_json()
     installation.run_one()
     after = installation.cli("why", "people", "--json").json
     assert before.keys() == after.keys()
