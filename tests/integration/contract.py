@@ -47,6 +47,15 @@ QUALITY: dict[str, Any] = {
     "cap": (dict, None),
     "dimensions": dict,
 }
+MADE_OF: dict[str, Any] = {
+    "numerator": NUMBER,
+    "denominator": NUMBER,
+    "rules": int,
+    "coverage": (dict, None),
+    "parts": dict,
+}
+"""Fields beyond the contract: what the score is made of."""
+
 CAP: dict[str, Any] = {"at": int, "by": str}
 FAILED_RULE: dict[str, Any] = {"rule": str, "severity": {"warning", "error", "critical"}, "failed": int, "of": int}
 ERROR: dict[str, Any] = {"type": str, "message": str, "hint": str, "transient": bool}
@@ -61,7 +70,7 @@ def check_run(told: Any) -> None:
         where = dataset.get("dataset", "?")
         _check(dataset, {**DATASET, **ADDED}, where)
         if dataset["quality"] is not None:
-            _check(dataset["quality"], QUALITY, f"{where}.quality")
+            _check(dataset["quality"], QUALITY | MADE_OF, f"{where}.quality")
             assert all(value is None or 0 <= value <= 100 for value in dataset["quality"]["dimensions"].values())
             if dataset["quality"]["cap"] is not None:
                 _check(dataset["quality"]["cap"], CAP, f"{where}.quality.cap")
