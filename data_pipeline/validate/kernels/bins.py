@@ -169,14 +169,19 @@ def _edges(sample: "Array", most: int) -> tuple[Any, ...]:
     """Upper bounds of about `most` bins of a sorted sample."""
     import numpy as np
 
-    different = np.unique(sample) if most > _FEW and len(sample) <= 4 * _FEW else None
-    if different is not None and len(different) <= _FEW:
-        alone, upper = different, different
-    else:
+    upper = alone = _different(sample) if most > _FEW else sample[:0]
+    if not 0 < len(alone) <= _FEW:
         upper = sample[np.ceil(np.arange(1, most) * len(sample) / most).astype(np.int64) - 1]
         alone = upper[1:][upper[1:] == upper[:-1]]
-    below = _just_below(alone)
-    return tuple(np.unique(np.concatenate([upper, below])).tolist())
+    return tuple(_different(np.sort(np.concatenate([upper, _just_below(alone)]))).tolist())
+
+
+def _different(values: "Array") -> "Array":
+    """Of sorted values, each once."""
+    import numpy as np
+
+    found: Array = values[np.concatenate([[True], values[1:] != values[:-1]])] if len(values) else values
+    return found
 
 
 def _just_below(values: "Array") -> "Array":
