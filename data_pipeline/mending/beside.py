@@ -11,7 +11,6 @@ from utils.arrow import pa
 __all__ = ["Beside", "places"]
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 Open = Callable[[], Iterator[Any]]
 
@@ -48,12 +47,12 @@ class Beside:
         )
         self._at = np.asarray(at, np.int64)
 
-    def batches(self) -> "Iterator[pa.RecordBatch]":
-        for batch, _ in self.marked():
-            yield batch
+    @property
+    def positions(self) -> Numbers:
+        """Where ours stand in the whole, from 0."""
+        return self._at + np.arange(len(self._at))
 
-    def marked(self) -> "Iterator[tuple[pa.RecordBatch, Mask]]":
-        """The record batches, and which of their rows are ours."""
+    def batches(self) -> "Iterator[pa.RecordBatch]":
         seen = taken = 0
         for batch in self._others():
             if not batch.num_rows:
@@ -63,15 +62,14 @@ class Beside:
             yield self._together(fitted(batch, self.schema), seen - batch.num_rows, taken, end)
             taken = end
         if taken < len(self._at):
-            rest = self._ours.slice(taken).combine_chunks().to_batches()[0]
-            yield rest, np.ones(rest.num_rows, np.bool_)
+            yield from self._ours.slice(taken).to_batches()
 
-    def _together(self, batch: "pa.RecordBatch", start: int, first: int, last: int) -> "tuple[pa.RecordBatch, Mask]":
+    def _together(self, batch: "pa.RecordBatch", start: int, first: int, last: int) -> "pa.RecordBatch":
         if first == last:
-            return batch, np.zeros(batch.num_rows, np.bool_)
+            return batch
         mine = self._ours.slice(first, last - first).combine_chunks().to_batches()[0]
         # Each of ours stands right before the row of the others that has its place.
         order = np.concatenate([np.arange(batch.num_rows) + 0.5, self._at[first:last] - start])
         positions = np.argsort(order, kind="stable")
         whole = pa.Table.from_batches([batch, mine]).take(pa.array(positions)).combine_chunks()
-        return whole.to_batches()[0], positions >= batch.num_rows
+        return whole.to_batches()[0]

@@ -110,9 +110,10 @@ def _texts(path: Path, content: bytes, dataset: DatasetSettings) -> "pa.Table":
     payload = Payload(open=lambda: io.BytesIO(content), size=len(content), sha256=digest, name=path.name)
     provenance = Provenance(provider="file", collected_at=datetime.now(UTC), content_sha256=digest)
     collected = Collected(provenance=provenance, payloads=(payload,))
-    first = parse(collected, dataset=dataset.name, options=ParseOptions())
+    options = ParseOptions(flatten=False)
+    first = parse(collected, dataset=dataset.name, options=options)
     text = {name: ColumnOptions(type="string") for name in first.schema.names}
-    return parse(collected, dataset=dataset.name, options=ParseOptions(), columns=text).table
+    return parse(collected, dataset=dataset.name, options=options, columns=text).table
 
 
 def _changed(kept: Any, mine: Any) -> "pa.Array | None":

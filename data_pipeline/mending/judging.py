@@ -89,7 +89,8 @@ class Judge:
         place = self.place
         at = np.full(len(numbers), place.rows) if place.missing is None else places(numbers, place.missing)
         beside = Beside(place.others, place.schema, ours, at)
-        mine = np.concatenate([mask for _, mask in beside.marked()] or [np.zeros(0, np.bool_)])
+        mine = np.zeros(place.rows + len(numbers), np.bool_)
+        mine[beside.positions] = True
         batch = Batch(
             beside.schema,
             beside.batches,

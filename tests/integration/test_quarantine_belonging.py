@@ -8,6 +8,7 @@ from operations import gate
 from operations.actor import Actor, NotAllowedError
 from operations.quarantine import drop
 from operations.replay import replay
+from operations.show import delivered
 from tests.integration.feed import Feed
 from tests.integration.installation import Installation
 from tests.integration.mending import ACTOR, ANY, GOOD, POSITIVE, again, counts, mend, prices, shelf, stock
@@ -232,3 +233,40 @@ def test_what_was_dropped_meanwhile_is_not_replayed(
             replay(system, ACTOR, "stock")
 
     assert len(shelf(installation)) == 8
+
+
+def test_rows_with_a_new_column_join_once_it_is_welcome(installation: Installation, feed: Feed) -> None:
+    """Until then they are set aside again, for the same reason."""
+    installation.configure(stock(schema={"new": "discard_row"}))
+    feed.rows = prices(*GOOD)
+    installation.run_one()
+    feed.rows = [*prices(*GOOD), {"id": 9, "price": 9, "colour": "red"}]
+    installation.run_one(fresh=True)
+
+    still = again(installation)
+    installation.configure(stock(schema={"new": "evolve"}))
+    found = again(installation)
+
+    assert (counts(still), still.replays[0].reasons) == ([(1, 0, 1)], {"schema(new: colour)": 1})
+    assert counts(found) == [(1, 1, 0)]
+    assert installation.rows("stock")[-2:] == [
+        {"id": 8, "price": 10, "colour": None},
+        {"id": 9, "price": 9, "colour": "red"},
+    ]
+    assert installation.events("schema.drifted")[-1]["column"] == "colour"
+
+
+def test_a_rollback_takes_mended_rows_back_and_accept_brings_them_again(installation: Installation, feed: Feed) -> None:
+    """The version that they are in is a version like any other."""
+    feed.rows = prices(*GOOD, -1)
+    installation.configure(stock())
+    installation.run_one()
+    installation.configure(stock(ANY))
+    version = again(installation).replays[0].version
+
+    with installation.system() as system:
+        gate.rollback(system, ACTOR, "stock")
+        without = len(delivered(system, "stock").table)
+        gate.accept(system, ACTOR, "stock", version)
+
+    assert (without, len(shelf(installation))) == (8, 9)

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -161,3 +162,37 @@ def test_rows_that_an_earlier_release_set_aside_come_back(installation: Installa
 
     assert shelf(installation)[:3] == [(1, 1.5), (2, -2.0), (3, 3.0)]
     assert {str(row["day"]) for row in installation.rows("stock")} == {"2026-03-01", "2026-03-02", "2026-03-03"}
+
+
+def test_a_file_may_hold_rows_of_several_runs(installation: Installation, feed: Feed) -> None:
+    """Each goes to its own batch."""
+    installation.configure(stock(write="append"))
+    for start in (1, 20):
+        feed.rows = prices(*GOOD, -1, start=start)
+        installation.run_one(fresh=True)
+    path = installation.folder / "rows.csv"
+    with installation.system() as system:
+        runs = [entry.run_id for entry in listed(system)]
+    path.write_text("id,price,_batch,_row\n" + f"28,2,{runs[0]},9\n9,1,{runs[1]},9\n")
+
+    found = again(installation, file=path)
+
+    assert counts(found) == [(1, 1, 0), (1, 1, 0)]
+    assert shelf(installation)[-2:] == [(9, 1), (28, 2)]
+
+
+def test_nested_values_pass_through_a_file_untouched(installation: Installation) -> None:
+    """As JSON in a cell; to mend one of them there is no form."""
+    sent = pa.table({"id": range(1, 10), "price": [-1, *GOOD], "tags": [[1, 2]] * 9})
+    pq.write_table(sent, installation.folder / "stock.parquet")
+    installation.configure(stock(collect={"kind": "file", "path": "stock.parquet"}))
+    installation.run_one()
+    before = mend(installation, "json", lambda text: text.replace('"price":-1', '"price":1'))
+    other = before.with_name("other.json")
+    other.write_text(before.read_text().replace("[1,2]", "[1,3]"))
+
+    with pytest.raises(PipelineError, match="column `tags` holds list"):
+        again(installation, file=other)
+    again(installation, file=before)
+
+    assert installation.rows("stock")[0] == {"id": 1, "price": 1, "tags": [1, 2]}
