@@ -57,7 +57,7 @@ def validate(
         surroundings: What rules look at beside the batch.
 
     Raises:
-        OSError: the keys need a file, and it cannot be written.
+        StoreError: the keys need a file, and it cannot be written.
     """
     states = observe(batch, rules, now=now, surroundings=surroundings)
     report, marks = _verdict(states)

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from data_pipeline.errors import StoreError
 from data_pipeline.row_spool import spool_folder
 
 if TYPE_CHECKING:
@@ -187,7 +188,6 @@ class _File:
         self.end = 0
 
     def append(self, values: "np.ndarray[Any, Any]") -> None:
-        """Raises `OSError` when the disk is full."""
         if values.size:
             data = values.data.cast("B")
             self._file.seek(self.end)
@@ -213,11 +213,19 @@ def spilled(runs: Sequence[Run | SpilledRun]) -> tuple[SpilledRun, ...]:
     """The same keys, those that were in memory now in a file, as one run.
 
     Raises:
-        OSError: it cannot be written.
+        StoreError: the disk is full, or cannot be written.
     """
     before = tuple([run for run in runs if isinstance(run, SpilledRun)])
-    file = before[-1].file if before else _File()
-    return (*before, SpilledRun(file, [run for run in runs if isinstance(run, Run)]))
+    try:
+        file = before[-1].file if before else _File()
+        return (*before, SpilledRun(file, [run for run in runs if isinstance(run, Run)]))
+    except OSError as error:
+        folder = spool_folder() or tempfile.gettempdir()
+        raise StoreError(
+            f"the keys of a `unique` rule are more than their share of the memory holds, and cannot be written to"
+            f" {folder}: {error.strerror}",
+            hint="make room there, or raise app.memory_limit: a quarter of it may be keys",
+        ) from error
 
 
 def repeated(runs: Sequence[KeyRun], at_once: int = KEYS_AT_ONCE) -> Iterator[Repeated]:

@@ -1,6 +1,7 @@
 """Keys that occur again are found among any number of runs, in memory and in a file, whatever the stretches."""
 
 import random
+import resource
 from collections import Counter
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data_pipeline.errors import StoreError
 from data_pipeline.row_spool import spooling_in
 from data_pipeline.validate.kernels import key_runs
 from data_pipeline.validate.kernels.key_runs import Members, Run, SpilledRun, repeated, spilled
@@ -99,6 +101,22 @@ def test_the_file_of_keys_has_no_name_so_nothing_can_stay_behind(tmp_path: Path)
         assert list((tmp_path / "tmp").iterdir()) == []
         assert runs[0].nbytes < 4_000
         assert found([*runs, Run.of(words([2**20 * 999_999]))], 10_000) == {2**20 * 999_999: 2}
+
+
+def test_a_full_disk_is_told_in_words(tmp_path: Path):
+    """The kernel lets no file grow beyond 1,000 bytes, as it does when no space is left: where, why, what helps."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
+    try:
+        with (
+            spooling_in(tmp_path),
+            pytest.raises(StoreError, match=f"to {tmp_path}: File too large") as told,
+        ):
+            spilled([Run.of(np.arange(100_000))])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert told.value.hint == "make room there, or raise app.memory_limit: a quarter of it may be keys"
 
 
 @given(st.sets(KEYS, min_size=1, max_size=30), st.lists(KEYS, max_size=60))
