@@ -131,8 +131,8 @@ class Candidates:
         return reached(cursor, None if mine.anew else known, stored, partial=partial)
 
 
-_MADE_ANEW = frozenset({"entering", "cursor", "reach", "partition"})
-"""What the event of a candidate says that is found out anew when it is accepted."""
+_MADE_ANEW = frozenset({"entering", "cursor", "reach", "partition", "objective", "restores", "withdrawn"})
+"""What the event of a candidate says that is found out anew when it is accepted, or was true of another moment."""
 
 
 def entering_of(dataset: DatasetSettings, candidate: Version) -> Entering | None:

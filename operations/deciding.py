@@ -157,6 +157,8 @@ def target_of(system: IntegratedSystem, current: Current, version: str | None) -
     origin = system.views.version(name, now.body.get("restores", now.version)) or now
     if version is None:
         before = system.results.before(origin)
+        while before is not None and before.path == now.path:  # the same rows, restored once more
+            before = system.results.before(before)
         if before is None:
             hint = f"`versions {name}` lists what there is; how many are kept: `retention.versions`"
             raise PipelineError(f"{name}: there is no version before {origin.version}", hint=hint)

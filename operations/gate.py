@@ -228,7 +228,7 @@ def _roll_back(
     )
 
 
-_OF_ITS_OWN_RUN = frozenset({"run_id", "batch", "files"})
+_OF_ITS_OWN_RUN = frozenset({"run_id", "batch", "files", "replayed", "objective"})
 """What the event of a version says of the run that brought it: its files were read then, its rows were added then."""
 
 _SEEN = (

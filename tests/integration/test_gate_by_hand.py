@@ -523,6 +523,19 @@ def test_back_and_back_again(installation: Installation, server: FaultyServer) -
     assert states(installation) == ["accepted", "rolled_back", "rolled_back", "rolled_back", "accepted*"]
 
 
+def test_the_same_rows_are_no_way_back(installation: Installation, server: FaultyServer) -> None:
+    """Back, forward to other rows, back to the restored ones: before them are only these rows themselves."""
+    rolled_back(installation, server)
+    server.answer = csv(HEADER + b"1,ida,2026-01-04\n")
+    installation.run_one(fresh=True)
+    do(installation, rollback)
+
+    with pytest.raises(PipelineError, match="there is no version before"):
+        do(installation, rollback)
+
+    assert names(installation) == ["anna", "bert", "cleo"]
+
+
 def test_back_to_a_version_by_name(installation: Installation, server: FaultyServer, held: str) -> None:
     """One that was accepted and is whole; not one that is held, rejected, taken back or what readers get."""
     with installation.system() as system:
@@ -728,3 +741,29 @@ def test_the_page_tells_who_decided_what(installation: Installation, held: str) 
     assert told["batch.accepted"] == "by ann: broke critical range(id) (1 of 3); the range is wrong"
     assert told["version.rolled_back"] == f"by ann: to {back.restores}"
     assert [row.state for row in seen.events.rows].count("batch.accepted") == 1
+
+
+def test_decisions_are_the_same_over_postgresql(
+    installation: Installation, server: FaultyServer, postgres: str
+) -> None:
+    """Hold, look, accept, roll back, hold the same content, reject; views rebuilt are the live ones."""
+    installation.configure(people(server.url, **AT_MOST_5), database={"url": postgres})
+    installation.run_one()
+    first = held_now(installation, server, DOUBTED)
+    waits = stands(installation).held
+    do(installation, accept)
+    do(installation, rollback)
+    installation.configure(people(server.url), database={"url": postgres})
+    server.answer = OTHER
+    installation.run_one(fresh=True)
+    do(installation, rollback)
+    again = held_now(installation, server, OTHER)
+    do(installation, reject, again)
+    with installation.system() as system:
+        live = versions(system, "people"), system.views.current(), system.views.latest()
+        system.events.rebuild()
+        assert (versions(system, "people"), system.views.current(), system.views.latest()) == live
+
+    assert waits == first
+    assert states(installation) == ["accepted", "rolled_back", "accepted", "rolled_back", "accepted*", "rejected"]
+    assert names(installation) == ["anna", "bert", "cleo"]
