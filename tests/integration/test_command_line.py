@@ -190,7 +190,7 @@ def test_all_commands_of_this_release_are_there() -> None:
     """Their names are a promise."""
     assert set(commands()) == {
         *("", "add", "try", "record", "run", "status", "health", "show", "detect", "metrics", "maintain"),
-        "record-metric",
+        *("record-metric", "suggest-rules"),
         *("why", "report", "profile"),
         *("dashboard", "demo"),
         *("events", "events verify", "breakers list", "breakers reset"),
