@@ -1,6 +1,8 @@
 """What people decide about held and accepted versions; and that whoever reads sees an accepted one, always."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -310,6 +312,28 @@ def test_nothing_is_decided_while_the_dataset_runs(installation: Installation, h
         other.close()
 
     assert states(installation) == ["accepted*", "held"]
+
+
+def test_of_several_who_decide_at_once_one_does(installation: Installation, held: str) -> None:
+    """The others are told that it is busy, or decided; the log has one decision."""
+    ready = Barrier(4)
+
+    def race(what: Any) -> str:
+        with installation.system() as system:
+            assert system.views.current()
+            ready.wait(timeout=60)
+            try:
+                return str(what(system, ANN, "people", held).decision)
+            except PipelineError as error:
+                return type(error).__name__
+
+    with ThreadPoolExecutor(4) as pool:
+        told = sorted(pool.map(race, [accept, reject, accept, reject]))
+
+    decided = [word for word in told if word in {"accepted", "rejected"}]
+    assert len(decided) == 1, told
+    by_hand = [event for event in installation.events("batch.accepted") if "actor" in event]
+    assert len(by_hand) + len(installation.events("batch.rejected")) == 1
 
 
 def test_a_damaged_candidate_is_not_accepted(installation: Installation, held: str) -> None:

@@ -218,6 +218,21 @@ def test_late_rows_join_what_is_newer_stays(installation: Installation, feed: Fe
     assert feed.asked[-1] == 63
 
 
+@pytest.mark.parametrize("way", ["appended by a cursor", "appended by key and cursor", "merged by a cursor"])
+def test_late_rows_that_came_again_meanwhile_stand_there_once(installation: Installation, feed: Feed, way: str) -> None:
+    """The cursor waited, so the next collection brought them too: accepting the candidate then adds nothing."""
+    installation.configure(rows_table(**WAYS[way]))
+    feed.rows = some(1)
+    installation.run_one()
+    hold(installation, feed, [*some(2, 3, 4, 5, 6), BAD])
+    feed.rows = some(2, 3, 4, 5, 6, 7)
+    installation.run_one(fresh=True)
+    before = table(installation)
+    do(installation, accept)
+
+    assert table(installation) == before == [(number, "x") for number in range(1, 8)]
+
+
 def test_late_rows_that_would_take_the_place_of_newer_ones_are_refused(installation: Installation, feed: Feed) -> None:
     """Where no cursor says which row is newer; `--force` means it, and even then nothing newer is deleted by name."""
     installation.configure(rows_table(function="everything", write="merge", key=["id"]))
