@@ -36,7 +36,7 @@ def advice(system: IntegratedSystem, dataset: str, *, most_rows: int | None = No
     if not versions:
         return []
     last = versions[0]
-    report = Report.from_json(last.body["report"])
+    report = system.results.report(last)
     if not report.failed_rules():
         return []
     rules = {rule.id: rule for rule in system.pipeline.rules_of(settings)}

@@ -20,6 +20,9 @@ __all__ = ["Advice", "Rows", "advise"]
 
 _ORDER = ("critical", "error", "warning")
 
+MOST_RULES = 50
+"""Broken rules whose rows are looked at, the worst ones; of the others only the report speaks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Advice:
@@ -88,7 +91,7 @@ def advise(
 ) -> list[Advice]:
     """Advice on every rule that something broke, worst first; the same for the same batch, whatever its split.
 
-    Memory: some thousand values a broken rule, whatever the number of rows.
+    Memory: some thousand values for each of at most `MOST_RULES` rules, whatever the number of rows.
 
     Args:
         rows: The rows that were set aside, with `_rules` and `_row`; None: only the report speaks.
@@ -104,7 +107,7 @@ def advise(
     if rows is not None:
         from data_pipeline.advice.gathering import Gathering
 
-        gathering = Gathering(broken, rows=report.rows, time=beside.time)
+        gathering = Gathering(broken[:MOST_RULES], rows=report.rows, time=beside.time)
         gathering.good(beside.good or ())
         gathering.bad(rows)
         gathering.warned(beside.warned)

@@ -14,6 +14,12 @@ __all__ = ["BINS", "Base", "Breaches", "Gathering"]
 BINS = 256
 """Into how many stretches of equal length the rows of a batch are divided."""
 
+MOST_VALUES = 2_000
+"""Different values of a rule's column that are counted exactly."""
+
+MOST_HOURS = 10_000
+"""A year and some days, hour by hour."""
+
 MOST_SEGMENTS = 50
 """A column with more different values than this divides the rows into nothing that a person would call a segment."""
 
@@ -36,7 +42,7 @@ class Base:
         self.rows = 0
         self.segments: dict[str, Tally] | None = None
         self.types: dict[str, pa.DataType] = {}
-        self.hours = Tally()
+        self.hours = Tally(MOST_HOURS)
 
 
 class Breaches:
@@ -55,10 +61,10 @@ class Breaches:
         self.rows = 0
         self.alone = 0
         self.together: dict[str, int] = {}
-        self.values = Tally()
-        self.values_alone = Tally()
+        self.values = Tally(MOST_VALUES)
+        self.values_alone = Tally(MOST_VALUES)
         self.segments: dict[str, Tally] = {}
-        self.hours = Tally()
+        self.hours = Tally(MOST_HOURS)
         self.places: dict[int, tuple[int, int, int]] = {}
 
 

@@ -5,8 +5,6 @@ from typing import Any
 
 __all__ = ["Tally"]
 
-MOST = 10_000
-
 
 class Tally:
     """Counts of values, exact up to `most` different ones; beyond that each may be too low by at most `short`.
@@ -21,7 +19,7 @@ class Tally:
 
     __slots__ = ("counts", "most", "short", "total")
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, most: int) -> None:
         self.counts: dict[Any, int] = {}
         self.most = most
         self.total = 0

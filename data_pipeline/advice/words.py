@@ -39,9 +39,9 @@ def look_at(outcome: RuleOutcome) -> str:
 
 def segments_text(outcome: RuleOutcome) -> str:
     """Which segments fail, the worst of them by name; what else the outcome says where there are none."""
-    if outcome.segments is None or not outcome.segments.worst:
+    worst = () if outcome.segments is None else outcome.segments.worst[:_MOST_SEGMENTS]
+    if outcome.segments is None or not all(one.values for one in worst) or not worst:
         return f"{outcome.detail}." if outcome.detail else ""
-    worst = outcome.segments.worst[:_MOST_SEGMENTS]
     named = [f"{', '.join(map(shown, one.values))} ({one.failed:,} of {one.of:,})" for one in worst]
     others = "" if outcome.segments.failed == len(worst) else ", …"
     return f"{outcome.detail}: {'; '.join(named)}{others}."

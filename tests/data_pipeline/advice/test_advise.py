@@ -290,6 +290,18 @@ def test_no_rows_at_all_are_never_called_normal():
     assert (advice.text, advice.paste) == ("row_count: 0 rows, at least 1 expected", "")
 
 
+def test_however_many_rules_are_broken_all_are_told_and_the_worst_are_looked_at():
+    """Memory stays bounded; what is not looked at still has its figures and its line."""
+    table = pa.table({f"c{n:02}": [-4] * (n + 1) + [1] * (99 - n) for n in range(60)})
+
+    told = Judged(table, {"range": {"columns": table.schema.names, "min": 0}}).advise()
+
+    assert len(told) == 60
+    assert told[0].rule == "range(c59)"
+    assert [bool(advice.findings) for advice in told] == [True] * 50 + [False] * 10
+    assert all(advice.paste for advice in told)
+
+
 def test_rules_that_the_same_rows_broke_are_told_together():
     """And how many rows mending one of them alone would give back."""
     table = pa.table({"a": pa.array([None] * 10 + [1] * 90), "b": [-1] * 8 + [1] * 91 + [-1]})

@@ -45,7 +45,7 @@ def test_a_frequent_value_is_never_forgotten(parts, most):
 
 def test_the_most_frequent_come_first_and_ties_in_a_fixed_order():
     """Whatever the order in which they came."""
-    tally, other = Tally(), Tally()
+    tally, other = Tally(10), Tally(10)
     tally.add([("b", 1), ("a", 1), (3, 5)])
     other.add([(3, 5), ("a", 1), ("b", 1)])
 
