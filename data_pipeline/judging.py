@@ -14,7 +14,7 @@ from data_pipeline.dataset import UNPARSED, Quality
 from data_pipeline.errors import StoreError
 from data_pipeline.fallback import dated
 from data_pipeline.incremental import Cursor, moved, reached
-from data_pipeline.profile import Profile, Profiler, sketches_of
+from data_pipeline.profile import Profile, Profiler, passed_over, sketches_of
 from data_pipeline.score import coverage, score
 from data_pipeline.store.gate import Objection, Verdict, judge
 from data_pipeline.store.views import Version
@@ -133,11 +133,14 @@ def judged(
     drifts: tuple[Drift, ...] = ()
     if contracted is not None:
         batch, drifts, objection = contracted.batch, contracted.drifts, contracted.objection
-    profiler = Profiler(batch.schema, sketches_of(dataset.profile))
+    sketches = sketches_of(dataset.profile)
+    profiler = Profiler(batch.schema, sketches)
     validation = validate(profiler.over(batch), rules, now=now, surroundings=around)
     if contracted is not None:
         validation = contracted.judged(validation)
     batch = dated(dataset, batch, validation)
+    if any(sketches) and (words := passed_over(sketches, batch.schema)):
+        batch = batch.with_provenance(replace(batch.provenance, notes=(*batch.provenance.notes, *words)))
     # Of everything the greatest value is the cursor, also when it is smaller than one that was stored by mistake.
     cursor = None if question.full and not batch.provenance.partial else question.cursor
     if settings is not None and objection is None and batch.rows:

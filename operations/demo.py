@@ -83,7 +83,7 @@ def _start(system: IntegratedSystem) -> Chapter:
 
 def _metrics(system: IntegratedSystem) -> Chapter:
     lines = []
-    for block in system.history.blocks(["orders"]):
+    for block in reversed(system.history.blocks(["orders"])):  # those of its columns last
         newest = dict(zip(block.metrics, block.values[-1].tolist(), strict=True))
         lines += [f"orders.{name} = {value:g}" for name, value in newest.items() if not isnan(value)]
     return Chapter("2. Metrics: every delivery leaves figures, and detectors watch them", tuple(lines))

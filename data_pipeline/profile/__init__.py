@@ -7,7 +7,26 @@ column.py       one column: all of these together
 reading.py      Arrow columns -> the above          batch.py       whole batches
 """
 
-from data_pipeline.profile.batch import EVERYTHING, NOTHING_MORE, Profile, Profiler, Sketches, profile, sketches_of
+from data_pipeline.profile.batch import (
+    EVERYTHING,
+    NOTHING_MORE,
+    Profile,
+    Profiler,
+    Sketches,
+    passed_over,
+    profile,
+    sketches_of,
+)
 from data_pipeline.profile.column import Column
 
-__all__ = ["EVERYTHING", "NOTHING_MORE", "Column", "Profile", "Profiler", "Sketches", "profile", "sketches_of"]
+__all__ = [
+    "EVERYTHING",
+    "NOTHING_MORE",
+    "Column",
+    "Profile",
+    "Profiler",
+    "Sketches",
+    "passed_over",
+    "profile",
+    "sketches_of",
+]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from data_pipeline.batch import Batch
 from data_pipeline.dataset import UNPARSED
 from data_pipeline.profile.column import Column
-from data_pipeline.profile.reading import Asked, reader_of
+from data_pipeline.profile.reading import Asked, is_number, reader_of
 
 if TYPE_CHECKING:
     from config.datasets import ProfileSettings
     from utils.arrow import pa
 
-__all__ = ["EVERYTHING", "NOTHING_MORE", "Profile", "Profiler", "Sketches", "profile", "sketches_of"]
+__all__ = ["EVERYTHING", "NOTHING_MORE", "Profile", "Profiler", "Sketches", "passed_over", "profile", "sketches_of"]
 
 _VERSION = 1
 
@@ -46,6 +46,23 @@ def sketches_of(settings: "ProfileSettings") -> Sketches:
         return NOTHING_MORE
     asked = (settings.distinct, settings.quantiles)
     return Sketches(*[one if isinstance(one, bool) else frozenset(one) for one in asked])
+
+
+def passed_over(sketches: Sketches, schema: "pa.Schema") -> tuple[str, ...]:
+    """What was asked for by name and cannot be measured of these columns, in words."""
+    from utils.arrow import pa
+
+    found = []
+    for key, asked in zip(Sketches._fields, sketches, strict=True):
+        for name in () if isinstance(asked, bool) else sorted(asked):
+            if name not in schema.names:
+                known = ", ".join(f"`{one}`" for one in schema.names[:20] if one != UNPARSED)
+                found.append(f"`profile.{key}` names a column `{name}` that is not there; there are {known}")
+            elif key == "quantiles" and not is_number(type_ := schema.field(name).type):
+                found.append(f"`profile.quantiles` names `{name}`, which has no numbers ({type_})")
+            elif key == "distinct" and pa.types.is_nested(type_ := schema.field(name).type):
+                found.append(f"`profile.distinct` names `{name}`, whose values are not compared ({type_})")
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

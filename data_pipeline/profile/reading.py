@@ -17,7 +17,7 @@ from data_pipeline.profile.quantiles import Quantiles
 from data_pipeline.profile.spans import Texts, Times, Truths
 from utils.arrow import compute, pa
 
-__all__ = ["Asked", "reader_of"]
+__all__ = ["Asked", "is_number", "reader_of"]
 
 _FEW = 128
 _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 1_000, "ns": 1}
@@ -83,6 +83,12 @@ def _distinct(array: "pa.Array", present: "pa.Array") -> Distinct:
     if pa.types.is_floating(present.type):
         present = present.filter(compute.invert(compute.is_nan(present)))
     return Distinct.of(hashes(present))
+
+
+def is_number(type_: "pa.DataType") -> bool:
+    """Whether a column of this type has numbers."""
+    of, plain = pa.types, type_.value_type if pa.types.is_dictionary(type_) else type_
+    return bool(of.is_integer(plain) or of.is_floating(plain) or of.is_decimal(plain))
 
 
 def _is_text(type_: "pa.DataType") -> bool:

@@ -20,7 +20,7 @@ def shop(tmp_path: Path) -> Installation:
         {
             "name": "orders",
             "collect": {"kind": "file", "path": "orders.json", "reread": "always"},
-            "profile": {"distinct": ["country"], "quantiles": True},
+            "profile": {"distinct": ["country", "city"], "quantiles": True},
             "rules": [{"row_count": {"max": 1000}, "severity": "critical"}],
         }
     )
@@ -58,6 +58,7 @@ def test_every_new_batch_leaves_figures_of_its_columns(shop: Installation):
     (body, _) = shop.events("batch.accepted")
     assert body["profile"]["amount"]["mean"] == 2.5
     assert not {"min", "max"} & body["profile"]["amount"].keys()
+    assert any("names a column `city` that is not there" in note for note in body["notes"])
 
 
 def test_a_column_that_jumps_is_an_anomaly_with_its_name(shop: Installation):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline.batch import Batch
-from data_pipeline.profile import EVERYTHING, Profile, Profiler, Sketches, profile
+from data_pipeline.profile import EVERYTHING, Profile, Profiler, Sketches, passed_over, profile
 from tests.data_pipeline.validate import oracle, tables
 from tests.data_pipeline.validate.plain import batch_of
 from utils.arrow import pa
@@ -211,6 +211,21 @@ def test_sketches_are_made_of_the_columns_that_were_asked_for():
     assert [name for name, column in found.items() if column.distinct is not None] == ["a"]
     assert [name for name, column in found.items() if column.quantiles is not None] == ["a", "c"]
     assert found["b"].texts.first is None
+
+
+def test_what_was_asked_for_in_vain_is_said():
+    """A column that is misspelt, or holds what cannot be measured so; what works is not mentioned."""
+    schema = pa.schema(
+        [("a", pa.int64()), ("b", pa.string()), ("c", pa.list_(pa.int64())), ("__unparsed__", pa.string())]
+    )
+    asked = Sketches(distinct=frozenset({"a", "b", "c"}), quantiles=frozenset({"a", "b", "aa"}))
+
+    assert passed_over(asked, schema) == (
+        "`profile.distinct` names `c`, whose values are not compared (list<item: int64>)",
+        "`profile.quantiles` names a column `aa` that is not there; there are `a`, `b`, `c`",
+        "`profile.quantiles` names `b`, which has no numbers (string)",
+    )
+    assert passed_over(EVERYTHING, schema) == ()
 
 
 def test_who_reads_the_batch_profiles_it_on_the_way():
