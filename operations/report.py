@@ -201,7 +201,7 @@ def _dataset(system: IntegratedSystem, run: Run, body: dict[str, Any], objective
     version = _reported(system, run, body)
     if version is None:
         return plain
-    judged = Report.from_json(version.body["report"])
+    judged = system.results.report(version)
     quality = Quality.from_json(version.body["quality"])
     if version.version != run.run_id and run.started_at is not None:
         judged = judged.rejudged(datetime.fromisoformat(run.started_at))

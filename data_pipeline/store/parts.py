@@ -47,7 +47,7 @@ def read_part(storage: Storage, part: Part, schema: "pa.Schema") -> "Iterator[pa
             there = set(parquet.schema_arrow.names)
             wanted = [name for name in schema.names if name in there]
             for batch in parquet.iter_batches(columns=wanted or None):
-                yield fitted(batch, schema)
+                yield fitted(batch.replace_schema_metadata(), schema)
     except (OSError, StorageError, pa.ArrowInvalid) as error:
         raise StoreError(f"{part.path}: {error}", hint="build the table anew with `run --full`") from error
 

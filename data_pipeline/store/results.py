@@ -6,7 +6,7 @@ accepted ones under another name and is never read by mistake.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,10 @@ from data_pipeline.dataset import UNPARSED, Provenance
 from data_pipeline.errors import StoreError
 from data_pipeline.store.manifest import Manifest, Part, is_manifest
 from data_pipeline.store.parts import FILE, READ, SMALL, TINY, TINY_FILE, Parts, read_part
+from data_pipeline.store.segment_names import named, split
 from data_pipeline.store.views import Current, Version, Views
 from data_pipeline.store.wholeness import Damage, Wholeness
+from data_pipeline.validate.report import Report
 from utils.storage import BlobWriter, Storage, StorageError, Stored
 
 if TYPE_CHECKING:
@@ -105,7 +107,7 @@ class Results:
         path = f"{folder}/{dataset}/{run_id}.parquet"
         try:
             if not validation.report.quarantined:
-                written = self._write(path, (good for good, _ in validation.split(batch)), batch, validation)
+                written = self._write(path, (good for good, _ in split(batch, validation)), batch, validation)
             else:
                 written = self._write_both(path, dataset, run_id, batch, validation)
             if change is None or not accepted:
@@ -265,16 +267,28 @@ class Results:
             pq.ParquetFile(file, **READ) as parquet,
         ):
             for batch in parquet.iter_batches(columns=wanted):
-                yield batch if wanted is None else batch.select(wanted)
+                plain = batch.replace_schema_metadata()
+                yield plain if wanted is None else plain.select(wanted)
 
     def schema(self, path: str) -> "pa.Schema":
         """The columns of a stored file."""
         if is_manifest(path):
             return self._listed(path).schema
+        return self._footer(path).remove_metadata()
+
+    def _footer(self, path: str) -> "pa.Schema":
         import pyarrow.parquet as pq
 
         with _readable(path), self._storage.open(path) as file:
             return pq.read_schema(file)
+
+    def report(self, version: Version) -> Report:
+        """The report on the batch that a version came with. Failing segments are named as far as its file is there."""
+        found = Report.from_json(version.body["report"])
+        if any(outcome.segments is not None and outcome.segments.worst for outcome in found.outcomes):
+            with suppress(StoreError):
+                return named(found, self._footer(version.body.get("batch") or version.path))
+        return found
 
     def nbytes(self, path: str) -> int:
         """About how many bytes a stored file takes in memory."""
@@ -333,7 +347,8 @@ class Results:
             pq.write_table(table, sink, **(TINY_FILE if size <= TINY else FILE))
             stored = self._storage.put_bytes(path, sink.getvalue(), later=True)
             # A tiny version is read from storage as quickly as from the cache: one row of one database either way.
-            return Written(stored, table.num_rows, None if size <= TINY else table, size=stored.size)
+            kept = None if size <= TINY else table.replace_schema_metadata()
+            return Written(stored, table.num_rows, kept, size=stored.size)
         from data_pipeline.store.row_groups import RowGroupWriter
 
         with self._storage.writer(path) as file, RowGroupWriter(file) as written:
@@ -353,7 +368,7 @@ class Results:
             RowGroupWriter(good_file) as good_rows,
             RowGroupWriter(bad_file) as bad_rows,
         ):
-            for good, bad in validation.split(batch):
+            for good, bad in split(batch, validation):
                 good_rows.write(good)
                 if bad is not None and bad.num_rows:
                     bad_rows.write(origins.told(bad))

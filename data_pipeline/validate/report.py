@@ -1,6 +1,6 @@
 """What a validation found: one outcome a rule, in words and figures that survive JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -25,7 +25,12 @@ Example = tuple[tuple[str, str], ...]
 
 
 class FailingSegment(NamedTuple):
-    """A segment in which more rows failed than the tolerance allows. `values`: of the columns of `by`; None is null."""
+    """A segment in which more rows failed than the tolerance allows.
+
+    Attributes:
+        values: Of the columns of `by`; None is null. These are values of rows, so no event holds them: they stand in
+            the file of the version (`names`), and are () where they are not known.
+    """
 
     values: tuple[str | None, ...]
     failed: int
@@ -40,12 +45,12 @@ class Segments(NamedTuple):
     worst: tuple[FailingSegment, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        worst = [{"values": list(values), "failed": failed, "of": of} for values, failed, of in self.worst]
+        worst = [{"failed": segment.failed, "of": segment.of} for segment in self.worst]
         return {"failed": self.failed, "of": self.of, "worst": worst}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> "Segments":
-        worst = [FailingSegment(tuple(one["values"]), one["failed"], one["of"]) for one in found["worst"]]
+        worst = [FailingSegment((), one["failed"], one["of"]) for one in found["worst"]]
         return cls(found["failed"], found["of"], tuple(worst))
 
 
@@ -120,6 +125,17 @@ class Report:
         """Every rule that something broke, also within its tolerance."""
         return tuple(FailedRule(o.rule, o.severity, o.failed, o.of) for o in self.outcomes if o.failed)
 
+    def names(self) -> "dict[str, list[list[str | None]]]":
+        """Rule -> the values of its failing segments, in their order; what `to_json` leaves out."""
+        segmented = [outcome for outcome in self.outcomes if outcome.segments is not None and outcome.segments.worst]
+        return {o.rule: [list(one.values) for one in o.segments.worst] for o in segmented if o.segments is not None}
+
+    def named(self, names: "Mapping[str, list[list[str | None]]]") -> "Report":
+        """The same report with what `names` gave."""
+        return replace(
+            self, outcomes=tuple([_named(outcome, names.get(outcome.rule, ())) for outcome in self.outcomes])
+        )
+
     @property
     def broken_critical(self) -> tuple[RuleOutcome, ...]:
         """The critical rules that failed beyond their tolerance: such a batch is not accepted."""
@@ -152,6 +168,13 @@ class Report:
             notes=tuple(found["notes"]),
             samples={rule: tuple(numbers) for rule, numbers in found.get("samples", {}).items()},
         )
+
+
+def _named(outcome: RuleOutcome, names: "Sequence[list[str | None]]") -> RuleOutcome:
+    if outcome.segments is None or len(names) != len(outcome.segments.worst):
+        return outcome
+    worst = [one._replace(values=tuple(values)) for one, values in zip(outcome.segments.worst, names, strict=True)]
+    return outcome._replace(segments=outcome.segments._replace(worst=tuple(worst)))
 
 
 def utc_text(moment: datetime) -> str:

@@ -136,22 +136,44 @@ def test_a_function_of_ones_own_judges_the_whole_batch(installation: Installatio
     assert "house_rules.py:7)" in detail
 
 
-def test_a_small_shop_that_sends_rubbish_is_not_hidden(installation: Installation) -> None:
-    """`by` and `where` by configuration: the batch is held for one of three shops, though few rows are bad."""
+def sales(installation: Installation, **rule: Any) -> dict[str, Any]:
     lines = [f"{at},big,1.5,open\n" for at in range(200)] + [
-        "900,small,,open\n",
-        "901,small,,open\n",
+        "900,little,,open\n",
+        "901,little,,open\n",
         "902,shut,,shut\n",
     ]
-    rule = {"not_null": "price", "by": "shop", "where": "state == 'open'", "tolerance": 0.05, "severity": "critical"}
-    installation.configure(
-        {**csv(installation.folder, "sales", "id,shop,price,state\n" + "".join(lines)), "rules": [rule]}
-    )
+    by = {"not_null": "price", "by": "shop", "where": "state == 'open'", "tolerance": 0.05}
+    text = "id,shop,price,state\n" + "".join(lines)
+    return {**csv(installation.folder, "sales", text), "rules": [{**by, **rule}]}
+
+
+def test_a_small_shop_that_sends_rubbish_is_not_hidden(installation: Installation) -> None:
+    """`by` and `where` by configuration: the batch is held for one of three shops, though few rows are bad."""
+    installation.configure(sales(installation, severity="critical"))
 
     done = installation.run_one()
 
     assert (done.status, done.accepted) == ("failed", False)
     assert [(rule.failed, rule.of) for rule in done.failed_rules] == [(2, 202)]
-    (held,) = installation.events("batch.held")
-    segments = held["report"]["outcomes"][0]["segments"]
-    assert (segments["failed"], segments["of"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "more", [{"severity": "critical"}, {"severity": "warning"}, {}], ids=["held", "warned", "accepted"]
+)
+@pytest.mark.parametrize("write", [{}, {"write": "append"}], ids=["replaced", "appended"])
+def test_failing_segments_are_named_where_rows_are_kept_and_nowhere_else(
+    installation: Installation, more: dict[str, str], write: dict[str, str]
+) -> None:
+    """The stored report names the shop; neither the log nor what readers get does."""
+    installation.configure({**sales(installation, **more), **write})
+
+    installation.run_one()
+
+    with installation.system() as system:
+        (version,) = system.views.versions("sales", limit=5)
+        outcome = system.results.report(version).outcomes[0]
+        events = [event for event in system.events.read() if "little" in str(event.data)]
+        metadata = [batch.schema.metadata for batch in system.results.batches(version.path)]
+    assert outcome.segments is not None
+    assert [(one.values, one.failed, one.of) for one in outcome.segments.worst] == [(("little",), 2, 2)]
+    assert (events, set(metadata)) == ([], {None})

@@ -204,8 +204,8 @@ def test_the_report_names_the_worst_twenty_segments():
     assert [segment.values for segment in found.worst] == [(f"k{at:02}",) for at in range(29, 9, -1)]
 
 
-def test_segments_survive_json_and_others_have_none_there():
-    """What stands in an event is what it was; a rule without `by` writes no word more."""
+def test_an_event_holds_counts_of_segments_and_no_values():
+    """With the names given back it is what it was; a rule without `by` writes no word more."""
     rules = (*parse_rule({"not_null": "a", "by": ["s", "t"]}), *parse_rule({"not_null": "a"}))
     moment = datetime(2026, 3, 1, 12, tzinfo=UTC)
     table = pa.table({"a": [None, 1], "s": ["ü", None], "t": [moment, None]})
@@ -213,9 +213,11 @@ def test_segments_survive_json_and_others_have_none_there():
 
     told = json.loads(json.dumps(report.to_json()))
 
-    assert Report.from_json(told) == report
-    assert told["outcomes"][0]["segments"]["worst"] == [{"values": ["ü", "2026-03-01T12:00:00Z"], "failed": 1, "of": 1}]
+    assert told["outcomes"][0]["segments"] == {"failed": 1, "of": 2, "worst": [{"failed": 1, "of": 1}]}
     assert "segments" not in told["outcomes"][1]
+    assert report.names() == {"not_null(a)": [["ü", "2026-03-01T12:00:00Z"]]}
+    assert Report.from_json(told).named(report.names()) == report
+    assert Report.from_json(told).named({}) == Report.from_json(told)
 
 
 @pytest.mark.parametrize(
