@@ -1,8 +1,9 @@
 """Rules learned from what a dataset delivered so far, ready to be pasted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from config.datasets import DatasetSettings
@@ -54,7 +55,7 @@ class SuggestedRules:
         if self.declared:
             lines.append(f"# {self.declared} more are declared already")
         lines.append("rules:" if self.suggestions else "rules: []")
-        lines += [f"  - {one.line}  # {_printable(one.evidence)}" for one in self.suggestions]
+        lines += [f"  - {line}  # {_printable(evidence)}" for line, evidence in _lines(self.suggestions)]
         if self.dropped:
             lines.append("# These came to mind too, and did not hold:")
             lines += [f"#   - {_printable(f'{line}  # {reason}')}" for line, reason in self.dropped]
@@ -196,6 +197,19 @@ def _neighbours(system: IntegratedSystem, dataset: DatasetSettings, sample: "Sam
                     return
         except (NotDelivered, StoreError):
             continue  # nothing to refer to there
+
+
+def _lines(suggestions: "Sequence[Suggestion]") -> Iterator[tuple[str, str]]:
+    """Each rule on a line with its evidence; columns that are complete alike share one."""
+    from data_pipeline.validate.written import line_of
+
+    for (kind, evidence), alike in groupby(suggestions, lambda one: (next(iter(one.rule)), one.evidence)):
+        found = list(alike)
+        columns = [one.rule[kind] for one in found if len(one.rule) == 1]
+        if kind == "not_null" and len(columns) == len(found) > 1:
+            yield line_of({kind: columns}), evidence
+        else:
+            yield from ((one.line, evidence) for one in found)
 
 
 def _printable(text: str) -> str:

@@ -13,7 +13,7 @@ __all__ = ["of_key", "unique"]
 
 FEWEST_ROWS = 100
 _NAMED = re.compile(
-    r"(?i)(?:.*[._ -])?(?:id|uuid|guid|isin|iban|sku|slug|code|key|nr|no|number|email|url)|.*(?:Id|Key)"
+    r"(?i)(?:.*[._ -])?(?:id|uuid|guid|isin|iban|sku|slug|code|key|nr|no|number)|.*(?:Id|Key)"
 )
 
 
