@@ -271,7 +271,8 @@ def _held_against(settings: Mapping[str, Any], key: str) -> str:
     if isinstance(value, date):
         value = value.isoformat()
     elif not isinstance(value, str):
-        value = format(Decimal(repr(number(value, key))), "f")
+        given = number(value, key)
+        value = str(given) if isinstance(given, int) else format(Decimal(repr(given)).normalize(), "f")
     try:
         parse_aggregate(value)
     except ExpressionError as error:

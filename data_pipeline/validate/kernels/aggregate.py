@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from data_pipeline.validate.aggregates import Aggregate, Fold, folded, parse_aggregate
-from data_pipeline.validate.expression import A, Call, ExpressionError, Kind, Literal, Node, check
+from data_pipeline.validate.expression import A, Call, ExpressionError, Kind, Literal, Node, check, columns_of
 from data_pipeline.validate.kernels.columns import CannotJudge, Chunk
 from data_pipeline.validate.kernels.compare import holds, kind_of, value
 from data_pipeline.validate.kernels.failing_groups import Failing, Worst, worst_of
@@ -175,7 +175,8 @@ def _verdict(table: "pa.Table", rule: "Rule", held: _Held) -> Found:
     if not rule.params["by"]:
         return Found(1, 1, _alone(held, worst), examples=worst.examples)
     about = f"{failed:,} of {of:,} groups by {_listed(rule.params['by'])}: {_broken(held, rule.params['tolerance'])}"
-    return Found(failed, of, about + worst.off, examples=worst.examples)
+    about += worst.off + (f"; {worst.several} of them" if worst.several else "")
+    return Found(failed, of, about, examples=worst.examples)
 
 
 def _failing(table: "pa.Table", rule: "Rule", held: _Held) -> Failing:
@@ -187,7 +188,8 @@ def _failing(table: "pa.Table", rule: "Rule", held: _Held) -> Failing:
     keys = {name: table[f"k{number}"] for number, name in enumerate(by)}
     words = [one.text if one.columns else name for name, one in held.against.items()]
     expected = {name: (text, its) for name, text, its in zip(held.against, words, against, strict=True)}
-    return Failing(table.num_rows, keys, (held.found.text, found), expected, figures.several)
+    single = tuple(name for fold in held.folds if fold.op == "one" and fold.part for name in columns_of(fold.part))
+    return Failing(table.num_rows, keys, (held.found.text, found), expected, single, figures.several)
 
 
 def _tree(held: _Held, columns: Columns, tolerance: int | float | None) -> Node:
@@ -227,7 +229,7 @@ def _broken(held: _Held, tolerance: int | float | None) -> str:
 def _alone(held: _Held, worst: Worst) -> str:
     """What is wrong with the batch as one. Text is not told: reports of events hold no values of rows."""
     if not worst.figures:
-        return f"{_broken(held, None)}: rows differ that should not" if worst.several else _broken(held, None)
+        return f"{_broken(held, None)}: {worst.several.removesuffix(' in 1')}" if worst.several else _broken(held, None)
     words = {"equals": "not {}", "min": "at least {} expected", "max": "at most {} expected"}
     told = []
     for name, one in held.against.items():

@@ -29,13 +29,15 @@ class Failing(NamedTuple):
         keys: Name -> the column of the key.
         found: The expression, and what it gives in each group.
         expected: `equals`, `min`, `max` -> what it is called, and what it gives in each group.
-        several: Groups whose rows differ in a column that should have one value; None: there are none.
+        single: The columns that should have one value in a group.
+        several: Groups whose rows differ in one of them; None: there are none.
     """
 
     rows: int
     keys: "Mapping[str, pa.ChunkedArray]"
     found: tuple[str, Any]
     expected: Mapping[str, tuple[str, Any]]
+    single: tuple[str, ...]
     several: "pa.BooleanArray | None"
 
 
@@ -44,15 +46,15 @@ class Worst(NamedTuple):
 
     Attributes:
         examples: The worst ones: their keys, what was found and what was expected. These are values of rows.
-        off: By how much, and in how many of them rows differ; for all of them.
+        off: By how much, over all of them.
         figures: Of the worst: `found` and each bound, as text; empty when these are no numbers or times.
-        several: How many have rows that differ where they should not.
+        several: In how many a column has several values that should have one; empty: in none.
     """
 
     examples: tuple[tuple[tuple[str, str], ...], ...]
     off: str
     figures: Mapping[str, str]
-    several: int
+    several: str
 
 
 def worst_of(failing: Failing) -> Worst:
@@ -71,9 +73,9 @@ def worst_of(failing: Failing) -> Worst:
     several = 0 if failing.several is None else failing.several.true_count
     largest = float(distance[worst[0]])
     off = f", off by up to {_shown(largest)}" if 0 < largest < float("inf") and not _are_times(failing) else ""
-    off += f"; in {several:,} of them rows differ that should not" if several else ""
     figures = {} if several else _figures(failing, columns)
-    return Worst(examples, off, figures, several)
+    which = " or ".join(f"`{name}`" for name in failing.single)
+    return Worst(examples, off, figures, f"{which} has more than one value in {several:,}" if several else "")
 
 
 _MIXED = "more than one value"

@@ -17,10 +17,13 @@ from utils.arrow import compute, pa
 __all__ = ["MOST_GROUPS", "Groups", "figure", "in_order", "lines"]
 
 MOST_GROUPS = 1_000_000
-"""Groups of one rule; they take about 100 bytes each."""
+"""Groups of one rule. With five figures they take about 100 bytes each, five times that while they are put together."""
 
 _PENDING = 2**17
-"""Lines that stand side by side before they are put together."""
+"""Lines that wait beside those that are together, at least; else as many as those."""
+
+_TABLES = 64
+"""Tables that stand side by side, at most: few groups in many chunks make many small ones."""
 
 _OPERATIONS = {"n": "sum", "s": "sum", "p": "sum", "m": "sum", "l": "min", "h": "max"}
 """First letter of a column -> how lines become one: n counts values, s.scale.bin adds slices, p and m count infinite
@@ -46,7 +49,8 @@ class Groups:
         tables = (*self._tables, *other._tables)
         found = Groups(self.keys, tables, self.problem or other.problem)
         lines = [table.num_rows for table in found._tables]
-        return found.together() if sum(lines) > max(_PENDING, 2 * max(lines, default=0)) or len(lines) > 64 else found
+        waiting = sum(lines) - max(lines, default=0)
+        return found.together() if waiting > max(_PENDING, *lines, 0) or len(lines) > _TABLES else found
 
     def together(self) -> "Groups":
         """The same with one line a group."""

@@ -152,6 +152,24 @@ def test_unknown_passes_and_leaves_the_denominator():
     assert judged(rows, "is_null(a) or a <= b") == (1, 4)
 
 
+def test_declared_decimals_are_calculated_at_once_and_exactly(monkeypatch):
+    """They have 38 digits, and their product more than that type holds; it is not judged row by row all the same."""
+    monkeypatch.setattr("data_pipeline.validate.kernels.compare.evaluate_rows", lambda *_: pytest.fail("row by row"))
+    most = Decimal("99999999999999999999.99")
+    product = Decimal(f"{9_999_999_999_999_999_999_999 * (2**53 + 1)}e-2")  # the operator would round it
+    columns = {
+        "price": pa.array([Decimal("1.25"), most, None, Decimal("0.01")], pa.decimal128(38, 2)),
+        "pieces": pa.array([2, 2**53 + 1, 1, -3], pa.int64()),
+        "total": pa.array([Decimal("2.50"), product, Decimal(1), Decimal("0.03")], pa.decimal256(60, 2)),
+    }
+
+    (outcome,) = validate(
+        batch_of(columns), parse_rule({"compare": "price * pieces == total"}), now=NOW
+    ).report.outcomes
+
+    assert (outcome.failed, outcome.of) == (1, 3)
+
+
 def test_an_overflow_is_judged_row_by_row_and_exactly():
     """Integers never wrap around: a chunk that overflows int64 is judged with exact numbers."""
     rows = {"a": [2**62, 2, None], "b": [4, 4, 4]}

@@ -251,7 +251,14 @@ def test_a_column_that_should_have_one_value_and_has_several_is_told() -> None:
     outcome = one(rows, {"expr": "sum(amount)", "by": "order", "equals": "header"})
 
     assert (outcome.failed, outcome.of) == (1, 2)
-    assert outcome.detail.endswith("in 1 of them rows differ that should not")
+    assert (
+        outcome.detail
+        == "1 of 2 groups by `order`: `sum(amount)` is not `header`; `header` has more than one value in 1 of them"
+    )
+    assert (
+        one(rows, {"expr": "count(*)", "equals": "header"}).detail
+        == "`count(*)` is not `header`: `header` has more than one value"
+    )
     assert outcome.examples == ((("order", "1"), ("sum(amount)", "3"), ("header", "more than one value")),)
 
 
@@ -260,6 +267,10 @@ def test_a_column_that_should_have_one_value_and_has_several_is_told() -> None:
     [
         ({"expr": "sum(a)", "equals": 5}, "`sum(a)` is 6, not 5"),
         ({"expr": "sum(a)", "equals": "b"}, "`sum(a)` is 6, not 7 (`b`)"),
+        (
+            {"expr": "sum(a)", "equals": "3 * 9223372036854775807"},
+            "`sum(a)` is 6, not 27670116110564327421 (`3 * 9223372036854775807`)",
+        ),
         ({"expr": "mean(a)", "max": 1.5}, "`mean(a)` is 2, at most 1.5 expected"),
         (
             {"expr": "max(a)-min(a)", "min": 3, "max": 4},
