@@ -162,13 +162,9 @@ def _words(state: RuleState) -> str:
 
 
 def _outcome_of(rule: Rule, found: Found) -> RuleOutcome:
-    seen = {"observed": found.observed, "limit_s": found.limit_s, "segments": found.segments}
-    outcome = _outcome(rule, found.failed, found.of, found.detail, **seen, examples=found.examples)
-    return outcome if found.passed is None else outcome._replace(passed=found.passed)
-
-
-def _outcome(rule: Rule, failed: int, of: int, detail: str = "", **seen: Any) -> RuleOutcome:
-    passed = not failed or failed / of <= rule.tolerance
+    failed, of, passed = found.failed, found.of, found.passed
+    if passed is None:
+        passed = not failed or failed / of <= rule.tolerance
     return RuleOutcome(
         rule.id,
         rule.kind,
@@ -180,9 +176,16 @@ def _outcome(rule: Rule, failed: int, of: int, detail: str = "", **seen: Any) ->
         failed,
         of,
         passed,
-        detail,
-        **seen,
+        found.detail,
+        found.observed,
+        found.limit_s,
+        found.segments,
+        found.examples,
     )
+
+
+def _outcome(rule: Rule, failed: int, of: int, detail: str = "") -> RuleOutcome:
+    return _outcome_of(rule, Found(failed, of, detail))
 
 
 def _batch_outcome(rule: Rule, state: RuleState, states: States) -> RuleOutcome:
