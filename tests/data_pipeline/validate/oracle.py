@@ -48,6 +48,8 @@ def _holds(rule: Rule, value: Any, now: datetime) -> bool:
     if rule.kind == "length":
         least, most = params["min"], params["max"]
         return (least is None or len(value) >= least) and (most is None or len(value) <= most)
+    if rule.kind == "type":
+        return _is(params["is"], value)
     assert rule.kind == "not_in_future"
     return _moment(value) <= now
 
@@ -81,3 +83,36 @@ def _same(value: Any, allowed: Any) -> bool:
     if isinstance(value, Decimal) and isinstance(allowed, float):
         return value == Decimal(str(allowed))
     return bool(value == allowed)
+
+
+def _is(wanted: str, value: Any) -> bool:
+    if isinstance(value, str):
+        return wanted == "string" or _reads_as(wanted, value)
+    if wanted == "integer" and not isinstance(value, int):
+        return math.isfinite(value) and value == math.trunc(value)
+    return True  # no column is held against a type that all its values are not
+
+
+def _reads_as(wanted: str, text: str) -> bool:
+    """As Python reads the text, without what only Python takes: spaces, underscores, digits of other scripts, `nan`."""
+    if not text.isascii() or not text.isprintable() or text != text.strip() or "_" in text:
+        return False
+    if wanted == "boolean":
+        return text.lower() in {"true", "false"}
+    if wanted in {"date", "timestamp"}:
+        return _is_time(text, alone=wanted == "date")
+    if wanted == "decimal" and "e" in text.lower():
+        return False
+    try:
+        return math.isfinite(int(text) if wanted == "integer" else float(text))
+    except ValueError:
+        return False
+
+
+def _is_time(text: str, *, alone: bool) -> bool:
+    try:
+        day = date.fromisoformat(text[:10])
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return text[:10] == day.isoformat() and (len(text) == 10 or not alone)

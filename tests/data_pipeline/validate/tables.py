@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from data_pipeline.batch import Batch
 from data_pipeline.dataset import Provenance
+from data_pipeline.validate.arguments import TYPES
 from data_pipeline.validate.rules import Rule, parse_rule
 from utils.arrow import pa
 
@@ -33,7 +34,28 @@ SCHEMA = pa.schema(
 )
 _BIG = [2**53, 2**53 + 1, 2**63 - 1, -(2**63)]
 _TIMES = st.datetimes(datetime(2025, 12, 31), datetime(2026, 1, 2)).map(lambda found: found.replace(tzinfo=UTC))
-_TEXT = st.sampled_from(["", "a", "ab", "abc\n", "é", "٣", "🎉🎉", "ß", "1", "12", "A", "a b"])
+_TEXT = st.sampled_from(
+    [
+        "",
+        "a",
+        "ab",
+        "abc\n",
+        "é",
+        "٣",
+        "🎉🎉",
+        "ß",
+        "1",
+        "12",
+        "A",
+        "a b",
+        "-1.5",
+        "1e5",
+        "TRUE",
+        "2026-02-28",
+        "2026-02-29",
+        "2026-02-28T23:59:60",
+    ]
+)
 _VALUES: dict[str, st.SearchStrategy[Any]] = {
     "whole": st.sampled_from(_BIG) | st.integers(-3, 3),
     "small": st.integers(0, 4) | st.just(255),
@@ -62,6 +84,17 @@ _NUMBER = st.sampled_from([-2, 0, 1, 0.1, 2.5, 1.005, 2**53, 2**53 + 1, 2**70, -
 _MOMENT = st.sampled_from([NOW, "2026-01-01T12:00:00Z", "2025-12-31", date(2026, 1, 2)])
 
 
+_TYPES = {
+    **dict.fromkeys(["text", "category", "wide"], TYPES),
+    **dict.fromkeys(["whole", "small", "price"], ("integer", "float", "decimal")),
+    **dict.fromkeys(["float", "single"], ("integer", "float")),
+    **dict.fromkeys(["time", "zoned"], ("timestamp",)),
+    "day": ("date",),
+    "flag": ("boolean",),
+}
+"""Column -> the types that its values may be judged as."""
+
+
 def _ordered(bounds: tuple[Any, Any], exclusive: bool) -> dict[str, Any]:
     low, high = bounds
     found = {"min": low, "max": high, "exclusive": exclusive}
@@ -73,7 +106,8 @@ def _ordered(bounds: tuple[Any, Any], exclusive: bool) -> dict[str, Any]:
 @st.composite
 def rules(draw: st.DrawFn) -> Rule:
     """One row rule that fits its column."""
-    kind = draw(st.sampled_from(["not_null", "unique", "range", "one_of", "matches", "length", "not_in_future"]))
+    kinds = ["not_null", "unique", "range", "one_of", "matches", "length", "type", "not_in_future"]
+    kind = draw(st.sampled_from(kinds))
     raw: dict[str, Any] = {"severity": draw(st.sampled_from(["warning", "error", "critical"]))}
     if kind == "not_null":
         raw[kind] = draw(st.sampled_from(NAMES))
@@ -91,6 +125,9 @@ def rules(draw: st.DrawFn) -> Rule:
     elif kind == "matches":
         pattern = draw(st.sampled_from([r"[a-z]+", r"\d", r"\w", r"a|ab", r"", r".b?c?", r"^a$"]))
         raw[kind] = {"column": draw(st.sampled_from(["text", "category", "wide"])), "pattern": pattern}
+    elif kind == "type":
+        column = draw(st.sampled_from(sorted(_TYPES)))
+        raw[kind] = {"column": column, "is": draw(st.sampled_from(_TYPES[column]))}
     elif kind == "length":
         bounds = draw(st.sampled_from([{"min": 1}, {"max": 1}, {"min": 1, "max": 2}, {"min": 0}]))
         raw[kind] = {"column": draw(st.sampled_from(["text", "category", "wide"])), **bounds}
