@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MOST_BATCHES = 30
 """Batches whose numbers of rows and ages are remembered."""
 
+ENOUGH_ROWS = 100
+"""Rows below which most kinds of rules would be chance."""
+
 MOST_NEIGHBOURS = 100
 """Columns of other datasets that are looked at for references."""
 
@@ -52,6 +55,8 @@ class SuggestedRules:
         taken = f"learned from {self.learned:,} of {self.rows:,} rows, tried on {self.held_out:,} others"
         past = " and on the version before" if self.before else ""
         lines = [f"# {self.dataset}: {taken}{past}"]
+        if self.learned < ENOUGH_ROWS:
+            lines.append(f"# Few rows: most kinds of rules are learned from {ENOUGH_ROWS} or more")
         if self.declared:
             lines.append(f"# {self.declared} more are declared already")
         lines.append("rules:" if self.suggestions else "rules: []")

@@ -146,6 +146,20 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path):
     assert "Traceback" not in finished.err
 
 
+def test_few_rows_suggest_little_and_it_is_said(tmp_path: Path):
+    """Five rows are evidence of hardly anything; the YAML is still YAML."""
+    shop = Shop(tmp_path)
+    shop.configure({"row_count": 1}, {"unique": "id"}, {"range": {"column": "quantity", "min": 0}})
+    shop.deliver(orders(5, 1))
+
+    with shop.house.system() as system:
+        found = suggest_rules(system, "orders")
+
+    assert found.suggestions == ()
+    assert yaml.safe_load(found.yaml) == {"rules": []}
+    assert "# Few rows: most kinds of rules are learned from 100 or more" in found.yaml
+
+
 def test_learning_changes_nothing(tmp_path: Path):
     """No event, no version, no point of a metric."""
     shop = Shop(tmp_path)
