@@ -64,10 +64,18 @@ def _before(chunk: Chunk, names: tuple[str, ...], key_types: "list[pa.DataType]"
     if batches is None:
         return None
     parts: list[list[pa.Array]] = [[] for _ in names]
+    nbytes = 0
     for batch in batches:
         for column, part in zip(batch.columns, parts, strict=True):
             load = loader_of(column.type)
             part.append(column if load is None else load(column))
+            nbytes += part[-1].nbytes
+        if nbytes > chunk.memory:
+            told = ", ".join(f"`{name}`" for name in names)
+            raise CannotJudge(
+                f"{told} of the version before take more than {chunk.memory:,} bytes, the share of `app.memory_limit`"
+                " that the rule has; raise the limit"
+            )
     if not parts[0]:
         return None
     columns = [pa.chunked_array(part).combine_chunks() for part in parts]

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline.validate.kernels import change as kernel
+from data_pipeline.validate.rules import parse_rule
+from tests.data_pipeline.validate import tables
 from tests.data_pipeline.validate.kernels.around import Made
-from tests.data_pipeline.validate.kernels.judged import judged
+from tests.data_pipeline.validate.kernels.judged import judged, judged_batch
 from utils.arrow import pa
 
 
@@ -164,3 +166,16 @@ def test_integers_beside_decimals_and_floats_are_compared_as_they_are():
 
     assert judged(rule, {"k": [1, 2], "v": [2**53 + 1, 1]}, around=around).rows == [1]
     assert judged(rule, {"k": [2], "v": [1.5]}, around=around).counts == (0, 1)
+
+
+def test_a_version_before_that_takes_too_much_memory_is_refused():
+    """A share of the memory limit is the rule's; every row fails, with the figure."""
+    before = pa.table({"k": range(5_000), "v": range(5_000)})
+    batch = tables.batch(pa.table({"k": [1], "v": [1]}))
+    batch.memory_limit = 100_000
+    (rule,) = parse_rule({"change": {"column": "v", "by": "k", "max_percent": 0}})
+
+    found = judged_batch(rule, batch, Made(before))
+
+    assert "`k`, `v` of the version before take more than 25,000 bytes" in found.outcome.detail
+    assert found.counts == (1, 1)
