@@ -68,7 +68,8 @@ def candidate_of(system: IntegratedSystem, dataset: DatasetSettings, version: st
             raise PipelineError(f"{name}: nothing is held", hint=f"`versions {name}` lists what there is")
         return found
     known = _known(system, name, version)
-    if known.state == "held" or (known.state == "rolled_back" and verb == "accept" and not keeps_a_table(dataset)):
+    brings_back = verb == "accept" and not keeps_a_table(dataset) and "replayed" not in known.body
+    if known.state == "held" or (known.state == "rolled_back" and brings_back):
         return known
     decision = system.views.decisions.of(name).get(version)
     who = "" if decision is None else f" by {decision.actor}, {moment(decision.time)}"
@@ -78,7 +79,8 @@ def candidate_of(system: IntegratedSystem, dataset: DatasetSettings, version: st
     if known.state == "rejected":
         hint = f"collect it again: `run {name}`; the new batch is judged anew"
         raise PipelineError(f"{name}: version {version} was rejected already{who}", hint=hint)
-    hint = f"its rows are collected again: `run {name}`"
+    again = f"quarantine replay {name}" if "replayed" in known.body else f"run {name}"
+    hint = f"its rows come again: `{again}`"
     raise PipelineError(f"{name}: version {version} was rolled back", hint=hint)
 
 

@@ -28,6 +28,7 @@ from operations.deciding import (
     target_of,
 )
 from operations.publish import publish_pending
+from operations.quarantine import put_back
 from operations.retention import RETENTION
 from utils.ages import ages
 from utils.database import Connection, StateError
@@ -87,7 +88,7 @@ def accept(
     """Let readers see a batch that the gate held: it becomes last good, and goes to the sinks.
 
     A table gets its rows as in the run that brought them; the cursor moves with them. What was rolled back may be
-    accepted again, where each version is a whole one.
+    accepted again, where each version is a whole one; it comes as a new version with its rows.
 
     Args:
         version: Default: the newest that is held.
@@ -167,6 +168,8 @@ def _accept(
         if newer and not force:
             refuse_stale(system, dataset, candidate, newer)
         system.results.check(candidate)
+        if candidate.state == "rolled_back":
+            return _brought_back(system, actor, dataset, candidate, current, fence, reason)
         body = Candidates(system.storage, system.results).enter(
             dataset,
             candidate,
@@ -177,7 +180,7 @@ def _accept(
         if newer and "files" in body:
             known = system.views.ledger(name)
             body["files"] = [file for file in body["files"] if file[0] not in known]
-        over = str(candidate.body["reason"]) or f"version {candidate.version} was rolled back"
+        over = str(candidate.body["reason"])
         body |= {"actor": actor.name, "reason": reason, "over": over, "accepted_by": actor.name}
         words = accepted_over(actor.name, over) + _because(reason)
         seen = _seen(system, dataset, body, "provider", int(body["rows"]), words)
@@ -192,6 +195,27 @@ def _accept(
     )
 
 
+def _brought_back(
+    system: IntegratedSystem,
+    actor: Actor,
+    dataset: DatasetSettings,
+    candidate: Version,
+    current: Current,
+    fence: int,
+    reason: str,
+) -> Decided:
+    """What was rolled back is what readers get after all, as a new version: sinks had it, and have it no more."""
+    over = f"version {candidate.version} was rolled back"
+    body = {**_restoring(system, candidate, actor, reason), "over": over, "reinstates": candidate.version}
+    words = accepted_over(actor.name, over) + _because(reason)
+    seen = _seen(system, dataset, body, "provider", candidate.rows, words)
+    _tell(system, "batch.accepted", candidate, current, fence, {**body, **seen, "before": current.version})
+    now, who = body["version"], (actor.name, reason, over)
+    return Decided(
+        dataset.name, "accepted", now, current.version, now, candidate.rows, *who, restores=candidate.version
+    )
+
+
 def _roll_back(
     system: IntegratedSystem, actor: Actor, dataset: DatasetSettings, version: str | None, reason: str
 ) -> Decided:
@@ -200,20 +224,17 @@ def _roll_back(
         current = standing(system, name)
         target = target_of(system, current, version)
         taken = [one for one in system.views.versions(name) if one.is_accepted and one.age > target.age]
-        restored, words = uuid7(system.clock.time()), f"rolled back by {actor.name}{_because(reason)}"
         body = {
-            **{key: value for key, value in target.body.items() if key not in _OF_ITS_OWN_RUN},
-            "version": restored,
-            "added": "",
-            "restores": target.version,
+            **_restoring(system, target, actor, reason),
             "withdrawn": [one.version for one in taken],
+            "requarantined": put_back(system, name, taken),
             "before": current.version,
-            "actor": actor.name,
-            "reason": reason,
         }
         served = from_version(target, confirmed_at=None)
-        seen = _seen(system, dataset, body, "last_good", target.rows, f"{words}; serving {served.words}")
+        words = f"rolled back by {actor.name}{_because(reason)}; serving {served.words}"
+        seen = _seen(system, dataset, body, "last_good", target.rows, words)
         _tell(system, "version.rolled_back", target, current, fence, {**body, **seen})
+    restored = body["version"]
     return Decided(
         name,
         "rolled_back",
@@ -228,8 +249,22 @@ def _roll_back(
     )
 
 
-_OF_ITS_OWN_RUN = frozenset({"run_id", "batch", "files", "replayed", "objective"})
-"""What the event of a version says of the run that brought it: its files were read then, its rows were added then."""
+def _restoring(system: IntegratedSystem, target: Version, actor: Actor, reason: str) -> dict[str, Any]:
+    """What the event of a new version says that has the rows of an earlier one."""
+    return {
+        **{key: value for key, value in target.body.items() if key not in _OF_ANOTHER_EVENT},
+        "version": uuid7(system.clock.time()),
+        "added": "",
+        "restores": target.version,
+        "actor": actor.name,
+        "reason": reason,
+    }
+
+
+_OF_ANOTHER_EVENT = frozenset(
+    {"run_id", "batch", "files", "replayed", "objective", "withdrawn", "requarantined", "reinstates"}
+)
+"""What the event of a version says of how it came: its files were read then, its rows were added then."""
 
 _SEEN = (
     *("status", "origin", "accepted", "partial", "unchanged", "rows", "quarantined", "collected_at", "data_time"),

@@ -272,7 +272,7 @@ def _quarantine(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Ste
     oldest = _before(system, keep.age)
     count = freed = kept = waiting = 0
     entries = system.views.quarantined()  # newest first
-    needed: set[str] = set()
+    needed = {told["kept"] for version in system.views.versions() if (told := version.body.get("replayed"))}
     for entry in entries:
         size = system.storage.size(entry.path) if entry.waits and system.storage.exists(entry.path) else 0
         if entry.time >= oldest and kept + size <= keep.size:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_pipeline.errors import PipelineError
 from data_pipeline.store.quarantine_views import Quarantined, refuse_if_moved
+from data_pipeline.store.views import Version
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
 from utils.database import Connection
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from data_pipeline.store.quarantine_files import QuarantineFiles
     from utils.arrow import pa
 
-__all__ = ["Dropped", "Rows", "drop", "files_of", "listed", "nothing", "rows"]
+__all__ = ["Dropped", "Rows", "drop", "files_of", "listed", "nothing", "put_back", "rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,23 @@ def drop(
         files.forget(entry.path, path, left=stay)
         done.append((entry.run_id, count, stay))
     return Dropped(dataset, tuple(done))
+
+
+def put_back(system: IntegratedSystem, dataset: str, withdrawn: Sequence[Version]) -> list[dict[str, Any]]:
+    """Write the rows that versions were made of by replays to where they wait again; what a rollback's event says."""
+    from data_pipeline.store.quarantine_files import counted
+
+    kept: dict[str, dict[str, None]] = {}
+    for version in withdrawn:
+        if told := version.body.get("replayed"):
+            kept.setdefault(told["run_id"], {})[told["kept"]] = None
+    files, found = files_of(system), []
+    for run_id, paths in kept.items():
+        if (entry := system.views.quarantines.one(dataset, run_id)) is not None:
+            path, aside, back = files.put_back(entry, list(paths), uuid7(system.clock.time()))
+            left = {"path": path, "left": aside.rows.num_rows, "back": back, "reasons": counted(aside.rows)}
+            found.append({"run_id": run_id, **left})
+    return found
 
 
 def _as_read(entry: Quarantined) -> Callable[[Connection], None]:

@@ -169,6 +169,8 @@ def _replayed(
         found = line.run(entry, aside, mended, who)
         changed = bool(found.accepted) or found.left.rows.column("_rules") != aside.rows.column("_rules")
         path = files.write(entry, found.left, name) if changed else entry.path
+        if found.body is not None:
+            found.body["replayed"]["kept"] = files.keep(entry, aside, found.left, name)
         told = _told(dataset, entry, found, who, path, fence)
         system.results.flush()
         system.events.append(told, guard=_standing(current, entry, fence))

@@ -88,6 +88,7 @@ class Judge:
         """The batch with all of these rows in it: it, what the rules say, which rows are ours, and new columns."""
         place = self.place
         at = np.full(len(numbers), place.rows) if place.missing is None else places(numbers, place.missing)
+        at = np.minimum(at, place.rows)
         beside = Beside(place.others, place.schema, ours, at)
         mine = np.zeros(place.rows + len(numbers), np.bool_)
         mine[beside.positions] = True

@@ -125,10 +125,28 @@ class QuarantineFiles:
 
     def write(self, entry: Quarantined, rows: Aside, name: str) -> str:
         """The rows that are left, as a new file; gives its path. Without any there is no file: the path stays."""
+        return self._write(entry, rows, name) if rows.rows.num_rows else entry.path
+
+    def keep(self, entry: Quarantined, before: Aside, after: Aside, name: str) -> str:
+        """The rows that left, as they were set aside, for a rollback would bring them back; gives their path."""
+        gone = np.isin(before.numbers, after.numbers, invert=True)
+        return self._write(entry, replace(after, rows=before.rows.filter(pa.array(gone))), f"{name}-accepted")
+
+    def put_back(self, entry: Quarantined, kept: Sequence[str], name: str) -> tuple[str, Aside, int]:
+        """Rows that were kept wait again beside those that still do: where, all of them, and how many came back."""
+        found = [self.read(replace(entry, path=path)) for path in kept]
+        waiting = [self.read(entry)] if entry.waits else []
+        rows = pa.concat_tables([one.rows for one in (*waiting, *found)], promote_options="permissive").combine_chunks()
+        rows = rows.take(compute.sort_indices(rows.column(ROW)))
+        back = {int(number) for one in found for number in one.numbers}
+        accepted = {number for one in (*waiting, *found) for number in one.accepted} - back
+        dropped = {number for one in (*waiting, *found) for number in one.dropped}
+        aside = Aside(rows, tuple(sorted(accepted)), tuple(sorted(dropped)))
+        return self._write(entry, aside, name), aside, len(back)
+
+    def _write(self, entry: Quarantined, rows: Aside, name: str) -> str:
         import pyarrow.parquet as pq
 
-        if not rows.rows.num_rows:
-            return entry.path
         left = orjson.dumps({"accepted": rows.accepted, "dropped": rows.dropped})
         table = rows.rows.replace_schema_metadata({_LEFT: left})
         sink = pa.BufferOutputStream()

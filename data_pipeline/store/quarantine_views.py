@@ -13,7 +13,7 @@ import orjson
 from utils.database import Connection, Database, StateError, Statement, upsert
 from utils.events import Event
 
-__all__ = ["SCHEMA", "Quarantined", "Quarantines", "dropped", "refuse_if_moved", "replayed", "set_aside"]
+__all__ = ["SCHEMA", "Quarantined", "Quarantines", "dropped", "put_back", "refuse_if_moved", "replayed", "set_aside"]
 
 SCHEMA = """
 ALTER TABLE quarantine ADD COLUMN replayed INTEGER NOT NULL DEFAULT 0;
@@ -27,6 +27,10 @@ _SET_ASIDE = upsert("quarantine", _COLUMNS, key="dataset, run_id")
 _LEFT = """
 UPDATE quarantine SET rows = ?, path = ?, state = CASE WHEN ? > 0 THEN 'waiting' ELSE ? END, reasons = ?,
     replayed = replayed + ?, dropped = dropped + ?
+WHERE dataset = ? AND run_id = ?
+"""
+_BACK = """
+UPDATE quarantine SET rows = ?, path = ?, state = 'waiting', reasons = ?, replayed = replayed - ?, seen = '{}'
 WHERE dataset = ? AND run_id = ?
 """
 _SEEN = "UPDATE quarantine SET seen = ? WHERE dataset = ? AND run_id = ?"
@@ -82,6 +86,13 @@ def replayed(event: Event) -> Iterable[Statement]:
         statements.append((_MOVED, (version, data["data_time"], fence, fence, event.subject)))
         statements.append((_SEEN, (_text(data["seen"]), event.subject, data["run_id"])))
     return statements
+
+
+def put_back(event: Event) -> Iterable[Statement]:
+    """A rollback takes rows back that had joined: they wait again."""
+    for one in event.data.get("requarantined", ()):
+        left = (one["left"], one["path"], _text(one["reasons"]), one["back"])
+        yield _BACK, (*left, event.subject, one["run_id"])
 
 
 def dropped(event: Event) -> Iterable[Statement]:

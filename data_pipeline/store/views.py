@@ -155,7 +155,7 @@ def _accepted(event: Event) -> Iterable[Statement]:
 
 
 def _rolled_back(event: Event) -> Iterable[Statement]:
-    return [_version(event, "accepted"), *decisions.rolled_back(event)]
+    return [_version(event, "accepted"), *decisions.rolled_back(event), *quarantine_views.put_back(event)]
 
 
 def _damaged(event: Event) -> Iterable[Statement]:

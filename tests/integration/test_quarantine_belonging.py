@@ -6,11 +6,13 @@ from data_pipeline.errors import BatchNotDelivered, DatasetBusy, PipelineError
 from data_pipeline.mending.belonging import Superseded
 from operations import gate
 from operations.actor import Actor, NotAllowedError
-from operations.quarantine import drop
+from operations.maintain import maintain
+from operations.quarantine import drop, listed
 from operations.replay import replay
 from operations.show import delivered
 from tests.integration.feed import Feed
 from tests.integration.installation import Installation
+from tests.integration.log_histories import views
 from tests.integration.mending import ACTOR, ANY, GOOD, POSITIVE, again, counts, mend, prices, shelf, stock
 from utils.database import StateError
 
@@ -256,17 +258,30 @@ def test_rows_with_a_new_column_join_once_it_is_welcome(installation: Installati
     assert installation.events("schema.drifted")[-1]["column"] == "colour"
 
 
-def test_a_rollback_takes_mended_rows_back_and_accept_brings_them_again(installation: Installation, feed: Feed) -> None:
-    """The version that they are in is a version like any other."""
-    feed.rows = prices(*GOOD, -1)
-    installation.configure(stock())
+@pytest.mark.parametrize("write", ["replace", "append"])
+def test_a_rollback_takes_mended_rows_back_into_quarantine(installation: Installation, feed: Feed, write: str) -> None:
+    """As they were set aside, beside those that still wait; and from there they come again, once."""
+    feed.rows = prices(*GOOD, -1, *GOOD, -2, -200)
+    installation.configure(stock(write=write))
     installation.run_one()
-    installation.configure(stock(ANY))
+    installation.configure(stock(ANY, write=write))
     version = again(installation).replays[0].version
+    whole = shelf(installation)
 
     with installation.system() as system:
         gate.rollback(system, ACTOR, "stock")
         without = len(delivered(system, "stock").table)
-        gate.accept(system, ACTOR, "stock", version)
+        (entry,) = listed(system)
+        maintain(system, ACTOR)
+        with pytest.raises(PipelineError, match="was rolled back") as refused:
+            gate.accept(system, ACTOR, "stock", version)
+        live = views(system)
+        system.events.rebuild()
+        assert views(system) == live
+    found = again(installation)
 
-    assert (without, len(shelf(installation))) == (8, 9)
+    assert without == 16
+    assert (entry.state, entry.rows, entry.replayed, entry.reasons) == ("waiting", 3, 0, {"range(price)": 3})
+    assert "quarantine replay stock" in refused.value.hint
+    assert counts(found) == [(3, 2, 1)]
+    assert shelf(installation) == whole
