@@ -136,8 +136,8 @@ class States:
         for part in self.parts:
             if part.again is None:
                 raise ValueError(
-                    f"rule `{self.rules[index].id}`: some keys occur again, and the rows of part `{part.name}` are not"
-                    " at hand to look for them; give them to `states_from_bytes` as `batches`"
+                    f"rule `{self.rules[index].id}` needs a second look at the rows, and the rows of part `{part.name}`"
+                    " are not at hand; give them to `states_from_bytes` as `batches`"
                 )
             yield from part.again(index)
 
