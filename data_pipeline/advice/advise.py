@@ -227,7 +227,10 @@ class _Made:
         if self._saves is None or self._saves == self._outcome.failed:
             return ""
         if not self._saves:
-            return "" if self._fix else "All of them broke another rule too."
+            said = any(
+                finding.kind == "together" and finding.rows == self._outcome.failed for finding in self._findings
+            )
+            return "" if self._fix or said else "All of them broke another rule too."
         return f"Mended, this alone gives back {rows_text(self._saves)}."
 
     def _tolerated(self) -> str:

@@ -36,7 +36,7 @@ class Finding(NamedTuple):
 
 def value(outcome: RuleOutcome, found: Breaches) -> Finding | None:
     """The value that most broken rows have, or all of them where they are few."""
-    if len(outcome.columns) != 1 or not found.values.total:
+    if len(outcome.columns) != 1 or not found.values.counts:
         return None
     top = found.values.top(_FEW_VALUES + 1)
     whole = found.values.total
@@ -91,7 +91,7 @@ def file(found: Breaches, *, files: int) -> Finding | None:
 def time(found: Breaches, base: Base) -> Finding | None:
     """The stretch of time that the broken rows lie in, or the hour of the day, and the other rows do not."""
     hours = found.hours
-    if found.rows < FEWEST or not hours.total or hours.total < MOST_OF * found.rows or not base.hours.total:
+    if found.rows < FEWEST or not hours.counts or hours.total < MOST_OF * found.rows or not base.hours.total:
         return None
     window = _window(hours.counts, needed=_needed(hours.total))
     if window is not None:

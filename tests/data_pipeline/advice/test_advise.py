@@ -196,6 +196,19 @@ def test_a_column_of_many_values_divides_nothing():
     assert "segment" not in findings(Judged(table, {"range": {"column": "v", "min": 0}}).one())
 
 
+def test_where_all_values_and_hours_differ_nothing_is_made_up():
+    """More of them than are counted: none stands out, and there is advice all the same."""
+    count = 12_000
+    at = pa.array(hours(count), pa.timestamp("us", "UTC"))
+
+    advice = Judged(
+        pa.table({"v": [-4 * n for n in range(1, count + 1)], "at": at}), {"range": {"column": "v", "min": 0}}
+    )
+
+    found = findings(advice.one(time="at"))
+    assert not found.keys() & {"value", "time", "place"}
+
+
 def hours(count, start=datetime(2026, 3, 1, tzinfo=UTC)):
     return [start + timedelta(hours=n) for n in range(count)]
 
