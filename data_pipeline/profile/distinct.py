@@ -8,7 +8,6 @@ no tables and is right for small and large counts alike. With 2^14 registers its
 
 import base64
 import math
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -80,9 +79,8 @@ class Distinct:
         return round(size * size / (2.0 * math.log(2.0) * (found + size * _sigma(counts[0] / size))))
 
     def to_json(self) -> dict[str, Any]:
-        kept = zlib.compress(self.registers or self.few)
         kind = "registers" if self.registers else "few"
-        return {"hash": HASH, "precision": _PRECISION, kind: base64.b64encode(kept).decode()}
+        return {"hash": HASH, "precision": _PRECISION, kind: base64.b64encode(self.registers or self.few).decode()}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> "Distinct":
@@ -93,9 +91,7 @@ class Distinct:
         """
         if (made := (found["hash"], found["precision"])) != (HASH, _PRECISION):
             raise ValueError(f"a sketch made with {made} cannot be merged with those of {(HASH, _PRECISION)}")
-        return cls(
-            **{kind: zlib.decompress(base64.b64decode(found[kind])) for kind in ("few", "registers") if kind in found}
-        )
+        return cls(**{kind: base64.b64decode(found[kind]) for kind in ("few", "registers") if kind in found})
 
     def _hashes(self) -> "NDArray[np.uint64]":
         return np.frombuffer(self.few, "<u8")

@@ -244,6 +244,25 @@ def test_who_reads_the_batch_profiles_it_on_the_way():
     assert profiler.profile == profile(batch)
 
 
+def test_what_is_written_down_stays_readable():
+    """A profile as an earlier release wrote it: this text is a promise, another form needs another version."""
+    found = profile(batch_of({"a": [0.5, None, -3.0], "b": ["x", "yz", "x"]}), EVERYTHING)
+
+    assert json.dumps(found.to_json()) == WRITTEN
+    assert Profile.from_json(json.loads(WRITTEN)) == found
+
+
+WRITTEN = (
+    '{"version": 1, "rows": 3, "columns": {"a": {"cells": 3, "nulls": 1, "types": ["double"], "numbers": '
+    '{"values": 2, "low": -3.0, "high": 0.5, "total": "-5/2", "squares": "37/4", "infinite": 0}, '
+    '"distinct": {"hash": "words64-1", "precision": 14, "few": "ddPy5Uz+QAQMVr1t7yRrMw=="}, "quantiles": '
+    '{"bits": 45, "below": [[131136, 1]], "zeros": 0, "above": [[130816, 1]]}}, "b": {"cells": 3, '
+    '"nulls": 0, "types": ["string"], "texts": {"values": 3, "shortest": 1, "longest": 2, "length": 4, '
+    '"first": "x", "last": "yz"}, "distinct": {"hash": "words64-1", "precision": 14, "few": '
+    '"9eOrHlia+EFnZKh+Lm+DgQ=="}}}}'
+)
+
+
 def test_a_profile_of_another_version_is_refused():
     """Rather than merged with what it does not mean."""
     with pytest.raises(ValueError, match="version 0"):
