@@ -22,6 +22,7 @@ from utils.events import EventStore
 STEPS: dict[str, tuple[Any, str]] = {
     "version": (Results, "write"),
     "rest": (QuarantineFiles, "write"),
+    "kept": (QuarantineFiles, "keep"),
     "flush": (Results, "flush"),
     "log": (EventStore, "append"),
     "forget": (QuarantineFiles, "forget"),

@@ -36,7 +36,7 @@ def test_a_replay_that_is_killed_neither_loses_nor_doubles_a_row(battered: Batte
 @pytest.mark.parametrize("write", ["replace", "append"])
 def test_a_replay_may_be_killed_at_every_step(battered: Battered, write: str) -> None:
     """The full count: before and after each thing that is written."""
-    for step in ("version", "rest", "flush", "log", "forget"):
+    for step in ("version", "rest", "kept", "flush", "log", "forget"):
         for when in ("before", "after"):
             folder = battered.folder / f"{when}-{step}"
             folder.mkdir()

@@ -141,3 +141,35 @@ def test_the_next_collection_of_the_same_content_keeps_the_mended_rows(installat
 
     assert (same.unchanged, same.status, kept[-1]) == (True, "succeeded", (9, 1))
     assert shelf(installation) == [*kept[:-1], (10, 12)]
+
+
+def test_rows_join_once_what_they_refer_to_has_come(installation: Installation) -> None:
+    """Rules that look at other datasets see them as they are now."""
+    (installation.folder / "items.csv").write_text("id\n" + "".join(f"{n}\n" for n in range(1, 10)))
+    (installation.folder / "stock.csv").write_text("id,price\n" + "".join(f"{n},{n}\n" for n in range(1, 11)))
+    items = {"name": "items", "collect": {"kind": "file", "path": "items.csv"}}
+    rule = {"references": {"column": "id", "dataset": "items", "key": "id"}}
+    installation.configure(items, stock(rule, collect={"kind": "file", "path": "stock.csv"}))
+    installation.run()
+    too_early = again(installation)
+    (installation.folder / "items.csv").write_text("id\n" + "".join(f"{n}\n" for n in range(1, 11)))
+    installation.run("items", fresh=True)
+
+    found = again(installation)
+
+    assert (counts(too_early), counts(found)) == ([(1, 0, 1)], [(1, 1, 0)])
+    assert [number for number, _ in shelf(installation)] == list(range(1, 11))
+
+
+def test_rows_in_order_are_judged_at_their_places(installation: Installation, feed: Feed) -> None:
+    """A row that was too much for another rule fits between its neighbours; at the end it would not."""
+    feed.rows = prices(1, 2, 3, 40, 5, 6, 7, 8, 9, 10)
+    ordered = {"monotonic": {"column": "id", "strict": True}}
+    installation.configure(stock({"range": {"column": "price", "max": 20}}, ordered))
+    installation.run_one()
+    installation.configure(stock({"range": {"column": "price", "max": 50}}, ordered))
+
+    found = again(installation)
+
+    assert counts(found) == [(1, 1, 0)]
+    assert [number for number, _ in shelf(installation)] == list(range(1, 11))
