@@ -89,8 +89,6 @@ class Candidates:
 
     def _copied(self, candidate: Version, path: str) -> Stored:
         """The file under the name of an accepted one; the candidate's own stays until the log says so, too."""
-        if candidate.path == path:
-            return Stored(path, candidate.size, candidate.body["sha256"])
         if candidate.size <= SMALL:
             return self._storage.put_bytes(path, self._storage.read_bytes(candidate.path), later=True)
         with self._storage.open(candidate.path) as source, self._storage.writer(path) as target:
@@ -131,8 +129,8 @@ class Candidates:
         return reached(cursor, None if mine.anew else known, stored, partial=partial)
 
 
-_MADE_ANEW = frozenset({"entering", "cursor", "reach", "partition", "objective", "restores", "withdrawn"})
-"""What the event of a candidate says that is found out anew when it is accepted, or was true of another moment."""
+_MADE_ANEW = frozenset({"entering", "cursor", "reach", "partition"})
+"""What the event of a candidate says that is found out anew when it is accepted."""
 
 
 def entering_of(dataset: DatasetSettings, candidate: Version) -> Entering | None:

@@ -68,8 +68,7 @@ def candidate_of(system: IntegratedSystem, dataset: DatasetSettings, version: st
             raise PipelineError(f"{name}: nothing is held", hint=f"`versions {name}` lists what there is")
         return found
     known = _known(system, name, version)
-    brings_back = verb == "accept" and not keeps_a_table(dataset) and "replayed" not in known.body
-    if known.state == "held" or (known.state == "rolled_back" and brings_back):
+    if known.state == "held" or (verb == "accept" and _can_come_back(system, known)):
         return known
     decision = system.views.decisions.of(name).get(version)
     who = "" if decision is None else f" by {decision.actor}, {moment(decision.time)}"
@@ -173,11 +172,17 @@ def target_of(system: IntegratedSystem, current: Current, version: str | None) -
             "held": f"is held: nobody accepted it yet (`accept {name} {version}`)",
             "rejected": "was rejected: it never was what readers saw",
             "rolled_back": "was rolled back itself"
-            + ("" if keeps_a_table(system.settings.dataset(name)) else f" (`accept {name} {version}` brings it back)"),
+            + (f" (`accept {name} {version}` brings it back)" if _can_come_back(system, target) else ""),
         }[target.state]
         raise PipelineError(f"{name}: version {version} {other}", hint=f"`versions {name}` lists what there is")
     system.results.check(target)
     return target
+
+
+def _can_come_back(system: IntegratedSystem, version: Version) -> bool:
+    """Whether a rolled back version may be accepted: it is all its rows, and none of them waits in quarantine again."""
+    whole = not keeps_a_table(system.settings.dataset(version.dataset))
+    return version.state == "rolled_back" and whole and "replayed" not in version.body
 
 
 def _known(system: IntegratedSystem, name: str, version: str) -> Version:

@@ -261,9 +261,7 @@ def _restoring(system: IntegratedSystem, target: Version, actor: Actor, reason: 
     }
 
 
-_OF_ANOTHER_EVENT = frozenset(
-    {"run_id", "batch", "files", "replayed", "objective", "withdrawn", "requarantined", "reinstates"}
-)
+_OF_ANOTHER_EVENT = frozenset({"run_id", "batch", "files", "objective", "withdrawn", "requarantined", "reinstates"})
 """What the event of a version says of how it came: its files were read then, its rows were added then."""
 
 _SEEN = (

@@ -68,6 +68,8 @@ def decided(event: Event) -> Iterable[Statement]:
     seen = orjson.dumps(data["seen"]).decode()
     who = (data["actor"], data["reason"], data["last_run"] or "", seen)
     yield _DECIDED, (event.seq, event.subject, data["version"], _WORDS[event.type], event.time, *who)
+    if (again := data.get("reinstates")) is not None:
+        yield _STATE, ("accepted", event.subject, again)
     if event.type != "batch.rejected":
         fence = data["fence"]
         moved = (data["version"], data["collected_at"], data["data_time"], fence, fence)

@@ -519,14 +519,23 @@ def test_the_content_that_was_taken_back_is_held_when_it_comes_again(
 
 
 def test_what_was_taken_back_by_mistake_can_be_accepted_again(installation: Installation, server: FaultyServer) -> None:
-    """By its name; afterwards its content is nothing to hold a batch for."""
-    done = rolled_back(installation, server)
+    """By its name, as a new version, which goes to the sinks; its content is nothing to hold a batch for any more."""
+    sinks = [{"kind": "sql", "url": "sqlite:///sink.db", "table": "t", "mode": "replace"}]
+    done = rolled_back(installation, server, publish=sinks)
+    while_away = in_sink(installation, "t")
 
-    do(installation, accept, done.before, reason="the names were right")
+    again = do(installation, accept, done.before, reason="the names were right")
+    back = in_sink(installation, "t")
     run = installation.run_one(fresh=True)
+    server.answer = csv(HEADER + b"1,ida,2026-01-04\n")
+    installation.run_one(fresh=True)
+    server.answer = OTHER
+    later = installation.run_one(fresh=True)
 
-    assert (names(installation), run.accepted, run.unchanged) == (["gina", "hugo"], True, True)
-    assert states(installation) == ["accepted", "accepted", "accepted*"]
+    assert (while_away, back) == (["anna", "bert", "cleo"], ["gina", "hugo"])
+    assert (again.restores, run.version, run.accepted, run.unchanged) == (done.before, again.version, True, True)
+    assert (later.status, names(installation)) == ("succeeded", ["gina", "hugo"])
+    assert states(installation)[:4] == ["accepted"] * 4
 
 
 def test_back_and_back_again(installation: Installation, server: FaultyServer) -> None:
