@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Candidate", "Facts", "outward", "quoted", "tolerance_of", "wilson_lower"]
 
+_WORDS = frozenset({"and", "or", "not", "true", "false", "null"})
+"""Words of the expression grammar, in whichever letters."""
+
 _Z = 1.96
 """Standard deviations of the normal distribution on both sides of 95 %."""
 
@@ -82,7 +85,7 @@ def outward(value: Decimal, unit: Decimal, *, up: bool) -> int | float | None:
 
 def quoted(name: str) -> str | None:
     """A column as an expression names it; None when it cannot."""
-    if name.isidentifier() and name.isascii() and name not in {"and", "or", "not", "true", "false", "null"}:
+    if name.isidentifier() and name.isascii() and name.lower() not in _WORDS:
         return name
     return None if "`" in name or not name else f"`{name}`"
 

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["of_key", "unique"]
 
 FEWEST_ROWS = 100
-_NAMED = re.compile(
-    r"(?i)(?:.*[._ -])?(?:id|uuid|guid|isin|iban|sku|slug|code|key|nr|no|number)|.*(?:Id|Key)"
-)
+_NAMED = re.compile(r"(?i)(?:.*[._ -])?(?:id|uuid|guid|isin|iban|sku|slug|code|key|nr|no|number)|.*(?:Id|Key)")
 
 
 def of_key(key: Sequence[str]) -> Iterator[Candidate]:

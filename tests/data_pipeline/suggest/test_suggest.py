@@ -115,6 +115,17 @@ def test_the_order_of_two_columns_is_told_from_their_size():
     assert not any("price" in line for line in found)
 
 
+@pytest.mark.parametrize("name", ["AND", "Or", "not", "True", "NULL", "len", "in", "a.b", "é", "1 x", "x`y"])
+def test_whatever_a_column_is_called_its_order_can_be_pasted(name):
+    """Words of the grammar and signs stand in backticks; a name that cannot be written is left out."""
+    low = drawn(lambda c, at: c.randrange(1000))
+
+    found = [line for line in lines(pa.table({name: low, "high": [value + 5 for value in low]})) if "compare" in line]
+
+    columns = [parse_rule(_read(line))[0].columns for line in found]
+    assert columns == ([] if "`" in name else [(name, "high")])
+
+
 def test_an_order_that_nearly_always_holds_is_a_warning_with_a_tolerance():
     """One row in 1,250 that contradicts it is no reason to set rows aside."""
     low = drawn(lambda c, at: c.randrange(1000), 10_000)
