@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_pipeline.advice.past import Earlier, shares, since
 from data_pipeline.advice.patterns import Finding, file, place, segment, time, together, value
-from data_pipeline.advice.words import look_at, percent, rows_text, segments_text, tolerance
+from data_pipeline.advice.words import batch_text, look_at, percent, rows_text, segments_text, tolerance
 from data_pipeline.validate.report import Report, RuleOutcome
 from data_pipeline.validate.rules import BATCH_KINDS, Rule
 from data_pipeline.validate.written import entry_of, line_of
@@ -161,7 +161,7 @@ class _Made:
         if (past := since(outcome, self._earlier)) is not None:
             self._findings.append(past)
         if not _speaks_of_rows(outcome):
-            sentences = [f"{outcome.rule}: {outcome.detail}"]
+            sentences = [f"{outcome.rule}: {batch_text(outcome)}"]
         else:
             share = outcome.failed / outcome.of
             noun = f"{outcome.failed} of {outcome.of} rows ({percent(share)})"

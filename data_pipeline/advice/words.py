@@ -7,7 +7,7 @@ from typing import Any
 
 from data_pipeline.validate.report import RuleOutcome
 
-__all__ = ["listed", "look_at", "percent", "rows_text", "segments_text", "shown", "tolerance"]
+__all__ = ["batch_text", "listed", "look_at", "percent", "rows_text", "segments_text", "shown", "tolerance"]
 
 LOOK = {
     "not_null": "have no value in {columns}; look at what the provider sends there, and at `na_values`",
@@ -45,6 +45,13 @@ def segments_text(outcome: RuleOutcome) -> str:
     named = [f"{', '.join(map(shown, one.values))} ({one.failed:,} of {one.of:,})" for one in worst]
     others = "" if outcome.segments.failed == len(worst) else ", …"
     return f"{outcome.detail}: {'; '.join(named)}{others}."
+
+
+def batch_text(outcome: RuleOutcome) -> str:
+    """What a rule on the whole batch says, with the worst of the groups that fail."""
+    groups = [", ".join(f"{name} {value}" for name, value in group) for group in outcome.examples[:_MOST_SEGMENTS]]
+    others = ", …" if outcome.failed > len(groups) else "."
+    return f"{outcome.detail}: {'; '.join(groups)}{others}" if groups else outcome.detail
 
 
 def listed(columns: Sequence[str]) -> str:

@@ -283,9 +283,9 @@ class Results:
             return pq.read_schema(file)
 
     def report(self, version: Version) -> Report:
-        """The report on the batch that a version came with. Failing segments are named as far as its file is there."""
+        """The report on the batch that a version came with. What failed is named as far as its file is there."""
         found = Report.from_json(version.body["report"])
-        if any(outcome.segments is not None and outcome.segments.worst for outcome in found.outcomes):
+        if any(one.failed and (one.segments is not None or one.kind == "aggregate") for one in found.outcomes):
             with suppress(StoreError):
                 return named(found, self._footer(version.body.get("batch") or version.path))
         return found

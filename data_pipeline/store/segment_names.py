@@ -1,4 +1,4 @@
-"""Which segments of a batch failed stands in the file of its good rows: values of rows are in no event.
+"""Which segments and groups of a batch failed stands in the file of its good rows: values of rows are in no event.
 
 They go when the file goes, and no reader of its rows sees them.
 """

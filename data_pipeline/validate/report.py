@@ -65,7 +65,7 @@ class RuleOutcome(NamedTuple):
         observed: `fresh`: the newest time seen; `changed`: since when the content is the same; RFC 3339.
         limit_s: How old that may be, in seconds.
         segments: Of a rule with `by`; it passes when each segment does.
-        examples: `aggregate`: the groups that are off the most. These are values of rows, so no event holds them.
+        examples: `aggregate`: the groups that are off the most. These are values of rows, as those of segments are.
     """
 
     rule: str
@@ -125,12 +125,13 @@ class Report:
         """Every rule that something broke, also within its tolerance."""
         return tuple(FailedRule(o.rule, o.severity, o.failed, o.of) for o in self.outcomes if o.failed)
 
-    def names(self) -> "dict[str, list[list[str | None]]]":
-        """Rule -> the values of its failing segments, in their order; what `to_json` leaves out."""
-        segmented = [outcome for outcome in self.outcomes if outcome.segments is not None and outcome.segments.worst]
-        return {o.rule: [list(one.values) for one in o.segments.worst] for o in segmented if o.segments is not None}
+    def names(self) -> dict[str, list[Any]]:
+        """Rule -> the values of its failing segments, or failing groups, in their order; what `to_json` leaves out."""
+        segments = {o.rule: [list(one.values) for one in o.segments.worst] for o in self.outcomes if o.segments}
+        groups = {o.rule: [list(map(list, one)) for one in o.examples] for o in self.outcomes if o.examples}
+        return {rule: found for rule, found in (segments | groups).items() if found}
 
-    def named(self, names: "Mapping[str, list[list[str | None]]]") -> "Report":
+    def named(self, names: Mapping[str, list[Any]]) -> "Report":
         """The same report with what `names` gave."""
         return replace(
             self, outcomes=tuple([_named(outcome, names.get(outcome.rule, ())) for outcome in self.outcomes])
@@ -170,7 +171,9 @@ class Report:
         )
 
 
-def _named(outcome: RuleOutcome, names: "Sequence[list[str | None]]") -> RuleOutcome:
+def _named(outcome: RuleOutcome, names: Sequence[Any]) -> RuleOutcome:
+    if outcome.kind == "aggregate":
+        return outcome._replace(examples=tuple(tuple((name, value) for name, value in group) for group in names))
     if outcome.segments is None or len(names) != len(outcome.segments.worst):
         return outcome
     worst = [one._replace(values=tuple(values)) for one, values in zip(outcome.segments.worst, names, strict=True)]

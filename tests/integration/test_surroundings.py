@@ -10,6 +10,7 @@ from data_pipeline.errors import StoreError
 from data_pipeline.store.surroundings import Around, Neighbours
 from data_pipeline.validate.kernels.columns import CannotJudge
 from integrated_system import IntegratedSystem
+from operations.advice import advice
 from tests.integration.feed import Feed
 from tests.integration.installation import Installation
 from utils.arrow import pa
@@ -250,3 +251,26 @@ def test_what_must_stand_elsewhere_is_looked_up_in_what_this_run_delivered(
     assert (ran["orders"].status, ran["orders"].failed_rules) == ("succeeded", ())
     event = next(event for event in installation.events("batch.accepted") if event.get("looked_at"))
     assert event["looked_at"] == {"customers": ran["customers"].version}
+
+
+@pytest.mark.parametrize("state", ["accepted", "held"])
+def test_failing_groups_are_named_to_who_asks_and_in_no_event(
+    installation: Installation, feed: Feed, state: str
+) -> None:
+    """They stand in the file of the rows, go with it, and are advice as long as it is there."""
+    severity = "error" if state == "accepted" else "critical"
+    rule = {"aggregate": {"expr": "count(*)", "by": "name", "max": 1}, "severity": severity}
+    installation.configure(people(rules=[rule]))
+    feed.rows = [{"id": 1, "name": "anna"}, {"id": 2, "name": "anna"}, {"id": 3, "name": "bert"}]
+    installation.run_one(clock=ManualClock(START))
+
+    (event,) = installation.events(f"batch.{state}")
+    assert "1 of 2 groups by `name`" in str(event)
+    assert "anna" not in str(event)
+    with installation.system() as system:
+        (version,) = system.views.versions("people")
+        (outcome,) = system.results.report(version).outcomes
+        assert outcome.examples == ((("name", "anna"), ("count(*)", "2"), ("max", "1")),)
+        (told,) = advice(system, "people")
+        assert "off by up to 1: name anna, count(*) 2, max 1." in told.text
+    assert {"id", "name"} == set(installation.rows("people", last_batch=True)[0])

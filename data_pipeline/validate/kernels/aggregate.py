@@ -173,7 +173,7 @@ def _verdict(table: "pa.Table", rule: "Rule", held: _Held) -> Found:
         return Found(0, of)
     worst = worst_of(_failing(table.filter(bad), rule, held))
     if not rule.params["by"]:
-        return Found(1, 1, _alone(held, worst), examples=worst.examples)
+        return Found(1, 1, _alone(held, worst), examples=() if worst.figures else worst.examples)
     about = f"{failed:,} of {of:,} groups by {_listed(rule.params['by'])}: {_broken(held, rule.params['tolerance'])}"
     about += worst.off + (f"; {worst.several} of them" if worst.several else "")
     return Found(failed, of, about, examples=worst.examples)
