@@ -34,11 +34,13 @@ class Aside:
     Attributes:
         rows: The columns of the data and those of our own (`validate/quarantine.py`).
         accepted, dropped: Numbers of the rows of the same batch that joined the dataset since, or were given up.
+        beside: Of rows that left: numbers of those that waited when they did.
     """
 
     rows: "pa.Table"
     accepted: tuple[int, ...] = ()
     dropped: tuple[int, ...] = ()
+    beside: tuple[int, ...] = ()
 
     @property
     def numbers(self) -> Numbers:
@@ -90,7 +92,7 @@ class QuarantineFiles:
             left = orjson.loads((file.schema_arrow.metadata or {}).get(_LEFT, b"{}"))
         if rows.num_rows:
             rows = rows.take(compute.sort_indices(rows.column(ROW)))
-        return Aside(rows, tuple(left.get("accepted", ())), tuple(left.get("dropped", ())))
+        return Aside(rows, *(tuple(left.get(name, ())) for name in ("accepted", "dropped", "beside")))
 
     def numbers(self, entry: Quarantined) -> Numbers:
         """The numbers of the rows that are left."""
@@ -130,7 +132,8 @@ class QuarantineFiles:
     def keep(self, entry: Quarantined, before: Aside, after: Aside, name: str) -> str:
         """The rows that left, as they were set aside, for a rollback would bring them back; gives their path."""
         gone = np.isin(before.numbers, after.numbers, invert=True)
-        return self._write(entry, replace(after, rows=before.rows.filter(pa.array(gone))), f"{name}-accepted")
+        mine = replace(after, rows=before.rows.filter(pa.array(gone)), beside=tuple(after.numbers.tolist()))
+        return self._write(entry, mine, f"{name}-accepted")
 
     def put_back(self, entry: Quarantined, kept: Sequence[str], name: str) -> tuple[str, Aside, int]:
         """Rows that were kept wait again beside those that still do: where, all of them, and how many came back."""
@@ -140,14 +143,15 @@ class QuarantineFiles:
         rows = rows.take(compute.sort_indices(rows.column(ROW)))
         back = {int(number) for one in found for number in one.numbers}
         accepted = {number for one in (*waiting, *found) for number in one.accepted} - back
-        dropped = {number for one in (*waiting, *found) for number in one.dropped}
+        now = accepted | set(rows.column(ROW).to_pylist())
+        dropped = {number for one in (*waiting, *found) for number in (*one.dropped, *one.beside)} - now
         aside = Aside(rows, tuple(sorted(accepted)), tuple(sorted(dropped)))
         return self._write(entry, aside, name), aside, len(back)
 
     def _write(self, entry: Quarantined, rows: Aside, name: str) -> str:
         import pyarrow.parquet as pq
 
-        left = orjson.dumps({"accepted": rows.accepted, "dropped": rows.dropped})
+        left = orjson.dumps({"accepted": rows.accepted, "dropped": rows.dropped, "beside": rows.beside})
         table = rows.rows.replace_schema_metadata({_LEFT: left})
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink, **FILE)
