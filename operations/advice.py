@@ -29,10 +29,11 @@ def advice(system: IntegratedSystem, dataset: str, *, most_rows: int | None = No
 
     Args:
         most_rows: Of larger batches the good rows are not read, so nothing is said by comparing with them; and when
-            more than that were set aside, only the report speaks. None: all is read, however much.
+            more than that were set aside, only the report speaks. None: all is read, however much; 0: nothing but the
+            last report, not even those before it.
     """
     settings = system.settings.dataset(dataset)
-    versions = system.views.versions(dataset, limit=REMEMBERED + 1)
+    versions = system.views.versions(dataset, limit=1 if most_rows == 0 else REMEMBERED + 1)
     if not versions:
         return []
     last = versions[0]

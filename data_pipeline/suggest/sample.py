@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from data_pipeline.hashing import mixed
+from data_pipeline.validate.kernels.columns import column_type
 from utils.arrow import pa
 
 __all__ = ["MOST_CELLS", "Sample", "sample_of"]
@@ -56,4 +57,7 @@ def sample_of(
         for rows_of, chosen in ((unseen, taken & aside), (learn, taken & ~aside)):
             if chosen.any():
                 rows_of.append(batch.filter(pa.array(chosen)))
-    return Sample(pa.Table.from_batches(learn, schema=schema), pa.Table.from_batches(unseen, schema=schema), start)
+    # Categories come as what they are categories of.
+    plain = pa.schema([field.with_type(column_type(field.type)) for field in schema])
+    seen, held_out = (pa.Table.from_batches(side, schema=schema).cast(plain) for side in (learn, unseen))
+    return Sample(seen, held_out, start)

@@ -143,6 +143,13 @@ def _read(line):
     return yaml.safe_load(line)
 
 
+def test_categories_are_learned_from_as_what_they_are_categories_of():
+    """A dictionary of texts, as pandas sends its categories."""
+    states = pa.array(drawn(lambda c, at: c.choice(["open", "paid"]))).dictionary_encode()
+
+    assert "one_of: {column: state, values: [open, paid]}" in lines(pa.table({"state": states}))
+
+
 def test_the_key_is_judged_on_every_row_and_not_on_a_sample():
     """A key that is sent twice once in 20,000 rows: a sample would hardly see it."""
     ids = [*range(20_000), 17]
