@@ -25,6 +25,8 @@ _PRECISION = 14
 _REGISTERS = 1 << _PRECISION
 _MOST_RANK = 64 - _PRECISION + 1
 _EXACT = 1024
+_AT_ONCE = 16_384
+"""Hashes worked on together: what is made of them stays in the processor's cache."""
 _LOOK = 4096
 """So many values are looked at first: if they differ too much already, the rest is not sorted."""
 
@@ -108,13 +110,13 @@ def _different(hashes: "NDArray[np.uint64]") -> "NDArray[np.uint64]":
 
 def _ranked(hashes: "NDArray[np.uint64]") -> "NDArray[np.uint8]":
     """The registers: of the hashes that begin with its number, the greatest place of the first one among the rest."""
-    rest = (hashes << np.uint64(_PRECISION)) | np.uint64(1 << (_PRECISION - 1))
-    rest &= ~(rest >> np.uint64(1))  # its highest bit stays, and it is not rounded up to the next power of two
-    exponents = rest.astype(np.float64).view(np.int64) >> 52
     registers = np.zeros(_REGISTERS, np.uint8)
-    np.maximum.at(
-        registers, (hashes >> np.uint64(64 - _PRECISION)).astype(np.intp), (1087 - exponents).astype(np.uint8)
-    )
+    for start in range(0, len(hashes), _AT_ONCE):
+        some = hashes[start : start + _AT_ONCE]
+        rest = (some << np.uint64(_PRECISION)) | np.uint64(1 << (_PRECISION - 1))
+        rest &= ~(rest >> np.uint64(1))  # its highest bit stays, and it is not rounded up to the next power of two
+        ranks = (1087 - (rest.astype(np.float64).view(np.int64) >> 52)).astype(np.uint8)
+        np.maximum.at(registers, (some >> np.uint64(64 - _PRECISION)).astype(np.intp), ranks)
     return registers
 
 

@@ -106,7 +106,7 @@ def _of_many(values: Floats) -> Sums:
             error += lower
         with np.errstate(over="raise", invalid="raise"):
             total, squares, errors = (_exact(part) for part in (values.copy(), square, error))
-    except FloatingPointError:
+    except ArithmeticError:  # numpy's FloatingPointError, Python's OverflowError
         return _of_far(values)
     return Sums(_fraction(total, _UNIT), _fraction(squares + errors, _UNIT))
 

@@ -80,8 +80,8 @@ def _dense(type_: "pa.DataType") -> "pa.DataType | None":
 def _distinct(array: "pa.Array", present: "pa.Array") -> Distinct:
     if pa.types.is_dictionary(array.type) and not array.dictionary.null_count:
         return Distinct.of(hashes(_drop_null.call([array]) if array.null_count else array))
-    if pa.types.is_floating(present.type):
-        present = present.filter(compute.invert(compute.is_nan(present)))
+    if pa.types.is_floating(present.type) and (empty := compute.is_nan(present)).true_count:
+        present = present.filter(compute.invert(empty))
     return Distinct.of(hashes(present))
 
 

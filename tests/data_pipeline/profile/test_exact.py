@@ -32,6 +32,7 @@ def test_sums_of_floats_are_those_of_fractions(values, times):
         pytest.param([1.7e308, 1.7e308, -1.7e308], id="a sum that floats cannot hold on the way"),
         pytest.param([1e160, 1e-160, 1.0], id="squares beyond the floats both ways"),
         pytest.param([2.0**511, 2.0**512, 2.0**-511], id="squares at the very edge"),
+        pytest.param([1.9 * 2.0**511, 1.0], id="squares that floats hold and their sum that they do not"),
         pytest.param([1e16, 1.0, -1e16], id="a one that floats would lose"),
     ],
 )
