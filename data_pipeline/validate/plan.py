@@ -5,20 +5,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from data_pipeline.dataset import UNPARSED
-from data_pipeline.validate.kernels.binding import (
-    bind,
-    bind_gather,
-    bind_tallied,
-    every_row_fails,
-    gathers,
-    preparation,
-    reads_of,
-)
+from data_pipeline.validate.kernels.binding import bind, bind_gather, every_row_fails, gathers, reads_of
 from data_pipeline.validate.kernels.bounds import microseconds
 from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk, column_type, loader_of, unparsed_masks
 from data_pipeline.validate.kernels.gathered import Gather, Gathered
-from data_pipeline.validate.kernels.segments import Tallied
-from data_pipeline.validate.kernels.where import Prepare
 from data_pipeline.validate.rules import Rule
 from data_pipeline.validate.states import NO_PROBLEM, Part, Residue, RuleState, States, together
 from data_pipeline.validate.surroundings import NOTHING_AROUND, Surroundings
@@ -26,6 +16,8 @@ from utils.arrow import compute, pa
 
 if TYPE_CHECKING:
     from data_pipeline.batch import Batch
+    from data_pipeline.validate.kernels.segments import Tallied
+    from data_pipeline.validate.kernels.where import Prepare
 
 __all__ = ["Plan", "plan_of"]
 
@@ -102,14 +94,27 @@ class Plan:
         self._sharers = max(1, sum(rules[index].judges_rows for index, _ in self._gathers))
 
     def _add(self, index: int, rule: Rule, columns: "Mapping[str, tuple[int, pa.DataType]]", excused: set[str]) -> None:
-        if gathers(rule):
+        if rule.where or rule.by:
+            self._add_portion(index, rule, columns, excused)
+        elif gathers(rule):
             self._gathers.append((index, bind_gather(rule, columns)))
+        elif rule.judges_rows:
+            self._checks.append((index, bind(rule, columns, excused=excused), rule.quarantines))
+
+    def _add_portion(
+        self, index: int, rule: Rule, columns: "Mapping[str, tuple[int, pa.DataType]]", excused: set[str]
+    ) -> None:
+        """A rule with `where` or `by`: what it needs is imported for it alone."""
+        from data_pipeline.validate.kernels.portions import bind_portion, bind_tallied, gather_portion, preparation
+
+        if gathers(rule):
+            self._gathers.append((index, gather_portion(rule, columns)))
             if rule.judges_rows and (prepare := preparation(rule, columns)) is not None:
                 self._prepares[index] = prepare
         elif rule.by:
             self._tallied.append((index, bind_tallied(rule, columns, excused=excused), rule.quarantines))
-        elif rule.judges_rows:
-            self._checks.append((index, bind(rule, columns, excused=excused), rule.quarantines))
+        else:
+            self._checks.append((index, bind_portion(rule, columns, excused=excused), rule.quarantines))
 
     def observe(self, batch: "Batch", now: datetime, around: "Surroundings", part: str | None = None) -> States:
         """The state of all rules after these rows, in one pass."""

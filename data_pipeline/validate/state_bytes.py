@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from data_pipeline.validate.kernels.binding import state_of
+from data_pipeline.validate.kernels.binding import GATHERED
+from data_pipeline.validate.kernels.gathered import Gathered
 from data_pipeline.validate.kernels.packing import packed, unpacked
 from data_pipeline.validate.plan import plan_of
 from data_pipeline.validate.report import utc_text
@@ -80,7 +81,7 @@ def states_from_bytes(data: bytes, rules: Sequence[Rule], *, batches: "Mapping[s
     left = iter(blobs)
     of_rules = []
     for rule, (failed, of, has_gathered, problems) in zip(rules, figures["of_rules"], strict=True):
-        gathered = state_of(rule).from_bytes(bytes(next(left))) if has_gathered else None
+        gathered = _state_of(rule).from_bytes(bytes(next(left))) if has_gathered else None
         of_rules.append(RuleState(failed, of, gathered, frozenset(problems)))
     parts = tuple(
         [_part(found, tuple(rules), now, left, (batches or {}).get(found["name"])) for found in figures["parts"]]
@@ -98,6 +99,14 @@ def _part(
     columns = tuple([(name, type_) for name, type_ in found["columns"]])
     again = None if batch is None else plan_of(rules, batch.schema).again(batch, now)
     return Part(columns, tuple(residues), again, found["name"])
+
+
+def _state_of(rule: Rule) -> type[Gathered]:
+    if not rule.by:
+        return GATHERED[rule.kind].state
+    from data_pipeline.validate.kernels.portions import state_by
+
+    return state_by(rule)
 
 
 def _fingerprint(rule: Rule) -> str:

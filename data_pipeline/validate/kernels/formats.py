@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from data_pipeline.validate.kernels.code_lists import COUNTRIES, CURRENCIES, IBAN_LENGTHS
 from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk
+from data_pipeline.validate.kernels.days import DAY, no_day
 from utils.arrow import compute, pa
 
 if TYPE_CHECKING:
     from data_pipeline.validate.rules import Rule
 
-__all__ = ["DAY", "format_", "misformed", "no_day"]
+__all__ = ["format_", "misformed"]
 
 Misformed = Callable[[Any], "pa.BooleanArray | None"]
 """From an array of text to where it is not of a form; null where there is no text, None: it is everywhere."""
 
-DAY = r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
@@ -138,17 +138,6 @@ def _too_long(array: Any) -> Any:
     longest = compute.greater(compute.binary_length(array), _MOST_MAIL)
     local = compute.greater(compute.find_substring(array, pattern="@"), _MOST_LOCAL)
     mask = compute.or_(longest, local)
-    return mask if mask.true_count else None
-
-
-def no_day(array: Any) -> "pa.BooleanArray | None":
-    """Where text is no day of the calendar, unparsable text included; null where there is none.
-
-    Arrow reads 30 February as 1 March, so the way back must agree.
-    """
-    read = compute.strptime(array, format="%Y-%m-%d", unit="s", error_is_null=True)
-    same = compute.fill_null(compute.equal(compute.strftime(read, format="%Y-%m-%d"), array), False)
-    mask = compute.and_(compute.invert(same), compute.is_valid(array))
     return mask if mask.true_count else None
 
 

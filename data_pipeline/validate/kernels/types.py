@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk
-from data_pipeline.validate.kernels.formats import DAY, no_day
+from data_pipeline.validate.kernels.days import DAY, no_day
 from data_pipeline.validate.kernels.values import matches_text
 from utils.arrow import compute, pa
 

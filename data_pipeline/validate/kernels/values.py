@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from datetime import date
-from decimal import InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from data_pipeline.validate.expression import moment_of
@@ -121,11 +121,15 @@ def as_type(value: Any, type_: "pa.DataType") -> Any:
 
 
 def _as_float(value: Any) -> float | None:
+    """The float that is shown as this number."""
+    if isinstance(value, float):
+        return None if math.isnan(value) else value
     try:
         found = float(value)
     except OverflowError:
         return None
-    return None if math.isnan(found) or (isinstance(value, int) and found != value) else found
+    exact = found == value if isinstance(value, int) else Decimal(repr(found)) == value
+    return found if exact else None
 
 
 def _fraction(value: Any) -> Any:

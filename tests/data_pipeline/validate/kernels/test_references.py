@@ -60,6 +60,7 @@ def test_numbers_are_the_same_when_they_are_equal(mine, kind, theirs, other_kind
 @pytest.mark.parametrize(
     ("column", "key", "rows"),
     [
+        ([float(2**53), 1.5], pa.array([Decimal(2**53 + 1), Decimal("1.50")]), [0]),
         (["a", None, "ü", "A"], pa.array(["ü", "a"], pa.large_string()), [3]),
         (pa.array(["x", "y", None]).dictionary_encode(), ["y"], [0]),
         ([date(2026, 1, 1), date(2026, 1, 2)], [datetime(2026, 1, 1, tzinfo=UTC)], [1]),
@@ -74,6 +75,7 @@ def test_numbers_are_the_same_when_they_are_equal(mine, kind, theirs, other_kind
     ],
     ids=[
         *(
+            "decimals in floats",
             "text",
             "categories",
             "days in moments",
