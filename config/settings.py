@@ -139,16 +139,20 @@ class Settings(Section):
         return declared is not None and bool(declared.base_url)
 
     def _without_source(self, names: set[str]) -> Iterator[tuple[KeyPath, ValueError, type | None]]:
-        """Each `for_each` over a dataset that is not there, or over its own."""
+        """Each `for_each` over a dataset that is not there, or over its own, and each rule that looks up in none."""
         for position, dataset in enumerate(self.datasets):
-            source = getattr(getattr(dataset.collect, "for_each", None), "dataset", None)
-            if source is None or (source in names and source != dataset.name):
-                continue
-            near = get_close_matches(source, names - {dataset.name}, n=1)
-            suggestion = f"; did you mean `{near[0]}`?" if near else ""
-            what = "is this dataset itself" if source == dataset.name else f"is no dataset{suggestion}"
-            fault = Fault(f"{shown(source)} {what}", hint="Name a dataset whose column holds the values.")
-            yield ("datasets", position, "collect", "for_each", "dataset"), fault, None
+            here: KeyPath = ("datasets", position)
+            hint = "Name a dataset whose column holds the values."
+            asked = getattr(getattr(dataset.collect, "for_each", None), "dataset", None)
+            if asked == dataset.name:
+                fault = Fault(f"{shown(asked)} is this dataset itself", hint=hint)
+                yield (*here, "collect", "for_each", "dataset"), fault, None
+            elif asked is not None and asked not in names:
+                fault = Fault(_no_dataset(asked, names - {dataset.name}), hint=hint)
+                yield (*here, "collect", "for_each", "dataset"), fault, None
+            for rule in dataset.rules:
+                if getattr(rule, "kind", "") == "references" and (sought := rule.params["dataset"]) not in names:
+                    yield (*here, "rules"), Fault(f"rule `{rule.id}`: {_no_dataset(sought, names)}", hint=hint), None
 
     @model_validator(mode="after")
     def _breakers_can_work(self) -> Self:
@@ -202,3 +206,8 @@ class Settings(Section):
     @cached_property
     def _by_name(self) -> dict[str, DatasetSettings]:
         return {dataset.name: dataset for dataset in self.datasets}
+
+
+def _no_dataset(name: str, names: set[str]) -> str:
+    near = get_close_matches(name, names, n=1)
+    return f"{shown(name)} is no dataset" + (f"; did you mean `{near[0]}`?" if near else "")

@@ -153,6 +153,10 @@ class Pipeline:
         """Bring to the disk what waits of the versions; to be called before the events of an outcome are written."""
         self._results.flush()
 
+    def forget(self) -> None:
+        """Give back the memory that is of use within a run only."""
+        self._neighbours.forget()
+
     def rules_of(self, dataset: DatasetSettings) -> Sequence[Rule]:
         """The rules on a batch: the declared ones and those that declared column types imply."""
         return self._all_rules(dataset).of_batch

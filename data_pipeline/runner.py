@@ -146,6 +146,7 @@ class Runner:
             self._break_off(run_id, began, error)
             raise
         finally:
+            self._pipeline.forget()
             self._leases.release(leases)
 
     def _start(self, run_id: str, request: RunRequest, datasets: Sequence[DatasetSettings]) -> None:

@@ -88,6 +88,11 @@ class Distinct:
                 self._read.popitem(last=False)
         return found
 
+    def forget(self) -> None:
+        """Let go of all that is remembered."""
+        with self._lock:
+            self._read.clear()
+
     def _whole(self, version: Version, column: str) -> "pa.Array":
         from data_pipeline.validate.kernels.columns import column_type, loader_of
         from utils.arrow import pa

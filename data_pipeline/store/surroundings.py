@@ -22,6 +22,10 @@ class Neighbours:
         self._results = results
         self._views = views
 
+    def forget(self) -> None:
+        """Let go of the values of other datasets, which are kept for the batches of one run."""
+        self._distinct.forget()
+
     def of(self, dataset: str, last_good: Version | None, *, content: str = "", pieces: Sequence[str] = ()) -> "Around":
         """What stands around one batch.
 

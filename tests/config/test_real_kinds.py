@@ -61,7 +61,7 @@ def test_every_kind_names_a_collector_with_options() -> None:
 @pytest.mark.parametrize(
     ("block", "key", "message"),
     [
-        ("rules: [{fresh: {column: a, within: 1d, calendar: b}}]", "datasets.a.rules[0]", "`calendar` is not supported"),
+        ("rules: [{fresh: {column: a, within: 1d, calendar: b}}]", "datasets.a.rules[0]", "`calendar` is not"),
         ("rules: [{drift: {column: a}}]", "datasets.a.rules[0]", "needs `psi` or `ks`"),
         ("rules: [{rnge: {column: a}}]", "datasets.a.rules[0]", "range"),
         ("parse: {format: cvs}", "datasets.a.parse.format", "csv"),
@@ -156,6 +156,18 @@ def test_for_each_needs_another_dataset(house: House, source: str, why: str) -> 
     problem = house.problem(text)
 
     assert (problem.key, problem.message) == ("datasets.a.collect.for_each.dataset", why)
+
+
+def test_what_must_stand_elsewhere_needs_a_dataset_that_is_there(house: House) -> None:
+    """Else no row would ever pass; a table may be looked up in itself, as it stood before."""
+    both = "datasets: [{{name: shops, collect: {{kind: simulated}}}}, {{name: a, collect: {{kind: simulated}}, {}}}]"
+    rules = "rules: [{{references: {{column: id, dataset: {}, key: id}}}}]"
+
+    problem = house.problem(both.format(rules.format("shop")))
+
+    assert problem.key == "datasets.a.rules"
+    assert problem.message == "rule `references(id)`: `shop` is no dataset; did you mean `shops`?"
+    assert house.load(both.format(rules.format("a"))).settings.dataset("a").rules[0].params["dataset"] == "a"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ from data_pipeline.errors import StoreError
 from data_pipeline.store.surroundings import Around, Neighbours
 from data_pipeline.validate.kernels.columns import CannotJudge
 from integrated_system import IntegratedSystem
+from operations.actor import Actor
 from operations.advice import advice
+from operations.run import run
 from tests.integration.feed import Feed
 from tests.integration.installation import Installation
 from utils.arrow import pa
@@ -138,6 +140,9 @@ def test_values_are_read_once_a_version_and_forgotten_within_half_the_memory(
         assert len(around(system).values_of("people", "name")) == 3_000
         assert len(around(system).values_of("people", "id")) == 3_000
         assert reads == [["id"], ["name"], ["id"]]
+        system.distinct.forget()
+        around(system).values_of("people", "id")
+        assert reads[3:] == [["id"]]
 
     deliver(installation, feed, range(9_000))
     with installation.system() as system, pytest.raises(CannotJudge, match="9,000 different values of `id`"):
@@ -249,6 +254,9 @@ def test_what_must_stand_elsewhere_is_looked_up_in_what_this_run_delivered(
     ran = {one.dataset: one for one in installation.run(clock=ManualClock(START)).datasets}
 
     assert (ran["orders"].status, ran["orders"].failed_rules) == ("succeeded", ())
+    with installation.system() as system:
+        run(system, Actor("test"), ("orders",), fresh=True)
+        assert not system.distinct._read  # what a run looked up is let go of when it ends
     event = next(event for event in installation.events("batch.accepted") if event.get("looked_at"))
     assert event["looked_at"] == {"customers": ran["customers"].version}
 
