@@ -2,24 +2,28 @@
 
 Each seed draws a configuration and some dozens of moments: the provider inserts, changes and deletes rows, some of them
 bad, late or without a cursor; it answers whole, in pages of which one fails, with an error, or with something else;
-the user runs, runs everything, replays, changes a rule, restarts, maintains. After every run the table must be what the
-oracle made of the rows that really went over the line.
+the user runs, runs everything, replays, accepts what was held, rolls back, changes a rule, restarts, maintains. After
+every run the table must be what the oracle made of the rows that really went over the line.
 """
 
 import json
 import random
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from data_pipeline.dataset import DatasetRun
+from data_pipeline.errors import PipelineError
 from data_pipeline.publish.views import PublicationViews
 from data_pipeline.store.views import PipelineViews
 from integrated_system import IntegratedSystem
 from operations.actor import Actor
+from operations.gate import accept, rollback
 from operations.maintain import maintain
 from operations.run import run
 from operations.show import delivered
@@ -28,6 +32,7 @@ from tests.faulty_server import Answer, FaultyServer, Request
 from tests.integration.installation import Installation
 from utils.arrow import pa
 from utils.clock import ManualClock
+from utils.events import rfc3339
 
 ACTOR = Actor("test")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -143,7 +148,7 @@ class Provider:
                 n = max(0, self.step - self.dice.randint(0, late))
             number = self.dice.randrange(40)
             self.serial += 1
-            bad = self.dice.random() < 0.02
+            bad = self.dice.random() < 0.05
             name = None if self.dice.random() < 0.1 else f"name {self.serial}"
             self.rows.pop(number, None)
             self.rows[number] = {"id": number, "n": n, "serial": self.serial, "name": name, "v": -1 if bad else number}
@@ -247,6 +252,7 @@ class History:
         self.provider.page = dice.choice([3, 7, 100])
         self.oracle = Oracle(self.write, self.deletes, self.keyed, self.incremental)
         self.counts: Counter[str] = Counter()
+        self.past: dict[str, Oracle] = {}
         server.answer = self.provider.answer
         self.configure()
 
@@ -317,8 +323,12 @@ class History:
             assert _views(system) == before, "the views are not what the log says"
         elif what < 0.22 and self.raw and self.keyed:
             self.replayed(system)
+        elif what < 0.27:
+            self.rolled_back(system)
         else:
             self.ran(system)
+        if (current := system.views.current_of("rows")) is not None and current.version is not None:
+            self.past[current.version] = deepcopy(self.oracle)
         self.check(system)
         if self.sinks and what >= 0.16 and self.oracle.rows:
             lines = (self.installation.folder / "out.jsonl").read_text().splitlines()
@@ -336,7 +346,7 @@ class History:
         everything = self.oracle.cursor is None or not self.incremental
         if self.incremental and self.provider.asked is not None:
             self._asked_rightly()
-        self._accept(found, sent, whole=whole, everything=everything)
+        self._accept(system, found, sent, whole=whole, everything=everything)
 
     def _asked_rightly(self) -> None:
         cursor, lag = self.oracle.cursor, self.kind.lag[1] if self.lagging else 0
@@ -344,11 +354,41 @@ class History:
         assert self.provider.asked is not None
         assert cursor - lag - 1 < self.provider.asked <= cursor - lag, (cursor, lag, self.provider.asked)
 
-    def _accept(self, found: DatasetRun, sent: list[Row], *, whole: bool, everything: bool) -> None:
+    def accepted_by_hand(self, system: IntegratedSystem) -> bool:
+        """Now and then somebody takes what was held just now; its rows enter as they would have in the run."""
+        now = rfc3339(self.clock.now())
+        if not any(one.state == "held" and one.time == now for one in system.views.versions("rows")):
+            return False
+        with suppress(PipelineError):
+            accept(system, ACTOR, "rows")
+            self.counts["accepted by hand"] += 1
+            return True
+        return False
+
+    def rolled_back(self, system: IntegratedSystem) -> None:
+        """Readers get the version before again: the table, and where the next run begins, are what they were."""
+        with suppress(PipelineError):
+            done = rollback(system, ACTOR, "rows")
+            assert done.restores is not None
+            self.oracle = deepcopy(self.past[done.restores])
+            self.counts["rolled back"] += 1
+
+    def _accept(
+        self,
+        system: IntegratedSystem,
+        found: DatasetRun,
+        sent: list[Row],
+        *,
+        whole: bool,
+        everything: bool,
+        by_hand: bool = True,
+    ) -> None:
         if found.origin != "provider":
             self.counts["not accepted"] += 1
             assert not found.accepted
             assert not whole or found.error, found
+            if by_hand and self.dice.random() < 0.7 and self.accepted_by_hand(system):
+                self.oracle.take(sent, whole=whole, everything=everything)
             return
         assert whole or self.write != "replace" or not self.oracle.rows, "a part took the place of the whole"
         assert found.partial != whole
@@ -370,7 +410,7 @@ class History:
             if whole:
                 self.oracle.cursor = None
         self.counts["full"] += 1
-        self._accept(found, sent, whole=whole, everything=True)
+        self._accept(system, found, sent, whole=whole, everything=True, by_hand=False)
 
     def replayed(self, system: IntegratedSystem) -> None:
         """What came is in the table: to take it again changes nothing."""

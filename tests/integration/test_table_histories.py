@@ -17,12 +17,12 @@ def play(seed: int, folder: Path, server: FaultyServer, *, moments: int = 40) ->
 
 
 def test_a_table_is_what_its_history_makes_it(tmp_path: Path) -> None:
-    """Inserts, changes, deletions, late and bad rows, broken pages, errors, restarts, replays, `--full`."""
+    """Inserts, changes, deletions, late and bad rows, broken pages, errors, restarts, replays, decisions, `--full`."""
     seen: Counter[str] = Counter()
     with FaultyServer() as server:
         for seed in range(20, 26):
             seen += play(seed, tmp_path / str(seed), server, moments=14)
-    assert min(seen["whole"], seen["partial"], seen["not accepted"], seen["full"]) > 0, seen
+    assert min(seen[what] for what in ("whole", "partial", "not accepted", "full", "rolled back")) > 0, seen
 
 
 @pytest.mark.prove
