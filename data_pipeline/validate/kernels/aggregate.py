@@ -173,9 +173,11 @@ def _verdict(table: "pa.Table", rule: "Rule", held: _Held) -> Found:
         return Found(0, of)
     worst = worst_of(_failing(table.filter(bad), rule, held))
     if not rule.params["by"]:
-        return Found(1, 1, _alone(held, worst), examples=() if worst.figures else worst.examples)
+        told = _alone(held, worst)
+        return Found(1, 1, told or _broken(held, rule.params["tolerance"]), examples=() if told else worst.examples)
     about = f"{failed:,} of {of:,} groups by {_listed(rule.params['by'])}: {_broken(held, rule.params['tolerance'])}"
-    about += worst.off + (f"; {worst.several} of them" if worst.several else "")
+    about += worst.off if _sums(held.found) else ""
+    about += f"; {worst.several} of them" if worst.several else ""
     return Found(failed, of, about, examples=worst.examples)
 
 
@@ -227,15 +229,22 @@ def _broken(held: _Held, tolerance: int | float | None) -> str:
 
 
 def _alone(held: _Held, worst: Worst) -> str:
-    """What is wrong with the batch as one. Text is not told: reports of events hold no values of rows."""
-    if not worst.figures:
-        return f"{_broken(held, None)}: {worst.several.removesuffix(' in 1')}" if worst.several else _broken(held, None)
+    """What is wrong with the batch as one; empty where that would tell a value of a row, which no event may hold."""
+    if worst.several:
+        return f"{_broken(held, None)}: {worst.several.removesuffix(' in 1')}"
+    if not all(map(_sums, _all(held))):
+        return ""
     words = {"equals": "not {}", "min": "at least {} expected", "max": "at most {} expected"}
     told = []
     for name, one in held.against.items():
         shown = worst.figures[name]
         told.append(words[name].format(shown if shown == one.text else f"{shown} (`{one.text}`)"))
     return f"`{held.found.text}` is {worst.figures['found']}, {', '.join(told)}"
+
+
+def _sums(one: Aggregate) -> bool:
+    """Whether an expression is made of sums and counts: the least, the greatest and the one value are those of rows."""
+    return all(fold.op in {"sum", "count"} for fold in one.folds.values())
 
 
 def _listed(names: Sequence[str]) -> str:

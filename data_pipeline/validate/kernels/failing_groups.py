@@ -47,7 +47,7 @@ class Worst(NamedTuple):
     Attributes:
         examples: The worst ones: their keys, what was found and what was expected. These are values of rows.
         off: By how much, over all of them.
-        figures: Of the worst: `found` and each bound, as text; empty when these are no numbers or times.
+        figures: Of the worst: `found` and each bound, as text.
         several: In how many a column has several values that should have one; empty: in none.
     """
 
@@ -73,18 +73,13 @@ def worst_of(failing: Failing) -> Worst:
     several = 0 if failing.several is None else failing.several.true_count
     largest = float(distance[worst[0]])
     off = f", off by up to {_shown(largest)}" if 0 < largest < float("inf") and not _are_times(failing) else ""
-    figures = {} if several else _figures(failing, columns)
+    texts = {"found": failing.found[0], **{name: text for name, (text, _) in failing.expected.items()}}
+    figures = {name: columns[text][0] for name, text in texts.items()}
     which = " or ".join(f"`{name}`" for name in failing.single)
     return Worst(examples, off, figures, f"{which} has more than one value in {several:,}" if several else "")
 
 
 _MIXED = "more than one value"
-
-
-def _figures(failing: Failing, columns: Mapping[str, list[str]]) -> dict[str, str]:
-    texts = {"found": failing.found[0], **{name: text for name, (text, _) in failing.expected.items()}}
-    is_text = any(_type(values) in {pa.string(), pa.large_string()} for values in _all(failing))
-    return {} if is_text else {name: columns[text][0] for name, text in texts.items()}
 
 
 def _all(failing: Failing) -> list[Any]:
