@@ -15,6 +15,6 @@ Where to read on, in the order of the line (`pipeline.py` is the line itself, fo
     publish/        accepted versions go out
 
 `dataset` has the values that travel, `errors` the family of errors; `export` writes rows as files, `python_values` are
-cells as Python has them, `sql_database` knows databases by their address; discover/ finds out what a source is before
-it is a dataset.
+cells as Python has them, `user_function` calls what a user wrote, `sql_database` knows databases by their address;
+discover/ finds out what a source is before it is a dataset.
 """
