@@ -65,7 +65,7 @@ _KEYS: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
     st.sampled_from([0, 10, 0.1, 1e-9, 100, 250]),
     st.lists(st.integers(1, 9), max_size=2),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_the_rows_that_moved_too_far_are_told(data, numbers, keys, percent, cuts):
     """Exact to the digit; nulls, new keys and keys that stand there twice; cut anywhere."""
     (kind, one), (key_kind, key) = _NUMBERS[numbers], _KEYS[keys]

@@ -143,7 +143,7 @@ _ALMOST = st.text("0123456789abcdefABCDEF:.", max_size=24)
     | st.ip_addresses(v=6).map(lambda a: a.exploded)
     | st.ip_addresses(v=4).map(str)
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_addresses_are_those_of_the_standard_library(text):
     """IPv4 and IPv6, compressed in any way."""
 
@@ -172,7 +172,7 @@ def test_every_place_of_the_double_colon_is_known(text):
 
 
 @given(st.dates() | st.tuples(st.integers(1, 9999), st.integers(0, 13), st.integers(0, 32)))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_dates_are_the_days_that_were(day):
     """29 February in leap years only."""
     text = day.isoformat() if isinstance(day, date) else "{:04}-{:02}-{:02}".format(*day)
@@ -206,7 +206,7 @@ def _checked(country: str, account: str) -> str:
 
 
 @given(st.sampled_from(sorted(IBAN_LENGTHS)), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_check_digits_of_an_iban_are_those_of_the_long_number(country, data):
     """In groups or not; any other digits are wrong, and so is any other length."""
     size = IBAN_LENGTHS[country] - 4

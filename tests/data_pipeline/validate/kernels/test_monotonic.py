@@ -44,7 +44,7 @@ _TYPES: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
 
 
 @given(st.data(), st.sampled_from(sorted(_TYPES)), st.booleans(), st.lists(st.integers(1, 20), max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_the_rows_that_fall_back_are_told_and_the_others_rise(data, of, strict, cuts):
     """However it is cut; and what is left of the column, read again, has nothing to tell."""
     kind, one = _TYPES[of]
@@ -65,7 +65,7 @@ def test_the_rows_that_fall_back_are_told_and_the_others_rise(data, of, strict, 
     st.booleans(),
     st.integers(0, 5),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_states_of_parts_merge_in_any_grouping(values, cuts, strict, seed):
     """(a + b) + c and a + (b + c), through bytes or not, give what the whole gives."""
     rules = tuple(parse_rule({"monotonic": {"column": "a", "strict": strict}, "severity": "warning"}))

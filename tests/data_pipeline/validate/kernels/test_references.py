@@ -45,7 +45,7 @@ def held(values: list[Any], kind: pa.DataType) -> pa.Array:
     st.sampled_from(_TYPES),
     st.lists(st.integers(1, 5), max_size=2),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_numbers_are_the_same_when_they_are_equal(mine, kind, theirs, other_kind, cuts):
     """Integers, fractions and decimals of any width meet exactly."""
     column, key = held(mine, kind), held(theirs, other_kind)
