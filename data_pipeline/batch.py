@@ -96,6 +96,7 @@ class Batch:
         for batch in stream:
             if batch.num_rows <= ROWS_PER_BATCH:
                 yield batch
+                del batch  # else it would lie beside the next one while that is read
             else:
                 for start in range(0, batch.num_rows, ROWS_PER_BATCH):
                     yield batch.slice(start, ROWS_PER_BATCH)

@@ -160,6 +160,7 @@ class Plan:
                 except (CannotJudge, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                     problems[index] = _words(error)
             residues.append(Residue(chunk.rows, masks, frozenset(chunk.unparsed) or NO_PROBLEM))
+            del batch_, chunk  # or they would lie beside the next ones while those are read
         told = [frozenset({problems[index]}) if index in problems else NO_PROBLEM for index in range(size)]
         of_rules = tuple(map(RuleState, failed, of, gathered, told))
         again = self.again(batch, now, around) if self._gathers else None
