@@ -171,7 +171,7 @@ def expected(case: Case, by: Sequence[str], rows: Sequence[Row]) -> tuple[int, i
     st.sampled_from([(), ("shop",), ("till", "shop")]),
     st.lists(st.integers(1, 13), max_size=3),
 )
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_every_figure_agrees_with_the_plain_reading(
     rows: list[Row], case: Case, by: tuple[str, ...], cuts: list[int]
 ) -> None:
@@ -190,7 +190,7 @@ def test_every_figure_agrees_with_the_plain_reading(
     st.lists(st.integers(1, 13), max_size=4),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_whole_equals_merge_of_parts(
     rows: list[Row], case: Case, grouped: bool, cuts: list[int], chance: random.Random
 ) -> None:
