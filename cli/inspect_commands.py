@@ -1,6 +1,7 @@
 """Commands that look: `status show health detect events metrics`."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,6 +13,7 @@ from cli.command import FAILED, OK, Context, UsageError, command, with_options
 from cli.output import marked, print_json, print_json_line, say, table
 
 if TYPE_CHECKING:
+    from operations.status import DatasetStatus
     from utils.events import Event
 
 
@@ -41,7 +43,7 @@ MOST_REASONS = 3
 
 def show_status(context: Context, as_of: str | None = None) -> int:
     from operations.status import status as ask
-    from operations.words import about, duration, listed, moment
+    from operations.words import listed, moment
 
     found = ask(context.system, as_of=as_of)
     if context.json:
@@ -51,10 +53,31 @@ def show_status(context: Context, as_of: str | None = None) -> int:
         say(f"as of {moment(found.as_of)}:")
     say(found.sentence)
     say()
-    short = [(d.dataset, d.objective.trouble) for d in found.datasets if d.objective and d.objective.trouble]
+    _say_datasets(found.datasets)
+    if waiting := [d.dataset for d in found.datasets if d.held]:
+        one = waiting[0] if len(waiting) == 1 else "NAME"
+        say(f"held, waiting for you: {listed(waiting)}: `show {one} --batch`, then `accept {one}` or `reject {one}`")
+    for consumer in found.consumers:
+        if consumer.attempts:
+            say(f"{consumer.name} waits since event {consumer.failed} ({consumer.attempts} tries): {consumer.error}")
+    if found.network_away_since:
+        say(f"our own network is away since {moment(found.network_away_since)}: no circuit counts what fails meanwhile")
+    for provider, breaker in list(found.breakers.items())[:3]:
+        held = "held " if breaker.get("held") else ""
+        say(f"circuit of {provider} is {held}{breaker['state'].replace('_', ' ')}: {breaker['reason']}")
+    if found.last_run:
+        say(f"last run {found.last_run['run_id']}: {found.last_run['status']}")
+    return OK
+
+
+def _say_datasets(datasets: "Sequence[DatasetStatus]") -> None:
+    """A line for each of the worst, then why they are not as they should be."""
+    from operations.words import about, duration
+
+    short = [(d.dataset, d.objective.trouble) for d in datasets if d.objective and d.objective.trouble]
     short = short[:MOST_REASONS]
-    shown = found.datasets[: MOST_LINES - 12 - len(short)]
-    objective = ("objective",) if any(d.objective for d in found.datasets) else ()
+    shown = datasets[: MOST_LINES - 12 - len(short)]
+    objective = ("objective",) if any(d.objective for d in datasets) else ()
     table(
         ("dataset", "status", "origin", "rows", "score", "copy age", "data age", *objective),
         [
@@ -72,10 +95,10 @@ def show_status(context: Context, as_of: str | None = None) -> int:
         ],
         right=("rows", "score", "copy age", "data age"),
     )
-    if len(found.datasets) > len(shown):
-        rest = found.datasets[len(shown) :]
+    if len(datasets) > len(shown):
+        rest = datasets[len(shown) :]
         say(f"… and {len(rest)} more, all {rest[0].status} or better (see --json)")
-    troubled = [d for d in found.datasets if d.status in {"failed", "degraded"} and d.reason]
+    troubled = [d for d in datasets if d.status in {"failed", "degraded"} and d.reason]
     for d in troubled[:MOST_REASONS]:
         say(about(d.dataset, str(d.reason)))
     if len(troubled) > MOST_REASONS:
@@ -84,20 +107,6 @@ def show_status(context: Context, as_of: str | None = None) -> int:
         say(f"what changed, and what to do: `why {troubled[0].dataset if len(troubled) == 1 else 'NAME'}`")
     for name, words in short:
         say(f"{name}: {words}")
-    if waiting := [d.dataset for d in found.datasets if d.held]:
-        one = waiting[0] if len(waiting) == 1 else "NAME"
-        say(f"held, and waiting for you: {listed(waiting)}: `show {one} --batch`, then `accept {one}` or `reject {one}`")
-    for consumer in found.consumers:
-        if consumer.attempts:
-            say(f"{consumer.name} waits since event {consumer.failed} ({consumer.attempts} tries): {consumer.error}")
-    if found.network_away_since:
-        say(f"our own network is away since {moment(found.network_away_since)}: no circuit counts what fails meanwhile")
-    for provider, breaker in list(found.breakers.items())[:3]:
-        held = "held " if breaker.get("held") else ""
-        say(f"circuit of {provider} is {held}{breaker['state'].replace('_', ' ')}: {breaker['reason']}")
-    if found.last_run:
-        say(f"last run {found.last_run['run_id']}: {found.last_run['status']}")
-    return OK
 
 
 def health(context: Context) -> int:

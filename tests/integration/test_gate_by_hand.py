@@ -750,7 +750,7 @@ def test_from_held_to_readers_on_the_command_line(installation: Installation, he
     nothing = installation.cli("reject", "people", "--json")
     as_json_ = installation.cli("versions", "people", "--json").json
 
-    assert "held, and waiting for you: people: `show people --batch`, then `accept people` or" in waits.out
+    assert "held, waiting for you: people: `show people --batch`, then `accept people` or" in waits.out
     assert "held: `accept people VERSION` or `reject people VERSION`" in listed.out
     assert [one["state"] for one in as_json_["versions"]] == ["accepted", "rolled_back", "accepted"]
     assert [one["current"] for one in as_json_["versions"]] == [True, False, False]
