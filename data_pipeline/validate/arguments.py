@@ -76,17 +76,29 @@ def number(value: Any, key: str) -> int | float:
     Raises:
         ValueError: it is something else (`true` and quoted numbers included).
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"`{key}` must be a number, not {value!r}")
+    if not _finite(value):
+        raise ValueError(f"`{key}` must be a finite number of at most 308 digits")
     return value
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer that no float holds
+        return False
 
 
 def seconds(value: Any, key: str) -> float:
     """A duration: seconds as a number, or text such as `200ms`, `30s`, `15m`, `2h`, `7d`."""
-    if isinstance(value, str) and (found := _DURATION.fullmatch(value)):
-        return float(found[1]) * _SECONDS[found[2]]
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
-        return float(value)
+    found: float = -1
+    if isinstance(value, str) and (read := _DURATION.fullmatch(value)):
+        found = float(read[1]) * _SECONDS[read[2]]
+    elif isinstance(value, int | float) and not isinstance(value, bool) and _finite(value):
+        found = float(value)
+    if 0 <= found < math.inf:
+        return found
     raise ValueError(f"`{key}` must be a duration such as 200ms, 30s, 15m, 2h or 7d, not {value!r}")
 
 
@@ -127,7 +139,7 @@ def _bound(settings: Mapping[str, Any], key: str) -> Any:
     if value is None or (isinstance(value, Decimal) and value.is_finite()):
         return value
     if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return _utc(value, key)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     if isinstance(value, str) and (found := moment_of(value)):
@@ -135,6 +147,13 @@ def _bound(settings: Mapping[str, Any], key: str) -> Any:
     if isinstance(value, str):
         raise ValueError(f"`{key}` must be a number, a date or a time, not {value!r}")
     return number(value, key)
+
+
+def _utc(value: datetime, key: str) -> datetime:
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:  # a zone takes the first or the last hours out of the calendar
+        raise ValueError(f"`{key}` is out of the years 1 to 9999 in UTC: {value.isoformat()}") from None
 
 
 def _one_of(settings: Mapping[str, Any]) -> Params:

@@ -176,9 +176,9 @@ def moment_of(text: str) -> datetime | None:
     """An aware UTC moment from ISO 8601 text; naive means UTC; None when it is none."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):  # overflow: a zone takes it out of the years 1 to 9999
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 class Parser:

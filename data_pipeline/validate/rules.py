@@ -214,7 +214,7 @@ def _unknown(what: str, name: str, known: Iterable[str], where: str) -> str:
 
 def _common_of(kind: str, common: Mapping[str, Any]) -> dict[str, Any]:
     severity = common.get("severity", "error")
-    if severity not in SEVERITIES:
+    if not isinstance(severity, str) or severity not in SEVERITIES:
         raise ValueError(_unknown("severity", str(severity), SEVERITIES, ""))
     tolerance = arguments.number(common.get("tolerance", 0), "tolerance")
     if not 0 <= tolerance <= 1:

@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
 from data_pipeline.validate.rules import Rule, implied_type_rules, parse_rule, parse_rules
+
+FAR_WEST = timezone(timedelta(hours=-5))
 
 
 def test_a_list_of_columns_means_one_rule_a_column_but_for_unique():
@@ -66,6 +68,14 @@ def test_weights_follow_the_severity():
         ({"not_null": "a", "tolerence": 0.1}, "unknown key `tolerence` in the rule; did you mean `tolerance`?"),
         ({"range": {"colum": "a", "min": 1}}, "unknown key `colum` in rule `range`; did you mean `column`?"),
         ({"not_null": "a", "unique": "a"}, "`not_null` and `unique`"),
+        ({"not_null": "a", "severity": ["error"]}, "unknown severity `['error']`"),
+        ({"not_null": "a", "weight": 10**400}, "`weight` must be a finite number"),
+        ({"range": {"column": "a", "max": 10**400}}, "`max` must be a finite number"),
+        ({"range": {"column": "a", "min": datetime.max.replace(tzinfo=FAR_WEST)}}, "out of the years 1 to 9999"),
+        ({"range": {"column": "a", "min": "0001-01-01T00:00:00+05:00"}}, "must be a number, a date or a time"),
+        ({"compare": "a > 0001-01-01T00:00:00+05:00"}, "is no date, at position 5"),
+        ({"changed": 10**400}, "`within` must be a duration"),
+        ({"changed": "9" * 400 + "d"}, "`within` must be a duration"),
         ({"not_null": "a", "where": "b >"}, "rule `not_null`: `where`: unexpected end"),
         ({"not_null": "a", "where": "b > 1 1"}, "at position 7 of `b > 1 1`"),
         ({"not_null": "a", "where": ""}, "`where` must be an expression"),
