@@ -76,10 +76,9 @@ def number(value: Any, key: str) -> int | float:
     Raises:
         ValueError: it is something else (`true` and quoted numbers included).
     """
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"`{key}` must be a number, not {value!r}")
-    if not _finite(value):
-        raise ValueError(f"`{key}` must be a finite number of at most 308 digits")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
+        given = "one that no float holds" if isinstance(value, int) and value.bit_length() > 1 else repr(value)
+        raise ValueError(f"`{key}` must be a number, not {given}")
     return value
 
 
