@@ -41,10 +41,12 @@ class Rules:
 
     @classmethod
     def of(cls, dataset: DatasetSettings) -> "Rules":
-        """The declared rules, and those that declared column types imply."""
+        """The declared rules, and those that declared column types imply. A declared one takes their place."""
         mine = tuple(rule for rule in dataset.rules if rule.scope != "dataset")
         table = tuple(rule for rule in dataset.rules if rule.scope == "dataset")
-        return cls((*implied_type_rules(dataset.columns), *mine), table)
+        said = {rule.id for rule in mine if rule.kind == "type"}
+        implied = (rule for rule in implied_type_rules(dataset.columns) if rule.id not in said)
+        return cls((*implied, *mine), table)
 
 
 @dataclass(frozen=True, slots=True)
