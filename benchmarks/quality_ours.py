@@ -54,7 +54,7 @@ def file(path: str, memory_limit: int = MEMORY_LIMIT) -> Callable[[], Counts]:
 
     def opened(columns: Sequence[str] | None = None) -> Iterator["pa.RecordBatch"]:
         with pq.ParquetFile(path, pre_buffer=False) as parquet:
-            yield from parquet.iter_batches(ROWS_PER_BATCH, columns=columns, use_threads=False)
+            yield from parquet.iter_batches(columns=columns, use_threads=False)
 
     def work() -> Counts:
         with pq.ParquetFile(path) as parquet:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from data_pipeline.validate.kernels.binding import gathers
-from data_pipeline.validate.kernels.columns import CannotJudge
+from data_pipeline.validate.kernels.columns import CannotJudge, where_true
 from data_pipeline.validate.kernels.gathered import Found
 from data_pipeline.validate.kernels.row_count import Counted
 from data_pipeline.validate.plan import plan_of
@@ -15,7 +15,7 @@ from data_pipeline.validate.report import Report, RuleOutcome
 from data_pipeline.validate.rules import Rule
 from data_pipeline.validate.states import RuleState, States
 from data_pipeline.validate.surroundings import NOTHING_AROUND, Surroundings
-from utils.arrow import compute, pa
+from utils.arrow import pa
 
 if TYPE_CHECKING:
     from data_pipeline.batch import Batch
@@ -136,7 +136,7 @@ def _late_outcome(index: int, rule: Rule, state: RuleState, states: States, mask
             if mask is not None and (count := mask.true_count):
                 failed += count
                 if rule.quarantines:
-                    mine[index] = compute.fill_null(mask, False) if mask.null_count else mask
+                    mine[index] = where_true(mask)
     except CannotJudge as error:
         return _unjudged(index, rule, str(error), states, masks)
     return _outcome_of(rule, gathered.found(rule, states.now)._replace(failed=failed))

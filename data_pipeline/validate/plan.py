@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Any
 from data_pipeline.dataset import UNPARSED
 from data_pipeline.validate.kernels.binding import bind, bind_gather, every_row_fails, gathers, reads_of
 from data_pipeline.validate.kernels.bounds import microseconds
-from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk, column_type, loader_of, unparsed_masks
+from data_pipeline.validate.kernels.columns import (
+    CannotJudge,
+    Check,
+    Chunk,
+    column_type,
+    loader_of,
+    unparsed_masks,
+    where_true,
+)
 from data_pipeline.validate.kernels.gathered import Gather, Gathered
 from data_pipeline.validate.rules import Rule
 from data_pipeline.validate.states import NO_PROBLEM, Part, Residue, RuleState, States, together
 from data_pipeline.validate.surroundings import NOTHING_AROUND, Surroundings
-from utils.arrow import compute, pa
+from utils.arrow import pa
 
 if TYPE_CHECKING:
     from data_pipeline.batch import Batch
@@ -141,7 +149,7 @@ class Plan:
                 if mask is not None and (count := mask.true_count):
                     failed[index] += count
                     if quarantines:
-                        masks[index] = compute.fill_null(mask, False) if mask.null_count else mask
+                        masks[index] = where_true(mask)
             for index, by_segment, quarantines in self._tallied:
                 try:
                     judged, mask, counts = by_segment(chunk)
@@ -153,7 +161,7 @@ class Plan:
                 if mask is not None and (count := mask.true_count):
                     failed[index] += count
                     if quarantines:
-                        masks[index] = compute.fill_null(mask, False) if mask.null_count else mask
+                        masks[index] = where_true(mask)
             for index, gather in self._gathers:
                 try:
                     gathered[index] = together(gathered[index], gather(chunk))

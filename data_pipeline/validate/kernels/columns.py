@@ -11,7 +11,17 @@ if TYPE_CHECKING:
     from data_pipeline.validate.rules import Rule
     from data_pipeline.validate.surroundings import Surroundings
 
-__all__ = ["Bind", "CannotJudge", "Check", "Chunk", "column_type", "loader_of", "unparsed_cells", "unparsed_masks"]
+__all__ = [
+    "Bind",
+    "CannotJudge",
+    "Check",
+    "Chunk",
+    "column_type",
+    "loader_of",
+    "unparsed_cells",
+    "unparsed_masks",
+    "where_true",
+]
 
 
 class CannotJudge(Exception):
@@ -87,6 +97,14 @@ def without_nan(array: "pa.Array") -> "pa.Array":
     """The same floats with null where there was NaN: one word for "no value" (there is no other on the way out)."""
     found = _is_nan.call([array])
     return compute.if_else(found, pa.scalar(None, array.type), array) if found.true_count else array
+
+
+def where_true(mask: "pa.BooleanArray") -> "pa.BooleanArray":
+    """The same mask, false for null, in one bit a row: kernels may leave a second one that says that all are valid."""
+    if mask.null_count:
+        mask = compute.fill_null(mask, False)
+    valid, bits = mask.buffers()
+    return mask if valid is None else pa.Array.from_buffers(pa.bool_(), len(mask), [None, bits], 0, mask.offset)
 
 
 def unparsed_cells(batch: "pa.RecordBatch") -> "dict[int, dict[str, str]]":
