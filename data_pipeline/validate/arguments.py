@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
@@ -96,7 +96,7 @@ def seconds(value: Any, key: str) -> float:
         found = float(read[1]) * _SECONDS[read[2]]
     elif isinstance(value, int | float) and not isinstance(value, bool) and _finite(value):
         found = float(value)
-    if 0 <= found < math.inf:
+    if 0 <= found <= timedelta.max.total_seconds():
         return found
     raise ValueError(f"`{key}` must be a duration such as 200ms, 30s, 15m, 2h or 7d, not {value!r}")
 

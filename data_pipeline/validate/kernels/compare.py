@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_pipeline.validate.expression import (
     COMPARISONS,
+    A,
     Call,
     Column,
     ExpressionError,
@@ -97,7 +98,9 @@ def truth(text: str, columns: "Mapping[str, tuple[int, pa.DataType]]") -> "Calla
     """
     node = parse_expression(text)
     try:
-        check(node, lambda name: kind_of(columns[name][1]), text)
+        found = check(node, lambda name: kind_of(columns[name][1]), text)
+        if found not in {"boolean", "any"}:
+            raise ExpressionError(text, node.position, f"the whole must be true or false, this is {A[found]}")
     except ExpressionError as error:
         raise CannotJudge(str(error)) from error
     return holds(node, columns)

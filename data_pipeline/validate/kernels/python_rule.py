@@ -133,19 +133,29 @@ def _mask(function: str, rows: int, said: Any) -> "pa.BooleanArray":
     pd = with_pandas()
     if isinstance(said, pd.Series):
         index = pd.RangeIndex(rows)
-        if not said.index.equals(index) and len(said) == rows and said.index.sort_values().equals(index):
+        if not said.index.equals(index) and len(said) == rows and _sorted(said.index).equals(index):
             said = said.sort_index()  # rows that the function put into another order
     elif isinstance(said, pd.DataFrame) or not hasattr(said, "__len__") or isinstance(said, str | bytes):
         raise CannotJudge(f"{function} gave a {type(said).__name__}; {wanted}")
-    if len(said) != rows:
-        raise CannotJudge(f"{function} gave {len(said)} values for {rows} rows; {wanted}")
     try:
-        mask = pa.array(said, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        raise CannotJudge(f"{function} gave values that are not true or false ({error}); {wanted}") from error
+        given = len(said)
+        mask = pa.array(said, from_pandas=True) if given == rows else None
+    except Exception as error:  # also what a container of theirs raises; its words may tell values of rows
+        raise CannotJudge(
+            f"{function} gave values that are not true or false ({type(error).__name__}); {wanted}"
+        ) from error
+    if mask is None:
+        raise CannotJudge(f"{function} gave {given} values for {rows} rows; {wanted}")
     mask = mask.combine_chunks() if isinstance(mask, pa.ChunkedArray) else mask
     if pa.types.is_null(mask.type):
         return mask.cast(pa.bool_())
     if not pa.types.is_boolean(mask.type):
         raise CannotJudge(f"{function} gave {mask.type} values; {wanted}")
     return mask
+
+
+def _sorted(index: Any) -> Any:
+    try:
+        return index.sort_values()
+    except TypeError:  # labels that have no order, such as texts among numbers
+        return index

@@ -74,6 +74,7 @@ def test_weights_follow_the_severity():
         ({"range": {"column": "a", "min": datetime.max.replace(tzinfo=FAR_WEST)}}, "out of the years 1 to 9999"),
         ({"range": {"column": "a", "min": "0001-01-01T00:00:00+05:00"}}, "must be a number, a date or a time"),
         ({"compare": "a > 0001-01-01T00:00:00+05:00"}, "is no date, at position 5"),
+        ({"fresh": {"column": "a", "within": 1e300}}, "`within` must be a duration"),
         ({"changed": 10**400}, "`within` must be a duration"),
         ({"changed": "9" * 400 + "d"}, "`within` must be a duration"),
         ({"not_null": "a", "where": "b >"}, "rule `not_null`: `where`: unexpected end"),

@@ -67,8 +67,9 @@ def test_it_sees_the_whole_batch_once_with_exact_types(using, cuts):
         pa.array([True, False, True, False]),
         pa.chunked_array([[True, False], [True, False]]),
         pd.Series([False, True, False, True], index=[3, 2, 1, 0]),
+        pd.Series([True, False, True, False], index=["a", 1, None, 2.5]),
     ],
-    ids=["list", "numpy", "series", "nullable", "arrow", "chunked", "in another order"],
+    ids=["list", "numpy", "series", "nullable", "arrow", "chunked", "in another order", "labels without order"],
 )
 def test_masks_of_all_kinds_are_taken(using, mask):
     """By row; a series whose rows were put into another order is read by its index."""
@@ -77,6 +78,13 @@ def test_masks_of_all_kinds_are_taken(using, mask):
 
 def raises(_: pd.DataFrame) -> None:
     raise KeyError("no such column")
+
+
+class Broken(list[bool]):
+    """What a library gave, which raises when it is read."""
+
+    def __len__(self) -> int:
+        raise RuntimeError("value of a row")
 
 
 @pytest.mark.parametrize(
@@ -91,9 +99,10 @@ def raises(_: pd.DataFrame) -> None:
         (lambda _: [True], "gave 1 values for 4 rows"),
         (lambda _: [1, 2, 3, 4], "gave int64 values"),
         (lambda _: ["yes"] * 4, "gave string values"),
-        (lambda _: [True, "no", 1, 2], "gave values that are not true or false"),
+        (lambda _: [True, "no", 1, 2], "gave values that are not true or false (Arrow"),
+        (lambda _: Broken(), "gave values that are not true or false (RuntimeError);"),
     ],
-    ids=["raises", "exits", "nothing", "a frame", "one truth", "text", "too few", "numbers", "words", "a mixture"],
+    ids=["raises", "exits", "nothing", "a frame", "one truth", "text", "too few", "numbers", "words", "mixed", "broken"],
 )
 def test_what_it_does_wrong_is_told_with_its_name(using, function, words):
     """The rule cannot judge: every row fails; no traceback."""

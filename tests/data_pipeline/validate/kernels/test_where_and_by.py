@@ -267,6 +267,15 @@ def test_by_a_column_that_has_no_segments_cannot_be_judged():
     assert "column `shop` is not in the batch" in judged({"not_null": "a", "by": "shop"}, columns).outcome.detail
 
 
+@pytest.mark.parametrize("rule", [{"not_null": "b", "where": "a"}, {"compare": "a"}], ids=["where", "compare"])
+def test_a_column_alone_must_be_true_or_false(rule):
+    """What it holds is known with the rows only; every row fails, and no traceback."""
+    found = judged(rule, {"a": [1, None], "b": ["x", "y"]}, [])
+
+    assert found.outcome.detail.endswith("the whole must be true or false, this is a number, at position 1 of `a`")
+    assert found.counts == (2, 2)
+
+
 def test_where_that_does_not_fit_the_columns_says_its_position():
     """Every row fails; the words begin with the key."""
     found = judged({"not_null": "a", "where": "a == 1 and b"}, {"a": [1], "b": ["x"]}).outcome
