@@ -102,7 +102,7 @@ class Broken(list[bool]):
         (lambda _: [True, "no", 1, 2], "gave values that are not true or false (Arrow"),
         (lambda _: Broken(), "gave values that are not true or false (RuntimeError);"),
     ],
-    ids=["raises", "exits", "nothing", "a frame", "one truth", "text", "too few", "numbers", "words", "mixed", "broken"],
+    ids=["raises", "exits", "nothing", "a frame", "one truth", "text", "too few", "numbers", "words", "mix", "broken"],
 )
 def test_what_it_does_wrong_is_told_with_its_name(using, function, words):
     """The rule cannot judge: every row fails; no traceback."""
