@@ -9,7 +9,7 @@ def flow(value: Any, *, literal: bool = True) -> str:
     """A value on one line of YAML. `literal`: what looks like a variable is not one.
 
     >>> flow({"not_null": "id", "tolerance": 0.05}), flow(["${HOME}"])
-    ('{not_null: id, tolerance: 0.05}', '[$${HOME}]')
+    ('{not_null: id, tolerance: 0.05}', "['$${HOME}']")
     """
     import yaml
 

@@ -192,6 +192,7 @@ def test_all_commands_of_this_release_are_there() -> None:
         *("", "add", "try", "record", "run", "status", "health", "show", "detect", "metrics", "maintain"),
         *("record-metric", "suggest-rules"),
         *("why", "report", "profile"),
+        *("versions", "accept", "reject", "rollback"),
         *("dashboard", "demo"),
         *("events", "events verify", "breakers list", "breakers reset"),
         *("quarantine list", "quarantine show", "quarantine replay", "quarantine drop"),
