@@ -184,7 +184,8 @@ def _print_what_to_do(result: "PipelineRun", system: "IntegratedSystem") -> None
                 say(f"{run.dataset}: {len(given) - MOST_ADVICE} more broken, see `failed_rules` in `run --json`")
         if run.quarantined:
             noun = "row" if run.quarantined == 1 else "rows"
-            say(f"{run.dataset}: {run.quarantined:,} {noun} quarantined, see `quarantine show {run.dataset}`")
+            which = "" if not run.accepted or run.version in {None, result.run_id} else f" --run {run.version}"
+            say(f"{run.dataset}: {run.quarantined:,} {noun} quarantined, see `quarantine show {run.dataset}{which}`")
         if run.anomalies:
             noun = "anomaly" if run.anomalies == 1 else "anomalies"
             say(f"{run.dataset}: {run.anomalies} {noun}, see `detect {run.dataset}`")

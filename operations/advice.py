@@ -33,16 +33,17 @@ def advice(system: IntegratedSystem, dataset: str, *, most_rows: int | None = No
             last report, not even those before it.
     """
     settings = system.settings.dataset(dataset)
-    versions = system.views.versions(dataset, limit=1 if most_rows == 0 else REMEMBERED + 1)
-    if not versions:
+    last = system.views.collected_last(dataset)
+    if last is None:
         return []
-    last = versions[0]
     report = system.results.report(last)
     if not report.failed_rules():
         return []
     rules = {rule.id: rule for rule in system.pipeline.rules_of(settings)}
     rules |= {rule.id: rule for rule in settings.rules}
-    earlier = [Earlier(one.version, one.time, Report.from_json(one.body["report"])) for one in versions[1:]]
+    before = system.views.versions(dataset, limit=REMEMBERED + 1) if most_rows != 0 else []
+    past = [one for one in before if one.version < last.version]
+    earlier = [Earlier(one.version, one.time, Report.from_json(one.body["report"])) for one in past]
     looks = most_rows is None or report.rows <= most_rows
     bad = most_rows is None or report.quarantined <= most_rows
     beside = Rows(
@@ -68,8 +69,8 @@ def _has_text_cells(settings: DatasetSettings, version: Version) -> bool:
 def notes(system: IntegratedSystem, dataset: str) -> list[str]:
     """What was guessed, cut or missing when the dataset's last batch was read."""
     system.settings.dataset(dataset)
-    versions = system.views.versions(dataset, limit=1)
-    return [str(note) for note in versions[0].body["notes"]] if versions else []
+    last = system.views.collected_last(dataset)
+    return [] if last is None else [str(note) for note in last.body["notes"]]
 
 
 def _batches(system: IntegratedSystem, version: Version) -> "Iterator[pa.RecordBatch]":

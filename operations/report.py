@@ -208,7 +208,7 @@ def _dataset(system: IntegratedSystem, run: Run, body: dict[str, Any], objective
         if body["quality"] is not None:
             quality = Quality.from_json(body["quality"])
     before = _before(system, version)
-    newest = next(iter(system.views.versions(name)), None)
+    newest = system.views.collected_last(name)
     is_newest = newest is not None and newest.version == version.version and declared is not None
     found = system.views.anomalies(dataset=name, limit=1000)
     return DatasetReport(

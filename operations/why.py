@@ -89,11 +89,15 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What was looked up of a dataset. `runs`: newest first, without skipped ones."""
+    """What was looked up of a dataset.
+
+    `runs`: newest first, without skipped ones; `good_at`: when last good came, or came again unchanged, RFC 3339.
+    """
 
     dataset: DatasetSettings
     now: DatasetStatus
     good: Version | None
+    good_at: str
     newest: Version | None
     held: Version | None
     runs: Sequence[dict[str, Any]]
@@ -121,11 +125,13 @@ def why(system: IntegratedSystem, name: str) -> Why:
         raise ConfigError(error.problems, hint=hint) from error
     now = status_of(system, name)
     versions = system.views.versions(name)
-    good = system.results.last_good(system.views.current_of(name), thorough=False)
-    held = next((one for one in versions if one.state == "held" and (good is None or one.time > good.time)), None)
+    current = system.views.current_of(name)
+    good = system.results.last_good(current, thorough=False)
+    good_at = "" if good is None or current is None else max(good.time, current.collected_at or "")
+    held = next((one for one in versions if one.state == "held" and one.time > good_at), None)
     runs = [run for run in system.views.recent(name, limit=REMEMBERED) if run["status"] != "skipped"]
     breaker = next((one for one in breakers(system) if one.provider == now.provider), None)
-    seen = _Seen(dataset, now, good, versions[0] if versions else None, held, runs, breaker)
+    seen = _Seen(dataset, now, good, good_at, system.views.collected_last(name), held, runs, breaker)
     well = now.status == "succeeded"
     since = None if well or not runs else _since(system, seen)
     waiting = next((entry for entry in system.views.quarantined(name) if entry.waits), None)
@@ -213,7 +219,7 @@ def _changes(system: IntegratedSystem, seen: _Seen, since: dict[str, Any] | None
     if good is None:
         return
     yield from configuration(good.body, seen.dataset.fingerprint, seen.dataset.layout)
-    drifts = system.events.read(type="schema.drifted", subject=seen.dataset.name, since=good.time)
+    drifts = system.events.read(type="schema.drifted", subject=seen.dataset.name, since=seen.good_at)
     yield from drifted([event for event in drifts if event.data["run_id"] != good.version])
     if newest is not None and newest.version != good.version and newest.time > good.time:
         yield from (change for change in between(good, newest) if change.about != "configuration")

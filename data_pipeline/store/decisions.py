@@ -107,11 +107,15 @@ class Decisions:
         return found
 
     def held(self) -> dict[str, str]:
-        """Dataset -> its newest candidate that nobody decided about, where it came after what readers see."""
+        """Dataset -> its newest candidate that nobody decided about, where it came after what readers see.
+
+        What readers see may have come again since then, unchanged: no decision is asked for either.
+        """
         sql = (
             "SELECT h.dataset, max(h.version) FROM versions h JOIN datasets d ON d.dataset = h.dataset"
             " LEFT JOIN versions v ON v.version = d.version AND v.dataset = d.dataset"
             " WHERE h.state = 'held' AND (v.time IS NULL OR (v.time, v.version) < (h.time, h.version))"
+            " AND (d.version IS NULL OR d.collected_at IS NULL OR d.collected_at <= h.time)"
             " GROUP BY h.dataset"
         )
         return dict(self._database.query(sql))

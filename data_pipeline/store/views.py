@@ -355,6 +355,16 @@ class Views:
             return self._versions("WHERE dataset = ? ORDER BY version DESC LIMIT ?", (dataset, limit))
         return self._versions("WHERE dataset = ? ORDER BY version DESC", (dataset,))
 
+    def collected_last(self, dataset: str) -> Version | None:
+        """The batch that the provider sent last: the newest, or what readers see if it was sent again since then."""
+        newest = next(iter(self.versions(dataset, limit=1)), None)
+        if newest is None or newest.is_accepted:
+            return newest
+        current = self.current_of(dataset)
+        if current is None or current.version is None or (current.collected_at or "") <= newest.time:
+            return newest
+        return self.version(dataset, current.version) or newest
+
     def damaged(self) -> list[tuple[str, str]]:
         """Dataset and version where what readers should see was found damaged."""
         sql = (

@@ -1,5 +1,6 @@
 """What to do about broken rules."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,32 @@ def test_the_file_that_broken_rows_came_in_is_named(tmp_path: Path):
     with house.system() as system:
         (found,) = advice(system, "a")
     assert "All 6 came in 'b.csv', one of 3 files." in found.text
+
+
+def test_when_the_good_content_comes_again_nothing_is_told_of_the_batch_held_meanwhile(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
+    """The bad day is over: run, status, why and report speak of what was sent last, and ask for no decision."""
+    house = Installation(tmp_path)
+    good = "id,value\n" + "".join(f"{number},{'' if number == 3 else number}\n" for number in range(20))
+    rules = [{"not_null": "value"}, {"row_count": {"min": 20}, "severity": "critical"}]
+    house.configure({"name": "a", "collect": {"kind": "file", "path": str(tmp_path / "a.csv")}, "rules": rules})
+
+    def said(*arguments: str) -> str:
+        house.typed(*arguments)
+        return capfd.readouterr().out
+
+    for sent in (good, "id,value\n1,\n2,\n", good):
+        (tmp_path / "a.csv").write_text(sent)
+        told = said("run", "--fresh")
+
+    assert "not_null(value): 1 of 20 rows" in told
+    assert "2 of 2" not in told
+    shown = told.partition("quarantined, see `")[2].partition("`")[0]
+    assert [row["id"] for row in json.loads(said(*shown.split(), "--json"))] == [3]
+    assert "held" not in said("status")
+    reasons = said("why", "a")
+    assert "a is well" in reasons
+    assert "accept a" not in reasons
+    assert "2 of 2" not in reasons
+    assert "1 of 20 rows (5 %) have no value" in said("report")
