@@ -184,7 +184,9 @@ def _print_what_to_do(result: "PipelineRun", system: "IntegratedSystem") -> None
                 say(f"{run.dataset}: {len(given) - MOST_ADVICE} more broken, see `failed_rules` in `run --json`")
         if run.quarantined:
             noun = "row" if run.quarantined == 1 else "rows"
-            which = "" if not run.accepted or run.version in {None, result.run_id} else f" --run {run.version}"
+            same = run.accepted and run.version is not None and run.version != result.run_id
+            again = system.views.quarantines.one(run.dataset, run.version or "") if same else None
+            which = "" if again is None or not again.waits else f" --run {again.run_id}"
             say(f"{run.dataset}: {run.quarantined:,} {noun} quarantined, see `quarantine show {run.dataset}{which}`")
         if run.anomalies:
             noun = "anomaly" if run.anomalies == 1 else "anomalies"

@@ -335,7 +335,9 @@ class Views:
         found = {}
         for name, run_id, body, time in self._database.query(sql):
             run = {**orjson.loads(body), **seen.get((name, run_id), {}), "time": time}
-            found[name] = mended[name, run_id](run) if (name, run_id) in mended else run
+            # A run that sent the same again, or served the copy, delivered the batch of another run.
+            batch = run["version"] if run["accepted"] and (name, run["version"]) in mended else run_id
+            found[name] = mended[name, batch](run) if (name, batch) in mended else run
         return found
 
     def recent(self, dataset: str, *, limit: int = 20) -> list[dict[str, Any]]:

@@ -53,6 +53,23 @@ def test_status_shows_what_readers_get_since(installation: Installation, feed: F
     assert (before.score, after.score) == (80.0, 85.0)
 
 
+def test_status_shows_the_mended_rows_also_when_the_same_batch_came_again_before(
+    installation: Installation, feed: Feed
+) -> None:
+    """The last run brought nothing new: it delivered the batch that rows joined since."""
+    feed.rows = prices(-1, *GOOD)
+    installation.configure(stock())
+    installation.run_one()
+    assert installation.run_one(fresh=True).unchanged
+    installation.configure(stock(ANY))
+
+    again(installation)
+
+    with installation.system() as system:
+        now = status_of(system, "stock")
+    assert (now.rows, now.score) == (9, 100.0)
+
+
 def test_a_replay_done_twice_adds_nothing(installation: Installation, feed: Feed) -> None:
     """What joined waits no more; what fails still waits, with the same reasons, and no version is made for it."""
     feed.rows = prices(-1, *GOOD, -200)
