@@ -19,8 +19,9 @@ _REFUSED = (
     ("(?(", "a condition"),
     ("(?P=", "a back-reference"),
 )
-_POSSESSIVE = re.compile(r"(?:[*+?]|\{\d+(?:,\d*)?\})\+")
-_REPEAT = re.compile(r"\{(\d+)(?:,(\d*))?\}")
+_GROUP = re.compile(r"\((?:\?(?:P?<\w+>|[imsU-]*:?))?", re.ASCII)
+_REPEAT = re.compile(r"(?:[*+?]|\{(\d+)(?:,(\d*))?\})\??", re.ASCII)
+_CODE_POINT = re.compile(r"\\x\{[0-9a-fA-F]+\}")
 
 
 def check_pattern(pattern: str) -> None:
@@ -31,28 +32,44 @@ def check_pattern(pattern: str) -> None:
     """
     opened: list[int] = []
     at, size = 0, len(pattern)
+    something, repeated = False, False  # whether there is something to repeat at this place, and was repeated just now
     while at < size:
         sign = pattern[at]
-        if sign == "\\":
+        repeat = _REPEAT.match(pattern, at)
+        if repeat:
+            _refuse_repeat(pattern, repeat, something=something, repeated=repeated)
+            at = repeat.end()
+        elif sign == "\\":
             at = _escape(pattern, at)
-            continue
-        if sign == "[":
+        elif sign == "[":
             at = _class_end(pattern, at)
-            continue
-        if sign == "(":
+        elif found := _GROUP.match(pattern, at):
             _refuse_group(pattern, at)
             opened.append(at)
-        elif sign == ")":
-            if not opened:
+            at = found.end()
+        else:
+            if sign == ")" and not opened:
                 raise _fault(pattern, at, "`)` closes nothing")
-            opened.pop()
-        elif found := _POSSESSIVE.match(pattern, at):
-            raise _fault(pattern, found.end() - 1, "a possessive repeat is not known to RE2")
-        elif (repeat := _REPEAT.match(pattern, at)) and max(int(n) for n in repeat.groups() if n) > 1000:
-            raise _fault(pattern, at, "RE2 repeats at most 1000 times")
-        at += 1
+            if sign == ")":
+                opened.pop()
+            at += 1
+        something, repeated = sign not in "(|", repeat is not None
     if opened:
         raise _fault(pattern, opened[-1], "`(` is never closed")
+
+
+def _refuse_repeat(pattern: str, repeat: re.Match[str], *, something: bool, repeated: bool) -> None:
+    at, least, most = repeat.start(), repeat[1], repeat[2]
+    if repeated and repeat[0].startswith("+"):
+        raise _fault(pattern, at, "a possessive repeat is not known to RE2")
+    if repeated:
+        raise _fault(pattern, at, f"`{repeat[0]}` repeats a repeat; put what it repeats in brackets")
+    if not something:
+        raise _fault(pattern, at, f"`{repeat[0]}` has nothing to repeat; any text is `.*`")
+    if max(int(number) for number in (least or 0, most or 0)) > 1000:
+        raise _fault(pattern, at, "RE2 repeats at most 1000 times")
+    if least and most and int(most) < int(least):
+        raise _fault(pattern, at, f"`{repeat[0]}` is at least {least} and at most {most} times")
 
 
 def _escape(pattern: str, at: int) -> int:
@@ -68,8 +85,11 @@ def _escape(pattern: str, at: int) -> int:
         raise _fault(pattern, at, r"`\u` is not known to RE2; write `\x{20AC}` or the character itself")
     if sign == "Q":  # literal text up to \E
         end = pattern.find(r"\E", at + 2)
-        return len(pattern) if end < 0 else end + 2
-    return at + 2
+        if end < 0:
+            raise _fault(pattern, at, r"`\Q` is never closed by `\E`")
+        return end + 2
+    code_point = _CODE_POINT.match(pattern, at)
+    return code_point.end() if code_point else at + 2
 
 
 def _class_end(pattern: str, start: int) -> int:
@@ -82,7 +102,7 @@ def _class_end(pattern: str, start: int) -> int:
     while at < len(pattern):
         if pattern[at] == "\\":
             at += 2
-        elif pattern.startswith("[:", at) and (end := pattern.find(":]", at)) > 0:
+        elif pattern.startswith("[:", at) and (end := pattern.find(":]", at + 2)) > 0:
             at = end + 2
         elif pattern[at] == "]":
             return at + 1

@@ -1,8 +1,11 @@
 """Regular expressions that RE2 does not know are refused at configuration time."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from data_pipeline.validate.pattern import check_pattern
+from utils.arrow import compute, pa
 
 
 @pytest.mark.parametrize(
@@ -19,6 +22,11 @@ from data_pipeline.validate.pattern import check_pattern
         (r"a\Z", 2, r"`\Z`"),
         (r"\u20ac", 1, r"`\x{20AC}`"),
         ("a{2000}", 2, "at most 1000"),
+        ("*.csv", 1, "nothing to repeat"),
+        ("(?:a|+)", 6, "nothing to repeat"),
+        ("a**", 3, "repeats a repeat"),
+        ("a{3,1}", 2, "at least 3 and at most 1"),
+        (r"a\Q.", 2, r"by `\E`"),
         ("(a", 1, "never closed"),
         ("a)", 2, "closes nothing"),
         ("[a", 1, "never closed"),
@@ -50,8 +58,25 @@ def test_what_re2_lacks_is_named_with_its_position(pattern, position, says):
         r"a{1,1000}",
         r"\pL+\z",
         r"(?:a|b)*?",
+        r"it\x{2019}s",
+        r"(?i:a)(?i)b",
+        r"a{2}?|^*",
     ],
 )
 def test_what_re2_knows_passes(pattern):
     """Signs inside a class or after a backslash are no constructs."""
     check_pattern(pattern)
+
+
+@given(st.text(alphabet="ab*+?{}12,()|[]^-:", max_size=8))
+@example(r"\x{1234}")
+@example("(?i)a")
+@example("[[:]")
+def test_nothing_is_refused_that_re2_takes(pattern):
+    """By itself, and as the rule asks it: the whole text must match. RE2 may refuse more."""
+    try:
+        check_pattern(pattern)
+    except ValueError:
+        with pytest.raises(pa.ArrowInvalid):
+            for asked in (pattern, rf"\A(?:{pattern})\z"):
+                compute.match_substring_regex(pa.array([""]), pattern=asked)
