@@ -85,5 +85,7 @@ def _rules(before: Version, after: Version) -> Iterator[Change]:
             yield Change("rule", f"`{outcome.rule}` ({outcome.severity}) is new, and {told} break it")
         elif outcome.failed and was is not None and not was.failed:
             yield Change("rule", f"`{outcome.rule}` ({outcome.severity}): {told} break it, none before")
+        elif was is not None and was.failed and not outcome.of:
+            yield Change("rule", f"`{outcome.rule}`: nothing is there to judge, {was.failed:,} broke it before")
         elif was is not None and was.failed and not outcome.failed:
             yield Change("rule", f"`{outcome.rule}`: nothing breaks it any more, {was.failed:,} before")
