@@ -77,6 +77,12 @@ def test_nothing_is_refused_that_re2_takes(pattern):
     try:
         check_pattern(pattern)
     except ValueError:
-        with pytest.raises(pa.ArrowInvalid):
-            for asked in (pattern, rf"\A(?:{pattern})\z"):
-                compute.match_substring_regex(pa.array([""]), pattern=asked)
+        assert not (_taken(pattern) and _taken(rf"\A(?:{pattern})\z"))
+
+
+def _taken(pattern: str) -> bool:
+    try:
+        compute.match_substring_regex(pa.array([""]), pattern=pattern)
+    except pa.ArrowInvalid:
+        return False
+    return True
