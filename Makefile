@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-JOBS ?= 2
+# Tests wait for processes and disks: three at a time keep two cores busy.
+JOBS ?= 3
 CODE := config utils data_pipeline operations cli dashboard integrated_system.py
 
 # Without its compiled modules the program starts three times slower.
