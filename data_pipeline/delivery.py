@@ -165,6 +165,11 @@ class Delivery:
             f"look at it with `show {name} --batch`, then `accept {name}` or `reject {name}`; "
             "or mend the source or the rule and run again"
         )
+        if found.report.rows == found.report.quarantined and not self.dataset.allow_empty:
+            hint = (
+                f"no row of it is good: look at them with `quarantine show {name}`, then `reject {name}`; "
+                "or mend the source or the rule and run again"
+            )
         if not found.report.rows:
             hint = "check that `parse.records` or `sheet` names the place of the rows; if none is normal: `allow_empty`"
         error = BatchNotDelivered(f"{self.dataset.name}: the new batch is held: {verdict.reason}", hint=hint)

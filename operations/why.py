@@ -299,8 +299,9 @@ def _commands(seen: _Seen, waiting: Quarantined | None) -> Iterator[Command]:
         yield Command(f"run {name}", "collect it")
         return
     if seen.held is not None:
-        yield Command(f"show {name} --batch", "look at the batch that is held")
-        yield Command(f"accept {name}", "let readers see it all the same")
+        if seen.held.rows or seen.dataset.allow_empty:
+            yield Command(f"show {name} --batch", "look at the batch that is held")
+            yield Command(f"accept {name}", "let readers see it all the same")
         yield Command(f"reject {name}", "turn it away")
     if waiting is not None:
         yield Command(f"quarantine show {name}", f"look at the {count_of(waiting.rows, 'row')} that broke a rule")

@@ -184,3 +184,21 @@ def test_when_the_good_content_comes_again_nothing_is_told_of_the_batch_held_mea
     assert "accept a" not in reasons
     assert "2 of 2" not in reasons
     assert "1 of 20 rows (5 %) have no value" in said("report")
+
+
+def test_a_batch_without_a_good_row_is_not_offered_for_acceptance(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    """`accept` would refuse it: there is nothing to deliver."""
+    house = Installation(tmp_path)
+    collect = {"kind": "file", "path": str(tmp_path / "a.csv")}
+    house.configure({"name": "a", "collect": collect, "columns": {"v": "integer"}, "rules": [{"not_null": "v"}]})
+    for sent in ("id,v\n1,1\n", "id,v\n1,\n2,\n"):
+        (tmp_path / "a.csv").write_text(sent)
+        house.typed("run", "--fresh")
+        told = capfd.readouterr().out
+    house.typed("why", "a")
+    reasons = capfd.readouterr().out
+
+    assert "no row of it is good: look at them with `quarantine show a`, then `reject a`" in told
+    for said in (told, reasons):
+        assert "reject a" in said
+        assert "accept a" not in said
