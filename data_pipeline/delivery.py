@@ -255,7 +255,7 @@ class Delivery:
             data_time=served.data_time,
             content_sha256=served.content_sha256,
             quality=served.quality,
-            reason=f"{message}; serving {served.words}",
+            reason=f"{message.rstrip('.')}; serving {served.words}",
             **common,
         )
 

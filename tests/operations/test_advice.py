@@ -202,3 +202,15 @@ def test_a_batch_without_a_good_row_is_not_offered_for_acceptance(tmp_path: Path
     for said in (told, reasons):
         assert "reject a" in said
         assert "accept a" not in said
+
+
+def test_a_reason_goes_on_without_a_full_stop(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    """A fault that is told in whole sentences is followed by what is served instead."""
+    house = Installation(tmp_path)
+    house.configure({"name": "a", "collect": {"kind": "file", "path": str(tmp_path / "a.csv")}})
+    for sent in ("id\n1\n", "<html>please log in</html>"):
+        (tmp_path / "a.csv").write_text(sent)
+        house.typed("run", "--fresh")
+
+    told = capfd.readouterr().out
+    assert "login page; serving the last good copy" in told
