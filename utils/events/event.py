@@ -82,9 +82,14 @@ def rfc3339(moment: datetime) -> str:
 
 
 def stamp(now: float) -> str:
-    """`rfc3339` of a moment in epoch seconds, six times as quick: one a commit, and many commits a second."""
-    second, micro = divmod(int(now * 1e6 + 0.5), 1_000_000)
-    return f"{_second(second)}.{micro:06d}Z"
+    """`rfc3339` of a moment in epoch seconds, six times as quick: one a commit, and many commits a second.
+
+    Rounded as `datetime.fromtimestamp` does, from the fraction: a microsecond more, and what happened at a moment would
+    not be part of the state as of that moment.
+    """
+    second = int(now)
+    micro = round((now - second) * 1e6)
+    return f"{_second(second)}.{micro:06d}Z" if micro < 1_000_000 else f"{_second(second + 1)}.000000Z"
 
 
 @functools.lru_cache(maxsize=4)

@@ -10,6 +10,8 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.utils import children
 from tests.utils.events.counts import Counts, open_at
@@ -561,3 +563,9 @@ def test_the_quick_stamp_is_the_same_text(micro: int) -> None:
     for second in (0, 1, 951_782_399, 1_795_000_000, 4_102_444_799):
         moment = datetime.fromtimestamp(second, UTC).replace(microsecond=micro)
         assert stamp(moment.timestamp()) == rfc3339(moment)
+
+
+@given(st.floats(0.0, 4_102_444_800.0))
+def test_the_stamp_of_any_clock_reading_is_that_of_its_moment(now: float) -> None:
+    """Also between two microseconds: else what happened at a moment would lie after it."""
+    assert stamp(now) == rfc3339(datetime.fromtimestamp(now, UTC))
