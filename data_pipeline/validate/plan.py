@@ -135,6 +135,14 @@ class Plan:
         now_us = microseconds(now)
         memory = batch.memory_limit // _SHARE // self._sharers
         kept: dict[Any, Any] = {}
+
+        def note(index: int, judged: int, mask: "pa.BooleanArray | None", masks: dict[int, Any] | None) -> None:
+            of[index] += judged
+            if mask is not None and (count := mask.true_count):
+                failed[index] += count
+                if masks is not None:
+                    masks[index] = where_true(mask)
+
         for batch_ in batch.batches(self._names):
             chunk = self._chunk(batch_, self._loads, now_us, around, kept, memory)
             rows += chunk.rows
@@ -145,11 +153,7 @@ class Plan:
                 except (CannotJudge, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                     problems[index] = _words(error)
                     judged, mask = every_row_fails(chunk)
-                of[index] += judged
-                if mask is not None and (count := mask.true_count):
-                    failed[index] += count
-                    if quarantines:
-                        masks[index] = where_true(mask)
+                note(index, judged, mask, masks if quarantines else None)
             for index, by_segment, quarantines in self._tallied:
                 try:
                     judged, mask, counts = by_segment(chunk)
@@ -157,11 +161,7 @@ class Plan:
                 except (CannotJudge, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                     problems[index] = _words(error)
                     judged, mask = every_row_fails(chunk)
-                of[index] += judged
-                if mask is not None and (count := mask.true_count):
-                    failed[index] += count
-                    if quarantines:
-                        masks[index] = where_true(mask)
+                note(index, judged, mask, masks if quarantines else None)
             for index, gather in self._gathers:
                 try:
                     gathered[index] = together(gathered[index], gather(chunk))
