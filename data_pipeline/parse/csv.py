@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import IO, Any
@@ -204,12 +204,12 @@ class _Table:
         for block in (BLOCK, LONGEST_ROW):
             held = isinstance(stream, io.BytesIO)
             sent = Stoppable(stream if held else _prepend(first, stream))
-            source = pa.BufferReader(data) if held else sent
+            reader = None
             bad: list[Any] = []
             skip = given  # rows that the first reader gave before it met a row too long for it
             try:
                 # Closed at once when the caller stops early: its threads would still be reading from the stream.
-                with self._open(source, block, bad) as reader:
+                with self._open(data if held else None, sent, block, bad) as reader:
                     for batch in reader:
                         fresh = batch.slice(min(skip, batch.num_rows))
                         skip -= batch.num_rows - fresh.num_rows
@@ -223,6 +223,7 @@ class _Table:
                 if "straddling" not in str(error) or block == LONGEST_ROW:
                     raise self._explained(error, bad[0] if bad else None) from error
             finally:
+                reader = None  # or it would keep what Arrow has to give back
                 sent.stop()
             if not isinstance(stream, io.BytesIO):
                 again = _begin(self.request, self.text)
@@ -231,24 +232,27 @@ class _Table:
             schema = pa.schema([(name, pa.string()) for name in self.names])
             yield pa.RecordBatch.from_pylist([], schema=schema)
 
-    def _open(self, source: Any, block: int, bad: list[Any]) -> "pa.RecordBatchReader":
+    def _open(self, held: bytes | None, sent: Stoppable, block: int, bad: list[Any]) -> "pa.RecordBatchReader":
         from pyarrow import csv as arrow_csv
 
-        def on_bad_row(row: Any) -> str:
-            if not row.text.strip():
-                return "skip"  # a line of blanks is a blank line
-            bad.append(row)
-            return "error"
+        def noting() -> Callable[[Any], str]:
+            def on_bad_row(row: Any) -> str:
+                if not row.text.strip():
+                    return "skip"  # a line of blanks is a blank line
+                bad.append(row)
+                return "error"
+
+            return on_bad_row
 
         options = self.request.options
         reader: pa.RecordBatchReader = arrow_csv.open_csv(
-            source,
+            sent.lent() if held is None else pa.BufferReader(held),
             read_options=arrow_csv.ReadOptions(column_names=self.names, block_size=block),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=self.delimiter,
                 quote_char=options.quote or False,
                 newlines_in_values=options.quote is not None,
-                invalid_row_handler=on_bad_row,
+                invalid_row_handler=sent.lend(noting()),
             ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(self.names, pa.string()),

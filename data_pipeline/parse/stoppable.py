@@ -2,36 +2,77 @@
 
 import io
 import threading
-from typing import IO, Any
+import weakref
+from collections.abc import Callable
+from typing import IO, Any, TypeVar
+
+from utils.arrow import pa
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PATIENCE_S = 10.0
+"""Seconds until a stream that a foreign thread does not give back is left to it."""
 
 
-class Stoppable(io.RawIOBase):
-    """Reads from `stream`; after `stop` every read fails, and none is in progress.
+class Stoppable:
+    """Lends `stream` to Arrow; after `stop` it is at its end, no read is in progress, and nobody has it any more.
 
     Arrow reads ahead in threads of its own, and goes on when opening its reader failed: then there is nothing to
-    close. A thread that still reads from Python when the interpreter ends takes the process down, or hangs it.
+    close. A thread that still comes to Python when the interpreter ends takes the process down, or hangs it, if only
+    to drop what it had of ours. So `stop` waits until Arrow has dropped all that was lent. Whoever calls it must have
+    dropped Arrow's reader before, and keeps nothing that was lent.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._reading = threading.Lock()
         self._stopped = False
+        self._away: set[int] = set()
+        self._all_back = threading.Condition()
 
-    def readable(self) -> bool:
-        return True
+    def lent(self) -> io.RawIOBase:
+        """The stream."""
+        lent = _Lent(self)
+        self._note(lent)
+        return lent
 
-    def readinto(self, buffer: Any) -> int:
-        piece = self.read(len(buffer))
-        buffer[: len(piece)] = piece
-        return len(piece)
+    def lend(self, function: F) -> F:
+        """A function that Arrow calls."""
+        self._note(function)
+        return function
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int) -> bytes:
         with self._reading:
-            if self._stopped:
-                raise OSError("nobody wants more")
-            return self._stream.read(size)
+            # Its end, and no error: Arrow would keep that, and need Python again to forget it.
+            return b"" if self._stopped else self._stream.read(size)
 
     def stop(self) -> None:
         self._stopped = True
         with self._reading:
             pass
+        with self._all_back:
+            self._all_back.wait_for(lambda: not self._away, PATIENCE_S)
+
+    def _note(self, thing: object) -> None:
+        self._away.add(id(thing))
+        weakref.finalize(thing, self._returned, id(thing)).atexit = False
+
+    def _returned(self, number: int) -> None:
+        with self._all_back:
+            self._away.discard(number)
+            self._all_back.notify_all()
+
+
+class _Lent(io.RawIOBase):
+    def __init__(self, stream: Stoppable) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def read_buffer(self, size: int) -> "pa.Buffer":
+        """What Arrow asks for: memory of its own, for bytes of ours would have to come back to be freed."""
+        piece = self._stream.read(size)
+        buffer = pa.allocate_buffer(len(piece))
+        memoryview(buffer).cast("B")[:] = piece
+        return buffer
