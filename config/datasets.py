@@ -23,6 +23,7 @@ from config.durations import Duration
 from config.errors import Fault, Faults, KeyPath, shown
 from config.model import Section, laid_over
 from config.resilience import DatasetResilience
+from config.schedule import ScheduleSettings, TimeOfDay
 from config.sections import Zone
 from config.variables import is_secret_key, without_user_part
 
@@ -80,9 +81,18 @@ def _first_with(placeholder: re.Pattern[str], value: Any) -> str | None:
 
 
 class PromiseSettings(Section):
-    """How fresh a dataset must be for its readers: its copy at most `max_age` seconds old; None: no promise."""
+    """How fresh a dataset must be for its readers: at most `max_age` seconds old, or there by `due`. None: no promise.
+
+    Attributes:
+        due: A wall time; by then the data of the day must be there, on each day of the calendar.
+        zone: Of `due` and the calendar's days; None: `app.zone`.
+        calendar: The name of a calendar. Of `max_age`: days off do not make data older.
+    """
 
     max_age: Duration | None = None
+    due: TimeOfDay | None = None
+    zone: Zone | None = None
+    calendar: str | None = None
 
 
 class IncrementalSettings(Section):
@@ -196,6 +206,7 @@ class DatasetSettings(Section):
     priority: int = 0
     provider: Annotated[str, Field(min_length=1)] | None = None
     collect: Annotated[Any, PlainValidator(blocks.collect)]
+    depends_on: tuple[str, ...] = ()
     parse: Annotated[Any, PlainValidator(blocks.parse)] = Field(default_factory=blocks.default_parse)
     columns: Annotated[dict[str, Any], PlainValidator(blocks.columns)] = Field(default_factory=dict)
     key: tuple[str, ...] = ()
@@ -208,6 +219,7 @@ class DatasetSettings(Section):
     incremental: IncrementalSettings | None = None
     partition: PartitionSettings | None = None
     drift: DriftSettings = Field(default=DriftSettings(), alias="schema")
+    schedule: ScheduleSettings | None = None
     promise: PromiseSettings = PromiseSettings()
     rules: Annotated[tuple[Any, ...], PlainValidator(blocks.rules)] = ()
     quality: QualitySettings = QualitySettings()

@@ -7,9 +7,7 @@ value was refused anyway: a row of a key that works is harmless.
 from config.errors import KeyPath
 
 KEYS: tuple[str, ...] = (
-    "app.zone",
     "retention.last_good",
-    "calendars",
     "monitor",
     "protector",
     "healing",
@@ -21,12 +19,7 @@ KEYS: tuple[str, ...] = (
     "storage.options",
     "executor.address",
     "logging.loki",
-    "datasets.*.schedule",
-    "datasets.*.depends_on",
     "datasets.*.transform",
-    "datasets.*.promise.due",
-    "datasets.*.promise.zone",
-    "datasets.*.promise.calendar",
 )
 
 VALUES: dict[str, tuple[str, ...]] = {

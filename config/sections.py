@@ -86,10 +86,14 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class AppSettings(Section):
-    """Who we are and where our state lives. `state_dir` is absolute once loaded; `memory_limit` in bytes."""
+    """Who we are and where our state lives. `state_dir` is absolute once loaded; `memory_limit` in bytes.
+
+    `zone`: of wall times in schedules and promises that name none.
+    """
 
     name: str = Field("my-data", min_length=1)
     state_dir: Path = Path("state")
+    zone: Zone = "UTC"
     memory_limit: Size = 1_000_000_000
     durability: Literal["process", "power"] = "process"
 

@@ -28,6 +28,7 @@ from config.resilience import (
     RetrySettings,
     TimeoutSettings,
 )
+from config.schedule import CalendarSettings
 from config.sections import (
     AppSettings,
     CacheSettings,
@@ -93,6 +94,7 @@ class Settings(Section):
     maintenance: MaintenanceSettings = MaintenanceSettings()
     logging: LoggingSettings = LoggingSettings()
     network: NetworkSettings = NetworkSettings()
+    calendars: dict[str, CalendarSettings] = Field(default_factory=dict)
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     defaults: DefaultSettings = DefaultSettings()
     datasets: tuple[DatasetSettings, ...] = ()

@@ -144,8 +144,8 @@ def test_a_fault_is_told_with_its_key_and_what_was_expected(house: House, text: 
     assert problem.file == str(house.folder / "orchestrator.yaml")
 
 
-SECTIONS = ("calendars", "monitor", "protector", "healing", "alerts", "api")
-KEYS = ("schedule", "depends_on", "transform")
+SECTIONS = ("monitor", "protector", "healing", "alerts", "api")
+KEYS = ("transform",)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,6 @@ KEYS = ("schedule", "depends_on", "transform")
         ('storage: {url: "s3://b/p"}', "url: s3://b/p"),
         ("logging: {loki: {}}", "loki"),
         ("dashboard: {api: x}", "api"),
-        (one("promise: {due: '16:30'}"), "due"),
         ("retention: {last_good: 30d}", "last_good"),
     ],
 )
