@@ -14,7 +14,7 @@ __all__ = ["CalendarSettings", "ScheduleSettings", "TimeOfDay", "seconds_of_day"
 
 _TIME = re.compile(r"([01]?[0-9]|2[0-4]):([0-5][0-9])(?::([0-5][0-9]))?")
 _Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-_DAYS: tuple[_Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAYS: tuple[_Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LEAST_INTERVAL_S = 1.0
 
 
@@ -46,11 +46,11 @@ def _weekdays(value: object) -> object:
     found: set[int] = set()
     for text in texts or ("",):
         first, _, last = str(text).strip().lower().partition("-")
-        if first not in _DAYS or (last or first) not in _DAYS:
+        if first not in DAYS or (last or first) not in DAYS:
             raise Fault(f"expected weekdays, got {shown(value)}", hint="Write for example `mon-fri` or `mon,wed,fri`.")
-        at, end = _DAYS.index(first), _DAYS.index(last or first)
+        at, end = DAYS.index(first), DAYS.index(last or first)
         found |= {(at + step) % 7 for step in range((end - at) % 7 + 1)}
-    return tuple(_DAYS[day] for day in sorted(found))
+    return tuple(DAYS[day] for day in sorted(found))
 
 
 class CalendarSettings(Section):
@@ -61,7 +61,7 @@ class CalendarSettings(Section):
         holidays: Dates (`2026-12-25`), or `file:holidays.ics`, whose events are holidays; absolute once loaded.
     """
 
-    weekdays: Annotated[tuple[_Day, ...], BeforeValidator(_weekdays)] = _DAYS
+    weekdays: Annotated[tuple[_Day, ...], BeforeValidator(_weekdays)] = DAYS
     holidays: tuple[Annotated[str, Field(min_length=1)], ...] = ()
 
 
