@@ -10,6 +10,7 @@ from typing import Any
 from config.datasets import DatasetSettings
 from data_pipeline.dataset import DatasetRun
 from data_pipeline.errors import PipelineError
+from data_pipeline.graph import select
 from data_pipeline.runner import PipelineRun, RunRequest
 from integrated_system import ROOT, IntegratedSystem
 from operations.actor import Actor, operation
@@ -46,13 +47,12 @@ class Queued:
 
 
 def chosen(system: IntegratedSystem, names: Sequence[str]) -> list[DatasetSettings]:
-    """The named datasets, or all.
+    """The datasets that are named, each once; none named: all. A name may be a selection: `+orders`, `tag:finance`.
 
     Raises:
-        ConfigError: a name that is not declared, with the nearest that is.
+        ConfigError: a name or tag that is not declared, with the nearest that is.
     """
-    settings = system.settings
-    return [settings.dataset(name) for name in dict.fromkeys(names)] if names else list(settings.datasets)
+    return select(system.settings, names)
 
 
 def _captured(system: IntegratedSystem, run_id: str) -> list[str]:
