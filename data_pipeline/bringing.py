@@ -11,7 +11,7 @@ from data_pipeline.collect.resilient import Asked, ResilientCollector
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import PipelineError
 from data_pipeline.parse.parse import parse
-from data_pipeline.partitions import together
+from data_pipeline.pieces import together
 from utils.clock import Clock
 from utils.resilience.deadline import deadline
 

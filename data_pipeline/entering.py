@@ -10,7 +10,7 @@ from data_pipeline.bringing import Brought
 from data_pipeline.errors import BatchNotDelivered
 from data_pipeline.incremental import Cursor
 from data_pipeline.judging import Judged
-from data_pipeline.partitions import good_rows
+from data_pipeline.pieces import good_rows
 
 if TYPE_CHECKING:
     from data_pipeline.store.merge import Change

@@ -1,27 +1,44 @@
-"""A table in pieces: which pieces are complete and due, and several of them as one batch."""
+"""Which pieces a table has: when each begins and ends, which are complete, due, or asked for by hand."""
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from config.datasets import PartitionSettings
-from data_pipeline.batch import Batch
 from data_pipeline.collect.placeholders import Partition
 
-if TYPE_CHECKING:
-    from data_pipeline.validate.engine import Validation
-    from utils.arrow import pa
-
-__all__ = ["MOST_AT_ONCE", "due", "fits", "good_rows", "together"]
+__all__ = ["MOST_AT_ONCE", "Asked", "NoSuchPiece", "all_of", "asked_for", "due", "fits", "reached", "span"]
 
 MOST_AT_ONCE = 31
 """Pieces that one run collects at most when some are missing."""
 
 _AGAIN = "b"
 _KEYS = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "month": "%Y-%m"}
+_BEGINS = {"hour": "2024-01-31T05", "day": "2024-01-31", "month": "2024-01"}
+
+
+class NoSuchPiece(ValueError):
+    """What was asked for is no piece of this table."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Pieces that somebody asked for, in order, and what was left out of them.
+
+    Attributes:
+        before_start: Keys before the table's first piece.
+        incomplete: Keys of pieces that are not complete yet.
+    """
+
+    pieces: tuple[Partition, ...]
+    before_start: tuple[str, ...] = ()
+    incomplete: tuple[str, ...] = ()
 
 
 def due(settings: PartitionSettings, *, now: datetime, newest: str | None) -> list[Partition]:
@@ -33,26 +50,140 @@ def due(settings: PartitionSettings, *, now: datetime, newest: str | None) -> li
     """
     if isinstance(settings.by, tuple):
         return [Partition(key) for key in settings.by]
-    zone = ZoneInfo(settings.zone)
-    last = _before(_floor(now.astimezone(zone), settings.by), settings.by)
-    while _end(last, settings.by).astimezone(UTC) + timedelta(seconds=settings.lag) > now:
-        last = _before(last, settings.by)
-    begin = None if settings.start is None else _floor(_local(settings.start, zone), settings.by)
-    if begin is not None and begin.astimezone(UTC) > last.astimezone(UTC):
+    zone, by = ZoneInfo(settings.zone), settings.by
+    last = _last_complete(settings, now)
+    begin = _begin(settings)
+    if begin is not None and begin > last.astimezone(UTC):
         return []
     missing = [last]
     while len(missing) <= MOST_AT_ONCE:
-        earlier = _before(missing[-1], settings.by)
-        if newest is not None and _piece(earlier, settings.by).key <= newest:
+        earlier = _before(missing[-1], by)
+        if newest is not None and _piece(earlier, by).key <= newest:
             break
-        if begin is not None and earlier.astimezone(UTC) < begin.astimezone(UTC):
+        if begin is not None and earlier.astimezone(UTC) < begin:
             break
         missing.append(earlier)
     if len(missing) > MOST_AT_ONCE:
-        missing = _after(newest, zone, settings.by) if newest is not None else [last]
+        missing = list(islice(_from(_end(_started(newest, zone, by), by), by), MOST_AT_ONCE)) if newest else [last]
     elif newest is None and begin is None:
         missing = [last]
-    return sorted((_piece(start, settings.by) for start in missing), key=lambda piece: piece.key)
+    return sorted((_piece(start, by) for start in missing), key=lambda piece: piece.key)
+
+
+def span(settings: PartitionSettings, begin: str | None, end: str | None, *, now: datetime, most: int) -> Asked:
+    """The pieces that begin at `begin` or later, and before `end`.
+
+    Args:
+        begin: A date, month, hour or moment at which a piece begins; without a zone: in the partition's. None: `start`.
+        end: Likewise; None: now.
+        most: How many pieces there may be.
+
+    Raises:
+        NoSuchPiece: no piece begins there, there are none between, or too many.
+    """
+    by = settings.by
+    if isinstance(by, tuple):
+        raise NoSuchPiece("its pieces are a list of keys, not stretches of time", f"name them: {', '.join(by[:5])}")
+    zone = ZoneInfo(settings.zone)
+    first = _begin(settings)
+    if begin is None and first is None:
+        raise NoSuchPiece("nothing says where to begin", "give --from, or set `partition.start`")
+    at = _boundary(begin, zone, by) if begin is not None else _local(settings.start or "", zone)
+    until = _boundary(end, zone, by).astimezone(UTC) if end is not None else now
+    if until <= at.astimezone(UTC):
+        raise NoSuchPiece(
+            f"there is no {by} from {begin or settings.start} up to {end or 'now'}",
+            "--to is exclusive: it is where the first piece begins that is not wanted",
+        )
+    found: list[Partition] = []
+    early: list[str] = []
+    late: list[str] = []
+    for start in _from(_floor(at, by), by):
+        if start.astimezone(UTC) >= until:
+            break
+        piece = _piece(start, by)
+        if first is not None and start.astimezone(UTC) < first:
+            early.append(piece.key)
+        elif _complete_at(start, settings) > now:
+            late.append(piece.key)
+            if end is None:
+                break
+        else:
+            found.append(piece)
+        if max(len(found), len(early), len(late)) > most:
+            raise NoSuchPiece(f"there are more than {most:,} pieces between", "take them in several steps")
+    return Asked(tuple(found), tuple(early), tuple(late))
+
+
+def asked_for(settings: PartitionSettings, keys: tuple[str, ...], *, now: datetime) -> Asked:
+    """The pieces of these keys, in the order of the table.
+
+    Raises:
+        NoSuchPiece: a key is none of the table's.
+    """
+    by = settings.by
+    if isinstance(by, tuple):
+        for key in keys:
+            if key not in by:
+                raise NoSuchPiece(f"there is no piece {key!r}", f"`partition.by` lists {', '.join(by[:20])}")
+        return Asked(tuple(Partition(key) for key in by if key in keys))
+    zone, first = ZoneInfo(settings.zone), _begin(settings)
+    starts = sorted({_started(key, zone, by).astimezone(UTC) for key in keys})
+    local = [start.astimezone(zone) for start in starts]
+    early = [start for start in local if first is not None and start.astimezone(UTC) < first]
+    late = [start for start in local if start not in early and _complete_at(start, settings) > now]
+    return Asked(
+        tuple(_piece(start, by) for start in local if start not in early and start not in late),
+        tuple(_piece(start, by).key for start in early),
+        tuple(_piece(start, by).key for start in late),
+    )
+
+
+def all_of(settings: PartitionSettings, oldest: str | None, *, now: datetime, most: int) -> tuple[Partition, ...]:
+    """The pieces that a table should have by now: of a list all; else the complete ones since `start`.
+
+    Args:
+        oldest: The oldest that the table has; it begins there when it has no `start`. None: it has none.
+        most: The newest ones, if there are more.
+    """
+    by = settings.by
+    if isinstance(by, tuple):
+        return tuple(Partition(key) for key in by)
+    last, begin = _last_complete(settings, now), _begin(settings)
+    if oldest is not None:
+        there = _started(oldest, ZoneInfo(settings.zone), by).astimezone(UTC)
+        begin = there if begin is None else min(begin, there)
+    if begin is None:
+        return (_piece(last, by),)
+    found: list[Partition] = []
+    while last.astimezone(UTC) >= begin and len(found) < most:
+        found.append(_piece(last, by))
+        last = _before(last, by)
+    return tuple(reversed(found))
+
+
+def reached(settings: PartitionSettings, newest: str | None, whole: frozenset[str]) -> str | None:
+    """How far a table is whole without a gap once it has these pieces as well.
+
+    Args:
+        newest: Up to where it was; None: nothing was collected yet, so that it begins at `start`.
+        whole: Keys that came.
+    """
+    by = settings.by
+    if isinstance(by, tuple):
+        return newest
+    zone = ZoneInfo(settings.zone)
+    if newest is not None:
+        following = _end(_started(newest, zone, by), by)
+    elif settings.start is not None:
+        following = _floor(_local(settings.start, zone), by)
+    else:
+        return None
+    for start in _from(following, by):
+        if (key := _piece(start, by).key) not in whole:
+            break
+        newest = key
+    return newest
 
 
 def fits(key: str | None, by: str) -> bool:
@@ -70,83 +201,24 @@ def fits(key: str | None, by: str) -> bool:
         return False
 
 
-def together(batches: Sequence[tuple[str, Batch]]) -> tuple[Batch, tuple[tuple[str, int], ...]]:
-    """The rows of several pieces as one batch, and how many each of them has."""
-    pieces = tuple((key, batch.rows) for key, batch in batches)
-    if len(batches) == 1:
-        batch = batches[0][1]
-        return batch.with_provenance(replace(batch.provenance, pieces=pieces)), pieces
-    parts = [batch for _, batch in batches]
-    schema = _common(parts)
-    provenances = [batch.provenance for batch in parts]
-    digest = hashlib.sha256("".join(found.content_sha256 for found in provenances).encode())
-    moments = [found.data_time for found in provenances if found.data_time is not None]
-    all_known = all(found.origins for found in provenances)
-    provenance = replace(
-        provenances[-1],
-        content_sha256=digest.hexdigest(),
-        data_time=max(moments, default=None),
-        attempts=max(found.attempts for found in provenances),
-        latency_s=sum(found.latency_s for found in provenances),
-        size=sum(found.size for found in provenances),
-        partial=any(found.partial for found in provenances),
-        validators=(),
-        notes=tuple(dict.fromkeys(note for found in provenances for note in found.notes)),
-        files=tuple(file for found in provenances for file in found.files),
-        origins=tuple(origin for found in provenances for origin in found.origins) if all_known else (),
-        pieces=pieces,
-    )
-
-    def rows() -> "Iterator[pa.RecordBatch]":
-        from data_pipeline.store.widening import fitted
-
-        for part in parts:
-            for batch in part.batches():
-                yield fitted(batch, schema)
-
-    whole = Batch(
-        schema,
-        rows,
-        rows=sum(part.rows for part in parts),
-        nbytes=sum(part.nbytes for part in parts),
-        provenance=provenance,
-        memory_limit=parts[0].memory_limit,
-    )
-    return whole, pieces
+def _last_complete(settings: PartitionSettings, now: datetime) -> datetime:
+    by = settings.by
+    assert isinstance(by, str)
+    last = _before(_floor(now.astimezone(ZoneInfo(settings.zone)), by), by)
+    while _complete_at(last, settings) > now:
+        last = _before(last, by)
+    return last
 
 
-def good_rows(pieces: tuple[tuple[str, int], ...], validation: "Validation") -> tuple[tuple[str, int], ...]:
-    """How many rows of each piece are good. A record batch belongs to one piece."""
-    marks = iter(validation.marks)
-    found = []
-    for key, rows in pieces:
-        good, left = 0, rows
-        while left > 0:
-            mark = next(marks)
-            left -= mark.rows
-            good += mark.rows - (mark.bad.true_count if mark.bad is not None else 0)
-        found.append((key, good))
-    return tuple(found)
+def _complete_at(start: datetime, settings: PartitionSettings) -> datetime:
+    return _end(start, str(settings.by)).astimezone(UTC) + timedelta(seconds=settings.lag)
 
 
-def _common(parts: Sequence[Batch]) -> "pa.Schema":
-    """One schema for all; text where a value would not fit into the wider type."""
-    from data_pipeline.store.widening import as_type, unified
-    from utils.arrow import pa
-
-    schema = parts[0].schema.remove_metadata()
-    for part in parts[1:]:
-        schema = unified(schema, part.schema)
-    for at, field in enumerate(schema):
-        for part in parts:
-            if field.name in part.schema.names and part.schema.field(field.name).type != field.type:
-                try:
-                    for batch in part.batches():
-                        as_type(batch.column(field.name), field.type)
-                except pa.ArrowInvalid:
-                    schema = schema.set(at, pa.field(field.name, pa.string()))
-                    break
-    return schema
+def _begin(settings: PartitionSettings) -> datetime | None:
+    """Where the first piece begins; None: nothing says so."""
+    if settings.start is None:
+        return None
+    return _floor(_local(settings.start, ZoneInfo(settings.zone)), str(settings.by)).astimezone(UTC)
 
 
 def _piece(start: datetime, by: str) -> Partition:
@@ -160,13 +232,58 @@ def _local(text: str, zone: ZoneInfo) -> datetime:
     return moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
+def _boundary(text: str, zone: ZoneInfo, by: str) -> datetime:
+    """The moment that somebody gave, at which a piece must begin.
+
+    Raises:
+        NoSuchPiece: it is no moment, or none begins there.
+    """
+    try:
+        if fits(text, by):
+            return _started(text, zone, by)
+        moment = _local(f"{text}-01" if fits(text, "month") else text, zone)
+    except ValueError as error:
+        if isinstance(error, NoSuchPiece):
+            raise
+        raise NoSuchPiece(f"{text!r} is not a date", f"write it as {_BEGINS[by]}") from error
+    if moment.astimezone(UTC) != _floor(moment, by).astimezone(UTC):
+        raise NoSuchPiece(f"no {by} begins at {text}", f"write it as {_BEGINS[by]}")
+    return moment
+
+
+def _started(key: str, zone: ZoneInfo, by: str) -> datetime:
+    """When the piece of a key begins.
+
+    Raises:
+        NoSuchPiece: the key is none of these pieces.
+    """
+    if not fits(key, by):
+        raise NoSuchPiece(f"{key!r} is no {by}", f"write it as {_BEGINS[by]}")
+    text = f"{key.removesuffix(_AGAIN)} +0000" if by == "hour" else f"{key} +0000"
+    wall = datetime.strptime(text, f"{_KEYS[by]} %z").replace(tzinfo=zone)
+    start = wall.astimezone(UTC).astimezone(zone) if by == "hour" else wall
+    if by == "hour" and key.endswith(_AGAIN):
+        start = _end(start, by)
+    if _piece(start, by).key != key:
+        raise NoSuchPiece(f"there is no hour {key} in {zone.key}", "clocks are changed there: see `partition.zone`")
+    return start
+
+
+def _from(start: datetime, by: str) -> Iterator[datetime]:
+    while True:
+        yield start
+        start = _end(start, by)
+
+
 def _floor(moment: datetime, by: str) -> datetime:
     """The start of the piece that a local moment lies in."""
-    hour = moment.replace(minute=0, second=0, microsecond=0)
-    if by == "hour":
-        return hour
-    day = hour.replace(hour=0, fold=0)
-    return day if by == "day" else day.replace(day=1)
+    if by != "hour":
+        day = moment.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+        return day if by == "day" else day.replace(day=1)
+    start = _plain(moment.replace(minute=0, second=0, microsecond=0))
+    while (later := _end(start, by)).astimezone(UTC) <= moment.astimezone(UTC):
+        start = later
+    return start
 
 
 def _end(start: datetime, by: str) -> datetime:
@@ -175,20 +292,19 @@ def _end(start: datetime, by: str) -> datetime:
         return start + timedelta(days=1)
     if by == "month":
         return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
-    return (start.astimezone(UTC) + timedelta(hours=1)).astimezone(start.tzinfo)
+    later = (start.astimezone(UTC) + timedelta(hours=1)).astimezone(start.tzinfo)
+    # Lord Howe changes its clocks by half an hour: then a piece ends where the hour does, after thirty minutes.
+    full = _plain(later.replace(minute=0))
+    return full if full.astimezone(UTC) > start.astimezone(UTC) else later
 
 
 def _before(start: datetime, by: str) -> datetime:
     """The start of the piece before."""
     if by == "hour":
-        return (start.astimezone(UTC) - timedelta(hours=1)).astimezone(start.tzinfo)
+        return _floor((start.astimezone(UTC) - timedelta(microseconds=1)).astimezone(start.tzinfo), by)
     return _floor(start - timedelta(days=1), by)
 
 
-def _after(key: str, zone: ZoneInfo, by: str) -> list[datetime]:
-    """The oldest pieces that follow a key, `MOST_AT_ONCE` of them."""
-    wall = datetime.strptime(f"{key.removesuffix(_AGAIN)} +0000", f"{_KEYS[by]} %z")
-    found = [_end(wall.replace(tzinfo=zone, fold=int(key.endswith(_AGAIN))), by)]
-    while len(found) < MOST_AT_ONCE:
-        found.append(_end(found[-1], by))
-    return found
+def _plain(moment: datetime) -> datetime:
+    """The same moment as its zone's clocks show it: one that is skipped has another name there."""
+    return moment.astimezone(UTC).astimezone(moment.tzinfo)
