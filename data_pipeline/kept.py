@@ -3,7 +3,7 @@
 from data_pipeline import objective_views
 from data_pipeline.publish.views import SCHEMA as PUBLICATIONS
 from data_pipeline.publish.views import PublicationViews
-from data_pipeline.store import decisions, provider_counters, quarantine_views, views
+from data_pipeline.store import decisions, provider_counters, quarantine_views, run_views, views
 from utils import events, history, transaction_views
 from utils.events import cursors, segments
 from utils.events.projections import Projection
@@ -22,6 +22,7 @@ MIGRATIONS = (
     objective_views.SCHEMA,
     decisions.SCHEMA,
     quarantine_views.SCHEMA,
+    run_views.SCHEMA,
 )
 """Scripts in order. One that was released is never changed: what is new is one more at the end."""
 

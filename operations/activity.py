@@ -12,7 +12,7 @@ from operations.status import Status, status
 from operations.trouble import Trouble, told
 
 if TYPE_CHECKING:
-    from data_pipeline.store.views import Run
+    from data_pipeline.store.run_views import Run
     from utils.events import Event
 
 RUNS, EVENTS, POINTS = 20, 12, 40

@@ -11,7 +11,8 @@ from typing import Any
 from config.errors import ConfigError
 from data_pipeline.dataset import Quality
 from data_pipeline.errors import PipelineError
-from data_pipeline.store.views import Run, Version
+from data_pipeline.store.run_views import Run
+from data_pipeline.store.views import Version
 from data_pipeline.validate.report import Report, RuleOutcome
 from integrated_system import IntegratedSystem
 from operations.advice import advice

@@ -11,9 +11,10 @@ from typing import Any
 import orjson
 
 from data_pipeline.dataset import FileSeen
-from data_pipeline.store import decisions, quarantine_views
+from data_pipeline.store import decisions, quarantine_views, run_views
 from data_pipeline.store.decisions import Decisions
 from data_pipeline.store.quarantine_views import Quarantined, Quarantines
+from data_pipeline.store.run_views import Run
 from utils.database import Database, Statement, upsert
 from utils.events import Event
 
@@ -80,27 +81,6 @@ _VERSION_STATE = "UPDATE versions SET state = ? WHERE version = ? AND dataset = 
 _FILE = upsert("files", "dataset, path, size, modified, sha256, version", key="dataset, path")
 _BREAKER = upsert("breakers", "provider, state, time, body", key="provider")
 _ANOMALY = upsert("anomalies", "seq, dataset, run_id, metric, time, body", key="seq")
-_RUN_QUEUED = """
-INSERT INTO runs VALUES (?, 'queued', ?, NULL, NULL, ?, NULL, ?, NULL) ON CONFLICT DO NOTHING
-"""
-_RUN_STARTED = """
-INSERT INTO runs VALUES (?, 'running', NULL, ?, NULL, ?, ?, ?, NULL)
-ON CONFLICT (run_id) DO UPDATE SET status = 'running', started_at = coalesce(runs.started_at, excluded.started_at),
-    finished_at = NULL, owner = excluded.owner, request = excluded.request
-"""
-_RUN_FINISHED = "UPDATE runs SET status = ?, finished_at = ?, summary = ? WHERE run_id = ?"
-# A run that was taken for dead may have finished meanwhile; what it said of itself stands.
-_RUN_ENDED = "UPDATE runs SET status = ?, finished_at = ? WHERE run_id = ? AND status IN ('queued', 'running')"
-
-# A run stays, whole, as long as it is some dataset's last, or has not ended.
-_PAST_RUNS = """
-FROM runs WHERE status NOT IN ('queued', 'running') AND run_id NOT IN (SELECT run_id FROM datasets)
-    AND coalesce(finished_at, started_at, queued_at) < ?
-"""
-_FORGET_RUNS = (
-    f"DELETE FROM dataset_runs WHERE run_id IN (SELECT run_id {_PAST_RUNS})",  # noqa: S608 - our own
-    f"DELETE {_PAST_RUNS}",
-)
 
 
 class PipelineViews:
@@ -176,26 +156,9 @@ def _anomaly(event: Event) -> Iterable[Statement]:
 def _maintained(event: Event) -> Iterable[Statement]:
     removed = [(path,) for path in event.data.get("removed", [])]
     if before := event.data.get("runs_before"):
-        yield from ((statement, (before,)) for statement in _FORGET_RUNS)
+        yield from ((statement, (before,)) for statement in run_views.FORGET)
     for table in ("versions", "quarantine"):
         yield from ((f"DELETE FROM {table} WHERE path = ?", path) for path in removed)  # noqa: S608 - our own names
-
-
-def _run_queued(event: Event) -> Iterable[Statement]:
-    return [(_RUN_QUEUED, (event.subject, event.time, event.data["actor"], _text(event.data)))]
-
-
-def _run_started(event: Event) -> Iterable[Statement]:
-    data = event.data
-    return [(_RUN_STARTED, (event.subject, event.time, data["actor"], data["owner"], _text(data)))]
-
-
-def _run_finished(event: Event) -> Iterable[Statement]:
-    return [(_RUN_FINISHED, (event.data["status"], event.time, _text(event.data), event.subject))]
-
-
-def _run_ended(event: Event) -> Iterable[Statement]:
-    return [(_RUN_ENDED, (event.type.removeprefix("run."), event.time, event.subject))]
 
 
 _HANDLERS: Mapping[str, Callable[[Event], Iterable[Statement]]] = {
@@ -205,32 +168,14 @@ _HANDLERS: Mapping[str, Callable[[Event], Iterable[Statement]]] = {
     "batch.rejected": decisions.rejected,
     "version.rolled_back": _rolled_back,
     **dict.fromkeys(("breaker.opened", "breaker.half_opened", "breaker.closed"), _breaker),
-    **dict.fromkeys(("run.crashed", "run.cancelled"), _run_ended),
     **dict.fromkeys(("version.damaged", "version.restored"), _damaged),
     "rows.quarantined": quarantine_views.set_aside,
     "quarantine.replayed": quarantine_views.replayed,
     "quarantine.dropped": quarantine_views.dropped,
     "anomaly.detected": _anomaly,
     "maintenance.finished": _maintained,
-    "run.queued": _run_queued,
-    "run.started": _run_started,
-    "run.finished": _run_finished,
+    **run_views.HANDLERS,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A stored run. `status`: queued running succeeded degraded failed crashed cancelled interrupted."""
-
-    run_id: str
-    status: str
-    queued_at: str | None
-    started_at: str | None
-    finished_at: str | None
-    actor: str
-    owner: str | None
-    request: dict[str, Any]
-    summary: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,30 +240,22 @@ class Views:
         return Current(*rows[0]) if rows else None
 
     def run(self, run_id: str) -> Run | None:
-        rows = self._runs("WHERE run_id = ?", (run_id,))
-        return rows[0] if rows else None
+        return run_views.find(self._database, run_id)
 
     def runs(self, *, limit: int = 20, status: str | None = None) -> list[Run]:
         """Newest first."""
-        if status is None:
-            return self._runs("ORDER BY run_id DESC LIMIT ?", (limit,))
-        # Nearly all runs have one status, so SQLite holds the index for useless; but what is asked for are the others.
-        return self._runs("INDEXED BY runs_by_status WHERE status = ? ORDER BY run_id DESC LIMIT ?", (status, limit))
+        return run_views.runs(self._database, limit=limit, status=status)
+
+    def waiting(self, *, limit: int, oldest: bool = False, passed: int = 0) -> list[Run]:
+        """Queued runs in the order in which they are begun: by priority, then age; `oldest`: by age alone."""
+        return run_views.waiting(self._database, limit=limit, oldest=oldest, passed=passed)
 
     def past_runs(self, before: str, *, at_most: int) -> tuple[str, int]:
         """Which runs may be forgotten of those that ended before a time: all before another time, and how many.
 
         So few that hardly more than `at_most` dataset runs are among them.
         """
-        size = "(SELECT count(*) FROM dataset_runs WHERE dataset_runs.run_id = runs.run_id)"
-        sql = f"SELECT coalesce(finished_at, started_at, queued_at), {size} {_PAST_RUNS} ORDER BY 1"
-        count = sizes = 0
-        last = ""
-        for time, more in self._database.query(sql, (before,)):
-            if sizes + more > at_most and count and time > last:
-                return time, count
-            count, sizes, last = count + 1, sizes + more, time
-        return before, count
+        return run_views.past(self._database, before, at_most=at_most)
 
     def dataset_runs(self, run_id: str) -> list[dict[str, Any]]:
         """The dataset runs of a run, as their events told them."""
@@ -398,10 +335,6 @@ class Views:
             {"dataset": name, "detected_at": time, **orjson.loads(body)}
             for name, time, body in self._database.query(sql, values)
         ]
-
-    def _runs(self, where: str, values: Sequence[Any]) -> list[Run]:
-        found = self._database.query(f"SELECT * FROM runs {where}", values)  # noqa: S608
-        return [Run(*(*row[:7], orjson.loads(row[7]), orjson.loads(row[8]) if row[8] else None)) for row in found]
 
     def _versions(self, where: str, values: Sequence[Any]) -> list[Version]:
         found = self._database.query(f"SELECT * FROM versions {where}", values)  # noqa: S608

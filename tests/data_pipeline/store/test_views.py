@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_pipeline.store import decisions, provider_counters, quarantine_views
+from data_pipeline.store import decisions, provider_counters, quarantine_views, run_views
 from data_pipeline.store import views as module
 from data_pipeline.store.provider_counters import ProviderCounters, counted
 from data_pipeline.store.views import PipelineViews, Views
@@ -20,7 +20,7 @@ from utils.events import EventStore, NewEvent
 
 MIGRATIONS = [
     *(";".join((events.SCHEMA, module.SCHEMA)), module.FILES_SCHEMA, provider_counters.SCHEMA),
-    *(decisions.SCHEMA, quarantine_views.SCHEMA),
+    *(decisions.SCHEMA, quarantine_views.SCHEMA, run_views.SCHEMA),
 ]
 PROJECTIONS = [PipelineViews(), ProviderCounters()]
 

@@ -1,0 +1,1 @@
+"""The run queue: what was asked for, in what order it is begun, and who works it off."""
