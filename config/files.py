@@ -116,7 +116,9 @@ def _parse_yaml(text: str, path: Path) -> Any:
     from config.yaml_values import Refused, value_of
 
     try:
-        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+        return value_of(text, max_nodes=MAX_NODES, max_depth=MAX_DEPTH)
+    except Refused as error:
+        raise _broken(path, error.line, str(error), error.hint) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, f", column {mark.column + 1}") if mark else (None, "")
@@ -124,12 +126,6 @@ def _parse_yaml(text: str, path: Path) -> Any:
         raise _broken(path, line, f"is not valid YAML ({what}{column})", _yaml_hint(text, line, what)) from error
     except (yaml.YAMLError, ValueError) as error:
         raise _broken(path, None, f"is not valid YAML ({' '.join(str(error).split())})") from error
-    if root is None:
-        return None
-    try:
-        return value_of(root, max_nodes=MAX_NODES, max_depth=MAX_DEPTH)
-    except Refused as error:
-        raise _broken(path, error.line, str(error), error.hint) from error
 
 
 def _yaml_hint(text: str, line: int | None, what: str) -> str:
