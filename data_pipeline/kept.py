@@ -1,6 +1,6 @@
 """What the main database holds: its tables, release by release, and the views that the log keeps up to date."""
 
-from data_pipeline import objective_views
+from data_pipeline import backfill_views, objective_views
 from data_pipeline.publish.views import SCHEMA as PUBLICATIONS
 from data_pipeline.publish.views import PublicationViews
 from data_pipeline.store import decisions, provider_counters, quarantine_views, run_views, views
@@ -23,6 +23,7 @@ MIGRATIONS = (
     decisions.SCHEMA,
     quarantine_views.SCHEMA,
     run_views.SCHEMA,
+    backfill_views.SCHEMA,
 )
 """Scripts in order. One that was released is never changed: what is new is one more at the end."""
 
@@ -35,4 +36,5 @@ def projections() -> tuple[Projection, ...]:
         provider_counters.ProviderCounters(),
         transaction_views.TransactionViews(),
         objective_views.ObjectiveViews(),
+        backfill_views.BackfillViews(),
     )

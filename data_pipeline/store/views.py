@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from data_pipeline import backfill_views
 from data_pipeline.dataset import FileSeen
 from data_pipeline.store import decisions, quarantine_views, run_views
 from data_pipeline.store.decisions import Decisions
@@ -173,6 +174,7 @@ _HANDLERS: Mapping[str, Callable[[Event], Iterable[Statement]]] = {
     "quarantine.replayed": quarantine_views.replayed,
     "quarantine.dropped": quarantine_views.dropped,
     "anomaly.detected": _anomaly,
+    "dataset.backfilled": backfill_views.moved,
     "maintenance.finished": _maintained,
     **run_views.HANDLERS,
 }
