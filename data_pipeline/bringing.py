@@ -59,6 +59,8 @@ class Bringer:
         self._collector = collector
         self._clock = clock
         self._memory_limit = memory_limit
+        self.folder = collector.folder
+        """Where temporary files are made."""
 
     def collect(
         self, dataset: DatasetSettings, question: Question, *, provider: str, now: datetime, number: int

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from data_pipeline.store.surroundings import Around
     from utils.arrow import pa
 
-__all__ = ["Judged", "Rules", "Standing", "judged", "with_table_rules"]
+__all__ = ["Judged", "Rules", "Standing", "judged", "stored_columns", "with_table_rules"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def judged(
     cursor, reach = reached(cursor, known, question.cursor, partial=batch.provenance.partial)
     before = newest_piece(dataset, last_good)
     keys = tuple(key for key, _ in brought.pieces or ())
-    columns = _columns(batch.schema, validation.without)
+    columns = stored_columns(batch.schema, validation.without)
     standing = Standing(
         dataset.layout,
         columns.fingerprint,
@@ -192,7 +192,7 @@ def with_table_rules(
     """The same, with the rules that look at the whole table judged too. Their rows are told, and stay in the table."""
     told = validate(table, rules, now=now, surroundings=found.around).report
     report = replace(found.report, outcomes=(*found.report.outcomes, *told.outcomes))
-    quality = score(report, coverage(report, _columns(found.batch.schema, found.validation.without).names))
+    quality = score(report, coverage(report, stored_columns(found.batch.schema, found.validation.without).names))
     verdict = judge(
         report,
         quality,
@@ -217,7 +217,7 @@ _layouts: "dict[tuple[pa.Schema, frozenset[str]], _Columns]" = {}
 _MOST_LAYOUTS = 4096
 
 
-def _columns(schema: "pa.Schema", without: frozenset[str]) -> _Columns:
+def stored_columns(schema: "pa.Schema", without: frozenset[str]) -> _Columns:
     """The stored columns and their fingerprint, made once a schema."""
     key = (schema, without)
     found = _layouts.get(key)
@@ -240,7 +240,7 @@ def _contracted(
     """The batch under the schema contract; None where there is nothing to hold it against, or nothing differs."""
     if last_good is None or question.anew or last_good.body.get("layout") != dataset.layout:
         return None  # a configuration that was changed says itself what the columns are
-    if last_good.body["columns"] == _columns(batch.schema, frozenset()).fingerprint or not batch.rows:
+    if last_good.body["columns"] == stored_columns(batch.schema, frozenset()).fingerprint or not batch.rows:
         return None
     from data_pipeline.drift import contract
 

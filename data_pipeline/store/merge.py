@@ -15,7 +15,7 @@ from data_pipeline.errors import PipelineError
 from data_pipeline.incremental import Cursor
 from data_pipeline.partitions import fits
 from data_pipeline.store.manifest import Manifest, Part
-from data_pipeline.store.parts import Parts
+from data_pipeline.store.parts import Parts, cut
 from data_pipeline.store.recognise import Mask, Positions, hits, keyless, latest, unseen
 from data_pipeline.store.widening import DELETED, as_type, unified
 from utils.arrow import compute, pa
@@ -123,17 +123,16 @@ class _Step:
 
     def partitioned(self, pieces: tuple[tuple[str, int], ...]) -> tuple[Part, ...]:
         """The partitions of the batch take the place of those that were there."""
-        keys = [key for key, _ in pieces]
+        keys = {key for key, _ in pieces}
         kept = [part for part in self.base.parts if part.partition not in keys]
-        start = 0
-        for key, rows in pieces:
-            if rows == self.batch.rows and rows:
-                kept.append(replace(self.batch, partition=key))
-            elif rows:
-                mine = self.parts.taken(self.batch, self.schema, np.arange(start, start + rows))
-                if (part := self.parts.write(mine, self.schema, partition=key)) is not None:
+        alone = next((key for key, rows in pieces if rows == self.batch.rows), None)
+        if alone is not None:
+            kept += [replace(self.batch, partition=alone)] if self.batch.rows else []
+        else:
+            stream = self.parts.read(self.batch, self.schema)
+            for (key, _), rows in zip(pieces, cut(stream, [rows for _, rows in pieces]), strict=True):
+                if (part := self.parts.write(rows, self.schema, partition=key)) is not None:
                     kept.append(part)
-            start += rows
         return tuple(sorted(kept, key=lambda part: part.partition or ""))
 
     def appended(self) -> tuple[list[Part], Part | None]:

@@ -1,6 +1,6 @@
 """The Parquet files of tables: read as the table's columns, write new ones. A file that is there is never changed."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from data_pipeline.errors import StoreError
@@ -10,7 +10,7 @@ from utils.storage import Storage, StorageError, Stored
 if TYPE_CHECKING:
     from utils.arrow import pa
 
-__all__ = ["FILE", "READ", "SMALL", "TINY", "TINY_FILE", "Parts", "read_part"]
+__all__ = ["FILE", "READ", "SMALL", "TINY", "TINY_FILE", "Parts", "cut", "read_part"]
 
 SMALL = 4 * 2**20
 """Bytes up to which a file is built in memory and written at once."""
@@ -50,6 +50,23 @@ def read_part(storage: Storage, part: Part, schema: "pa.Schema") -> "Iterator[pa
                 yield fitted(batch.replace_schema_metadata(), schema)
     except (OSError, StorageError, pa.ArrowInvalid) as error:
         raise StoreError(f"{part.path}: {error}", hint="build the table anew with `run --full`") from error
+
+
+def cut(stream: "Iterator[pa.RecordBatch]", sizes: Sequence[int]) -> "Iterator[Iterator[pa.RecordBatch]]":
+    """A stream of rows in stretches of these sizes; it is read once, so each stretch is taken before the next one."""
+    left: pa.RecordBatch | None = None
+
+    def stretch(size: int) -> "Iterator[pa.RecordBatch]":
+        nonlocal left
+        while size:
+            if left is None or not left.num_rows:
+                left = next(stream)
+            mine, left = left.slice(0, size), left.slice(size)
+            size -= mine.num_rows
+            yield mine
+
+    for size in sizes:
+        yield stretch(size)
 
 
 class Parts:

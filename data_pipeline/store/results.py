@@ -41,6 +41,7 @@ class Written:
         size: Bytes of the version, all its files.
         added: Where the rows lie that the batch added to the table; "": it added none; None: all of the batch.
         notes: What a reader of the table should know.
+        piece_rows: Good rows of each piece in the batch, in their order, if the table is in pieces.
     """
 
     good: Stored
@@ -53,6 +54,7 @@ class Written:
     size: int = 0
     added: str | None = None
     notes: tuple[str, ...] = ()
+    piece_rows: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Where the rows of the version are, and how many: a part of its event."""
@@ -61,6 +63,8 @@ class Written:
             found |= {"table_rows": self.table_rows, "batch": self.batch}
             if self.added is not None:
                 found["added"] = self.added
+        if self.piece_rows:
+            found["piece_rows"] = list(self.piece_rows)
         return found
 
 
