@@ -11,6 +11,7 @@ from utils.clock import Clock
 from utils.database import Connection, StateError
 from utils.events import EventStore, NewEvent
 from utils.events.event import uuid7s
+from utils.events.store import Guard
 
 __all__ = ["NothingToCancel", "RunQueue"]
 
@@ -38,22 +39,29 @@ class RunQueue:
         self._views = views
         self._clock = clock
 
-    def put(self, requests: Iterable[RunRequest]) -> list[str]:
+    def put(
+        self, requests: Iterable[RunRequest], *, beside: Sequence[NewEvent] = (), guard: Guard | None = None
+    ) -> list[str]:
         """Queue these runs, all in one commit; gives the ids of those that are new.
 
         A run that is known already, whatever became of it, is passed over; so of several processes that put the same
         run one does.
 
+        Args:
+            beside: Events that are written with them, also when every run is known.
+            guard: As of `EventStore.append`.
+
         Raises:
-            StateError: the log cannot be written; none is queued.
+            StateError: the log cannot be written, or the guard refused; none is queued.
         """
         asked = list(requests)
         ids = iter(uuid7s(sum(not one.run_id for one in asked), self._clock.time()))
         left = {one.run_id or next(ids): one for one in asked}
-        while left:
+        while left or beside:
             events = [NewEvent("run.queued", run_id, one.to_json(), source="queue") for run_id, one in left.items()]
+            unknown = _unknown(list(left))
             try:
-                self._events.append(events, guard=_unknown(list(left)))
+                self._events.append([*events, *beside], guard=unknown if guard is None else _both(guard, unknown))
             except _There as there:
                 left = {run_id: one for run_id, one in left.items() if run_id not in there.known}
             else:
@@ -107,6 +115,14 @@ class RunQueue:
         crashed = self._views.runs(limit=1000, status="crashed")
         broken_off = [run for run in crashed if run.queued_at is not None and run.crashes < MOST_CRASHES]
         return self.put_back(broken_off, reason="its process died")
+
+
+def _both(first: Guard, then: Guard) -> Guard:
+    def check(connection: Connection) -> None:
+        first(connection)
+        then(connection)
+
+    return check
 
 
 class _Moved(StateError):
