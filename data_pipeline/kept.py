@@ -1,14 +1,21 @@
 """What the main database holds: its tables, release by release, and the views that the log keeps up to date."""
 
+from collections.abc import Callable
+from pathlib import Path
+
+from config.settings import Settings
+from config.variables import without_user_part
 from data_pipeline import backfill_views, objective_views
 from data_pipeline.publish.views import SCHEMA as PUBLICATIONS
 from data_pipeline.publish.views import PublicationViews
+from data_pipeline.scheduling import views as scheduling_views
 from data_pipeline.store import decisions, provider_counters, quarantine_views, run_views, views
 from utils import events, history, transaction_views
 from utils.events import cursors, segments
 from utils.events.projections import Projection
+from utils.state import Kept
 
-__all__ = ["MIGRATIONS", "projections"]
+__all__ = ["MIGRATIONS", "kept", "projections"]
 
 MIGRATIONS = (
     ";".join((events.SCHEMA, history.SCHEMA, views.SCHEMA)),
@@ -24,8 +31,26 @@ MIGRATIONS = (
     quarantine_views.SCHEMA,
     run_views.SCHEMA,
     backfill_views.SCHEMA,
+    scheduling_views.SCHEMA,
 )
 """Scripts in order. One that was released is never changed: what is new is one more at the end."""
+
+
+def kept(settings: Settings, state_dir: Path, redacted: Callable[[str], str]) -> Kept:
+    """All that an installation keeps, and where. `redacted`: takes secrets out of a text."""
+    url = str(settings.storage.url).removeprefix("file://")
+    return Kept(
+        state_dir,
+        migrations=MIGRATIONS,
+        projections=projections(),
+        durability=settings.app.durability,
+        storage=Path(url) if url else state_dir / "storage",
+        cache_size=settings.cache.size_limit,
+        cache_url=settings.cache.url,
+        database_url=settings.database.url,
+        chain_secrets=settings.database.chain_secret,
+        redacted=lambda text: redacted(without_user_part(text)),
+    )
 
 
 def projections() -> tuple[Projection, ...]:
@@ -37,4 +62,5 @@ def projections() -> tuple[Projection, ...]:
         transaction_views.TransactionViews(),
         objective_views.ObjectiveViews(),
         backfill_views.BackfillViews(),
+        scheduling_views.ScheduleViews(),
     )

@@ -135,18 +135,26 @@ class Leases:
         self._heart: threading.Thread | None = None
 
     def acquire(
-        self, names: Iterable[str], *, run: str = "", above: Mapping[str, int] | None = None
+        self,
+        names: Iterable[str],
+        *,
+        run: str = "",
+        above: Mapping[str, int] | None = None,
+        from_silent: bool = False,
     ) -> dict[str, Lease]:
         """Take every name that is free (or whose owner is dead); names held by a living owner are left out.
 
         `above`: numbers by name that were given out before, as far as somebody else remembers; a grant gets a larger
         one, also when this database was lost or deleted.
+        `from_silent`: an owner without a heartbeat for 15 s loses them, though its process is there (it was stopped,
+        or hangs). Only where the number is looked at again with all that is written.
         """
         me, now, wanted = str(this_process()), self._now(), list(dict.fromkeys(names))
 
         def grant(connection: sqlite3.Connection) -> dict[str, Lease]:
             rows = connection.execute(_HELD, (orjson.dumps(wanted).decode(),)).fetchall()
-            gone = _dead(((owner, heartbeat, beat) for *_, owner, heartbeat, beat in rows), now)
+            seen = [(owner, heartbeat, beat) for *_, owner, heartbeat, beat in rows]
+            gone = _dead(seen, now) | (_silent(seen, now) if from_silent else set())
             known = {name: (fence, owner is None or (owner, *seen) in gone) for name, fence, owner, *seen in rows}
             granted = {}
             for name in wanted:
@@ -164,6 +172,18 @@ class Leases:
                 self._held |= granted
                 self._beat()
         return granted
+
+    def is_free(self, name: str, *, from_silent: bool = False) -> bool:
+        """Whether `acquire` would get it now; only looks."""
+        now = self._now()
+        rows = self._database.query(_HELD, (orjson.dumps([name]).decode(),))
+        seen = [(owner, heartbeat, beat) for *_, owner, heartbeat, beat in rows if owner is not None]
+        return not seen or bool(_dead(seen, now) | (_silent(seen, now) if from_silent else set()))
+
+    def still_ours(self, lease: Lease) -> bool:
+        """Whether nobody has taken a name since it was granted; also when the file that knew was lost."""
+        rows = self._database.query(_HELD, (orjson.dumps([lease.name]).decode(),))
+        return not rows or (rows[0][1], rows[0][2]) == (lease.fence, str(this_process()))
 
     def release(self, names: Iterable[str]) -> None:
         """Free what this process still holds of `names`; the fencing number stays."""
@@ -252,3 +272,15 @@ def _dead(owners: Iterable[_Seen], now: Moment) -> set[_Seen]:
         for owner, heartbeat, beat in set(owners)
         if owner and Owner.parse(owner).is_dead(Moment(heartbeat, beat), now)
     }
+
+
+def _silent(owners: Iterable[_Seen], now: Moment) -> set[_Seen]:
+    """Which of these were not heard of for 15 s, on whichever clock they share with us."""
+    found: set[_Seen] = set()
+    for owner, heartbeat, beat in set(owners):
+        if owner:
+            here = Owner.parse(owner).boot == this_process().boot and beat
+            silence = now.monotonic - beat if here else abs(now.time - heartbeat)
+            if silence > TAKEN_FOR_DEAD_AFTER:
+                found.add((owner, heartbeat, beat))
+    return found

@@ -13,11 +13,12 @@ class Occurrence:
     """`schedule`: the dataset whose schedule it is; `due`: the moment that the schedule names, aware, UTC.
 
     A moment moved by jitter, or taken up late, keeps the `due` that the schedule named: it is what the occurrence is
-    known by.
+    known by. `cause`: the id of what happened, where no clock named the moment.
     """
 
     due: datetime
     schedule: str
+    cause: str = ""
 
     @property
     def run_id(self) -> str:
@@ -31,7 +32,8 @@ class Occurrence:
         '019b76da-a800-7039-b9fe-5c40c04b9447'
         """
         milliseconds = int(self.due.timestamp() * 1000)
-        digest = hashlib.sha256(f"{self.schedule}\n{rfc3339(self.due)}".encode()).digest()
+        known_by = f"{self.schedule}\n{rfc3339(self.due)}" + (f"\n{self.cause}" if self.cause else "")
+        digest = hashlib.sha256(known_by.encode()).digest()
         low = int.from_bytes(digest[:10], "big")
         value = (milliseconds & (1 << 48) - 1) << 80 | low
         value = value & ~(0xF << 76) | 0x7 << 76  # version

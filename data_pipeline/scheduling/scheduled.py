@@ -1,0 +1,56 @@
+"""The datasets that have a schedule, as the configuration declares them, each with its timetable."""
+
+import hashlib
+from typing import NamedTuple
+
+import orjson
+
+from config.datasets import DatasetSettings
+from config.schedule import ScheduleSettings
+from config.settings import Settings
+from data_pipeline.scheduling.calendars import calendars
+from data_pipeline.scheduling.timetable import Timetable
+
+__all__ = ["Scheduled", "fingerprint", "scheduled"]
+
+_WHAT_IS_DUE = ("every", "cron", "calendar", "opens", "until", "after", "on_file")
+
+
+class Scheduled(NamedTuple):
+    """One of them. `fingerprint` changes with what its occurrences are, not with what is done about them."""
+
+    dataset: str
+    asked: ScheduleSettings
+    timetable: Timetable
+    priority: int
+    fingerprint: str
+
+    @property
+    def has_times(self) -> bool:
+        """Whether a clock says when it is due; else something that happened does."""
+        return self.asked.kind not in ("after", "on_file")
+
+
+def scheduled(settings: Settings) -> list[Scheduled]:
+    """Every dataset with a schedule, in the order of the configuration.
+
+    Raises:
+        ConfigError: a file of holidays cannot be read.
+    """
+    known = calendars(settings)
+    return [
+        Scheduled(one.name, one.schedule, Timetable.of(one, settings, known), one.priority, fingerprint(one, settings))
+        for one in settings.datasets
+        if one.schedule is not None
+    ]
+
+
+def fingerprint(dataset: DatasetSettings, settings: Settings) -> str:
+    """16 hex digits of what decides when a dataset is due; "" when nothing does."""
+    asked = dataset.schedule
+    if asked is None:
+        return ""
+    parts = {name: value for name in _WHAT_IS_DUE if (value := getattr(asked, name))}
+    if asked.kind in ("cron", "window") or asked.calendar is not None:
+        parts["zone"] = asked.zone or settings.app.zone
+    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
