@@ -5,6 +5,7 @@ A command is a function whose first parameter is a `Context`; `@command(app)` gi
 code.
 """
 
+import gc
 import inspect
 import os
 import signal
@@ -64,6 +65,7 @@ class Context:
 
             self._system = IntegratedSystem(self.config, state_dir=self.state_dir)
             start_logging(self._system, level="DEBUG" if self.debug else None)
+            gc.freeze()  # what is loaded by now stays: the garbage collector need not walk through it again and again
         return self._system
 
     def close(self) -> None:

@@ -72,7 +72,7 @@ def run_all(
     from operations.actor import local_user
 
     system = context.system
-    _spare_the_collector(system)
+    gc.set_threshold(20_000, 20, 100)  # a run makes many values that last, and little garbage
     with _interruptible(system.runner.cancel.cancel) as stopped, _progress(context, system, datasets) as progress:
         if resume is not None:
             result = operations.resume(system, local_user(), resume, workers=workers, progress=progress)
@@ -207,13 +207,6 @@ def _maintain_if_overdue(context: Context) -> None:
             from operations.words import size
 
             say(f"maintenance was due: {size(done.freed)} freed")
-
-
-def _spare_the_collector(system: "IntegratedSystem") -> None:
-    """What is loaded by now stays until the end: the garbage collector need not walk through it again and again."""
-    assert system.settings is not None
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 100)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ share one result: the validation context is then a `Shared`.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -64,7 +65,7 @@ def columns(value: Any, info: ValidationInfo) -> Any:
         )
     if any(isinstance(column, BaseModel) for column in value.values()):
         return value
-    return _shared("columns", value, _columns, info)
+    return _shared("columns", value, partial(_columns, info=info), info)
 
 
 def rules(value: Any, info: ValidationInfo) -> Any:
@@ -77,7 +78,7 @@ def rules(value: Any, info: ValidationInfo) -> Any:
         )
     if any(not isinstance(rule, Mapping | str | int | float | list | None) for rule in value):
         return tuple(value)  # rules that were made in Python
-    return _shared("rules", value, _rules, info)
+    return _shared("rules", value, partial(_rules, info=info), info)
 
 
 def publish(value: Any, info: ValidationInfo) -> Any:
@@ -127,7 +128,7 @@ def _parse(value: dict[str, Any]) -> Any:
     return _validated(kinds.parse_options(), value, ())
 
 
-def _columns(value: dict[str, Any]) -> dict[str, Any]:
+def _columns(value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
     model = kinds.column_options()
     made: dict[str, Any] = {}
     found: Found = []
@@ -138,7 +139,9 @@ def _columns(value: dict[str, Any]) -> dict[str, Any]:
                 raise Faults(
                     [((name,), Fault(f"expected a type such as `float`, got {shown(column)}", hint=hint), None)]
                 )
-            made[name] = _validated(model, {"type": column} if isinstance(column, str) else column, (name,))
+            made[name] = _shared("column", column, partial(_column, model), info)
+        except ValidationError as error:
+            found.append(((name,), error, model))
         except Faults as faults:
             found += faults.found
     if found:
@@ -146,7 +149,11 @@ def _columns(value: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _rules(value: list[Any]) -> tuple[Any, ...]:
+def _column(model: type[BaseModel], value: str | dict[str, Any]) -> Any:
+    return model.model_validate({"type": value} if isinstance(value, str) else value)
+
+
+def _rules(value: list[Any], info: ValidationInfo) -> tuple[Any, ...]:
     parse_rule = kinds.rule_parser()
     made: list[Any] = []
     ids: set[Any] = set()
@@ -155,7 +162,7 @@ def _rules(value: list[Any]) -> tuple[Any, ...]:
         try:
             if not isinstance(entry, dict):
                 raise Fault(f"expected a rule such as `not_null: [id]`, got {shown(entry)}")
-            for rule in parse_rule(entry):
+            for rule in _shared("rule", entry, parse_rule, info):
                 identity = getattr(rule, "id", None)
                 if identity is not None and identity in ids:
                     raise Fault(f"there is a rule {shown(identity)} already", hint="Give one of the two an `id`.")

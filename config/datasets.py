@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -270,12 +271,19 @@ class DatasetSettings(Section):
             found.append((("deletes",), Fault("belongs to `write: merge`"), None))
         if self.incremental is not None and self.partition is not None:
             found.append((("partition",), Fault("does not go with `incremental`", hint="Take one of them."), None))
-        for name, given in (("incremental", self.incremental), ("partition", self.partition)):
-            if given is None and (text := _first_with(_ASKED_WITH[name], self._written.get("collect"))) is not None:
-                hint = f"Add `{name}` to the dataset, or double the braces if the text is meant."
-                found.append((("collect",), Fault(f"{shown(text)} needs `{name}`", hint=hint), None))
+        found += self._asked_without()
         if found:
             raise Faults(found)
+
+    def _asked_without(self) -> Iterator[tuple[KeyPath, ValueError, type | None]]:
+        """The placeholders that need a block which the dataset does not have."""
+        collect = self._written.get("collect")
+        text = repr(collect)  # most have no such word: they are not walked through
+        asking = (("incremental", "cursor", self.incremental), ("partition", "partition.", self.partition))
+        for name, word, given in asking:
+            if given is None and word in text and (found := _first_with(_ASKED_WITH[name], collect)) is not None:
+                hint = f"Add `{name}` to the dataset, or double the braces if the text is meant."
+                yield ("collect",), Fault(f"{shown(found)} needs `{name}`", hint=hint), None
 
     @property
     def base(self) -> Path:

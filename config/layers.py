@@ -26,6 +26,7 @@ _PATH_KEYS: tuple[tuple[str, ...], ...] = (
 )
 
 _SHORT_FORMS = (("retention", "events", "age"),)
+_MAY_NEED_FILLING = re.compile(rb"\$|://[^/?#\s]*@")
 
 
 @dataclass
@@ -100,10 +101,25 @@ def position_of(items: list[Any], name: str | int) -> int | None:
     return None
 
 
+def _as_it_is(item: Any) -> bool:
+    """Whether nothing in it is to be filled in, and nothing may be a secret: no `$`, no user part of an address.
+
+    As bytes that takes a tenth of the time of a walk.
+    """
+    try:
+        written = orjson.dumps(item, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    except TypeError:  # TOML's dates, integers beyond 64 bit, keys that are no text, very deep nesting
+        return False
+    return _MAY_NEED_FILLING.search(written) is None
+
+
 def filled(
     value: Any, *, environ: Mapping[str, str], folder: Path, secrets: Secrets, report: Callable[[KeyPath, Fault], None]
 ) -> Any:
-    """A copy of `value` with variables filled in; faults are reported with their key path, the value then kept."""
+    """`value` with variables filled in: a copy, but for items of lists that have nothing to fill in.
+
+    Faults are reported with their key path, the value then kept.
+    """
 
     def walk(node: Any, path: KeyPath, depth: int) -> Any:
         if isinstance(node, str):
@@ -119,7 +135,10 @@ def filled(
         if isinstance(node, dict):
             return {str(key): walk(item, (*path, str(key)), depth + 1) for key, item in node.items()}
         if isinstance(node, list):
-            return [walk(item, (*path, _list_key(item, place)), depth + 1) for place, item in enumerate(node)]
+            return [
+                item if _as_it_is(item) else walk(item, (*path, _list_key(item, place)), depth + 1)
+                for place, item in enumerate(node)
+            ]
         return plain(node)
 
     return walk(value, (), 0)

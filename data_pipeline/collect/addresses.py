@@ -1,6 +1,8 @@
 """Which provider an address belongs to, how it is shown to people, and whether it is public."""
 
 import ipaddress
+import re
+from functools import lru_cache
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 __all__ = ["DEFAULT_PORTS", "file_name", "is_public", "led_to", "provider_name", "same_origin", "shown"]
@@ -9,6 +11,8 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _COMPATIBLE = ipaddress.ip_network("::/96")
 _LONGEST_SHOWN = 300
+_ORIGIN = re.compile(r"[a-z]{2,8}://[^/?#\s@\[\\]+(?=/)", re.ASCII)
+"""Scheme, host and port of a plain address; one with a user part, or odd in any other way, is looked at as a whole."""
 
 
 def provider_name(url: str) -> str:
@@ -20,10 +24,19 @@ def provider_name(url: str) -> str:
     Raises:
         ValueError: the address has no host, or a port that is no number.
     """
-    parts = urlsplit(url)
+    origin = _ORIGIN.match(url)
+    name = _named(origin[0]) if origin else _named(url)
+    if not name:
+        raise ValueError(f"`{shown(url)}` names no host")
+    return name
+
+
+@lru_cache(4096)  # ten thousand addresses belong to a few providers
+def _named(address: str) -> str:
+    parts = urlsplit(address)
     host = (parts.hostname or "").lower()
     if not host:
-        raise ValueError(f"`{shown(url)}` names no host")
+        return ""
     if ":" in host:
         host = f"[{host}]"
     port = parts.port

@@ -61,7 +61,8 @@ def check(template: str, *, also: tuple[str, ...] = ()) -> str:
     Raises:
         ValueError: an unknown placeholder, or a lonely brace.
     """
-    render(template, Values(_Y2K, partition=Partition("2000-01-01", _Y2K, _Y2K), named=dict.fromkeys(also, "")))
+    if "{" in template or "}" in template:
+        render(template, Values(_Y2K, partition=Partition("2000-01-01", _Y2K, _Y2K), named=dict.fromkeys(also, "")))
     return template
 
 
@@ -71,6 +72,8 @@ def named(template: str) -> set[str]:
     >>> sorted(named("{now:%Y}/{{x}}/{cursor}"))
     ['cursor', 'now']
     """
+    if "{" not in template:
+        return set()
     return {found[1].partition(":")[0].strip() for found in _TOKEN.finditer(template) if found[1] is not None}
 
 

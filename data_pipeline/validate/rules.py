@@ -78,7 +78,6 @@ class Rule:
         scope: `batch`, or `dataset`: the stored table with the batch in it; rows of it are told, never set aside.
         where: An expression: rows for which it is not true are not judged; empty: all are.
         by: Columns whose values divide the rows into segments, each judged by itself; none: there is one.
-        fingerprint: Text that differs when anything of the rule differs.
     """
 
     id: str
@@ -92,15 +91,21 @@ class Rule:
     scope: str = "batch"
     where: str = ""
     by: tuple[str, ...] = ()
-    fingerprint: str = field(init=False, default="", repr=False)
+    _fingerprint: str = field(init=False, default="", repr=False)
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
         set_(self, "dimension", self.dimension or KINDS[self.kind])
         set_(self, "weight", self.weight if self.weight >= 0 else SEVERITIES[self.severity])
-        judged = (self.severity, self.tolerance, self.dimension, self.weight, self.scope, self.where, self.by)
-        parts = (self.id, self.kind, self.columns, *judged)
-        set_(self, "fingerprint", repr((*parts, sorted(self.params.items()))))
+
+    @property
+    def fingerprint(self) -> str:
+        """Text that differs when anything of the rule differs; made at the first use: most are loaded, not run."""
+        if not self._fingerprint:
+            judged = (self.severity, self.tolerance, self.dimension, self.weight, self.scope, self.where, self.by)
+            parts = (self.id, self.kind, self.columns, *judged, sorted(self.params.items()))
+            object.__setattr__(self, "_fingerprint", repr(parts))
+        return self._fingerprint
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Rule) and self.fingerprint == other.fingerprint)
