@@ -184,7 +184,8 @@ class IntegratedSystem(State):
         return Pipeline(
             collector=self.collector,
             results=self.results,
-            neighbours=Neighbours(self.distinct, self.results, self.views),
+            neighbours=Neighbours(self.distinct, self.results, self.views, self.settings),
+            upstreams=self.upstreams,
             redacted=self.loaded.known.redacted,
             cache=self.cache,
             clock=self.clock,

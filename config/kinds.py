@@ -30,6 +30,7 @@ COLUMN_OPTIONS = "data_pipeline.parse.options:ColumnOptions"
 RULE_PARSER = "data_pipeline.validate.rules:parse_rule"
 
 LIMITED_KINDS = frozenset({"http", "sql", "object_store"})
+DONE_PARSER = "data_pipeline.validate.done:parse_done"
 """Kinds whose providers get the default rate limit and bulkhead."""
 
 _loaded: dict[str, Any] = {}

@@ -23,6 +23,7 @@ _PATH_KEYS: tuple[tuple[str, ...], ...] = (
     ("providers", "*", "tls", "client_cert"),
     ("providers", "*", "tls", "client_key"),
     ("datasets", "*", "snapshot"),
+    ("datasets", "*", "schedule", "on_file"),
 )
 
 _SHORT_FORMS = (("retention", "events", "age"),)
@@ -154,6 +155,10 @@ def absolute(data: dict[str, Any], folder: Path, *, cwd: Path) -> None:
         app["state_dir"] = _joined(cwd, app["state_dir"])
     for keys in _PATH_KEYS:
         _join_at(data, keys, folder)
+    calendars = data.get("calendars")
+    for calendar in calendars.values() if isinstance(calendars, dict) else ():
+        if isinstance(calendar, dict) and "holidays" in calendar:
+            calendar["holidays"] = _days_off(folder, calendar["holidays"])
 
 
 def spelt_out(data: dict[str, Any]) -> None:
@@ -302,6 +307,14 @@ def _join_at(node: Any, keys: tuple[str, ...], folder: Path) -> None:
             _join_at(node[head], rest, folder)
         else:
             node[head] = _joined(folder, node[head])
+
+
+def _days_off(folder: Path, value: Any) -> Any:
+    """Holidays with the paths of their files made absolute: `file:holidays.ics`."""
+    if isinstance(value, list):
+        return [_days_off(folder, item) for item in value]
+    word, _, path = value.partition(":") if isinstance(value, str) else ("", "", "")
+    return f"file:{_joined(folder, path.strip())}" if word == "file" and path.strip() else value
 
 
 def _joined(folder: Path, value: Any) -> Any:

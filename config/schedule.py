@@ -1,21 +1,27 @@
 """When a dataset is collected by itself: a cron line, an interval, a window of the day, or after something happened."""
 
 import re
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from config import kinds
+from config.cron_line import cron_line
 from config.durations import Duration
 from config.errors import Fault, Faults, KeyPath, shown
 from config.model import Section
 from config.sections import Zone
 
-__all__ = ["CalendarSettings", "ScheduleSettings", "TimeOfDay", "seconds_of_day"]
+__all__ = ["DAYS", "HOLIDAY_FILE", "CalendarSettings", "ScheduleSettings", "TimeOfDay", "seconds_of_day"]
 
 _TIME = re.compile(r"([01]?[0-9]|2[0-4]):([0-5][0-9])(?::([0-5][0-9]))?")
 _Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[_Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""The days of the week in the order of `date.weekday()`."""
+
 LEAST_INTERVAL_S = 1.0
+HOLIDAY_FILE = "file:"
 
 
 def seconds_of_day(text: str) -> int:
@@ -29,7 +35,6 @@ def seconds_of_day(text: str) -> int:
 
 
 def _time(value: object) -> object:
-    # YAML 1.1 reads an unquoted 16:30 as the number 990 (base 60).
     found = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None or seconds_of_day(found[0]) > 86_400:
         raise Fault(f"expected a time of day, got {shown(value)}", hint='Write it quoted: "16:30".')
@@ -53,6 +58,26 @@ def _weekdays(value: object) -> object:
     return tuple(DAYS[day] for day in sorted(found))
 
 
+def _holiday(value: object) -> object:
+    """A day off as `2026-12-25`, or `file:` and a path."""
+    if isinstance(value, date):
+        return value.isoformat()[:10]
+    if isinstance(value, str) and value.startswith(HOLIDAY_FILE) and value.removeprefix(HOLIDAY_FILE).strip():
+        return value
+    try:
+        return date.fromisoformat(value).isoformat() if isinstance(value, str) else _no_holiday(value)
+    except ValueError:
+        return _no_holiday(value)
+
+
+def _no_holiday(value: object) -> object:
+    raise Fault(f"expected a date, got {shown(value)}", hint='Write "2026-12-25", or "file:holidays.ics".')
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) and value else value
+
+
 class CalendarSettings(Section):
     """Days on which something is due: the weekdays that are no holidays.
 
@@ -62,7 +87,7 @@ class CalendarSettings(Section):
     """
 
     weekdays: Annotated[tuple[_Day, ...], BeforeValidator(_weekdays)] = DAYS
-    holidays: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    holidays: Annotated[tuple[Annotated[str, BeforeValidator(_holiday)], ...], BeforeValidator(_listed)] = ()
 
 
 def _interval(value: float | None) -> float | None:
@@ -71,8 +96,20 @@ def _interval(value: float | None) -> float | None:
     return value
 
 
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) and value else value
+def _opens(value: str) -> str:
+    if seconds_of_day(value) == 86_400:
+        raise Fault("a window cannot open at 24:00", hint='Write "00:00", the beginning of the next day.')
+    return value
+
+
+def _done_when(value: str) -> str:
+    try:
+        kinds.load(kinds.DONE_PARSER)(value)
+    except Fault:
+        raise
+    except ValueError as error:
+        raise Fault(str(error), hint='Write for example "max(date) == today".') from error
+    return value
 
 
 class ScheduleSettings(Section):
@@ -93,13 +130,13 @@ class ScheduleSettings(Section):
     """
 
     every: Annotated[Duration | None, AfterValidator(_interval)] = None
-    cron: Annotated[str, Field(min_length=1)] | None = None
+    cron: Annotated[str, Field(min_length=1), AfterValidator(cron_line)] | None = None
     zone: Zone | None = None
     calendar: str | None = None
     jitter: Duration = 0.0
-    opens: TimeOfDay | None = Field(default=None, alias="from")
+    opens: Annotated[TimeOfDay, AfterValidator(_opens)] | None = Field(default=None, alias="from")
     until: TimeOfDay | None = None
-    done_when: Annotated[str, Field(min_length=1)] | None = None
+    done_when: Annotated[str, Field(min_length=1), AfterValidator(_done_when)] | None = None
     after: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     on_file: str | None = None
     missed: Literal["skip", "last", "all"] = "last"

@@ -8,6 +8,8 @@ from typing import Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from config import graph
+from config.calendars_named import unknown_calendars
 from config.datasets import (
     DatasetDefaults,
     DatasetSettings,
@@ -129,6 +131,8 @@ class Settings(Section):
                 fault = Fault(f"is only a path, and {named}", hint=hint)
                 found.append((("datasets", position, "collect", "url"), fault, None))
         found += self._without_source(seen)
+        found += graph.faults(self.datasets)
+        found += unknown_calendars(self.datasets, self.calendars)
         if found:
             raise Faults(found)
         return self

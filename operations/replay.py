@@ -161,7 +161,7 @@ def _replayed(
             results=system.results,
             storage=system.storage,
             views=system.views,
-            neighbours=Neighbours(system.distinct, system.results, system.views),
+            neighbours=Neighbours(system.distinct, system.results, system.views, system.settings),
             memory_limit=system.settings.app.memory_limit,
         )
         who = {"actor": actor.name, "reason": reason, **({"force": True} if force else {})}

@@ -104,7 +104,7 @@ def suggest_rules(system: IntegratedSystem, name: str) -> SuggestedRules:
     before = next((one for one in accepted[1:] if system.results.damage(one) is None), None)
     table = _rows(system, version)
     declared = (*system.pipeline.rules_of(dataset), *(rule for rule in dataset.rules if rule.scope == "dataset"))
-    around = Neighbours(system.distinct, system.results, system.views).of(name, version)
+    around = Neighbours(system.distinct, system.results, system.views, system.settings).of(name, version)
     found = suggest(
         table,
         _facts(dataset, table, accepted),

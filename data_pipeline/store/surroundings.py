@@ -1,9 +1,11 @@
-"""What rules may know beside the rows of a batch, from storage: read when a rule asks, and not before."""
+"""What rules may know beside the rows of a batch, from storage and calendars: read when a rule asks, not before."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from config.errors import ConfigError
+from config.settings import Settings
 from data_pipeline.store.distinct import Distinct, NotDelivered
 from data_pipeline.store.results import Results
 from data_pipeline.store.views import Version, Views
@@ -17,10 +19,11 @@ __all__ = ["Around", "Neighbours", "content_since"]
 class Neighbours:
     """Makes the surroundings of batches. Thread-safe: one instance serves all workers of a process."""
 
-    def __init__(self, distinct: Distinct, results: Results, views: Views) -> None:
+    def __init__(self, distinct: Distinct, results: Results, views: Views, settings: Settings) -> None:
         self._distinct = distinct
         self._results = results
         self._views = views
+        self._settings = settings
 
     def forget(self) -> None:
         """Let go of the values of other datasets, which are kept for the batches of one run."""
@@ -35,7 +38,7 @@ class Neighbours:
             pieces: Keys of the pieces in the batch.
         """
         since = content_since(last_good, content, pieces)
-        return Around(dataset, last_good, since, self._distinct, self._results, self._views)
+        return Around(dataset, last_good, since, self._distinct, self._results, self._views, self._settings)
 
 
 class Around:
@@ -51,6 +54,7 @@ class Around:
         "_distinct",
         "_neighbours",
         "_results",
+        "_settings",
         "_since",
         "_sought",
         "_views",
@@ -65,7 +69,9 @@ class Around:
         distinct: Distinct,
         results: Results,
         views: Views,
+        settings: Settings,
     ) -> None:
+        self._settings = settings
         self._dataset = dataset
         self._before = before
         self._since = since
@@ -110,6 +116,24 @@ class Around:
     def unchanged_since(self) -> datetime | None:
         """Since when the dataset's content is the very content of this batch; None: it is news."""
         return self._since
+
+    def elapsed(self, since: datetime, within: float, calendar: str) -> float:
+        """Seconds that may go by since a moment until `within` seconds of open days have; in the dataset's zone.
+
+        Raises:
+            CannotJudge: there is no such calendar, or its holidays cannot be read.
+        """
+        from zoneinfo import ZoneInfo
+
+        from data_pipeline.scheduling.calendars import calendar_of
+        from data_pipeline.validate.kernels.columns import CannotJudge
+
+        try:
+            zone = ZoneInfo(self._settings.dataset(self._dataset).zone or "UTC")
+            lasts = calendar_of(self._settings, calendar).lasts(since, within, zone)
+        except ConfigError as error:
+            raise CannotJudge(str(error)) from error
+        return timedelta.max.total_seconds() if lasts is None else (lasts - since).total_seconds()
 
     def _whole_before(self) -> Version | None:
         if not self._sought and self._before is not None:

@@ -26,7 +26,7 @@ from data_pipeline.validate.expression import (
 )
 from data_pipeline.validate.tokens import ExpressionError, Token
 
-__all__ = ["AGGREGATES", "Aggregate", "Fold", "folded", "parse_aggregate"]
+__all__ = ["AGGREGATES", "Aggregate", "Fold", "GroupParser", "folded", "lifted", "parse_aggregate"]
 
 AGGREGATES = ("sum", "count", "min", "max", "mean", "avg")
 
@@ -77,11 +77,9 @@ def parse_aggregate(text: str) -> Aggregate:
     Raises:
         ExpressionError: what is wrong and where, types included as far as they can be known without the data.
     """
-    tree = _Parser(text).whole()
-    folds: dict[str, Fold] = {}
-    node = _lifted(tree, folds, text)
-    kinds = {name: _kind(fold, text) for name, fold in folds.items()}
-    if check(node, lambda name: kinds[name], text) == "boolean":
+    tree = GroupParser(text).whole()
+    node, folds, kind = lifted(tree, text)
+    if kind == "boolean":
         what = "the whole must be a number, a time or text, which `equals`, `min` or `max` is held against"
         raise ExpressionError(text, tree.position, what)
     return Aggregate(text, node, folds, columns_of(tree))
@@ -92,7 +90,19 @@ def folded(fold: Fold) -> Column:
     return Column(fold.name, 0)
 
 
-class _Parser(Parser):
+def lifted(tree: Node, text: str) -> tuple[Node, dict[str, Fold], Kind]:
+    """The tree over groups that a parsed one is, its figures by their names, and what it gives.
+
+    Raises:
+        ExpressionError: a part is not what its place needs.
+    """
+    folds: dict[str, Fold] = {}
+    node = _lifted(tree, folds, text)
+    kinds = {name: _kind(fold, text) for name, fold in folds.items()}
+    return node, folds, check(node, lambda name: kinds[name], text)
+
+
+class GroupParser(Parser):
     """The grammar of a row with functions over many."""
 
     functions = (*AGGREGATES, *FUNCTIONS)

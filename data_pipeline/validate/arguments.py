@@ -28,8 +28,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "length": (*_COLUMN, "min", "max"),
     "type": (*_COLUMN, "is"),
     "not_in_future": _COLUMN,
-    "fresh": (*_COLUMN, "within"),
-    "changed": ("within",),
+    "fresh": (*_COLUMN, "within", "calendar"),
+    "changed": ("within", "calendar"),
     "row_count": ("min", "max"),
     "compare": ("expr",),
     "format": (*_COLUMN, "is"),
@@ -197,13 +197,23 @@ def _type(settings: Mapping[str, Any]) -> Params:
 def _fresh(settings: Mapping[str, Any]) -> Params:
     if "within" not in settings:
         raise ValueError("needs `within`, how old the newest value may be, such as 3h")
-    return {"within": seconds(settings["within"], "within")}
+    return _elapsed(settings)
 
 
 def _changed(settings: Mapping[str, Any]) -> Params:
     if "within" not in settings:
         raise ValueError("needs `within`, how long the content may stay the same, such as 1d")
-    return {"within": seconds(settings["within"], "within")}
+    return _elapsed(settings)
+
+
+def _elapsed(settings: Mapping[str, Any]) -> Params:
+    """A time that may go by; that of days off is left out when there is a `calendar`."""
+    found: Params = {"within": seconds(settings["within"], "within")}
+    if (name := settings.get("calendar")) is not None:
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"`calendar` must be the name of a calendar, not {name!r}")
+        found["calendar"] = name
+    return found
 
 
 def _compare(settings: Mapping[str, Any]) -> tuple[tuple[str, ...], Params]:

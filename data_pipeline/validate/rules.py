@@ -60,7 +60,6 @@ _WITHOUT_SEGMENTS = {
     "drift": "it holds the whole batch against the version before",
 }
 _COMMON = ("severity", "tolerance", "where", "by", "dimension", "weight", "id", "scope")
-_NOT_YET_KEYS = ("calendar",)
 SCOPES = ("batch", "dataset")
 """What a rule looks at: the rows of a batch, or the whole stored table with the batch in it."""
 
@@ -135,7 +134,7 @@ def parse_rule(raw: Mapping[str, Any]) -> list[Rule]:
     """The rules that one entry of `rules:` declares.
 
     Raises:
-        ValueError: what is wrong with the entry, the nearest known name, or what is not supported yet.
+        ValueError: what is wrong with the entry, and the nearest known name.
     """
     if not isinstance(raw, Mapping):
         raise ValueError(f"a rule is a mapping such as `not_null: [id]`, not {raw!r}")
@@ -188,9 +187,6 @@ def implied_type_rules(columns: Mapping[str, Any]) -> list[Rule]:
 
 
 def _kind_of(raw: Mapping[str, Any]) -> tuple[str, Any, dict[str, Any]]:
-    for key in raw:
-        if key in _NOT_YET_KEYS:
-            raise ValueError(f"`{key}` of a rule is not supported yet")
     kinds = [key for key in raw if key in KINDS]
     strangers = [str(key) for key in raw if key not in KINDS and key not in _COMMON]
     if strangers:
@@ -204,8 +200,6 @@ def _kind_of(raw: Mapping[str, Any]) -> tuple[str, Any, dict[str, Any]]:
 
 def _refuse_unknown(settings: Mapping[str, Any], known: Iterable[str], where: str) -> None:
     for key in settings:
-        if key in _NOT_YET_KEYS:
-            raise ValueError(f"{where}: `{key}` is not supported yet")
         if key not in known:
             raise ValueError(_unknown("key", str(key), [*known, *_COMMON], f"in {where}"))
 

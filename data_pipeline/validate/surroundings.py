@@ -1,4 +1,4 @@
-"""What a rule may know beside the rows of the batch: other datasets, the version before."""
+"""What a rule may know beside the rows of the batch: other datasets, the version before, days off."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -29,6 +29,14 @@ class Surroundings(Protocol):
         """Since when the dataset's content is the very content of this batch; None: it is news."""
         ...
 
+    def elapsed(self, since: datetime, within: float, calendar: str) -> float:
+        """Seconds that may go by since a moment until `within` seconds of them, those of days off left out, have.
+
+        Raises:
+            CannotJudge: there is no such calendar, or its holidays cannot be read.
+        """
+        ...
+
 
 class _Nothing:
     """A batch by itself: a file that is looked at, a test."""
@@ -43,6 +51,11 @@ class _Nothing:
 
     def unchanged_since(self) -> datetime | None:
         return None
+
+    def elapsed(self, since: datetime, within: float, calendar: str) -> float:
+        from data_pipeline.validate.kernels.columns import CannotJudge
+
+        raise CannotJudge(f"there is no calendar `{calendar}`")
 
 
 NOTHING_AROUND: Surroundings = _Nothing()

@@ -36,7 +36,7 @@ def deliver(installation: Installation, feed: Feed, ids: Sequence[int | None], c
 
 def around(system: IntegratedSystem, name: str = "people", **given: Any) -> Around:
     last_good = system.results.last_good(system.views.current_of(name))
-    return Neighbours(system.distinct, system.results, system.views).of(name, last_good, **given)
+    return Neighbours(system.distinct, system.results, system.views, system.settings).of(name, last_good, **given)
 
 
 def test_the_values_of_another_dataset_are_those_its_readers_see(installation: Installation, feed: Feed) -> None:
@@ -77,7 +77,7 @@ def test_a_damaged_version_is_nobodys_reference(installation: Installation, feed
         assert last_good is not None
         (path,) = system.results.files(last_good)
         system.storage.put_bytes(path, b"x" * last_good.size)
-        found = Neighbours(system.distinct, system.results, system.views).of("people", last_good)
+        found = Neighbours(system.distinct, system.results, system.views, system.settings).of("people", last_good)
 
         before = found.before(["id"])
 

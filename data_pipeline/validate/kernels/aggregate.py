@@ -24,7 +24,7 @@ from utils.arrow import compute, pa
 if TYPE_CHECKING:
     from data_pipeline.validate.rules import Rule
 
-__all__ = ["Aggregated", "aggregate"]
+__all__ = ["Aggregated", "Columns", "Figures", "aggregate", "figures_of", "fold_kind"]
 
 _SLACK = Decimal("1e-9")
 
@@ -98,7 +98,7 @@ def aggregate(rule: "Rule", columns: Columns) -> Gather:
     for name in by:
         if pa.types.is_nested(columns[name][1]):
             raise CannotJudge(f"`{name}` is {columns[name][1]}, by which rows cannot be grouped")
-    kinds = {fold.name: _kind(fold, columns, one.text) for one in _all(held) for fold in one.folds.values()}
+    kinds = {fold.name: fold_kind(fold, columns, one.text) for one in _all(held) for fold in one.folds.values()}
     _same_kind(held, kinds)
     values = {fold.name: value(fold.part, columns) for fold in held.folds if fold.part is not None}
     for fold in held.extra:
@@ -112,7 +112,12 @@ def _all(held: _Held) -> tuple[Aggregate, ...]:
     return (held.found, *held.against.values())
 
 
-def _kind(fold: Fold, columns: Columns, text: str) -> Kind:
+def fold_kind(fold: Fold, columns: Columns, text: str) -> Kind:
+    """What a figure is.
+
+    Raises:
+        CannotJudge: its part does not fit the columns' types, with the position.
+    """
     if fold.part is None:
         return "number"
     try:
@@ -135,7 +140,7 @@ def _same_kind(held: _Held, kinds: Mapping[str, Kind]) -> None:
             raise CannotJudge(f"`{held.found.text}` is {A[found]}, `{name}: {one.text}` is {A[its]}")
 
 
-class _Figures(NamedTuple):
+class Figures(NamedTuple):
     """The figures of some groups as columns of a chunk. `several`: where rows differ that should not; None: nowhere."""
 
     chunk: Chunk
@@ -143,23 +148,28 @@ class _Figures(NamedTuple):
     several: "pa.BooleanArray | None"
 
 
-def _figures(table: "pa.Table", held: _Held) -> _Figures:
+def figures_of(table: "pa.Table", folds: Sequence[Fold], extra: Sequence[Fold] = ()) -> Figures:
+    """The figures of a table of groups.
+
+    Args:
+        extra: Figures after the others, of which some may not be there.
+    """
     arrays: list[pa.Array] = []
     columns: dict[str, tuple[int, pa.DataType]] = {}
     several = None
-    for number, fold in enumerate((*held.folds, *held.extra)):
-        if fold in held.extra and f"h{number}" not in table.column_names:
+    for number, fold in enumerate((*folds, *extra)):
+        if fold in extra and f"h{number}" not in table.column_names:
             continue
         columns[fold.name] = len(arrays), (array := figure(table, number, fold)).type
         arrays.append(array)
         if fold.op == "one" and not pa.types.is_null(array.type):
             other = compute.fill_null(compute.not_equal(array, figure(table, number, Fold("max", fold.part))), False)
             several = other if several is None else compute.or_(several, other)
-    return _Figures(Chunk(arrays, table.num_rows, {}, 0, NOTHING_AROUND), columns, several)
+    return Figures(Chunk(arrays, table.num_rows, {}, 0, NOTHING_AROUND), columns, several)
 
 
 def _verdict(table: "pa.Table", rule: "Rule", held: _Held) -> Found:
-    figures = _figures(table, held)
+    figures = figures_of(table, held.folds, held.extra)
     tree = _tree(held, figures.columns, rule.params["tolerance"])
     good = holds(tree, figures.columns)(figures.chunk)
     bad = compute.fill_null(compute.invert(good), False)
@@ -185,7 +195,7 @@ def _failing(table: "pa.Table", rule: "Rule", held: _Held) -> Failing:
     """What the failing groups have and should have."""
     by = rule.params["by"]
     table = in_order(table, len(by))
-    figures = _figures(table, held)
+    figures = figures_of(table, held.folds, held.extra)
     found, *against = (value(one.node, figures.columns).of(figures.chunk) for one in _all(held))
     keys = {name: table[f"k{number}"] for number, name in enumerate(by)}
     words = [one.text if one.columns else name for name, one in held.against.items()]

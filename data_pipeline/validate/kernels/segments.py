@@ -115,9 +115,9 @@ class Segmented:
         judged = {name: found for name, found in each.items() if found.of}
         failed, of = sum([found.failed for found in judged.values()]), sum([found.of for found in judged.values()])
         broken = {name: (f.failed, f.of) for name, f in judged.items() if f.failed / f.of > rule.tolerance}
-        seen = [found.observed for found in judged.values() if found.observed is not None]
-        limit = next((found.limit_s for found in judged.values()), None)
-        return _found(rule, failed, of, broken, len(judged))._replace(observed=min(seen, default=None), limit_s=limit)
+        seen = [(found.observed, found.limit_s) for found in judged.values() if found.observed is not None]
+        observed, limit = min(seen, default=(None, next((found.limit_s for found in judged.values()), None)))
+        return _found(rule, failed, of, broken, len(judged))._replace(observed=observed, limit_s=limit)
 
     def failing(self, again: "Callable[[], Iterator[Chunk]]") -> "Iterator[pa.BooleanArray | None]":
         """Of states that can look at chunk after chunk (`look`)."""

@@ -121,7 +121,6 @@ def test_weights_follow_the_severity():
         ({"type": {"column": "a", "is": "int"}}, "`is` must be one of string, integer"),
         ({"fresh": "a"}, "needs `within`"),
         ({"fresh": {"column": "a", "within": "3 weeks"}}, "such as 200ms, 30s, 15m, 2h or 7d"),
-        ({"fresh": {"column": "a", "within": "3h", "calendar": "x"}}, "`calendar` is not supported yet"),
         ({"row_count": {"min": 5, "max": 1}}, "is above `max`"),
         ({"compare": "a <"}, "position 4"),
         ({"compare": {"columns": ["a"]}}, "unknown key `columns`"),

@@ -62,7 +62,7 @@ def test_a_batch_without_rows_says_nothing() -> None:
     [
         ({}, "needs `within`, how long the content may stay the same"),
         ("soon", "`within` must be a duration"),
-        ({"within": "1d", "calendar": "target2"}, "`calendar` is not supported yet"),
+        ({"within": "1d", "calendar": 5}, "`calendar` must be the name of a calendar"),
         ({"within": "1d", "column": "a"}, "unknown key `column`"),
     ],
     ids=["no time", "no duration", "calendar", "column"],
