@@ -7,14 +7,14 @@ it last when that did not enter the table.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import orjson
 
 from utils.database import Connection, Database, StateError, Statement
 from utils.events import Event
 
-__all__ = ["SCHEMA", "Backfill", "BackfillViews", "Backfills", "Piece", "PieceState", "moved", "refuse_if_done"]
+__all__ = ["SCHEMA", "Backfill", "BackfillViews", "Backfills", "Part", "Piece", "moved", "refuse_if_done"]
 
 SCHEMA = """
 CREATE TABLE pieces (
@@ -31,8 +31,6 @@ CREATE TABLE backfill_pieces (
     time TEXT, rows INTEGER, reason TEXT NOT NULL, PRIMARY KEY (backfill, piece)) WITHOUT ROWID
 """
 """A migration of issue 7."""
-
-PieceState = Literal["collected", "held", "failed", "missing"]
 
 _PIECE = "INSERT INTO pieces VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 # What came of an earlier try does not matter any more; a candidate that waits for a decision stays.
@@ -99,6 +97,16 @@ class Piece:
     time: str
     rows: int | None
     reason: str = ""
+
+
+class Part(NamedTuple):
+    """A piece of a backfill. `state`: waiting, collected, held or failed."""
+
+    key: str
+    state: str
+    run_id: str | None
+    rows: int | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +313,11 @@ class Backfills:
             found[key] = Piece(key, state, version, stands, run_id, backfill, time, rows, reason)
         return found
 
+    def collected_by(self, dataset: str, backfill: str) -> frozenset[str]:
+        """Keys of the pieces that a backfill brought, as far as they were not taken back or replaced."""
+        sql = "SELECT piece FROM pieces WHERE dataset = ? AND backfill = ? AND state = 'collected'"
+        return frozenset(key for (key,) in self._database.query(sql, (dataset, backfill)))
+
     def all(self, *, limit: int = 50) -> list[Backfill]:
         """Newest first."""
         return self._backfills(f"{_BY} ORDER BY b.backfill DESC LIMIT ?", (limit,))
@@ -322,13 +335,11 @@ class Backfills:
         rows = self._database.query("SELECT state FROM backfills WHERE backfill = ?", (backfill,))
         return str(rows[0][0]) if rows else None
 
-    def of(self, backfill: str, state: str | None = None) -> list[tuple[str, str, str | None, int | None, str]]:
-        """Key, state, run, rows and reason of its pieces, in their order; of all, or of one state."""
+    def of(self, backfill: str, state: str | None = None) -> list[Part]:
+        """Its pieces in their order; all, or those of one state."""
         where, values = ("", (backfill,)) if state is None else ("AND state = ?", (backfill, state))
-        sql = (
-            f"SELECT piece, state, run_id, rows, reason FROM backfill_pieces WHERE backfill = ? {where} ORDER BY number"  # noqa: S608
-        )
-        return [(row[0], row[1], row[2], row[3], row[4]) for row in self._database.query(sql, values)]
+        sql = "SELECT piece, state, run_id, rows, reason FROM backfill_pieces WHERE backfill = ?"
+        return [Part(*row) for row in self._database.query(f"{sql} {where} ORDER BY number", values)]
 
     def _backfills(self, where: str, values: Sequence[Any]) -> list[Backfill]:
         found = self._database.query(f"{_COUNTS} {where}", values)
