@@ -1,0 +1,229 @@
+"""The schedules: how each stands and when it is due next; to pause them, and to let them go on."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from config.schedule import ScheduleSettings
+from data_pipeline.errors import PipelineError
+from data_pipeline.scheduling.plan import skip_events
+from data_pipeline.scheduling.policy import Skip
+from data_pipeline.scheduling.scheduled import Scheduled, scheduled
+from data_pipeline.scheduling.views import Schedules, Standing
+from data_pipeline.store.views import Current
+from integrated_system import IntegratedSystem
+from operations.actor import Actor, operation
+from operations.scheduling import is_led
+from operations.words import listed as in_words
+from utils.database import Connection, StateError
+from utils.events import NewEvent, rfc3339
+
+__all__ = ["Listing", "Moved", "Schedule", "listed", "pause", "resume", "words_of"]
+
+LOOK_BACK = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One schedule. Moments are RFC 3339; `next_due` is in the schedule's own zone, the others in UTC.
+
+    Attributes:
+        schedule: What it says, in words.
+        next_due: None: it is paused, nothing is due any more, or what it waits for has no time.
+        waits: It is due now, and nobody has seen to it yet.
+        last_run, status: Of the last dataset run that its dataset had, whoever asked for it; None: it had none.
+        failures: How many runs of the dataset failed one after the other.
+        put_off, put_off_for: Until when it waits, because the circuit of that provider is open.
+        overdue: When its window closed without data; None once data came.
+        skipped: How many occurrences of the last day were skipped, by the reason; `why` is that of the newest.
+    """
+
+    dataset: str
+    schedule: str
+    zone: str
+    next_due: str | None
+    waits: bool
+    last_due: str | None
+    last_run: str | None
+    status: str | None
+    failures: int
+    paused_at: str | None
+    paused_by: str | None
+    put_off: str | None
+    put_off_for: str | None
+    overdue: str | None
+    skipped: dict[str, int]
+    why: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The schedules, and the process that sees to them; "": none does."""
+
+    led_by: str
+    schedules: tuple[Schedule, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"led_by": self.led_by or None, "schedules": [one.to_json() for one in self.schedules]}
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Which schedules were paused, or go on; `already`: those that had been before. `skipped`: in the pause."""
+
+    schedules: tuple[str, ...]
+    already: tuple[str, ...] = ()
+    skipped: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        return {"schedules": list(self.schedules), "already": list(self.already), "skipped": self.skipped}
+
+
+def listed(system: IntegratedSystem, names: Sequence[str] = ()) -> Listing:
+    """How the named schedules stand, or all.
+
+    Raises:
+        ConfigError: a name that is not declared.
+        PipelineError: a dataset without a schedule.
+    """
+    schedules, now = Schedules(system.database), system.clock.now()
+    stands, current = schedules.all(), system.views.current()
+    skipped: dict[str, Counter[str]] = {}
+    why: dict[str, str] = {}
+    for seen in schedules.occurrences(since=now - LOOK_BACK):
+        if seen.outcome != "queued":
+            skipped.setdefault(seen.schedule, Counter())[seen.outcome] += seen.number
+            why[seen.schedule] = seen.words
+    found = []
+    for one in _chosen(system, names):
+        row = _row(one, stands.get(one.dataset), current.get(one.dataset), now)
+        counts = dict(skipped.get(one.dataset, {}))
+        found.append(replace(row, skipped=counts, why=why.get(one.dataset)))
+    return Listing(is_led(system), tuple(found))
+
+
+@operation("operator")
+def pause(system: IntegratedSystem, actor: Actor, names: Sequence[str] = (), *, reason: str = "") -> Moved:
+    """Have nothing of the named schedules run, or of all, until they are resumed.
+
+    Raises:
+        ConfigError: a name that is not declared.
+        PipelineError: a dataset without a schedule.
+    """
+    stands = Schedules(system.database).all()
+    chosen = [one.dataset for one in _chosen(system, names)]
+    already = tuple(name for name in chosen if name in stands and stands[name].paused_at is not None)
+    moved = tuple(name for name in chosen if name not in already)
+    data = {"since": rfc3339(system.clock.now()), "actor": actor.name, "reason": reason or None}
+    if moved:
+        system.events.append([NewEvent("schedule.paused", name, data, source="operations") for name in moved])
+    return Moved(moved, already)
+
+
+@operation("operator")
+def resume(system: IntegratedSystem, actor: Actor, names: Sequence[str] = ()) -> Moved:
+    """Let the named schedules, or all, go on with what is due from now on. What lay in the pause is skipped.
+
+    Raises:
+        ConfigError: a name that is not declared.
+        PipelineError: a dataset without a schedule.
+        StateError: somebody else resumed one of them meanwhile.
+    """
+    stands, now = Schedules(system.database).all(), system.clock.now()
+    chosen = _chosen(system, names)
+    moving = [one for one in chosen if one.dataset in stands and stands[one.dataset].paused_at is not None]
+    events: list[NewEvent] = []
+    skipped = 0
+    for one in moving:
+        for skip in _in_the_pause(one, stands[one.dataset], now):
+            events += skip_events(one.dataset, skip, source="operations")
+            skipped += len(skip.occurrences)
+        data = {"since": rfc3339(now), "actor": actor.name}
+        events.append(NewEvent("schedule.resumed", one.dataset, data, source="operations"))
+    if events:
+        system.events.append(events, guard=lambda connection: _still_paused(connection, moving))
+    moved = tuple(one.dataset for one in moving)
+    return Moved(moved, tuple(one.dataset for one in chosen if one.dataset not in moved), skipped)
+
+
+def words_of(asked: ScheduleSettings) -> str:
+    """What a schedule says, for people."""
+    from utils.ages import duration
+
+    every = duration(asked.every or 0.0)
+    if asked.kind == "cron":
+        return f"cron {asked.cron}"
+    if asked.kind == "after":
+        return f"after {in_words(list(asked.after))}"
+    if asked.kind == "on_file":
+        return f"on file {asked.on_file}"
+    if asked.kind == "window":
+        return f"every {every} from {asked.opens} until {asked.until}"
+    return f"every {every}"
+
+
+def _chosen(system: IntegratedSystem, names: Sequence[str]) -> list[Scheduled]:
+    declared = {one.dataset: one for one in scheduled(system.settings)}
+    for name in names:
+        if system.settings.dataset(name).name not in declared:
+            hint = "give it one, for example `schedule: {every: 15m}`, or run it by hand: `run " + name + "`"
+            raise PipelineError(f"{name} has no schedule", hint=hint)
+    return [declared[name] for name in dict.fromkeys(names)] if names else list(declared.values())
+
+
+def _row(one: Scheduled, stands: Standing | None, current: Current | None, now: datetime) -> Schedule:
+    paused = stands is not None and stands.paused_at is not None
+    put_off = None if stands is None else stands.put_off
+    following = None if paused else one.timetable.next(now if stands is None else max(now, stands.handled))
+    pending = None if stands is None or paused or put_off else one.timetable.next(stands.handled)
+    waits = pending is not None and one.timetable.starts_at(pending) <= now
+    overdue = None if stands is None else stands.overdue
+    if overdue is not None and current is not None and (current.collected_at or "") >= rfc3339(overdue):
+        overdue = None
+    return Schedule(
+        dataset=one.dataset,
+        schedule=words_of(one.asked),
+        zone=str(one.timetable.zone),
+        next_due=None if following is None else following.due.astimezone(one.timetable.zone).isoformat(),
+        waits=waits,
+        last_due=_text(None if stands is None else stands.last_due),
+        last_run=None if current is None else current.run_id,
+        status=None if current is None else current.status,
+        failures=0 if current is None else current.failures,
+        paused_at=_text(None if stands is None else stands.paused_at),
+        paused_by=stands.paused_by if stands is not None and paused else None,
+        put_off=_text(put_off),
+        put_off_for=stands.put_off_for if stands is not None and put_off else None,
+        overdue=_text(overdue),
+        skipped={},
+        why=None,
+    )
+
+
+def _in_the_pause(one: Scheduled, stands: Standing, now: datetime) -> list[Skip]:
+    """What was due since the schedule was seen to last: before it was paused, and in the pause."""
+    began = stands.paused_at or now
+    due = list(one.timetable.between(stands.handled, now))
+    before = [occurrence for occurrence in due if occurrence.due <= began]
+    within = due[len(before) :]
+    found = [Skip(before, "missed", "nobody was there before the schedule was paused")] if before else []
+    words = f"the schedule was paused by {stands.paused_by}"
+    return [*found, Skip(within, "paused", words)] if within else found
+
+
+def _still_paused(connection: Connection, moving: Sequence[Scheduled]) -> None:
+    rows: Mapping[str, str | None] = dict(connection.execute("SELECT dataset, paused_at FROM schedules", ()).fetchall())
+    for one in moving:
+        if rows.get(one.dataset) is None:
+            raise StateError(
+                f"{one.dataset}: somebody else resumed it meanwhile", hint="look with `schedules list`", transient=True
+            )
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)

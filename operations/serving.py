@@ -1,0 +1,121 @@
+"""What runs for long: services side by side in one process, each with a thread, until the process is told to stop."""
+
+import os
+import threading
+from collections.abc import Sequence
+from typing import Protocol
+
+from utils.database import Database, News, StateError
+from utils.logger import get_logger
+
+__all__ = ["Service", "Serving"]
+
+TROUBLE_S = 1.0
+"""Seconds until a service is called again that found the state in trouble."""
+
+FAILED_S = 10.0
+"""Seconds until a service is called again that raised what nobody expected."""
+
+LISTEN_S = 60.0
+"""How long one wait for news lasts."""
+
+
+class Service(Protocol):
+    """Something that is done again and again.
+
+    Attributes:
+        hears: Called also when anything was committed, by any process; else only when its time has come.
+    """
+
+    name: str
+    hears: bool
+
+    def step(self) -> float:
+        """Do what is due; gives the seconds until something is again, 0.0: at once."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more is asked of it."""
+        ...
+
+
+class Serving:
+    """Runs services until it is stopped. What one of them finds wrong is told in the log file, and all go on.
+
+    No service asks again and again: each waits until its time has come, or until there is news.
+    """
+
+    def __init__(self, database: Database, services: Sequence[Service]) -> None:
+        self._database = database
+        self._services = services
+        self._changed = threading.Condition()
+        self._news = 0
+        self._stopping = False
+        self._ear: News | None = None
+        self._asked, self._ask = os.pipe()  # a handler of signals may write to it whatever it interrupted
+
+    def run(self) -> None:
+        """Comes back once `stop` was called and every service has ended what it was at."""
+        threads = [threading.Thread(target=self._work, args=(one,), name=one.name) for one in self._services]
+        if any(one.hears for one in self._services):
+            self._ear = self._database.news()
+            threads.append(threading.Thread(target=self._listen, args=(self._ear,), name="news"))
+        for thread in threads:
+            thread.start()
+        os.read(self._asked, 1)
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._ear is not None:
+            self._ear.close()
+        for thread in threads:
+            thread.join()
+        os.close(self._asked)
+        os.close(self._ask)
+
+    def stop(self) -> None:
+        """Have `run` come back; from any thread, and from a handler of signals."""
+        os.write(self._ask, b"!")
+
+    def _work(self, service: Service) -> None:
+        while not self._stopping:
+            with self._changed:
+                seen = self._news
+            wait = self._step(service)
+            if wait > 0.0:
+                self._wait(service, seen, wait)
+        try:
+            service.close()
+        except StateError as error:
+            get_logger(service.name).warning("service.not_closed", service=service.name, reason=str(error))
+
+    def _step(self, service: Service) -> float:
+        try:
+            return service.step()
+        except StateError as error:
+            get_logger(service.name).warning("service.waits", service=service.name, reason=str(error))
+            return TROUBLE_S
+        except Exception:  # noqa: BLE001 - told with its traceback; the others, and the next step, go on
+            get_logger(service.name).exception("service.failed", service=service.name)
+            return FAILED_S
+
+    def _wait(self, service: Service, seen: int, seconds: float) -> None:
+        def is_called() -> bool:
+            return self._stopping or (service.hears and self._news != seen)
+
+        with self._changed:
+            self._changed.wait_for(is_called, seconds)
+
+    def _listen(self, news: News) -> None:
+        while not self._stopping:
+            try:
+                heard = news.wait(LISTEN_S)
+            except StateError as error:
+                get_logger("news").warning("service.waits", service="news", reason=str(error))
+                heard = True
+                with self._changed:
+                    self._changed.wait_for(lambda: self._stopping, TROUBLE_S)
+            if heard:
+                with self._changed:
+                    self._news += 1
+                    self._changed.notify_all()
