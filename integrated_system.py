@@ -202,6 +202,7 @@ class IntegratedSystem(State):
             pipeline=self.pipeline,
             provider_of=self.collector.provider_of,
             counted=self.resilience.news,
+            limit_of=self.collector.places,
             events=self.events,
             views=self.views,
             history=self.history,

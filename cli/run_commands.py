@@ -70,12 +70,14 @@ def run_all(
     """Run, tell what came of it (default: print it), do overdue maintenance; gives the exit code."""
     from operations import run as operations
     from operations.actor import local_user
+    from utils.resilience.cancellation import CancelToken
 
     system = context.system
     gc.set_threshold(20_000, 20, 100)  # a run makes many values that last, and little garbage
-    with _interruptible(system.runner.cancel.cancel) as stopped, _progress(context, system, datasets) as progress:
+    cancel = CancelToken()
+    with interruptible(cancel.cancel) as stopped, _progress(context, system, datasets) as progress:
         if resume is not None:
-            result = operations.resume(system, local_user(), resume, workers=workers, progress=progress)
+            result = operations.resume(system, local_user(), resume, workers=workers, cancel=cancel, progress=progress)
         else:
             result = operations.run(
                 system,
@@ -85,6 +87,7 @@ def run_all(
                 full=full,
                 from_raw=from_raw,
                 workers=workers,
+                cancel=cancel,
                 progress=progress,
             )
     if told is not None:
@@ -98,7 +101,7 @@ def run_all(
     _maintain_if_overdue(context)
     if strict and result.status == "degraded":
         return FAILED
-    return FAILED if result.status == "failed" else OK
+    return FAILED if result.status in {"failed", "cancelled"} else OK
 
 
 def _dry_run(context: Context, datasets: list[str], fresh: bool, from_raw: str) -> int:
@@ -210,7 +213,7 @@ def _maintain_if_overdue(context: Context) -> None:
 
 
 @contextmanager
-def _interruptible(cancel: Callable[[str], None]) -> Iterator[list[int]]:
+def interruptible(cancel: Callable[[str], None]) -> Iterator[list[int]]:
     """Turn Ctrl-C and SIGTERM into an orderly stop; yields the list of signals that came."""
     came: list[int] = []
 

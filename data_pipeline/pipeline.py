@@ -38,7 +38,8 @@ class RunContext:
     """What all datasets of a run share. `now` is taken once; `current` is where each dataset stood at the start.
 
     `fresh`: also within the TTL; `full`: everything, whatever the cursor and the ledger say; `from_raw`: the run whose
-    raw answers are taken in place of the provider's. `withdrawn`: what was rolled back, and its version.
+    raw answers are taken in place of the provider's. `withdrawn`: what was rolled back, and its version. `partitions`:
+    keys of the pieces to collect, exactly these; (): what is due. `fallback`: whether a copy may be served.
     """
 
     run_id: str
@@ -46,6 +47,8 @@ class RunContext:
     fresh: bool = False
     full: bool = False
     from_raw: str = ""
+    partitions: tuple[str, ...] = ()
+    fallback: bool = True
     current: dict[str, Current] = field(default_factory=dict)
     withdrawn: Mapping[Content, str] = field(default_factory=dict)
     fences: dict[str, int] = field(default_factory=dict)

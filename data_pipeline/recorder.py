@@ -11,6 +11,7 @@ from data_pipeline.errors import StoreError
 from utils.cache.cache import Cache, Entry
 from utils.database import Connection, StateError
 from utils.events import EventStore
+from utils.leases import this_process
 from utils.turn import TURN
 
 Progress = Callable[[DatasetRun], None]
@@ -22,6 +23,17 @@ class VersionNotWrittenError(StateError):
 
 class LeaseLostError(StateError):
     """Another process was given this dataset meanwhile; what it brings is newer than what we bring."""
+
+
+class RunLostError(LeaseLostError):
+    """Another process goes on with the run: it was taken for dead here."""
+
+
+def refuse_if_not_ours(connection: Connection, run_id: str, owner: str | None) -> None:
+    """Refuses, inside the transaction, what is said about a run that is somebody else's by now."""
+    row = connection.execute("SELECT owner, status FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    if row is not None and (row[0] != owner or row[1] not in {"running", "cancelled"}):
+        raise RunLostError(f"run {run_id} is {row[1]}, and not ours any more: this process was taken for dead")
 
 
 def refuse_if_lost(connection: Connection, dataset: str, fence: int) -> None:
@@ -55,12 +67,13 @@ class Recorder:
         self._cached: list[tuple[str, Any]] = []
         self._guard = threading.Lock()
 
-    def record(self, outcome: Outcome) -> None:
+    def record(self, outcome: Outcome, *, lost: bool = False) -> None:
+        """Write it down. `lost`: only as long as the run is ours, for the dataset is not any more."""
         if self._finished:
             return  # the run was interrupted and is closed; nobody was told that this one is done
         self.recorded.add(outcome.result.dataset)
         data = outcome.events[-1].data
-        guard = self._guarding(outcome, data.get("fence", 0))
+        guard = self._guarding(outcome, data.get("fence", 0), run_id=data["run_id"] if lost else "")
         future = self._events.submit(outcome.events, statements=outcome.statements, guard=guard)
         # A future wakes those who wait for it before it calls back, so they wait for what is done once it has.
         told: Future[None] = Future()
@@ -75,10 +88,12 @@ class Recorder:
             if self._last.get(dataset) is future:  # else another outcome was recorded in its place
                 return
 
-    def _guarding(self, outcome: Outcome, fence: int) -> Callable[[Connection], None]:
+    def _guarding(self, outcome: Outcome, fence: int, *, run_id: str) -> Callable[[Connection], None]:
         """The versions of a whole commit reach the disk before it; and the lease must still be ours."""
 
         def check(connection: Connection) -> None:
+            if run_id:
+                refuse_if_not_ours(connection, run_id, str(this_process()))
             if fence:
                 refuse_if_lost(connection, outcome.result.dataset, fence)
             if outcome.otherwise is not None:
@@ -111,7 +126,8 @@ class Recorder:
     def _acknowledged(self, done: "Future[Any]", outcome: Outcome, run_id: str) -> None:
         error, result = done.exception(), outcome.result
         if isinstance(error, LeaseLostError):
-            self.record(skipped(result.dataset, result.provider, run_id, str(error)))
+            if not isinstance(error, RunLostError):
+                self.record(skipped(result.dataset, result.provider, run_id, str(error)), lost=True)
         elif isinstance(error, VersionNotWrittenError) and outcome.otherwise is not None:
             self.record(outcome.otherwise(StoreError(f"{result.dataset}: {error}", hint=error.hint)))
         if error is not None:

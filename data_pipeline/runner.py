@@ -1,22 +1,25 @@
 """MANY datasets: who runs, in what order, on which workers; recorded as one run, detected over once at its end."""
 
 import contextlib
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from config.datasets import DatasetSettings
-from data_pipeline.dataset import DatasetRun, Status
+from data_pipeline.dataset import DatasetRun
 from data_pipeline.delivery import skipped
 from data_pipeline.detect.datasets import detect_datasets
+from data_pipeline.errors import DatasetBusy
 from data_pipeline.pipeline import Pipeline, RunContext
 from data_pipeline.publish.publish import Attempt
-from data_pipeline.recorder import Progress, Recorder
+from data_pipeline.recorder import Progress, Recorder, RunLostError, refuse_if_not_ours
+from data_pipeline.run_queue.request import RunRequest
 from data_pipeline.store.views import Views
-from data_pipeline.waiting import Waiting
+from data_pipeline.workforce import Job, Workforce
 from utils.cache.cache import Cache
 from utils.clock import Clock
 from utils.database import Connection, StateError
@@ -25,8 +28,20 @@ from utils.history import CLOSE, History
 from utils.leases import Leases, this_process
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable
 
-RANK: dict[Status, int] = {"skipped": 0, "succeeded": 0, "degraded": 1, "failed": 2}
+RANK: dict[str, int] = {"skipped": 0, "succeeded": 0, "degraded": 1, "failed": 2}
 """How bad a dataset's status is; a run is as bad as its worst dataset."""
+
+CALLED_OFF = "called off"
+"""Why a run stops that somebody called off; for any other reason it is interrupted, and can go on later."""
+
+LOOK_S, LOG_EVERY = 0.2, 5
+"""Seconds between two looks whether to stop; every so many of them the log is asked whether the run was called off."""
+
+GRACE_S = 1.0
+"""Seconds that what is in flight has to finish once the run was told to stop."""
+
+_AT_WORK: set[str] = set()
+"""The runs of this process. One that the log calls ours and that is not here was left by a fault of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +69,13 @@ class PipelineRun:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """What is asked for. `claim`: the run stands in the log already (queued, crashed, interrupted) and goes on.
-
-    `fresh`: ask the providers also within the TTL; `full`: take everything, whatever the cursors say.
-    `from_raw`: the run whose raw answers are taken in place of the providers'.
-    """
-
-    run_id: str = ""
-    actor: str = "local"
-    fresh: bool = False
-    full: bool = False
-    from_raw: str = ""
-    workers: int = 8
-    claim: bool = False
-
-
 class Runner:
-    """Runs datasets on an executor and records what came of each before it is called done.
+    """Runs datasets on workers and records what came of each before it is called done. Thread-safe: many runs at once.
 
     Args:
-        counted: Tells what the providers' protection counted since it was last asked; written down with the run.
+        counted: Tells what the providers' protection counted since it was last asked; written down with the run. Of
+            runs at the same time the first to finish tells what all of them counted.
+        limit_of: How many datasets of a dataset's provider may be under way at once; None: as many as can.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class Runner:
         pipeline: Pipeline,
         provider_of: Callable[[DatasetSettings], str],
         counted: Callable[[], Mapping[str, Mapping[str, float]]],
+        limit_of: Callable[[DatasetSettings], int | None],
         events: EventStore,
         views: Views,
         history: History,
@@ -91,11 +92,11 @@ class Runner:
         cache: Cache,
         cache_ttl: float,
         clock: Clock,
-        executor: Executor | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._provider_of = provider_of
         self._counted = counted
+        self._limit_of = limit_of
         self._events = events
         self._views = views
         self._history = history
@@ -103,113 +104,167 @@ class Runner:
         self._cache = cache
         self._cache_ttl = cache_ttl
         self._clock = clock
-        self._executor = executor
-        self.cancel = CancelToken()
+        self._guard = threading.Lock()
+        self._running = 0
+
+    def workforce(self, size: int, *, shared: bool = False, executor: Executor | None = None) -> Workforce:
+        """Workers for one run, or (`shared`) for many."""
+        return Workforce(size, limit_of=self._limit_of, shared=shared, executor=executor)
+
+    def provider_of(self, dataset: DatasetSettings) -> str:
+        """Whom a dataset is asked of."""
+        return self._provider_of(dataset)
 
     def recover(self) -> list[str]:
         """Mark the runs of dead owners as crashed and free what they held; gives their ids."""
-        crashed = []
+        me, crashed = str(this_process()), []
         for run in self._views.runs(limit=1000, status="running"):
-            if self._leases.is_dead(run.owner):
+            left_behind = run.owner == me and run.run_id not in _AT_WORK
+            if left_behind or self._leases.is_dead(run.owner):
                 event = NewEvent("run.crashed", run.run_id, {"owner": run.owner}, source="runner")
-                self._events.append([event])
-                crashed.append(run.run_id)
+                with contextlib.suppress(RunLostError):  # somebody else saw to it, or it is at work again
+                    self._events.append([event], guard=_owned(run.run_id, run.owner))
+                    crashed.append(run.run_id)
         if crashed:
             self._leases.free_dead()
         return crashed
 
     def run(
-        self, datasets: Sequence[DatasetSettings], request: RunRequest, *, progress: Progress = lambda _: None
+        self,
+        datasets: Sequence[DatasetSettings],
+        request: RunRequest,
+        *,
+        workforce: Workforce,
+        cancel: CancelToken,
+        claim: bool = False,
+        before: Sequence[str] = (),
+        begun: Callable[[], None] = lambda: None,
+        progress: Progress = lambda _: None,
     ) -> PipelineRun:
-        """Run the datasets; returns when each is recorded, anomalies are looked for, and the run is closed."""
+        """Run the datasets; returns when each is recorded, anomalies are looked for, and the run is closed.
+
+        Args:
+            cancel: Stops this run; so does `run.cancelled` in the log, from whatever process.
+            claim: The run stands in the log already (queued, crashed, interrupted) and goes on. When every dataset is
+                being worked on elsewhere it is not begun.
+            before: How the datasets ended that this run has finished already.
+            begun: Called once the workers know of it.
+
+        Raises:
+            DatasetBusy: see `claim`; the run waits as it did.
+            StateError: the log cannot be written, or another process took the run up.
+        """
         started, began = self._clock.now(), self._clock.monotonic()
         run_id = request.run_id or uuid7()
+        request = replace(request, run_id=run_id, datasets=request.datasets or tuple(one.name for one in datasets))
+        names = [dataset.name for dataset in datasets]
         # The log knows the numbers too: they go on where they stood when the leases' own database was lost.
-        seen = {f"dataset:{name}": known.fence for name, known in self._views.current().items()}
-        leases = self._leases.acquire([f"dataset:{dataset.name}" for dataset in datasets], run=run_id, above=seen)
+        seen = {f"dataset:{name}": known.fence for name, known in self._views.current(names).items()}
+        leases = self._leases.acquire([f"dataset:{name}" for name in names], run=run_id, above=seen)
+        with self._guard:
+            self._running += 1
         try:
-            self._start(run_id, request, datasets)
+            if claim and names and not leases:
+                raise DatasetBusy(f"run {run_id}: all of its datasets are being worked on")
+            _AT_WORK.add(run_id)
+            self._start(request, claim=claim)
             context = RunContext(
                 run_id=run_id,
                 now=started,
                 fresh=request.fresh,
                 full=request.full,
                 from_raw=request.from_raw,
-                current=self._views.current(),
-                withdrawn=self._views.decisions.withdrawn(),
+                partitions=request.partitions,
+                fallback=request.fallback,
+                current=self._views.current(names),
+                withdrawn=self._views.decisions.withdrawn(names),
                 fences={name.removeprefix("dataset:"): lease.fence for name, lease in leases.items()},
             )
-            results = self._run_all(datasets, context, request.workers, progress)
-            results, learning = self._look_for_anomalies(datasets, results, run_id, started)
-            return self._finish(run_id, started, began, results, learning)
-        except Exception as error:
-            self._break_off(run_id, began, error)
-            raise
+            try:
+                recorder = Recorder(self._events, self._cache, self._cache_ttl, progress, self._pipeline.flush)
+                job = self._job(datasets, context, request.priority, cancel, recorder)
+                workforce.begin(job)
+                begun()
+                self._wait(job, workforce, cancel, run_id)
+                results = self._recorded(job, recorder, run_id, cancel)
+                results, learning = self._look_for_anomalies(datasets, results, run_id, started)
+                return self._finish(run_id, started, began, results, learning, _end_of(cancel), before)
+            except RunLostError:
+                raise
+            except Exception as error:
+                self._break_off(run_id, began, error)
+                raise
         finally:
-            self._pipeline.forget()
+            _AT_WORK.discard(run_id)
+            with self._guard:
+                self._running -= 1
+                alone = not self._running
+            if alone:  # else it is of use to the others
+                self._pipeline.forget()
             self._leases.release(leases)
 
-    def _start(self, run_id: str, request: RunRequest, datasets: Sequence[DatasetSettings]) -> None:
-        data = {
-            "actor": request.actor,
-            "owner": str(this_process()),
-            "fresh": request.fresh,
-            "full": request.full,
-            "from_raw": request.from_raw or None,
-            "datasets": [dataset.name for dataset in datasets],
-        }
-        guard = _claimable(run_id) if request.claim else None
-        self._events.append([NewEvent("run.started", run_id, data, source="runner")], guard=guard)
+    def _start(self, request: RunRequest, *, claim: bool) -> None:
+        data = {**request.to_json(), "owner": str(this_process())}
+        guard = _claimable(request.run_id) if claim else None
+        self._events.append([NewEvent("run.started", request.run_id, data, source="runner")], guard=guard)
 
-    def _run_all(
-        self, datasets: Sequence[DatasetSettings], context: RunContext, workers: int, progress: Progress
-    ) -> list[DatasetRun]:
-        recorder = Recorder(self._events, self._cache, self._cache_ttl, progress, self._pipeline.flush)
-        waiting = Waiting(datasets)
+    def _job(
+        self,
+        datasets: Sequence[DatasetSettings],
+        context: RunContext,
+        priority: int,
+        cancel: CancelToken,
+        recorder: Recorder,
+    ) -> Job:
+        def work(dataset: DatasetSettings) -> None:
+            self._one(dataset, context, cancel, recorder)
+            if dataset.name in job.waiting.needed:
+                recorder.wait_for(dataset.name)  # what needs its rows reads what is committed
 
-        def work() -> None:
-            # One task a worker, not one a dataset: a thousand tasks are a thousand hand-overs between threads.
-            while not self.cancel.cancelled and (dataset := waiting.take()) is not None:
-                try:
-                    self._one(dataset, context, recorder)
-                    if dataset.name in waiting.needed:
-                        recorder.wait_for(dataset.name)  # what needs its rows reads what is committed
-                finally:
-                    waiting.done(dataset.name)
-            waiting.stop()
+        job = Job(datasets, provider_of=self._provider_of, work=work, priority=priority)
+        return job
 
-        executor = self._executor or ThreadPoolExecutor(workers, thread_name_prefix="worker")
-        try:
-            self._wait([executor.submit(work) for _ in range(min(workers, len(datasets)))])
-        finally:
-            if executor is not self._executor:
-                executor.shutdown(wait=not self.cancel.cancelled, cancel_futures=True)
-        for dataset in datasets:
+    def _recorded(self, job: Job, recorder: Recorder, run_id: str, cancel: CancelToken) -> list[DatasetRun]:
+        """What came of each dataset, once it is committed; of those that did not begin, why."""
+        for dataset in job.datasets:
             if dataset.name not in recorder.recorded:
-                recorder.record(skipped(dataset.name, self._provider_of(dataset), context.run_id, "interrupted"))
+                recorder.record(skipped(dataset.name, job.providers[dataset.name], run_id, _why(cancel)))
         by_name = {result.dataset: result for result in recorder.finish()}
-        return [by_name[dataset.name] for dataset in datasets if dataset.name in by_name]
+        return [by_name[dataset.name] for dataset in job.datasets if dataset.name in by_name]
 
-    def _wait(self, working: "Sequence[Future[None]]") -> None:
+    def _wait(self, job: Job, workforce: Workforce, cancel: CancelToken, run_id: str) -> None:
         """Until all are done; or, once told to stop, until what is in flight had a moment to finish."""
-        left = set(working)
-        while left and not self.cancel.cancelled:
-            done, left = wait(left, timeout=0.2, return_when=FIRST_EXCEPTION)
-            for future in done:
-                future.result()
-        wait(left, timeout=1.0)
+        looks = 0
+        while not cancel.cancelled and not job.finished.wait(LOOK_S):
+            looks += 1
+            if looks % LOG_EVERY == 0 and self._called_off(run_id):
+                cancel.cancel(CALLED_OFF)
+        if cancel.cancelled:
+            workforce.withdraw(job)
+            job.finished.wait(GRACE_S)
+        if job.error is not None:
+            workforce.withdraw(job)
+            job.finished.wait(GRACE_S)
+            raise job.error
 
-    def _one(self, dataset: DatasetSettings, context: RunContext, recorder: "Recorder") -> None:
-        if self.cancel.cancelled:
-            reason = "interrupted"
+    def _called_off(self, run_id: str) -> bool:
+        try:
+            run = self._views.run(run_id)
+        except StateError:
+            return False  # a database that is away is told by what is to be written
+        return run is not None and run.status == "cancelled"
+
+    def _one(self, dataset: DatasetSettings, context: RunContext, cancel: CancelToken, recorder: Recorder) -> None:
+        if cancel.cancelled:
+            reason = _why(cancel)
         elif dataset.name not in context.fences:
-            reason = "already running in another process"
+            reason = "already running in another run"
         else:
             try:
-                with cancellable(self.cancel):
+                with cancellable(cancel):
                     outcome = self._pipeline.run(dataset, context)
             except Cancelled:
-                reason = "interrupted"
+                reason = _why(cancel)
             else:
                 recorder.record(outcome)
                 return
@@ -234,18 +289,27 @@ class Runner:
         return counted, {f"{subject}.{metric}": words for (subject, metric), words in detection.learning.items()}
 
     def _finish(
-        self, run_id: str, started: datetime, began: float, results: list[DatasetRun], learning: dict[str, str]
+        self,
+        run_id: str,
+        started: datetime,
+        began: float,
+        results: list[DatasetRun],
+        learning: dict[str, str],
+        end: str,
+        before: Sequence[str],
     ) -> PipelineRun:
         finished = self._clock.now()
-        worst = max((RANK[result.status] for result in results), default=0)
-        status = "interrupted" if self.cancel.cancelled else ("succeeded", "degraded", "failed")[worst]
+        ended = Counter([*before, *(result.status for result in results)])
+        worst = max((RANK[status] for status in ended), default=0)
+        status = end or ("succeeded", "degraded", "failed")[worst]
         duration = round(self._clock.monotonic() - began, 6)
-        counts = {name: sum(result.status == name for result in results) for name in RANK}
+        counts = {name: ended[name] for name in RANK}
         anomalies = {result.dataset: result.anomalies for result in results if result.anomalies}
         summary: dict[str, Any] = {"status": status, "duration_s": duration, "counts": counts, "anomalies": anomalies}
         if providers := self._counted():
             summary["providers"] = providers
-        self._events.append([NewEvent("run.finished", run_id, summary, source="runner")], statements=CLOSE)
+        event = NewEvent("run.finished", run_id, summary, source="runner")
+        self._events.append([event], statements=CLOSE, guard=_owned(run_id, str(this_process())))
         return PipelineRun(
             run_id, status, rfc3339(started), rfc3339(finished), duration, tuple(results), learning=learning
         )
@@ -254,8 +318,25 @@ class Runner:
         """The run itself failed: say so in the log, unless the log is what failed (then the next process does)."""
         duration = round(self._clock.monotonic() - began, 6)
         summary = {"status": "failed", "duration_s": duration, "error": f"{type(error).__name__}: {error}"}
+        event = NewEvent("run.finished", run_id, summary, source="runner")
         with contextlib.suppress(StateError):
-            self._events.append([NewEvent("run.finished", run_id, summary, source="runner")])
+            self._events.append([event], guard=_owned(run_id, str(this_process())))
+
+
+def _end_of(cancel: CancelToken) -> str:
+    """How a run ended that was told to stop; "": it was not."""
+    if not cancel.cancelled:
+        return ""
+    return "cancelled" if cancel.reason == CALLED_OFF else "interrupted"
+
+
+def _why(cancel: CancelToken) -> str:
+    return _end_of(cancel) or "interrupted"
+
+
+def _owned(run_id: str, owner: str | None) -> Callable[[Connection], None]:
+    """A process that was taken for dead says nothing more about a run that another one goes on with."""
+    return lambda connection: refuse_if_not_ours(connection, run_id, owner)
 
 
 def _claimable(run_id: str) -> Callable[[Connection], None]:

@@ -1,70 +1,70 @@
-"""Which dataset is next: by priority, and after those whose rows it needs."""
+"""Which datasets of a run may begin: by priority, and after those whose rows they need."""
 
-import threading
-from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from config.datasets import DatasetSettings
+from data_pipeline.graph import edges
 
-__all__ = ["Waiting", "upstream"]
+__all__ = ["Ready", "Waiting"]
 
 
-def upstream(dataset: DatasetSettings) -> frozenset[str]:
-    """The datasets whose rows say what this one asks for (`for_each`), or what its values must be (`references`)."""
-    asked = getattr(dataset.collect, "for_each", None)
-    looked_up = {str(rule.params["dataset"]) for rule in dataset.rules if rule.kind == "references"}
-    return frozenset(looked_up if asked is None else {*looked_up, str(asked.dataset)})
+class Ready(NamedTuple):
+    """A dataset that may begin. `rank`: the smaller, the sooner."""
+
+    rank: int
+    dataset: DatasetSettings
 
 
 class Waiting:
-    """The datasets of a run that nobody has taken yet. Thread-safe; in most runs none waits for another."""
+    """The datasets of a run that nobody has taken yet. Not thread-safe: whoever hands them out guards it.
+
+    Attributes:
+        needed: Those that others of this run wait for.
+        left: How many were not handed out yet.
+    """
 
     def __init__(self, datasets: Sequence[DatasetSettings]) -> None:
+        ordered = [Ready(rank, one) for rank, one in enumerate(sorted(datasets, key=lambda one: -one.priority))]
         names = {dataset.name for dataset in datasets}
-        self._left = deque(sorted(datasets, key=lambda dataset: -dataset.priority))
-        needs = {dataset.name: upstream(dataset) & names - {dataset.name} for dataset in datasets}
-        self._needs = {name: need for name, need in needs.items() if need}
-        self.needed = frozenset[str]().union(*self._needs.values())
-        self._unfinished = set(self.needed)
-        self._working: set[str] = set()
-        self._moved = threading.Condition()
+        self._lacks: dict[str, int] = {}
+        self._waits_for: dict[str, list[Ready]] = {}
+        for one in ordered:
+            name = one.dataset.name
+            needs = {edge.needs for edge in edges(one.dataset)} & names - {name}
+            if needs:
+                self._lacks[name] = len(needs)
+                for other in needs:
+                    self._waits_for.setdefault(other, []).append(one)
+        self.needed = frozenset(self._waits_for)
+        self.left = len(ordered)
+        self._free = [one for one in ordered if one.dataset.name not in self._lacks]
+        self._held = {one.dataset.name: one for one in ordered if one.dataset.name in self._lacks}
+        self._working = 0
 
-    def take(self) -> DatasetSettings | None:
-        """The next one; waits while all that are left need one that is being worked on. None: all are taken.
+    def ready(self) -> list[Ready]:
+        """Those that may begin now and were not handed out before.
 
-        Datasets that need each other in a circle go on with what is there.
+        Datasets that need each other in a circle go on with what is there, once nobody works on anything.
         """
-        if not self._needs:
-            try:
-                return self._left.popleft()
-            except IndexError:
-                return None
-        with self._moved:
-            while self._left:
-                ready = (dataset for dataset in self._left if not self._waits(dataset.name))
-                found = next(ready, None)
-                if found is None and not self._working & self._unfinished:
-                    found = self._left[0]
-                if found is not None:
-                    self._left.remove(found)
-                    self._working.add(found.name)
-                    return found
-                self._moved.wait()
-            return None
-
-    def _waits(self, name: str) -> bool:
-        return not self._unfinished.isdisjoint(self._needs.get(name, ()))
+        free, self._free = self._free, []
+        if not free and not self._working and self._held:
+            free = [self._held.pop(next(iter(self._held)))]
+        self._working += len(free)
+        self.left -= len(free)
+        return free
 
     def done(self, name: str) -> None:
         """What a dataset delivered is there for those that need it; or it failed, and they take what is there."""
-        if self._needs:
-            with self._moved:
-                self._unfinished.discard(name)
-                self._working.discard(name)
-                self._moved.notify_all()
+        self._working -= 1
+        for one in self._waits_for.pop(name, ()):
+            other = one.dataset.name
+            self._lacks[other] -= 1
+            if not self._lacks[other] and (freed := self._held.pop(other, None)) is not None:
+                self._free.append(freed)
 
     def stop(self) -> None:
-        """Nobody takes any more."""
-        with self._moved:
-            self._left.clear()
-            self._moved.notify_all()
+        """Nothing more is handed out."""
+        self._free.clear()
+        self._held.clear()
+        self.left = 0

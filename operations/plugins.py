@@ -5,8 +5,6 @@ in the log file.
 """
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +19,7 @@ from utils.one_line import one_line
 if TYPE_CHECKING:
     from utils.events.following import Consumer, Following
 
-__all__ = ["Worked", "at_work", "let_work"]
+__all__ = ["Worked", "begin", "let_work"]
 
 HANDLERS_S = 5.0
 """How long a run waits for handlers; what they have not seen by then waits for the next time."""
@@ -36,17 +34,13 @@ class Worked:
     failed: tuple[str, ...] = ()
 
 
-@contextmanager
-def at_work(system: IntegratedSystem) -> Iterator[None]:
-    """A run that plug-ins take part in: handlers that are new begin with its first event."""
+def begin(system: IntegratedSystem) -> None:
+    """Before a run: handlers that are new begin with its first event."""
     if system.settings.plugins:
         for consumer in _consumers(system):
             cursor = system.cursors.take(consumer.name, consumer.pattern, start=consumer.start)
             if cursor is not None:
                 system.cursors.release(cursor, cursor.seq)
-    yield
-    if not system.runner.cancel.cancelled:  # who was told to stop does not wait for handlers; they go on next time
-        let_work(system)
 
 
 def let_work(system: IntegratedSystem) -> Worked:

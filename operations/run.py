@@ -1,26 +1,28 @@
 """Run datasets: now in this process, or as a row in the run queue that a detached process executes."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from config.datasets import DatasetSettings
-from data_pipeline.dataset import DatasetRun
 from data_pipeline.errors import PipelineError
 from data_pipeline.graph import select
-from data_pipeline.runner import PipelineRun, RunRequest
-from integrated_system import ROOT, IntegratedSystem
+from data_pipeline.recorder import Progress
+from data_pipeline.run_queue.at_work import at_work
+from data_pipeline.run_queue.queue import RunQueue
+from data_pipeline.run_queue.request import RunRequest
+from data_pipeline.runner import PipelineRun
+from data_pipeline.store.run_views import Run
+from data_pipeline.workforce import Workforce
+from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
-from operations.plugins import at_work
+from operations.detached import start_detached
+from operations.plugins import begin as begin_plugins
+from operations.plugins import let_work
 from operations.publish import publish_pending
-from utils.events import NewEvent, uuid7
 from utils.logger import get_logger
-
-_detached: "list[subprocess.Popen[bytes]]" = []
-"""Children that execute queued runs, kept until they end: one that nobody asks after stays as a zombie."""
+from utils.resilience.cancellation import CancelToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +94,10 @@ def plan(
     system: IntegratedSystem, names: Sequence[str] = (), *, fresh: bool = False, from_raw: str = ""
 ) -> list[Planned]:
     """What `run` would do, without doing it."""
-    current = system.views.current()
+    asked = _asked(system, names, from_raw)
+    current = system.views.current([dataset.name for dataset in asked])
     planned = []
-    for dataset in _asked(system, names, from_raw):
+    for dataset in asked:
         if from_raw:
             provider = system.collector.provider_of(dataset)
             planned.append(Planned(dataset.name, provider, f"take what came in run {from_raw}"))
@@ -115,7 +118,8 @@ def run(
     full: bool = False,
     from_raw: str = "",
     workers: int | None = None,
-    progress: Callable[[DatasetRun], None] = lambda _: None,
+    cancel: CancelToken | None = None,
+    progress: Progress = lambda _: None,
 ) -> PipelineRun:
     """Collect, validate, score, store; look for anomalies; return what came of every dataset.
 
@@ -123,6 +127,7 @@ def run(
         fresh: Ask the providers also within the TTL.
         full: Take everything, whatever the cursors and the ledgers of files say.
         from_raw: Take the raw answers of this run in place of the providers'; without names, all that it has.
+        cancel: Interrupts the run.
 
     Raises:
         ConfigError: the configuration has faults, or a name is unknown.
@@ -131,10 +136,14 @@ def run(
     """
     datasets = _asked(system, names, from_raw)
     system.runner.recover()
-    system.own_network.look_again()
-    workers = workers or system.settings.executor.workers
-    request = RunRequest(actor=actor.name, fresh=fresh, full=full, from_raw=from_raw, workers=workers)
-    return _published(system, datasets, lambda: system.runner.run(datasets, request, progress=progress))
+    request = RunRequest(actor=actor.name, fresh=fresh, full=full, from_raw=from_raw)
+    token = cancel or CancelToken()
+    with _workers(system, workers, token) as workforce:
+        begin_plugins(system)
+        result = execute(system, datasets, request, Execution(workforce, token, progress))
+    if not token.cancelled:  # who was told to stop does not wait for handlers; they go on next time
+        let_work(system)
+    return result
 
 
 @operation("operator")
@@ -144,7 +153,8 @@ def resume(
     run_id: str,
     *,
     workers: int | None = None,
-    progress: Callable[[DatasetRun], None] = lambda _: None,
+    cancel: CancelToken | None = None,
+    progress: Progress = lambda _: None,
 ) -> PipelineRun:
     """Execute a queued run, or go on with one that crashed or was interrupted, from where it stopped.
 
@@ -152,31 +162,104 @@ def resume(
         PipelineError: there is no such run, or it is finished or executed by another process.
     """
     system.runner.recover()
-    system.own_network.look_again()
     stored = system.views.run(run_id)
     if stored is None:
-        raise PipelineError(f"there is no run {run_id}", hint="see the run ids in `events --type 'run.*'`")
+        raise PipelineError(f"there is no run {run_id}", hint="see the run ids in `runs list`")
     if stored.status not in {"queued", "crashed", "interrupted"}:
         raise PipelineError(f"run {run_id} is {stored.status}; only a queued, crashed or interrupted run can go on")
+    token = cancel or CancelToken()
+    with _workers(system, workers, token) as workforce:
+        begin_plugins(system)
+        result = go_on(system, actor, stored, Execution(workforce, token, progress))
+    if not token.cancelled:
+        let_work(system)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How a run is worked off. `begun`: called once the workers know of it."""
+
+    workforce: Workforce
+    cancel: CancelToken
+    progress: Progress = lambda _: None
+    begun: Callable[[], None] = lambda: None
+
+
+def go_on(system: IntegratedSystem, actor: Actor, stored: Run, how: Execution) -> PipelineRun:
+    """Take up a run that stands in the log: what it has not finished.
+
+    Raises:
+        PipelineError: none of its datasets is declared any more, or (`DatasetBusy`) all are being worked on elsewhere.
+        StateError: another process took it up.
+    """
     # Accepted rows are there, whatever promise was broken with them, and so are those that somebody decided about; to
     # store them again would take their files' names.
     finished = {
-        body["dataset"]
-        for body in system.views.dataset_runs(run_id)
-        if body["status"] in {"succeeded", "degraded"} or body["accepted"] or _decided(system, body["dataset"], run_id)
+        body["dataset"]: body["status"]
+        for body in system.views.dataset_runs(stored.run_id)
+        if body["status"] in {"succeeded", "degraded"}
+        or body["accepted"]
+        or _decided(system, body["dataset"], stored.run_id)
     }
-    names = [name for name in stored.request["datasets"] if name not in finished]
-    datasets = [system.settings.dataset(name) for name in names]
-    request = RunRequest(
-        run_id=run_id,
-        actor=actor.name,
-        fresh=stored.request["fresh"],
-        full=stored.request.get("full", False),
-        from_raw=stored.request.get("from_raw") or "",
-        workers=workers or system.settings.executor.workers,
-        claim=True,
+    request = replace(RunRequest.from_json(stored.run_id, stored.request), actor=actor.name)
+    declared = {dataset.name: dataset for dataset in system.settings.datasets}
+    if gone := [name for name in request.datasets if name not in declared and name not in finished]:
+        words = f"run {stored.run_id}: {', '.join(gone)}: no such dataset is declared any more"
+        if len(gone) + len(finished) >= len(request.datasets):
+            raise NotDeclared(words, hint="declare it again, or cancel the run (`runs cancel`)")
+        get_logger("runner").warning("run.left_out", run_id=stored.run_id, datasets=gone, why="declared no more")
+    datasets = [declared[name] for name in request.datasets if name in declared and name not in finished]
+    return execute(system, datasets, request, how, claim=True, before=tuple(finished.values()))
+
+
+class NotDeclared(PipelineError):
+    """Nothing is left of a run: its datasets were taken out of the configuration."""
+
+
+def execute(
+    system: IntegratedSystem,
+    datasets: Sequence[DatasetSettings],
+    request: RunRequest,
+    how: Execution,
+    *,
+    claim: bool = False,
+    before: Sequence[str] = (),
+) -> PipelineRun:
+    """Run, then hand the new versions (and those that wait) to the sinks; a sink that fails changes no status."""
+    system.own_network.look_again()
+    with_sinks = [dataset for dataset in datasets if dataset.publish]
+    if with_sinks:
+        system.outbox.declare(with_sinks)
+    result = _logged(
+        system.runner.run(
+            datasets,
+            request,
+            workforce=how.workforce,
+            cancel=how.cancel,
+            claim=claim,
+            before=before,
+            begun=how.begun,
+            progress=how.progress,
+        )
     )
-    return _published(system, datasets, lambda: system.runner.run(datasets, request, progress=progress))
+    if any(dataset.objective for dataset in datasets):
+        from operations.objectives import tell_burning
+
+        tell_burning(system)
+    if not with_sinks or how.cancel.cancelled:
+        return result
+    return replace(result, publications=tuple(publish_pending(system, with_sinks, cancel=how.cancel)))
+
+
+@contextmanager
+def _workers(system: IntegratedSystem, workers: int | None, cancel: CancelToken) -> Iterator[Workforce]:
+    """Workers for one run. Of a run that was told to stop nobody waits for a request that is in flight."""
+    workforce = system.runner.workforce(workers or system.settings.executor.workers)
+    try:
+        yield workforce
+    finally:
+        workforce.close(wait=not cancel.cancelled)
 
 
 def _decided(system: IntegratedSystem, dataset: str, run_id: str) -> bool:
@@ -186,43 +269,24 @@ def _decided(system: IntegratedSystem, dataset: str, run_id: str) -> bool:
 
 
 @operation("operator")
-def queue(system: IntegratedSystem, actor: Actor, names: Sequence[str] = (), *, fresh: bool = False) -> Queued:
-    """Put a run into the queue and start a detached process that executes it; returns at once."""
-    datasets = [dataset.name for dataset in chosen(system, names)]
-    run_id = uuid7(system.clock.time())
-    data = {"actor": actor.name, "fresh": fresh, "datasets": datasets}
-    system.events.append([NewEvent("run.queued", run_id, data, source="runner")])
-    command = [sys.executable, str(ROOT / "integrated_system.py"), "run", "--resume", run_id]
-    command += ["--state-dir", str(system.state_dir)]
-    command += ["--config", str(system.loaded.files[0])]
-    folder = system.state_dir / "logs"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    _detached[:] = [child for child in _detached if child.poll() is None]
-    # With its mode from the start: what a process says at its end may hold anything.
-    with os.fdopen(os.open(folder / "detached.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as log:
-        child = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
-    _detached.append(child)
-    return Queued(run_id, tuple(datasets))
+def queue(
+    system: IntegratedSystem, actor: Actor, names: Sequence[str] = (), *, fresh: bool = False, priority: int = 0
+) -> Queued:
+    """Put a run into the queue; returns at once.
+
+    A `schedule` or `serve` that is there works it off; without one a detached process is started for it.
+    """
+    datasets = tuple(dataset.name for dataset in chosen(system, names))
+    request = RunRequest(datasets, actor.name, fresh=fresh, priority=priority)
+    (run_id,) = run_queue(system).put([request])
+    if not at_work(system.leases):
+        start_detached(system, run_id)
+    return Queued(run_id, datasets)
 
 
-def _published(
-    system: IntegratedSystem, datasets: Sequence[DatasetSettings], run: Callable[[], PipelineRun]
-) -> PipelineRun:
-    """Run, then hand the new versions (and those that wait) to the sinks; a sink that fails changes no status."""
-    with_sinks = [dataset for dataset in datasets if dataset.publish]
-    if with_sinks:
-        system.outbox.declare(with_sinks)
-    with at_work(system):
-        result = _logged(run())
-    if any(dataset.objective for dataset in system.settings.datasets):
-        from operations.objectives import tell_burning
-
-        tell_burning(system)
-    if not with_sinks or system.runner.cancel.cancelled:
-        return result
-    return replace(result, publications=tuple(publish_pending(system, with_sinks)))
+def run_queue(system: IntegratedSystem) -> RunQueue:
+    """The queue of an installation."""
+    return RunQueue(system.events, system.views, clock=system.clock)
 
 
 def _logged(result: PipelineRun) -> PipelineRun:

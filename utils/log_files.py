@@ -57,6 +57,14 @@ class LogFile:
         if rotated:
             self._tidy()
 
+    def rotate(self) -> None:
+        """Begin a new file if this one is full, where others append to it by themselves."""
+        if self._is_full(1):
+            with self._lock, FileLock(self._path.with_name(_LOCK)):
+                if self._is_full(1):  # nobody else has rotated meanwhile
+                    self._rotate()
+            self._tidy()
+
     def close(self) -> None:
         """Let go of the file; the next line opens it again."""
         with self._lock:

@@ -82,6 +82,11 @@ class ResilientCollector:
     def provider_of(self, dataset: DatasetSettings) -> str:
         return str(dataset.provider or self._collector(dataset.collect.kind).provider_of(dataset.collect, dataset.name))
 
+    def places(self, dataset: DatasetSettings) -> int | None:
+        """How many datasets of this one's provider make sense at once: its bulkhead; None: it has none."""
+        bulkhead = self._settings(self.provider_of(dataset), dataset.collect.kind).resilience.bulkhead
+        return None if bulkhead is None else int(bulkhead.concurrency)
+
     def collect(
         self,
         dataset: DatasetSettings,

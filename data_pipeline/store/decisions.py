@@ -3,7 +3,7 @@
 A part of the pipeline's views (`views.py`), projected from the same events.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -33,6 +33,8 @@ UPDATE datasets SET version = ?, collected_at = ?, data_time = ?, fence = CASE W
 WHERE dataset = ?
 """
 _STATE = "UPDATE versions SET state = ? WHERE dataset = ? AND version = ?"
+_MANY = 200
+"""Datasets; of more, all are read."""
 _UNREAD = "DELETE FROM files WHERE dataset = ? AND version = ?"
 
 
@@ -88,6 +90,15 @@ def rolled_back(event: Event) -> Iterable[Statement]:
     yield from decided(event)
 
 
+def only(datasets: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
+    """What of SQL narrows a question to some datasets, and its values; for many it is quicker to ask about all."""
+    if datasets is None or len(datasets) > _MANY:
+        return "", ()
+    if not datasets:
+        return "dataset IS NULL", ()
+    return f"dataset IN ({', '.join('?' * len(datasets))})", tuple(datasets)
+
+
 class Decisions:
     """Queries over the decisions."""
 
@@ -120,9 +131,11 @@ class Decisions:
         )
         return dict(self._database.query(sql))
 
-    def withdrawn(self) -> dict[Content, str]:
-        """What was rolled back -> its version."""
-        rows = self._database.query("SELECT dataset, version, body FROM versions WHERE state = 'rolled_back'")
+    def withdrawn(self, datasets: Sequence[str] | None = None) -> dict[Content, str]:
+        """What was rolled back of these datasets (default: of all) -> its version."""
+        where, values = only(datasets)
+        sql = f"SELECT dataset, version, body FROM versions WHERE state = 'rolled_back'{where and f' AND {where}'}"  # noqa: S608
+        rows = self._database.query(sql, values)
         found = ((dataset, version, orjson.loads(body)) for dataset, version, body in rows)
         return {
             Content(dataset, body["fingerprint"], body["content_sha256"], tuple(body.get("pieces", ()))): version

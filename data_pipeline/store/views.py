@@ -234,8 +234,11 @@ class Views:
         self.decisions = Decisions(database)
         self.quarantines = Quarantines(database)
 
-    def current(self) -> dict[str, Current]:
-        return {row[0]: Current(*row) for row in self._database.query("SELECT * FROM datasets")}
+    def current(self, datasets: Sequence[str] | None = None) -> dict[str, Current]:
+        """Where these datasets stand; default: all."""
+        where, values = decisions.only(datasets)
+        sql = f"SELECT * FROM datasets{where and f' WHERE {where}'}"  # noqa: S608 - marks only
+        return {row[0]: Current(*row) for row in self._database.query(sql, values)}
 
     def current_of(self, dataset: str) -> Current | None:
         rows = self._database.query("SELECT * FROM datasets WHERE dataset = ?", (dataset,))

@@ -33,7 +33,7 @@ class _NoProcess:
 @pytest.fixture
 def actions(source: Source, monkeypatch: pytest.MonkeyPatch) -> Iterator[Actions]:
     """With runs that wait in the queue until the test executes them."""
-    monkeypatch.setattr("operations.run.subprocess.Popen", _NoProcess)
+    monkeypatch.setattr("operations.detached.subprocess.Popen", _NoProcess)
     actions = Actions(source, actor=lambda: ACTOR)
     yield actions
     actions.close()

@@ -13,6 +13,7 @@ from operations.maintain import maintain
 from operations.run import resume, run
 from tests.integration.feed import Feed, Row
 from tests.integration.installation import Installation
+from utils.resilience.cancellation import CancelToken
 
 
 def people(function: str = "everything", **more: Any) -> dict[str, Any]:
@@ -328,7 +329,8 @@ def test_a_resumed_run_leaves_rows_that_it_accepted_alone(installation: Installa
     installation.configure(people(**late, priority=1), other, executor={"workers": 1})
     feed.rows = [{"id": 1, "day": "2020-01-01"}]
     with installation.system() as system:
-        told = run(system, Actor("test"), progress=lambda _: system.runner.cancel.cancel())
+        cancel = CancelToken()
+        told = run(system, Actor("test"), cancel=cancel, progress=lambda _: cancel.cancel())
     assert told.status == "interrupted"
     assert (told.datasets[0].status, told.datasets[0].accepted) == ("failed", True)
     feed.rows = [{"id": 2, "day": "2020-01-02"}]

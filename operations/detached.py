@@ -1,0 +1,32 @@
+"""A process of its own for one queued run, where nobody else is there to work it off."""
+
+import os
+import subprocess
+import sys
+
+from integrated_system import ROOT, IntegratedSystem
+from utils.log_files import LogFile
+
+__all__ = ["start_detached"]
+
+_detached: "list[subprocess.Popen[bytes]]" = []
+"""Children that execute queued runs, kept until they end: one that nobody asks after stays as a zombie."""
+
+
+def start_detached(system: IntegratedSystem, run_id: str) -> None:
+    """Start it; it outlives us. What it says goes to `logs/detached.log`."""
+    command = [sys.executable, str(ROOT / "integrated_system.py"), "run", "--resume", run_id]
+    command += ["--state-dir", str(system.state_dir)]
+    command += ["--config", str(system.loaded.files[0])]
+    folder = system.state_dir / "logs"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _detached[:] = [child for child in _detached if child.poll() is None]
+    kept = system.settings.retention.logs
+    path = folder / "detached.log"
+    LogFile(path, size=kept.size, files=kept.files).rotate()
+    # With its mode from the start: what a process says at its end may hold anything.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as log:
+        child = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    _detached.append(child)
