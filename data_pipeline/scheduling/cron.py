@@ -20,6 +20,9 @@ __all__ = ["CronTimes"]
 
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
+_LOOK_AHEAD = 40 * 366 * _DAY
+"""How far an open day is searched; February 29 falls on each day of the week within 28 years, or 40 around 2100."""
+
 _ANY = datetime(2000, 1, 1)  # noqa: DTZ001 - cronsim works on wall times; where it begins is set before each use
 
 
@@ -40,7 +43,7 @@ class CronTimes:
         self._fixed_hours = not minute.startswith("*") and not hour.startswith("*")
 
     def next(self, after: datetime) -> datetime | None:
-        """The first moment after another, UTC; None: none before the calendar's look-ahead, or the years, end."""
+        """The first moment after another, UTC; None: none on an open day for many years."""
         after = after.astimezone(UTC)
         try:
             return self._on_wall(after) if self._fixed_hours else self._by_elapsed(after)
@@ -80,11 +83,11 @@ class CronTimes:
                 return best
 
     def _open(self, walls: "CronSim") -> datetime | None:
-        """The next wall time on an open day."""
-        shown = next(walls)
+        """The next wall time on an open day; None: there is none for many years."""
+        shown = first = next(walls)
         while not self._calendar.is_open(shown.date()):
             opens = self._calendar.next_open(shown.date())
-            if opens is None:
+            if opens is None or shown - first > _LOOK_AHEAD:
                 return None
             walls.dt = datetime(opens.year, opens.month, opens.day) - _SECOND  # noqa: DTZ001 - a wall time
             shown = next(walls)

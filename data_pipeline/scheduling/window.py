@@ -43,7 +43,7 @@ class WindowTimes:
         self._calendar = calendar
 
     def next(self, after: datetime) -> datetime | None:
-        """The first try after a moment, UTC; None: none before the calendar's look-ahead, or the years, end."""
+        """The first try after a moment, UTC; None: no day is open for three years."""
         after = after.astimezone(UTC)
         try:
             # A window over midnight may have begun the day before; a wall clock that changes, a little earlier still.
