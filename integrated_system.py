@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from utils.clock import SYSTEM_CLOCK, Clock
-from utils.state import Kept, State
+from utils.state import State
 
 if TYPE_CHECKING:
     from config.loading import Loaded
@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from data_pipeline.store.distinct import Distinct
     from data_pipeline.store.raw import Raw
     from data_pipeline.store.results import Results
+    from data_pipeline.store.upstreams import Upstreams
     from data_pipeline.store.views import Views
     from operations.own_metrics import Recorded
     from utils.network import OwnNetwork
     from utils.plugins import Plugins
     from utils.resilience.registry import ResilienceRegistry
+    from utils.state import Kept
 
 ROOT = Path(__file__).resolve().parent
 
@@ -104,6 +106,12 @@ class IntegratedSystem(State):
         return Distinct(self.settings, self.results, self.views)
 
     @cached_property
+    def upstreams(self) -> "Upstreams":
+        from data_pipeline.store.upstreams import Upstreams
+
+        return Upstreams(self.results, self.views, memory_limit=self.settings.app.memory_limit)
+
+    @cached_property
     def plugins(self) -> "Plugins":
         from data_pipeline.plugged import load
 
@@ -166,6 +174,7 @@ class IntegratedSystem(State):
             judge=NetworkJudge(self.own_network),
             tokens=self.tokens,
             column_of=lambda dataset, column: self.distinct.each(dataset, column),  # noqa: PLW0108 - read when asked
+            table_of=lambda dataset: self.upstreams.table(dataset),  # noqa: PLW0108 - likewise
             memory_limit=self.settings.app.memory_limit,
         )
 
@@ -231,23 +240,10 @@ class IntegratedSystem(State):
             collector.close()
         super().close()
 
-    def _what_is_kept(self) -> Kept:
-        from config.variables import without_user_part
-        from data_pipeline.kept import MIGRATIONS, projections
+    def _what_is_kept(self) -> "Kept":
+        from data_pipeline.kept import kept
 
-        url = str(self.settings.storage.url).removeprefix("file://")
-        return Kept(
-            self.state_dir,
-            migrations=MIGRATIONS,
-            projections=projections(),
-            durability=self.settings.app.durability,
-            storage=Path(url) if url else self.state_dir / "storage",
-            cache_size=self.settings.cache.size_limit,
-            cache_url=self.settings.cache.url,
-            database_url=self.settings.database.url,
-            chain_secrets=self.settings.database.chain_secret,
-            redacted=lambda text: self.loaded.known.redacted(without_user_part(text)),
-        )
+        return kept(self.settings, self.state_dir, self.loaded.known.redacted)
 
 
 if __name__ == "__main__":

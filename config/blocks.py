@@ -21,8 +21,28 @@ class Shared(dict[tuple[str, bytes], Any]):
     """Blocks already validated in this load, by what they are and how they were written."""
 
 
+def transform(value: Any, info: ValidationInfo) -> Any:
+    """The `Options` of a derived dataset's function, written `module:function`; None: it is not derived."""
+    if value is None or isinstance(value, BaseModel):
+        return value
+    if not isinstance(value, str):
+        raise Fault(f"expected `module:function`, got {shown(value)}", hint="Write it like: transform: my_sums:daily.")
+    if info.data.get("depends_on") == ():
+        raise Fault("needs `depends_on`", hint="Name the datasets whose tables it is given: `depends_on: [orders]`.")
+    return _shared("transform", value, kinds.derived_options, info)
+
+
 def collect(value: Any, info: ValidationInfo) -> Any:
-    """The `Options` instance of the block's kind."""
+    """The `Options` instance of the block's kind; None: the dataset is made of others (`transform`)."""
+    derived = info.data.get("transform", ...)
+    if value is None and derived is not None:
+        return None
+    if value is None:
+        hint = "Add `collect`: where the rows come from; or `transform`, with `depends_on`: of what they are made."
+        raise Fault("is missing", hint=hint)
+    if derived is not None and derived is not ...:
+        hint = "Take one of them: `collect` asks a provider, `transform` is given the tables of other datasets."
+        raise Fault("does not go with `transform`", hint=hint)
     if isinstance(value, BaseModel):
         return value
     if not isinstance(value, dict):

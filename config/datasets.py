@@ -193,6 +193,7 @@ class DatasetSettings(Section):
 
     Attributes:
         collect: The `Options` instance of the collector's kind.
+        transform: Of a dataset that is made of others: its function. `collect` is then the same, with `depends_on`.
         parse: A `ParseOptions`; `columns`: new name -> `ColumnOptions`; `rules`: the parsed rules, in order.
         zone: Of naive times; inside `Settings` never None, because `defaults.dataset.zone` fills it.
         resilience: Inside `Settings` laid over `defaults.dataset`, so it is what counts.
@@ -206,8 +207,9 @@ class DatasetSettings(Section):
     tags: tuple[str, ...] = ()
     priority: int = 0
     provider: Annotated[str, Field(min_length=1)] | None = None
-    collect: Annotated[Any, PlainValidator(blocks.collect)]
     depends_on: tuple[str, ...] = ()
+    transform: Annotated[Any, PlainValidator(blocks.transform)] = None
+    collect: Annotated[Any, PlainValidator(blocks.collect)] = Field(default=None, validate_default=True)
     parse: Annotated[Any, PlainValidator(blocks.parse)] = Field(default_factory=blocks.default_parse)
     columns: Annotated[dict[str, Any], PlainValidator(blocks.columns)] = Field(default_factory=dict)
     key: tuple[str, ...] = ()
@@ -242,6 +244,8 @@ class DatasetSettings(Section):
     @classmethod
     def _keep_what_was_written(cls, value: Any, handler: ModelWrapValidatorHandler["DatasetSettings"]) -> Any:
         made = handler(value)
+        if made.transform is not None:
+            made.__dict__["collect"] = made.transform.model_copy(update={"inputs": made.depends_on})
         if isinstance(value, dict):
             made._written = value
             made._check_table("write" in value)
@@ -251,7 +255,7 @@ class DatasetSettings(Section):
         """How rows are recognised must be known before rows are merged; what is asked for must be there to ask with."""
         if self.incremental is not None and not write_is_written:
             self.__dict__["write"] = "merge"
-        found: list[tuple[KeyPath, ValueError, type | None]] = []
+        found: list[tuple[KeyPath, ValueError, type | None]] = list(self._not_derived())
         if self.write == "merge" and not self.key:
             hint = "`write: merge` needs `key`: what makes a row one row."
             found.append((("key",), Fault("is missing", hint=hint), None))
@@ -285,6 +289,15 @@ class DatasetSettings(Section):
                 hint = f"Add `{name}` to the dataset, or double the braces if the text is meant."
                 yield ("collect",), Fault(f"{shown(found)} needs `{name}`", hint=hint), None
 
+    def _not_derived(self) -> Iterator[tuple[KeyPath, ValueError, type | None]]:
+        """The keys that speak of a provider, which a dataset that is made of others does not have."""
+        if self.transform is None:
+            return
+        for name in ("provider", "incremental", "partition", "keep_raw"):
+            if getattr(self, name):
+                hint = "A derived dataset is made of whole tables of ours; nobody is asked."
+                yield (name,), Fault("does not go with `transform`", hint=hint), None
+
     @property
     def base(self) -> Path:
         """The folder at which relative paths of `collect` start: that of the file which names them."""
@@ -307,13 +320,15 @@ class DatasetSettings(Section):
         A rotated credential (`auth`, secrets of `options`, the user part of an address) is no change.
         """
         parts = self._parts("collect", "parse", "columns", "data_time", "rules", "ambiguous", "nonexistent")
+        if self.transform is not None:
+            parts |= self._parts("transform", "depends_on")
         parts["zone"] = self.zone or "UTC"
         return hashlib.sha256(_canonical(parts)).hexdigest()[:16]
 
     @cached_property
     def layout(self) -> str:
         """16 hex digits that change with whatever decides what the columns are: `collect`, `parse`, `columns`."""
-        return hashlib.sha256(_canonical(self._parts("collect", "parse", "columns"))).hexdigest()[:16]
+        return hashlib.sha256(_canonical(self._parts("collect", "transform", "parse", "columns"))).hexdigest()[:16]
 
     def _parts(self, *names: str) -> dict[str, Any]:
         """Some keys as they are written, if they are."""

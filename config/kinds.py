@@ -21,6 +21,8 @@ COLLECTORS: dict[str, str] = {
     "object_store": "data_pipeline.collect.files.object_store:ObjectStoreCollector",
     "python": "data_pipeline.collect.python.python:PythonCollector",
 }
+DERIVED, DERIVED_COLLECTOR = "derived", "data_pipeline.collect.derived.derived:DerivedCollector"
+"""The kind of a dataset with `transform`: it is not written, and asks no provider."""
 SINKS: dict[str, str] = {
     "file": "data_pipeline.publish.file:FileSink",
     "sql": "data_pipeline.publish.sql:SqlSink",
@@ -28,9 +30,9 @@ SINKS: dict[str, str] = {
 PARSE_OPTIONS = "data_pipeline.parse.options:ParseOptions"
 COLUMN_OPTIONS = "data_pipeline.parse.options:ColumnOptions"
 RULE_PARSER = "data_pipeline.validate.rules:parse_rule"
+DONE_PARSER = "data_pipeline.validate.done:parse_done"
 
 LIMITED_KINDS = frozenset({"http", "sql", "object_store"})
-DONE_PARSER = "data_pipeline.validate.done:parse_done"
 """Kinds whose providers get the default rate limit and bulkhead."""
 
 _loaded: dict[str, Any] = {}
@@ -49,17 +51,27 @@ def load(target: str) -> Any:
 
 
 def collector(kind: str) -> Any:
-    """The collector class of `collect.kind`.
+    """The collector class of `collect.kind`, or of datasets with `transform`.
 
     Raises:
         ValueError: no such kind; the text names the nearest one.
     """
-    return _class(kind, COLLECTORS)
+    return load(DERIVED_COLLECTOR) if kind == DERIVED else _class(kind, COLLECTORS)
 
 
 def collect_options(kind: str) -> type[BaseModel]:
     """The model of the keys that `collect.kind` takes."""
-    return _options(kind, collector(kind), "A collector's")
+    return _options(kind, _class(kind, COLLECTORS), "A collector's")
+
+
+def derived_options(function: str) -> BaseModel:
+    """What is known of the function of a dataset with `transform`.
+
+    Raises:
+        ValueError: there is no such function.
+    """
+    made: BaseModel = load(DERIVED_COLLECTOR).Options.of(function)
+    return made
 
 
 def sink(kind: str) -> Any:

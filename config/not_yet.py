@@ -19,7 +19,6 @@ KEYS: tuple[str, ...] = (
     "storage.options",
     "executor.address",
     "logging.loki",
-    "datasets.*.transform",
 )
 
 VALUES: dict[str, tuple[str, ...]] = {

@@ -154,11 +154,12 @@ class Settings(Section):
                 fault = Fault(f"{shown(asked)} is this dataset itself", hint=hint)
                 yield (*here, "collect", "for_each", "dataset"), fault, None
             elif asked is not None and asked not in names:
-                fault = Fault(_no_dataset(asked, names - {dataset.name}), hint=hint)
+                fault = Fault(graph.no_dataset(asked, names - {dataset.name}), hint=hint)
                 yield (*here, "collect", "for_each", "dataset"), fault, None
             for rule in dataset.rules:
                 if getattr(rule, "kind", "") == "references" and (sought := rule.params["dataset"]) not in names:
-                    yield (*here, "rules"), Fault(f"rule `{rule.id}`: {_no_dataset(sought, names)}", hint=hint), None
+                    fault = Fault(f"rule `{rule.id}`: {graph.no_dataset(sought, names)}", hint=hint)
+                    yield (*here, "rules"), fault, None
 
     @model_validator(mode="after")
     def _breakers_can_work(self) -> Self:
@@ -212,8 +213,3 @@ class Settings(Section):
     @cached_property
     def _by_name(self) -> dict[str, DatasetSettings]:
         return {dataset.name: dataset for dataset in self.datasets}
-
-
-def _no_dataset(name: str, names: set[str]) -> str:
-    near = get_close_matches(name, names, n=1)
-    return f"{shown(name)} is no dataset" + (f"; did you mean `{near[0]}`?" if near else "")

@@ -43,6 +43,22 @@ class FileSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class MadeFrom:
+    """What a derived dataset was made of: the version of each input, and a hash of the code. Equal: equal rows."""
+
+    inputs: tuple[tuple[str, str], ...]
+    code: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"inputs": dict(self.inputs), "code": self.code}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> "MadeFrom | None":
+        """Of the event of a version or of a dataset run; None: it is not of a derived dataset."""
+        return cls(tuple(found["inputs"].items()), found["code"]) if found.get("inputs") else None
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """Where a batch came from and when.
 
@@ -56,6 +72,7 @@ class Provenance:
         files: Files that were read to their end this time; they enter the ledger when the batch is accepted.
         origins: Name and rows of each of several files, in the order of the rows; (): one, or it is not known.
         pieces: Key and rows of each piece of a table in pieces, likewise.
+        made_from: Of a derived dataset.
     """
 
     provider: str
@@ -74,6 +91,7 @@ class Provenance:
     files: tuple[FileSeen, ...] = ()
     origins: tuple[tuple[str, int], ...] = ()
     pieces: tuple[tuple[str, int], ...] = ()
+    made_from: MadeFrom | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +229,14 @@ class DatasetRun:
     anomalies: int = 0
     reason: str | None = None
     error: dict[str, Any] | None = None
+    made_from: MadeFrom | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The body of `run --json`, one dataset. `reason` says in words why it is not a plain success."""
-        return {
+        """The body of `run --json`, one dataset. `reason` says in words why it is not a plain success.
+
+        Of a derived dataset also `inputs` (dataset and version) and `code`.
+        """
+        found = {
             "dataset": self.dataset,
             "provider": self.provider,
             "status": self.status,
@@ -238,3 +260,4 @@ class DatasetRun:
             "reason": self.reason,
             "error": self.error,
         }
+        return found if self.made_from is None else {**found, **self.made_from.to_json()}

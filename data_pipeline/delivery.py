@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from config.datasets import DatasetSettings
 from data_pipeline.dataset import DatasetRun, FailedRule, Provenance, Quality, Status
-from data_pipeline.errors import BatchNotDelivered, PipelineError
+from data_pipeline.errors import BatchNotDelivered, PipelineError, UpstreamBlocked
 from data_pipeline.fallback import Served, quality_from
 from data_pipeline.judging import Judged
 from data_pipeline.objective import noted
@@ -68,7 +68,11 @@ Otherwise = Callable[[PipelineError], Outcome]
 
 
 class Delivery:
-    """Writes down one dataset's turn. Ages are judged, and the promise held against them, at the moment of the call."""
+    """Writes down one dataset's turn. Ages are judged, and the promise held against them, at the moment of the call.
+
+    Attributes:
+        doubt: Why what is made of other datasets is degraded at best; "": they are as they should be.
+    """
 
     def __init__(
         self,
@@ -86,6 +90,7 @@ class Delivery:
         self._fence = fence
         self._clock = clock
         self._started = clock.monotonic()
+        self.doubt = ""
 
     def accepted(self, found: Judged, written: Written, *, unchanged: bool, otherwise: Otherwise) -> Outcome:
         """The batch became what readers see, or a part of it."""
@@ -117,6 +122,8 @@ class Delivery:
         body = last_good.body
         report = Report.from_json(body["report"]).rejudged(self._clock.now())
         quality = score(report, Quality.from_json(body["quality"]).coverage)
+        # Of what is made of others the inputs say how old it is, unless its own rows do.
+        by_inputs = provenance.made_from is not None and self.dataset.data_time is None
         # A copy that was good yesterday may be too old today: it is served, but not as if all were well.
         verdict = decided(judge(report, quality, provenance, self.dataset, has_last_good=True), report, body)
         doubted: Status = "failed" if verdict.critical else "degraded"
@@ -131,12 +138,13 @@ class Delivery:
             rows=last_good.rows,
             quarantined=report.quarantined,
             collected_at=rfc3339(provenance.collected_at),
-            data_time=body["data_time"],
+            data_time=_text(provenance.data_time) if by_inputs else body["data_time"],
             content_sha256=body["content_sha256"],
             version=last_good.version,
             attempts=provenance.attempts,
             quality=quality,
             failed_rules=report.failed_rules(),
+            made_from=provenance.made_from,
         )
         measured = {**body["measured"], "latency_s": provenance.latency_s, "attempts": float(provenance.attempts)}
         if rows is not None:
@@ -229,6 +237,7 @@ class Delivery:
             attempts=provenance.attempts,
             quality=found.quality,
             failed_rules=report.failed_rules(),
+            made_from=provenance.made_from,
         )
 
     def _from_copy(self, served: Served | None, error: PipelineError, *, attempts: int) -> DatasetRun:
@@ -273,6 +282,10 @@ class Delivery:
     ) -> Outcome:
         """Ages, promise, the closing event, the metric point, the cache entry."""
         now = self._clock.now()
+        if self.doubt and result.accepted:
+            words = f"made of what is not as it should be: {self.doubt}"
+            status: Status = "degraded" if result.status == "succeeded" else result.status
+            result = replace(result, status=status, reason=f"{result.reason}; {words}" if result.reason else words)
         copy_age, data_age = ages(result.collected_at, result.data_time, now)
         result = replace(
             result, age_s=copy_age, data_age_s=data_age, duration_s=round(self._clock.monotonic() - self._started, 6)
@@ -342,6 +355,8 @@ class Delivery:
             version["entering"] = entering.to_json()
         if provenance.partial:
             version["partial"] = True
+        if provenance.made_from is not None:
+            version |= provenance.made_from.to_json()
         if provenance.files:
             version["files"] = [[file.path, file.size, file.modified, file.sha256] for file in provenance.files]
         events.append(self._event(kind, version))
@@ -363,9 +378,17 @@ class Delivery:
         return NewEvent(kind, self.dataset.name, {"run_id": self._run_id, **data}, source="pipeline")
 
 
-def skipped(dataset: str, provider: str, run_id: str, reason: str) -> Outcome:
-    """A dataset whose turn did not come: already running elsewhere, or the run was interrupted before it."""
-    result = DatasetRun(dataset=dataset, provider=provider, status="skipped", origin="none", reason=reason)
+def skipped(dataset: str, provider: str, run_id: str, reason: str, blocked: UpstreamBlocked | None = None) -> Outcome:
+    """A dataset whose turn did not come: already running elsewhere, or the run was interrupted before it.
+
+    Args:
+        blocked: What it needs is not there: its turn came, and could not be used.
+    """
+    error: dict[str, Any] | None = None
+    if blocked is not None:
+        error = {"type": type(blocked).__name__, "message": str(blocked), "hint": blocked.hint, "root": blocked.root}
+        error["transient"] = blocked.transient
+    result = DatasetRun(dataset=dataset, provider=provider, status="skipped", origin="none", reason=reason, error=error)
     event = NewEvent("dataset.skipped", dataset, {"run_id": run_id, **result.to_json()}, source="pipeline")
     return Outcome(result, (event,))
 

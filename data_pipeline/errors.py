@@ -7,6 +7,8 @@ PipelineError                      .hint: what to do next   .transient: worth an
 │   ├── ProviderRefused            will not pass by itself: other 4xx, forbidden address   .status
 │   │   └── RequestRefused         our own protection said no   .refused_by .retry_after
 │   └── PayloadUnreadable          it answered, but not what was promised: HTML, cut off, too large, wrong encoding
+├── TransformFailed                the function of a derived dataset failed, or does not take its inputs
+├── UpstreamBlocked                nothing was done, for what a dataset is made of is held, missing or blocked itself
 ├── BatchNotDelivered              collected, but held or rejected, and there is nothing older to serve
 ├── MemoryLimitExceeded            a whole table was asked for that does not fit into `app.memory_limit`
 ├── StoreError                     a version could not be written or read
@@ -100,6 +102,23 @@ class RequestRefused(ProviderRefused):
 
 class PayloadUnreadable(CollectError):
     """The provider answered, but not with the promised format. A retry would not help."""
+
+
+class TransformFailed(PipelineError):
+    """The function of a derived dataset failed, or cannot be called with what it depends on."""
+
+
+class UpstreamBlocked(PipelineError):
+    """A dataset that this one needs has no rows to build on, or a batch of it waits for a decision.
+
+    `root`: the words on where it begins, of a chain of datasets that wait for one another.
+    """
+
+    transient = True
+
+    def __init__(self, message: str, *, root: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.root = root
 
 
 class BatchNotDelivered(PipelineError):

@@ -13,8 +13,8 @@ from config.datasets import DatasetSettings
 from data_pipeline.asking import Question, keeps_a_table, question
 from data_pipeline.bringing import Bringer, Brought
 from data_pipeline.collect.resilient import ResilientCollector
-from data_pipeline.dataset import FileSeen
-from data_pipeline.delivery import Delivery, Outcome
+from data_pipeline.dataset import FileSeen, Provenance
+from data_pipeline.delivery import Delivery, Outcome, skipped
 from data_pipeline.errors import PipelineError, UnexpectedError
 from data_pipeline.fallback import Fallback, Served
 from data_pipeline.judging import Judged, Rules, judged
@@ -24,6 +24,7 @@ from data_pipeline.store.decisions import Content
 from data_pipeline.store.manifest import is_manifest
 from data_pipeline.store.results import Results
 from data_pipeline.store.surroundings import Around, Neighbours
+from data_pipeline.store.upstreams import Needed, Upstreams
 from data_pipeline.store.views import Current, Version
 from data_pipeline.storing import Storing, nothing_new
 from data_pipeline.validate.rules import Rule
@@ -67,6 +68,7 @@ class Pipeline:
         memory_limit: int,
         redacted: Callable[[str], str] = str,
         neighbours: Neighbours,
+        upstreams: Upstreams,
         replaying: Replaying,
         ledger: Callable[[str], Mapping[str, FileSeen]] = lambda _: {},
     ) -> None:
@@ -75,6 +77,7 @@ class Pipeline:
         self._bringer = Bringer(collector, clock=clock, memory_limit=memory_limit)
         self._results = results
         self._neighbours = neighbours
+        self._upstreams = upstreams
         self._cache = cache
         self._clock = clock
         self._store = Storing(results, memory_limit=memory_limit)
@@ -91,7 +94,12 @@ class Pipeline:
     def _run(self, dataset: DatasetSettings, run: RunContext) -> Outcome:
         current = run.current.get(dataset.name)
         provider = self._collector.provider_of(dataset)
+        needed = self._upstreams.of(dataset)
+        if needed.blocked is not None:
+            return skipped(dataset.name, provider, run.run_id, str(needed.blocked), needed.blocked)
         delivery = Delivery(dataset, provider, run.run_id, run.fences.get(dataset.name, 0), self._clock, self._redacted)
+        if dataset.transform is not None:
+            delivery.doubt = needed.doubt
         if not (run.fresh or run.full or run.from_raw) and (hit := self.cached(dataset, current)) is not None:
             return delivery.from_cache(hit)
 
@@ -102,6 +110,8 @@ class Pipeline:
 
         try:
             last_good = self._base(dataset, current, full=run.full)
+            if last_good is not None and (same := self._up_to_date(dataset, last_good, needed, run)) is not None:
+                return delivery.confirmed(last_good, same)
             asked = question(
                 dataset,
                 last_good,
@@ -152,6 +162,16 @@ class Pipeline:
             self._results.check(newest)
         return newest
 
+    def _up_to_date(
+        self, dataset: DatasetSettings, last_good: Version, needed: Needed, run: RunContext
+    ) -> Provenance | None:
+        """Of a derived dataset: what stands for making it, if that would give what is there."""
+        if dataset.transform is None or run.fresh or run.full:
+            return None
+        from data_pipeline.deriving import up_to_date
+
+        return up_to_date(dataset, last_good, needed, lambda: self._upstreams.last_turn(dataset.name), self._clock)
+
     def flush(self) -> None:
         """Bring to the disk what waits of the versions; to be called before the events of an outcome are written."""
         self._results.flush()
@@ -172,6 +192,8 @@ class Pipeline:
 
     def cached(self, dataset: DatasetSettings, current: Current | None) -> dict[str, Any] | None:
         """What the TTL cache holds of a dataset, if it still stands for the version and the configuration."""
+        if dataset.transform is not None:
+            return None  # nobody is asked: whether its inputs are news is known at once
         hit = self._cache.get(f"result:{dataset.name}")
         if hit is None or current is None:
             return None

@@ -1,9 +1,11 @@
 """Find a user's function, call it with what it takes, and say where in their code it failed."""
 
 import ast
+import hashlib
 import importlib
 import importlib.util
 import inspect
+import sys
 import traceback
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -14,6 +16,8 @@ from config.errors import Fault, shown
 
 _FOLDER = "Is its folder listed under `code`?"
 _seen: dict[tuple[str, float], set[str] | None] = {}
+_running: dict[str, str] = {}
+"""Module -> the hash of the text that this process runs."""
 
 
 def check_function(target: str) -> str:
@@ -49,10 +53,30 @@ def check_function(target: str) -> str:
 def find(target: str) -> Any:
     """The object that `module:name` names. Runs the module, once a process."""
     module, _, name = target.partition(":")
+    if module not in sys.modules:
+        _running[module] = _digest(module)  # its file may be changed while we run what it was
     found: Any = importlib.import_module(module)
     for part in name.split("."):
         found = getattr(found, part)
     return found
+
+
+def code_of(target: str) -> str:
+    """16 hex digits that change with the name and the text of its module, as it is or would be run by this process.
+
+    What the module imports is not seen. "": the text cannot be read.
+    """
+    module, _, name = target.partition(":")
+    digest = _running.get(module) or _digest(module)
+    return digest and hashlib.sha256(f"{name} {digest}".encode()).hexdigest()[:16]
+
+
+def _digest(module: str) -> str:
+    try:
+        spec = importlib.util.find_spec(module)
+        return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest() if spec and spec.origin else ""
+    except Exception:  # noqa: BLE001 - who runs it is told what is wrong with it
+        return ""
 
 
 def call(found: Any, params: Mapping[str, Any], offered: Mapping[str, Any]) -> Any:

@@ -46,6 +46,25 @@ def _no_table(dataset: str, _column: str, /) -> Iterator[Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class InputTable:
+    """The delivered table of another dataset.
+
+    Attributes:
+        as_of: The moment it speaks of: its data time, else when it was collected.
+        rows: A `Batch`.
+    """
+
+    dataset: str
+    version: str
+    as_of: datetime
+    rows: Any
+
+
+def _no_input(dataset: str) -> InputTable:
+    raise LookupError(f"dataset `{dataset}` cannot be read here")
+
+
+@dataclass(frozen=True, slots=True)
 class CollectRequest:
     """What a collector needs to know about this one collection.
 
@@ -69,6 +88,7 @@ class CollectRequest:
             the table, so all files belong into it.
         ledger: The files that went into accepted batches of this dataset, by path.
         column_of: The distinct values of a column of another dataset's delivered table, in order of appearance.
+        table_of: The delivered table of another dataset.
         tokens: Where access tokens are kept; None: in memory only.
         memory_limit: Bytes that may be held at once (`app.memory_limit`).
         recorder: Takes down every exchange with the provider; None: nobody does.
@@ -94,6 +114,7 @@ class CollectRequest:
     only_new: bool = False
     ledger: Callable[[], Mapping[str, FileSeen]] = _no_files
     column_of: Callable[[str, str], Iterator[Any]] = _no_table
+    table_of: Callable[[str], InputTable] = _no_input
     tokens: TokenStore | None = None
     memory_limit: int = 10**9
     recorder: Recorder | None = None

@@ -9,7 +9,7 @@ from config.datasets import DatasetSettings
 from data_pipeline.batch import MEMORY_LIMIT
 from data_pipeline.collect import protection
 from data_pipeline.collect.cassette import Recorder
-from data_pipeline.collect.collector import Collector, CollectRequest, TokenStore
+from data_pipeline.collect.collector import Collector, CollectRequest, InputTable, TokenStore
 from data_pipeline.collect.own_network import NetworkJudge
 from data_pipeline.collect.placeholders import Partition
 from data_pipeline.dataset import Collected, FileSeen
@@ -60,6 +60,7 @@ class ResilientCollector:
         judge: NetworkJudge | None = None,
         tokens: TokenStore | None = None,
         column_of: Callable[[str, str], Iterator[Any]] | None = None,
+        table_of: Callable[[str], InputTable] | None = None,
         memory_limit: int = MEMORY_LIMIT,
     ) -> None:
         self._build = build
@@ -69,7 +70,9 @@ class ResilientCollector:
         self._clock = clock
         self._judge = judge
         self._tokens = tokens
-        self._column_of = column_of
+        self._others: dict[str, Any] = {} if column_of is None else {"column_of": column_of}
+        if table_of is not None:
+            self._others["table_of"] = table_of
         self._memory_limit = memory_limit
         self._collectors: dict[str, Collector] = {}
         self._kinds: dict[str, str] = {}
@@ -134,7 +137,8 @@ class ResilientCollector:
             memory_limit=self._memory_limit,
             records=getattr(dataset.parse, "records", None) or "",
             zone=dataset.zone or "UTC",
-            **_part(asked, self._column_of),
+            **self._others,
+            **_part(asked),
         )
         try:
             collected = self._collector(kind).collect(request)
@@ -173,12 +177,11 @@ class ResilientCollector:
         return found
 
 
-def _part(asked: Asked | None, column_of: Callable[[str, str], Iterator[Any]] | None) -> dict[str, Any]:
+def _part(asked: Asked | None) -> dict[str, Any]:
     """The fields of a `CollectRequest` that say which part of the data is wanted."""
-    found: dict[str, Any] = {} if column_of is None else {"column_of": column_of}
     if asked is None:
-        return found
-    found |= {"cursor": asked.cursor, "cursor_format": asked.cursor_format, "partition": asked.partition}
+        return {}
+    found = {"cursor": asked.cursor, "cursor_format": asked.cursor_format, "partition": asked.partition}
     found |= {"full": asked.full, "only_new": asked.only_new, "recorder": asked.recorder}
     return found if asked.ledger is None else {**found, "ledger": asked.ledger}
 

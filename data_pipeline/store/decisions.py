@@ -117,19 +117,31 @@ class Decisions:
             found.setdefault((dataset, run), {}).update(orjson.loads(seen))
         return found
 
-    def held(self) -> dict[str, str]:
+    def held(self, dataset: str | None = None) -> dict[str, str]:
         """Dataset -> its newest candidate that nobody decided about, where it came after what readers see.
 
         What readers see may have come again since then, unchanged: no decision is asked for either.
+
+        Args:
+            dataset: Only of this one; None: of all.
         """
+        one = "" if dataset is None else "AND h.dataset = ?"
         sql = (
             "SELECT h.dataset, max(h.version) FROM versions h JOIN datasets d ON d.dataset = h.dataset"
             " LEFT JOIN versions v ON v.version = d.version AND v.dataset = d.dataset"
             " WHERE h.state = 'held' AND (v.time IS NULL OR (v.time, v.version) < (h.time, h.version))"
             " AND (d.version IS NULL OR d.collected_at IS NULL OR d.collected_at <= h.time)"
-            " GROUP BY h.dataset"
+            f" {one} GROUP BY h.dataset"  # noqa: S608 - our own words
         )
-        return dict(self._database.query(sql))
+        return dict(self._database.query(sql, () if dataset is None else (dataset,)))
+
+    def seen_of(self, dataset: str, run: str) -> dict[str, Any]:
+        """The same of one dataset, if that run was its last when somebody decided."""
+        sql = "SELECT seen FROM decisions WHERE dataset = ? AND last_run = ? ORDER BY seq"
+        found: dict[str, Any] = {}
+        for (seen,) in self._database.query(sql, (dataset, run)):
+            found |= orjson.loads(seen)
+        return found
 
     def withdrawn(self, datasets: Sequence[str] | None = None) -> dict[Content, str]:
         """What was rolled back of these datasets (default: of all) -> its version."""

@@ -287,6 +287,21 @@ class Views:
         sql = "SELECT body, time FROM dataset_runs WHERE dataset = ? ORDER BY run_id DESC LIMIT ?"
         return [{**orjson.loads(body), "time": time} for body, time in self._database.query(sql, (dataset, limit))]
 
+    def last_turn(self, dataset: str) -> dict[str, Any] | None:
+        """What came of a dataset when it last came to its turn, as it is seen since somebody decided about it.
+
+        A turn that did not come is passed over (interrupted, running elsewhere); one that was blocked is told.
+        """
+        # Not the newest run id: that of a missed occurrence says when it was due.
+        sql = "SELECT time, run_id, status FROM dataset_runs WHERE dataset = ? ORDER BY run_id DESC LIMIT 20"
+        one = "SELECT body FROM dataset_runs WHERE run_id = ? AND dataset = ?"
+        for _, run_id, status in sorted(self._database.query(sql, (dataset,)), reverse=True):
+            rows = self._database.query(one, (run_id, dataset))
+            body = orjson.loads(rows[0][0]) if rows else None
+            if body is not None and (status != "skipped" or body["error"] is not None):
+                return {**body, **self.decisions.seen_of(dataset, run_id), "run_id": run_id}
+        return None
+
     def version(self, dataset: str, version: str) -> Version | None:
         rows = self._versions("WHERE dataset = ? AND version = ?", (dataset, version))
         return rows[0] if rows else None

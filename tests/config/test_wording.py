@@ -145,14 +145,12 @@ def test_a_fault_is_told_with_its_key_and_what_was_expected(house: House, text: 
 
 
 SECTIONS = ("monitor", "protector", "healing", "alerts", "api")
-KEYS = ("transform",)
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         *((f"{section}: {{}}", section) for section in SECTIONS),
-        *((one(f"{key}: []"), key) for key in KEYS),
         ("executor: {kind: dask}", "kind: dask"),
         ('storage: {url: "s3://b/p"}', "url: s3://b/p"),
         ("logging: {loki: {}}", "loki"),

@@ -1,6 +1,6 @@
 """Collect what a function of the user's own returns or yields."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -10,9 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from data_pipeline.collect import placeholders
 from data_pipeline.collect.collector import CollectRequest
 from data_pipeline.dataset import Collected, Provenance
-from data_pipeline.errors import CollectError, PipelineError, ProviderRefused, ProviderUnavailable
-from data_pipeline.user_function import Mismatch, call, check_function, find, told_of
-from utils.resilience.cancellation import Cancelled
+from data_pipeline.errors import CollectError, ProviderRefused, ProviderUnavailable
+from data_pipeline.user_function import call, check_function, find, told_of
 
 if TYPE_CHECKING:
     from data_pipeline.row_spool import RowSpool
@@ -132,21 +131,14 @@ class _Reading:
             spool.finish()
 
     def _batches(self) -> Iterator[Any]:
-        from data_pipeline.collect.python.columns import TooManyColumns
-        from data_pipeline.collect.python.rows import NotRows, batches_of, items_of
+        from data_pipeline.collect.python.calling import UserRows
         from utils.resilience.deadline import check
 
-        options: Options = self.request.options
-        stream: Any = None
-        try:
-            result = self._theirs(lambda: call(find(options.function), self._params(), self._offered()))
-            stream = iter(self._theirs(lambda: items_of(result)))
-            yield from batches_of(self._items(stream), lambda: check(self.request.provider))
-        except (NotRows, TooManyColumns, Mismatch) as error:
-            raise self._refused(f"{options.function}: {error}") from error
-        finally:
-            if hasattr(stream, "close"):
-                self._theirs(stream.close)
+        function = self.request.options.function
+        theirs = UserRows(function, self._failed, self._refused)
+        return theirs.of(
+            lambda: call(find(function), self._params(), self._offered()), lambda: check(self.request.provider)
+        )
 
     def _params(self) -> dict[str, Any]:
         values = self.request.values
@@ -159,26 +151,6 @@ class _Reading:
         request = self.request
         now: datetime = request.now.astimezone(UTC)
         return {"cursor": request.cursor, "partition": request.partition, "now": now}
-
-    def _theirs(self, step: Callable[[], Any]) -> Any:
-        """Run a step of the user's code; what it raises becomes an error of the line, with its place."""
-        from data_pipeline.collect.python.rows import NotRows
-
-        try:
-            return step()
-        except (PipelineError, NotRows, Mismatch, KeyboardInterrupt, Cancelled):
-            raise
-        except BaseException as error:  # also SystemExit, and what asyncio raises when it is cancelled
-            raise self._failed(error) from error
-
-    def _items(self, stream: Iterator[Any]) -> Iterator[Any]:
-        """The same as `_theirs` around every step, but ten times quicker."""
-        try:
-            yield from stream
-        except (GeneratorExit, KeyboardInterrupt, Cancelled):
-            raise
-        except BaseException as error:
-            raise error if isinstance(error, PipelineError) else self._failed(error) from error
 
     def _failed(self, error: BaseException) -> CollectError:
         told = f"{self.request.dataset}: {told_of(self.request.options.function, error)}"
