@@ -95,8 +95,8 @@ class Serving:
         except StateError as error:
             get_logger(service.name).warning("service.waits", service=service.name, reason=str(error))
             return TROUBLE_S
-        except Exception:  # noqa: BLE001 - told with its traceback; the others, and the next step, go on
-            get_logger(service.name).exception("service.failed", service=service.name)
+        except Exception as error:  # noqa: BLE001 - told with its traceback; the others, and the next step, go on
+            get_logger(service.name).error("service.failed", service=service.name, reason=str(error), exc=error)
             return FAILED_S
 
     def _wait(self, service: Service, seen: int, seconds: float) -> None:

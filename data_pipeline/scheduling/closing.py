@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from data_pipeline.scheduling.occurrence import Occurrence
-from data_pipeline.scheduling.plan import Plan
+from data_pipeline.scheduling.plan import SOURCE, Plan
 from data_pipeline.scheduling.policy import Busy
 from data_pipeline.scheduling.scheduled import Scheduled
 from data_pipeline.scheduling.views import Schedules, Seen
 from data_pipeline.scheduling.window import Window
-from utils.events import rfc3339
+from utils.events import NewEvent, rfc3339
 
 __all__ = ["Holds", "Windows"]
 
@@ -74,7 +74,7 @@ class Windows:
             judged.append(key)
             if not self.is_done(one, window, now) and (told := self._overdue(one, window)):
                 missed = Occurrence(window.opens, one.dataset, "overdue")
-                plan.note("dataset.overdue", one.dataset, told, id=missed.run_id)
+                plan.note(NewEvent("dataset.overdue", one.dataset, told, source=SOURCE, id=missed.run_id))
         return judged
 
     def settle(self, judged: list[tuple[str, datetime]]) -> None:

@@ -84,10 +84,10 @@ class Plan:
         first, last = skip.occurrences[0].due, skip.occurrences[-1].due
         self.told.append(Told(dataset, first, last, len(skip.occurrences), skip.reason, skip.words))
 
-    def note(self, kind: str, dataset: str, data: dict[str, Any], *, id: str = "") -> None:
-        """Something else to tell the log of a schedule."""
-        self.names.add(dataset)
-        self.events.append(NewEvent(kind, dataset, data, source=SOURCE, id=id))
+    def note(self, event: NewEvent) -> None:
+        """Something else to tell the log of a schedule, which is the event's subject."""
+        self.names.add(event.subject)
+        self.events.append(event)
 
 
 def skip_events(dataset: str, skip: Skip, *, cause: str = "", source: str = SOURCE) -> list[NewEvent]:

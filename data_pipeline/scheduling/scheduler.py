@@ -262,7 +262,7 @@ class Scheduler:
             if shut.until is not None:
                 if shut.until != entry.put_off:
                     told = {"due": rfc3339(due[-1].due), "until": rfc3339(shut.until), "provider": shut.provider}
-                    plan.note("schedule.put_off", one.dataset, told)
+                    plan.note(NewEvent("schedule.put_off", one.dataset, told, source=SOURCE))
                 return entry.handled, shut.until, shut.provider
             decision = skip_all(due, "provider", f"the circuit of {shut.provider} is held open by hand")
         plan.add(one, decision)

@@ -36,6 +36,7 @@ class World:
     Attributes:
         shut: Dataset -> the provider whose circuit is open, and until when.
         holds: What `done_when` says now.
+        before_writing: Called when it was decided that something runs, before that is written.
     """
 
     def __init__(self, folder: Path, address: str | None = None, *, start: datetime = START) -> None:
@@ -49,8 +50,10 @@ class World:
         self.settings = Settings()
         self.shut: dict[str, Shut] = {}
         self.holds: Callable[[str, datetime], bool] = lambda _, __: False
+        self.before_writing: Callable[[], None] = lambda: None
         self.told: list[Told] = []
         self._open: list[Callable[[], None]] = []
+        self._leases: list[Leases] = []
 
     def declare(self, **schedules: Mapping[str, Any]) -> None:
         """The configuration from now on: the datasets with their schedules, and `priority` beside."""
@@ -65,6 +68,7 @@ class World:
         """A scheduler with connections and leases of its own."""
         store = EventStore(self.database, projections=projections(), clock=self.clock)
         leases = Leases(self.coordination, clock=self.clock)
+        self._leases.append(leases)
         self._open += [leases.close, store.close]
         return Scheduler(
             lambda: scheduled(self.settings),
@@ -72,13 +76,25 @@ class World:
             queue=RunQueue(store, self.views, clock=self.clock),
             events=store,
             schedules=self.schedules,
-            windows=Windows(self.schedules, lambda name, now: self.holds(name, now), lambda _: "no answer"),
+            windows=Windows(self.schedules, self._holds, lambda _: "no answer"),
             triggers=Triggers(store, self.schedules, clock=self.clock),
             clock=self.clock,
-            shut=self.shut.get,
+            shut=self._shut,
             told=self.told.append,
             grace_s=grace_s,
         )
+
+    def _holds(self, name: str, now: datetime) -> bool:
+        return self.holds(name, now)
+
+    def _shut(self, name: str) -> Shut | None:
+        self.before_writing()
+        return self.shut.get(name)
+
+    def beat(self) -> None:
+        """Every process says that it lives, as a thread of it does every five seconds."""
+        for leases in self._leases:
+            leases.renew()
 
     def move_to(self, moment: datetime) -> None:
         """Let time go by until a moment."""
