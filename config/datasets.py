@@ -95,6 +95,17 @@ class PromiseSettings(Section):
     zone: Zone | None = None
     calendar: str | None = None
 
+    @property
+    def made(self) -> bool:
+        """Whether anything is promised."""
+        return self.max_age is not None or self.due is not None
+
+    @model_validator(mode="after")
+    def _promises_something(self) -> "PromiseSettings":
+        if not self.made and (self.calendar is not None or self.zone is not None):
+            raise Fault("promises nothing", hint='Add `max_age: 26h`, or `due: "16:30"`.')
+        return self
+
 
 class IncrementalSettings(Section):
     """Only what is new: rows whose `cursor` column is not below the newest value stored, less `lag`.
@@ -264,12 +275,12 @@ class DatasetSettings(Section):
                 hint = "A sink with `mode: merge` needs `key`: what makes a row one row."
                 found.append((("publish", position, "mode"), Fault("needs the dataset's `key`", hint=hint), None))
         if (asked := self.objective) is not None:
-            promised = self.promise.max_age is not None
+            promised = self.promise.made
             if asked.fresh is not None and "fresh" in asked.model_fields_set and not promised:
                 hint = "Add `promise: {max_age: 26h}`, or write `fresh: null`."
-                found.append((("objective", "fresh"), Fault("needs `promise.max_age`", hint=hint), None))
+                found.append((("objective", "fresh"), Fault("needs a `promise`", hint=hint), None))
             elif asked.quality is None and (asked.fresh is None or not promised):
-                hint = "Give `quality`, or `fresh` together with `promise.max_age`."
+                hint = "Give `quality`, or `fresh` together with a `promise`."
                 found.append((("objective",), Fault("has nothing to judge", hint=hint), None))
         if self.deletes != "keep" and self.write != "merge":
             found.append((("deletes",), Fault("belongs to `write: merge`"), None))

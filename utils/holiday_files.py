@@ -9,6 +9,7 @@ __all__ = ["HolidayFileError", "Holidays", "read_holidays"]
 MAX_BYTES = 1_000_000
 """Reading takes about 5 s a megabyte; the public holidays of a country take 100 kB for 50 years."""
 
+_FIRST_YEAR = 1900  # the library subtracts from it
 _DAY = timedelta(days=1)
 _PARTS = frozenset({"DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID"})
 _OFTEN = frozenset({"SECONDLY", "MINUTELY", "HOURLY"})
@@ -33,7 +34,9 @@ class Holidays:
         self._queries = queries
 
     def __call__(self, year: int) -> frozenset[date]:
-        """The days off of a year."""
+        """The days off of a year; none before 1900."""
+        if year < _FIRST_YEAR:
+            return frozenset()
         first, last = date(year, 1, 1), date(year, 12, 31)
         days: set[date] = set()
         for query in self._queries:

@@ -128,7 +128,7 @@ DATASETS = [
     (one("key: id"), "datasets.a.key", "expected a list such as `[a, b]`, got `id`"),
     (one("objective: {quality: 1}"), "datasets.a.objective.quality", "expected less than 1, got `1`"),
     (one("objective: {over: 10m}"), "datasets.a.objective.over", "expected at least 3600, got `10m`"),
-    (one("objective: {fresh: 0.9}"), "datasets.a.objective.fresh", "needs `promise.max_age`"),
+    (one("objective: {fresh: 0.9}"), "datasets.a.objective.fresh", "needs a `promise`"),
     (one("objective: {quality: null}"), "datasets.a.objective", "has nothing to judge"),
     (one("promise: {max_age: soon}"), "datasets.a.promise.max_age", "expected a duration such as `15m`, got `soon`"),
 ]

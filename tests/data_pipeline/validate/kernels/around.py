@@ -1,10 +1,11 @@
 """Surroundings of a test's own making."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from data_pipeline.validate.kernels.columns import CannotJudge
 from utils.arrow import pa
+from utils.calendars import Calendar
 
 
 class Made:
@@ -16,7 +17,9 @@ class Made:
         *,
         values: "Mapping[tuple[str, str], pa.Array] | None" = None,
         since: datetime | None = None,
+        calendar: Calendar | None = None,
     ) -> None:
+        self._calendar = calendar
         self._before = before
         self._values = values or {}
         self._since = since
@@ -35,3 +38,9 @@ class Made:
 
     def unchanged_since(self) -> datetime | None:
         return self._since
+
+    def elapsed(self, since: datetime, within: float, calendar: str) -> float:
+        if self._calendar is None:
+            raise CannotJudge(f"there is no calendar `{calendar}`")
+        lasts = self._calendar.lasts(since, within, UTC)
+        return float("inf") if lasts is None else (lasts - since).total_seconds()
