@@ -8,6 +8,7 @@ from typer.exceptions import TyperException
 
 from cli import (
     add_commands,
+    backfill_commands,
     breaker_commands,
     gate_commands,
     inspect_commands,
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for module in (
     *(run_commands, add_commands, inspect_commands, metric_commands, report_commands, suggest_commands),
+    backfill_commands,
     schedule_commands,
     *(gate_commands, profile_commands, quarantine_commands, breaker_commands, maintain_commands, serve_commands),
 ):

@@ -70,6 +70,8 @@ ON CONFLICT (dataset) DO UPDATE SET
     data_time = CASE WHEN datasets.data_time IS NULL OR excluded.data_time > datasets.data_time
         THEN excluded.data_time ELSE datasets.data_time END
 """
+# So that somebody can decide about what is held; a dataset that ran before is as it was.
+_KNOWN = "INSERT INTO datasets VALUES (?, ?, ?, ?, ?, 1, 1, ?, NULL, NULL, NULL) ON CONFLICT (dataset) DO NOTHING"
 _DATASET_RUN = """
 INSERT INTO dataset_runs (run_id, dataset, status, time, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
@@ -259,9 +261,11 @@ def moved(event: Event) -> Iterable[Statement]:
     data = event.data
     told = orjson.dumps(data).decode()
     yield _DATASET_RUN, (data["run_id"], event.subject, data["status"], event.time, told)
+    row = (event.subject, data["provider"], data["run_id"], data["status"], event.time, data["fence"])
     if data["accepted"]:
-        row = (data["provider"], data["run_id"], data["status"], event.time, data["fence"])
-        yield _MOVED, (event.subject, *row, data["version"], data["collected_at"], data["data_time"])
+        yield _MOVED, (*row, data["version"], data["collected_at"], data["data_time"])
+    else:
+        yield _KNOWN, row
 
 
 def refuse_if_done(connection: Connection, backfill: str, keys: Sequence[str]) -> None:
@@ -318,13 +322,19 @@ class Backfills:
         sql = "SELECT piece FROM pieces WHERE dataset = ? AND backfill = ? AND state = 'collected'"
         return frozenset(key for (key,) in self._database.query(sql, (dataset, backfill)))
 
-    def all(self, *, limit: int = 50) -> list[Backfill]:
-        """Newest first."""
-        return self._backfills(f"{_BY} ORDER BY b.backfill DESC LIMIT ?", (limit,))
+    def all(self, dataset: str | None = None, *, limit: int = 50) -> list[Backfill]:
+        """Newest first, of one dataset or of all."""
+        where, values = ("", ()) if dataset is None else ("WHERE b.dataset = ?", (dataset,))
+        return self._backfills(f"{where} {_BY} ORDER BY b.backfill DESC LIMIT ?", (*values, limit))
 
     def running(self) -> list[Backfill]:
         """Those that are not over, oldest first."""
         return self._backfills(f"WHERE b.state = 'running' {_BY} ORDER BY b.backfill", ())
+
+    def waiting(self) -> list[tuple[str, str | None]]:
+        """Those that are not over, oldest first, each with the moment until which it is paused; asked often."""
+        sql = "SELECT backfill, paused_until FROM backfills WHERE state = 'running' ORDER BY backfill"
+        return [(row[0], row[1]) for row in self._database.query(sql)]
 
     def one(self, backfill: str) -> Backfill | None:
         found = self._backfills(f"WHERE b.backfill = ? {_BY}", (backfill,))

@@ -105,9 +105,9 @@ def span(settings: PartitionSettings, begin: str | None, end: str | None, *, now
         if first is not None and start.astimezone(UTC) < first:
             early.append(piece.key)
         elif _complete_at(start, settings) > now:
-            late.append(piece.key)
             if end is None:
                 break
+            late.append(piece.key)
         else:
             found.append(piece)
         if max(len(found), len(early), len(late)) > most:

@@ -146,6 +146,7 @@ class Results:
             size=listed.size + table.size,
             added=None if added == good.path else added,
             notes=(*notes, *after.notes),
+            piece_rows=tuple(rows for _, rows in change.pieces or ()),
         )
 
     def _before(self, base: Version | None, change: "Change") -> tuple[Manifest | None, tuple[str, ...]]:

@@ -1,0 +1,107 @@
+"""Backfills worked off by a process that runs for long, one at a time; and followed from another process."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from data_pipeline.backfill_views import Backfills
+from data_pipeline.errors import DatasetBusy
+from integrated_system import IntegratedSystem
+from operations.actor import Actor
+from operations.backfill import Result, found, go_on, lease_of, result_of
+from utils.logger import get_logger
+from utils.resilience.cancellation import CancelToken, cancellable, sleep
+
+__all__ = ["BackfillService", "follow"]
+
+LOOK_EVERY_S = 60.0
+"""How often it is looked whether there is one, if nothing is heard of it."""
+
+FAILED_S = 60.0
+"""Seconds until a backfill is taken up again that could not go on."""
+
+FOLLOW_EVERY_S = 0.5
+
+
+class BackfillService:
+    """Goes on with every backfill that nobody works on, the oldest first; one that is paused lets others by.
+
+    Args:
+        leads: Whether this process is the one to do it.
+    """
+
+    name = "backfills"
+    hears = True
+
+    def __init__(self, system: IntegratedSystem, leads: Callable[[], bool] = lambda: True) -> None:
+        self._system = system
+        self._leads = leads
+        self._cancel = CancelToken()
+        self._not_before: dict[str, float] = {}
+
+    def step(self) -> float:
+        """Work off one that is not over; gives the seconds until another one may go on, 0.0: at once."""
+        if not self._leads():
+            return LOOK_EVERY_S
+        wait = LOOK_EVERY_S
+        for backfill, paused_until in Backfills(self._system.database).waiting():
+            left = self._left(backfill, paused_until)
+            if left > 0.0:
+                wait = min(wait, left)
+            elif self._system.leases.is_free(lease_of(backfill)):
+                self._go_on(backfill)
+                return 0.0
+        return wait
+
+    def stop(self) -> None:
+        """End what is under way: what came is stored, the rest waits for the next process."""
+        self._cancel.cancel("stopped")
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _left(self, backfill: str, paused_until: str | None) -> float:
+        now = self._system.clock.time()
+        until = datetime.fromisoformat(paused_until).timestamp() if paused_until else 0.0
+        return max(until, self._not_before.get(backfill, 0.0)) - now
+
+    def _go_on(self, backfill: str) -> None:
+        log = get_logger("backfills")
+        try:
+            known = found(self._system, backfill)
+            actor = Actor(str(known.body.get("actor", "schedule")))
+            result = go_on(self._system, actor, backfill, cancel=self._cancel, wait=False)
+        except DatasetBusy:
+            self._not_before[backfill] = self._system.clock.time() + 1.0
+        except Exception as error:  # noqa: BLE001 - its dataset is gone, the disk is full: told, and the others go on
+            self._not_before[backfill] = self._system.clock.time() + FAILED_S
+            log.warning("backfill.waits", backfill=backfill, reason=str(error), hint=getattr(error, "hint", ""))
+        else:
+            log.info(
+                "backfill.worked", backfill=backfill, dataset=result.dataset, status=result.status, left=result.waiting
+            )
+            if result.waiting and not result.paused_until:  # a pause too short to be told
+                self._not_before[backfill] = self._system.clock.time() + 1.0
+
+
+def follow(
+    system: IntegratedSystem, backfill: str, *, cancel: CancelToken, told: Callable[[Result], None] = lambda _: None
+) -> Result:
+    """Watch a backfill that another process works on until it is over, or nobody works on it any more.
+
+    Args:
+        told: Called whenever something has changed.
+
+    Raises:
+        Cancelled: told to stop; the other process goes on.
+        PipelineError: there is no such backfill.
+    """
+    seen: Result | None = None
+    with cancellable(cancel):
+        while True:
+            now = result_of(system, backfill)
+            if now != seen:
+                told(now)
+            if now.finished_at is not None:
+                return now
+            seen = now
+            sleep(FOLLOW_EVERY_S, system.clock)
