@@ -56,8 +56,13 @@ class World:
         self._leases: list[Leases] = []
 
     def declare(self, **schedules: Mapping[str, Any]) -> None:
-        """The configuration from now on: the datasets with their schedules, and `priority` beside."""
-        datasets = []
+        """The configuration from now on: the datasets with their schedules, and `priority` beside.
+
+        Those that a schedule comes after are declared, too.
+        """
+        datasets: list[dict[str, Any]] = []
+        others = dict.fromkeys(other for asked in schedules.values() for other in _listed(asked.get("after", [])))
+        datasets += [{"name": other, "collect": {"kind": "simulated"}} for other in others if other not in schedules]
         for name, schedule in schedules.items():
             asked = dict(schedule)
             block = {"priority": asked.pop("priority", 0)}
@@ -116,8 +121,10 @@ class World:
         self.add("run.finished", run_id, status=status, duration_s=1.0, counts={}, anomalies={})
 
     def begin(self, run_id: str) -> None:
-        """A run begins."""
-        self.add("run.started", run_id, actor="w", owner="dead|b|n|1|2", datasets=[], fresh=False)
+        """A run begins, and says what was asked for."""
+        run = self.views.run(run_id)
+        assert run is not None
+        self.add("run.started", run_id, **{**run.request, "actor": "w", "owner": "dead|b|n|1|2"})
 
     def finish_all(self) -> None:
         """All that waits, or is at work, ends well."""
@@ -171,6 +178,10 @@ class World:
         self.store.close()
         self.coordination.close()
         self.database.close()
+
+
+def _listed(names: str | list[str]) -> list[str]:
+    return [names] if isinstance(names, str) else names
 
 
 def hours(number: float) -> timedelta:
