@@ -28,13 +28,15 @@ def edges(dataset: DatasetSettings) -> tuple[Edge, ...]:
 
     Only `depends_on` keeps it from running; of the others it takes what is there.
     """
-    found = [Edge(name, "depends_on") for name in dataset.depends_on]
-    asked = getattr(dataset.collect, "for_each", None)
+    needs, rules = dataset.depends_on, dataset.rules
+    asked = vars(dataset.collect).get("for_each")  # a model without the field would take its time to say so
+    if asked is None and not rules:
+        return tuple([Edge(name, "depends_on") for name in needs]) if needs else ()
+    found = [Edge(name, "depends_on") for name in needs]
     if asked is not None:
         found.append(Edge(str(asked.dataset), "for_each"))
-    if dataset.rules:
-        looked_up = (str(rule.params["dataset"]) for rule in dataset.rules if rule.kind == "references")
-        found += [Edge(name, "references") for name in dict.fromkeys(looked_up) if name != dataset.name]
+    looked_up = (str(rule.params["dataset"]) for rule in rules if rule.kind == "references")
+    found += [Edge(name, "references") for name in dict.fromkeys(looked_up) if name != dataset.name]
     return tuple(found)
 
 

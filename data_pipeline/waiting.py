@@ -1,6 +1,6 @@
 """Which datasets of a run may begin: by priority, and after those whose rows they need."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from config.datasets import DatasetSettings
@@ -25,34 +25,47 @@ class Waiting:
     """
 
     def __init__(self, datasets: Sequence[DatasetSettings]) -> None:
-        ordered = [Ready(rank, one) for rank, one in enumerate(sorted(datasets, key=lambda one: -one.priority))]
-        names = {dataset.name for dataset in datasets}
-        self._lacks: dict[str, int] = {}
+        by_name = {dataset.name: dataset for dataset in datasets}
+        needs: dict[str, Collection[str]] = {}
+        for name, dataset in by_name.items():
+            if found := edges(dataset):
+                others = {other for other, _ in found if other in by_name}
+                others.discard(name)
+                if others:
+                    needs[name] = others
+        self._lacks = {name: len(others) for name, others in needs.items()}
+        ordered = [Ready(rank, one) for rank, one in enumerate(_by_urgency(by_name, needs))]
+        self._free: list[Ready] = []
+        self._held: dict[str, Ready] = {}
         self._waits_for: dict[str, list[Ready]] = {}
         for one in ordered:
             name = one.dataset.name
-            needs = {edge.needs for edge in edges(one.dataset)} & names - {name}
-            if needs:
-                self._lacks[name] = len(needs)
-                for other in needs:
-                    self._waits_for.setdefault(other, []).append(one)
+            if name not in needs:
+                self._free.append(one)
+                continue
+            self._held[name] = one
+            for other in needs[name]:
+                self._waits_for.setdefault(other, []).append(one)
         self.needed = frozenset(self._waits_for)
         self.left = len(ordered)
-        self._free = [one for one in ordered if one.dataset.name not in self._lacks]
-        self._held = {one.dataset.name: one for one in ordered if one.dataset.name in self._lacks}
         self._working = 0
 
     def ready(self) -> list[Ready]:
         """Those that may begin now and were not handed out before.
 
-        Datasets that need each other in a circle go on with what is there, once nobody works on anything.
+        Datasets that look each other up in a circle go on with what is there, once nobody works on anything.
         """
         free, self._free = self._free, []
         if not free and not self._working and self._held:
-            free = [self._held.pop(next(iter(self._held)))]
+            free = [self._held.pop(self._least_bound())]
         self._working += len(free)
         self.left -= len(free)
         return free
+
+    def _least_bound(self) -> str:
+        """The first that waits in a circle for no dataset it depends on: `depends_on` alone has no circles."""
+        bound = (name for name, one in self._held.items() if self._held.keys().isdisjoint(one.dataset.depends_on))
+        return next(bound)
 
     def done(self, name: str) -> None:
         """What a dataset delivered is there for those that need it; or it failed, and they take what is there."""
@@ -68,3 +81,20 @@ class Waiting:
         self._free.clear()
         self._held.clear()
         self.left = 0
+
+
+def _by_urgency(by_name: Mapping[str, DatasetSettings], needs: Mapping[str, Collection[str]]) -> list[DatasetSettings]:
+    """By priority, then in the order given; what is needed is as urgent as the most urgent that needs it."""
+    urgent = {name: dataset.priority for name, dataset in by_name.items()}
+    if len(set(urgent.values())) < 2:
+        return list(by_name.values())
+    told: set[str] = set()
+    for name in sorted(needs, key=urgent.__getitem__, reverse=True):
+        # From the most urgent on: who was reached before, was reached by somebody as urgent.
+        left = [name]
+        while left:
+            if (one := left.pop()) not in told:
+                told.add(one)
+                urgent[one] = max(urgent[one], urgent[name])
+                left += needs.get(one, ())
+    return sorted(by_name.values(), key=lambda dataset: -urgent[dataset.name])

@@ -1,16 +1,27 @@
 """Which datasets of a run may begin."""
 
+from random import Random
 from types import SimpleNamespace
 from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data_pipeline.waiting import Waiting
 
 
-def dataset(name: str, *, priority: int = 0, needs: str | None = None, looks_up: tuple[str, ...] = ()) -> Any:
+def dataset(
+    name: str,
+    *,
+    priority: int = 0,
+    needs: str | None = None,
+    looks_up: tuple[str, ...] = (),
+    depends_on: tuple[str, ...] = (),
+) -> Any:
     named = None if needs is None else SimpleNamespace(dataset=needs)
     rules = [SimpleNamespace(kind="references", params={"dataset": other}) for other in looks_up]
     collect = SimpleNamespace(for_each=named)
-    return SimpleNamespace(name=name, priority=priority, collect=collect, rules=rules, depends_on=())
+    return SimpleNamespace(name=name, priority=priority, collect=collect, rules=rules, depends_on=depends_on)
 
 
 def ready(waiting: Waiting) -> list[str]:
@@ -34,8 +45,16 @@ def test_higher_priorities_come_first() -> None:
 
 def test_a_dataset_comes_after_the_one_whose_rows_it_needs() -> None:
     """Whatever the priorities; one that is not in the run is not waited for."""
-    found = Waiting([dataset("orders", priority=9, needs="shops"), dataset("x", needs="elsewhere"), dataset("shops")])
+    found = Waiting([dataset("orders", needs="shops"), dataset("x", priority=9, needs="elsewhere"), dataset("shops")])
     assert taken(found) == [["x", "shops"], ["orders"]]
+
+
+def test_what_is_needed_is_as_urgent_as_what_needs_it() -> None:
+    """Else the urgent one would wait behind all that nobody waits for."""
+    found = Waiting(
+        [dataset("x", priority=3), dataset("orders", priority=9, depends_on=("shops",)), dataset("shops"), dataset("y")]
+    )
+    assert taken(found) == [["shops", "x", "y"], ["orders"]]
 
 
 def test_a_dataset_comes_after_all_that_its_rules_look_up() -> None:
@@ -56,6 +75,50 @@ def test_a_circle_ends() -> None:
 
     assert taken(found) == [["c"], ["a"], ["b"]]
     assert found.left == 0
+
+
+def test_a_circle_is_broken_where_nothing_is_depended_on() -> None:
+    """What a dataset is made of is there before it, also when that looks something up in it."""
+    found = Waiting([dataset("daily", depends_on=("orders",)), dataset("orders", looks_up=("daily",))])
+
+    assert taken(found) == [["orders"], ["daily"]]
+
+
+@given(
+    st.lists(st.tuples(st.sets(st.integers(0, 9)), st.sets(st.integers(0, 9)), st.integers(0, 2)), max_size=10),
+    st.randoms(use_true_random=False),
+)
+def test_nobody_begins_before_what_it_depends_on(wanted: list[tuple[set[int], set[int], int]], chance: Random) -> None:
+    """Of any graph whose `depends_on` has no circles, whatever looks up what, and in whatever order they end."""
+    datasets = [
+        dataset(
+            f"d{number}",
+            priority=priority,
+            depends_on=tuple(f"d{one}" for one in needs if one < number),
+            looks_up=tuple(f"d{one}" for one in looks_up if one < len(wanted)),
+        )
+        for number, (needs, looks_up, priority) in enumerate(wanted)
+    ]
+    waiting = Waiting(datasets)
+    working: list[Any] = []
+    ended: list[str] = []
+    while waiting.left or working:
+        began = [one.dataset for one in waiting.ready()]
+        for one in began:
+            assert set(one.depends_on) <= set(ended)
+            assert one not in working
+        working += began
+        one = working.pop(chance.randrange(len(working)))
+        waiting.done(one.name)
+        ended.append(one.name)
+
+    assert sorted(ended) == sorted(one.name for one in datasets)
+
+
+def test_a_long_chain_is_one_step_a_dataset() -> None:
+    """No recursion, and nobody is looked at again and again: it ends at once."""
+    found = Waiting([dataset(f"d{number}", depends_on=(f"d{number + 1}",)) for number in range(10_000)])
+    assert len(taken(found)) == 10_000
 
 
 def test_nothing_begins_once_the_run_stops() -> None:
