@@ -201,7 +201,7 @@ class Settings(Section):
         Raises:
             ConfigError: there is none; it names the nearest.
         """
-        found = self._by_name.get(name)
+        found = self.find(name)
         if found is None:
             near = get_close_matches(name, self._by_name, n=1)
             suggestion = f"; did you mean `{near[0]}`?" if near else ""
@@ -209,6 +209,10 @@ class Settings(Section):
             problem = Problem("", None, "", f"unknown dataset {shown(name)}{suggestion}", f"Declared are: {listed}.")
             raise ConfigError([problem])
         return found
+
+    def find(self, name: str) -> DatasetSettings | None:
+        """The dataset of that name, if it is declared."""
+        return self._by_name.get(name)
 
     @cached_property
     def _by_name(self) -> dict[str, DatasetSettings]:

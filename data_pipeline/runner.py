@@ -3,7 +3,7 @@
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -73,8 +73,8 @@ class Runner:
     """Runs datasets on workers and records what came of each before it is called done. Thread-safe: many runs at once.
 
     Args:
-        counted: Tells what the providers' protection counted since it was last asked; written down with the run. Of
-            runs at the same time the first to finish tells what all of them counted.
+        counted: Tells what the protection of these providers, and of others that were asked, counted since it was last
+            asked; written down with the run. Of runs at the same time the first to finish tells what all of them did.
         limit_of: How many datasets of a dataset's provider may be under way at once; None: as many as can.
     """
 
@@ -83,7 +83,7 @@ class Runner:
         *,
         pipeline: Pipeline,
         provider_of: Callable[[DatasetSettings], str],
-        counted: Callable[[], Mapping[str, Mapping[str, float]]],
+        counted: Callable[[Iterable[str]], Mapping[str, Mapping[str, float]]],
         limit_of: Callable[[DatasetSettings], int | None],
         events: EventStore,
         views: Views,
@@ -306,7 +306,7 @@ class Runner:
         counts = {name: ended[name] for name in RANK}
         anomalies = {result.dataset: result.anomalies for result in results if result.anomalies}
         summary: dict[str, Any] = {"status": status, "duration_s": duration, "counts": counts, "anomalies": anomalies}
-        if providers := self._counted():
+        if providers := self._counted({result.provider for result in results}):
             summary["providers"] = providers
         event = NewEvent("run.finished", run_id, summary, source="runner")
         self._events.append([event], statements=CLOSE, guard=_owned(run_id, str(this_process())))

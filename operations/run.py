@@ -10,7 +10,7 @@ from data_pipeline.errors import PipelineError
 from data_pipeline.graph import select
 from data_pipeline.recorder import Progress
 from data_pipeline.run_queue.at_work import at_work
-from data_pipeline.run_queue.queue import RunQueue
+from data_pipeline.run_queue.queue import CannotBegin, RunQueue
 from data_pipeline.run_queue.request import RunRequest
 from data_pipeline.runner import PipelineRun
 from data_pipeline.store.run_views import Run
@@ -190,7 +190,8 @@ def go_on(system: IntegratedSystem, actor: Actor, stored: Run, how: Execution) -
     """Take up a run that stands in the log: what it has not finished.
 
     Raises:
-        PipelineError: none of its datasets is declared any more, or (`DatasetBusy`) all are being worked on elsewhere.
+        CannotBegin: none of its datasets is declared any more.
+        DatasetBusy: all of them are being worked on by other runs.
         StateError: another process took it up.
     """
     # Accepted rows are there, whatever promise was broken with them, and so are those that somebody decided about; to
@@ -203,18 +204,14 @@ def go_on(system: IntegratedSystem, actor: Actor, stored: Run, how: Execution) -
         or _decided(system, body["dataset"], stored.run_id)
     }
     request = replace(RunRequest.from_json(stored.run_id, stored.request), actor=actor.name)
-    declared = {dataset.name: dataset for dataset in system.settings.datasets}
-    if gone := [name for name in request.datasets if name not in declared and name not in finished]:
+    left = {name: system.settings.find(name) for name in request.datasets if name not in finished}
+    if gone := [name for name, dataset in left.items() if dataset is None]:
         words = f"run {stored.run_id}: {', '.join(gone)}: no such dataset is declared any more"
-        if len(gone) + len(finished) >= len(request.datasets):
-            raise NotDeclared(words, hint="declare it again, or cancel the run (`runs cancel`)")
+        if len(gone) == len(left):
+            raise CannotBegin(words, hint="declare it again, or cancel the run (`runs cancel`)")
         get_logger("runner").warning("run.left_out", run_id=stored.run_id, datasets=gone, why="declared no more")
-    datasets = [declared[name] for name in request.datasets if name in declared and name not in finished]
+    datasets = [dataset for dataset in left.values() if dataset is not None]
     return execute(system, datasets, request, how, claim=True, before=tuple(finished.values()))
-
-
-class NotDeclared(PipelineError):
-    """Nothing is left of a run: its datasets were taken out of the configuration."""
 
 
 def execute(

@@ -13,7 +13,7 @@ from utils.events import EventStore, NewEvent
 from utils.events.event import uuid7s
 from utils.events.store import Guard
 
-__all__ = ["NothingToCancel", "RunQueue"]
+__all__ = ["CannotBegin", "NothingToCancel", "RunQueue"]
 
 _AT_ONCE = 500
 """Ids in one statement."""
@@ -21,6 +21,10 @@ _AT_ONCE = 500
 
 class NothingToCancel(PipelineError):
     """There is no such run, or it is over."""
+
+
+class CannotBegin(PipelineError):
+    """Nothing can come of a run, however often it is tried."""
 
 
 class _There(StateError):

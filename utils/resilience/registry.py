@@ -1,7 +1,7 @@
 """Keep one policy a provider, so that ten datasets of one dead provider open one circuit; other parts by name."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,7 @@ class ResilienceRegistry:
         self._is_transient, self._counts_in_breaker = is_transient, counts_in_breaker
         self._policies: dict[str, ResiliencePolicy] = {}
         self._told: dict[str, ProviderTotals] = {}
+        self._asked: set[str] = set()  # since news was told last
         self._lock = threading.Lock()
         self._breakers = Named("breaker", self._new_breaker)
         self._limiters = Named("limiter", self._new_limiter)
@@ -78,6 +79,7 @@ class ResilienceRegistry:
 
     def policy(self, provider: str) -> ResiliencePolicy:
         """The one policy of `provider`."""
+        self._asked.add(provider)
         policy = self._policies.get(provider)
         if policy is None:
             made = ResiliencePolicy(
@@ -125,12 +127,20 @@ class ResilienceRegistry:
             {name: retry.figures() for name, retry in self._retries.all().items()},
         )
 
-    def news(self) -> dict[str, dict[str, float]]:
+    def news(self, besides: Iterable[str] | None = None) -> dict[str, dict[str, float]]:
         """What the providers' policies counted since the last call, by provider and counter (`ProviderTotals`).
 
         Each step is told once, whoever asks: so that what is written down adds up.
+
+        Args:
+            besides: Look only at the policies that were asked for since the last call, and at these, whose calls may
+                have ended only now; for a process may know ten thousand. Default: look at all.
         """
-        totals = {name: ProviderTotals.of(policy.figures()) for name, policy in self._all_policies()}
+        with self._lock:
+            asked, self._asked = self._asked, set()
+            names = self._policies if besides is None else asked.union(besides)
+            known = [(name, self._policies.get(name)) for name in sorted(names)]
+        totals = {name: ProviderTotals.of(policy.figures()) for name, policy in known if policy is not None}
         with self._lock:
             told = {name: now.since(self._told.get(name, ProviderTotals())) for name, now in totals.items()}
             self._told |= totals

@@ -132,3 +132,17 @@ def test_news_are_told_once_and_add_up() -> None:
         "limit_wait_s": 1.5,
     }
     assert registry.news() == {}
+
+
+def test_news_of_a_few_of_many_providers_are_those_that_were_asked_for() -> None:
+    """And those that are named: their calls end after they were looked at. What is not told now is told later."""
+    registry = ResilienceRegistry(clock=ManualClock())
+    slow, other = registry.policy("slow"), registry.policy("other")
+    assert registry.news(besides=[]) == {}
+    for policy in (slow, other):
+        policy.call(lambda: None)
+
+    assert registry.news(besides=["slow", "unknown"]) == {"slow": {"requests": 1}}
+    registry.policy("quick").call(lambda: None)
+    assert registry.news(besides=[]) == {"quick": {"requests": 1}}
+    assert registry.news() == {"other": {"requests": 1}}
