@@ -1,6 +1,7 @@
 """An installation that is treated badly, and what must hold of its state whatever was done to it."""
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from integrated_system import IntegratedSystem
+from tests import warm
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = [{"not_null": ["id"]}, {"unique": "id"}, {"row_count": {"min": 1}}]
@@ -59,6 +61,9 @@ class Battered:
         return [*program, "--config", str(self.config), "--state-dir", str(self.state)]
 
     def cli(self, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end; `options` of `subprocess.run` are those of a process that is started anew."""
+        if not options:
+            return warm.execute(self.command(*arguments)[2:], cwd=Path.cwd(), env=os.environ, timeout=60)
         return subprocess.run(
             self.command(*arguments), capture_output=True, text=True, timeout=60, check=False, **options
         )
