@@ -280,7 +280,11 @@ def _built(
     system.own_network.look_again()
     memory_limit, views, backfills = system.settings.app.memory_limit, system.views, Backfills(system.database)
     provider = system.collector.provider_of(dataset)
-    breaker = system.resilience.policy(provider).breaker
+
+    def open_for() -> float | None:
+        breaker = system.resilience.policy(provider).breaker  # there once the collector has said what kind it is
+        return None if breaker.state == "closed" else breaker.retry_after
+
     line = PieceLine(
         dataset,
         provider=provider,
@@ -312,7 +316,7 @@ def _built(
         backfills=backfills,
         results=system.results,
         views=views,
-        open_for=lambda: None if breaker.state == "closed" else breaker.retry_after,
+        open_for=open_for,
         clock=system.clock,
         cancel=cancel,
         told=told,

@@ -112,10 +112,10 @@ def plan(
     seconds, notes = _seconds(system, provider, len(wanted), requests, cost, min(at_once, most or at_once), resilience)
     if most is not None and at_once > most:
         notes.append(f"{provider} may have {count_of(most, 'request')} at once (`bulkhead.concurrency`): others wait")
-    if (breaker := system.resilience.policy(provider).breaker).state != "closed":
-        notes.append(
-            f"the circuit of {provider} is {breaker.state.replace('_', '-')}: it begins once that lets calls through"
-        )
+    verdict = system.verdicts.load(provider)
+    if verdict is not None and verdict.state != "closed":
+        state = verdict.state.replace("_", "-")
+        notes.append(f"the circuit of {provider} is {state}: it begins once that lets calls through")
     return Plan(
         name,
         provider,
