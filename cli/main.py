@@ -18,6 +18,7 @@ from cli import (
     quarantine_commands,
     report_commands,
     run_commands,
+    runs_commands,
     schedule_commands,
     serve_commands,
     suggest_commands,
@@ -36,7 +37,7 @@ app = typer.Typer(
 for module in (
     *(run_commands, add_commands, inspect_commands, metric_commands, report_commands, suggest_commands),
     backfill_commands,
-    schedule_commands,
+    *(schedule_commands, runs_commands),
     *(gate_commands, profile_commands, quarantine_commands, breaker_commands, maintain_commands, serve_commands),
 ):
     module.register(app)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.command import FAILED, OK, Context, command
+from cli.command import FAILED, OK, Context, UsageError, command
 from cli.output import marked, print_json, say, table
 
 if TYPE_CHECKING:
@@ -36,10 +36,15 @@ def run(
     ] = "",
     workers: Annotated[int | None, typer.Option(min=1, max=1024, help="Datasets at the same time.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN_ID", help="Go on with a queued or broken-off run.")] = None,
+    due: Annotated[bool, typer.Option("--due", help="What its schedule says is due, once: for a crontab.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 also when a dataset is degraded.")] = False,
 ) -> int:
     """Run the pipeline: collect, validate, score, store, detect."""
+    if due:
+        if datasets or fresh or full or from_raw or resume or dry_run:
+            raise UsageError("--due goes with --workers and --strict only", hint="what is due its schedule says")
+        return _run_due(context, workers=workers, strict=strict)
     if dry_run:
         return _dry_run(context, datasets or [], fresh or full, from_raw)
     return run_all(
@@ -99,9 +104,33 @@ def run_all(
     if stopped:
         _leave(context, 128 + stopped[0])
     _maintain_if_overdue(context)
-    if strict and result.status == "degraded":
-        return FAILED
-    return FAILED if result.status in {"failed", "cancelled"} else OK
+    return _code(result.status, strict=strict)
+
+
+def _run_due(context: Context, *, workers: int | None, strict: bool) -> int:
+    from operations.actor import local_user
+    from operations.queue import run_due
+    from utils.resilience.cancellation import CancelToken
+
+    cancel = CancelToken()
+    with interruptible(cancel.cancel) as stopped:
+        done = run_due(context.system, local_user(), workers=workers, stop=cancel)
+    if context.json:
+        print_json(done.to_json())
+    elif done.due.led_by:
+        say(f"Nothing to do here: {done.due.led_by} sees to the schedules.")
+    elif not done.runs:
+        say("Nothing is due.")
+    for run in () if context.json else done.runs:
+        _print(run, context.system, brief=False)
+    if stopped:
+        _leave(context, 128 + stopped[0])
+    _maintain_if_overdue(context)
+    return _code(done.status, strict=strict)
+
+
+def _code(status: str, *, strict: bool) -> int:
+    return FAILED if status in {"failed", "cancelled"} or (strict and status == "degraded") else OK
 
 
 def _dry_run(context: Context, datasets: list[str], fresh: bool, from_raw: str) -> int:

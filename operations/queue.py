@@ -3,17 +3,23 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from data_pipeline.run_queue.worker import Asked, QueueWorker, Taken
+from data_pipeline.run_queue.worker import STOP_S, Asked, QueueWorker, Taken
 from data_pipeline.runner import PipelineRun
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
 from operations.plugins import begin as begin_plugins
 from operations.plugins import let_work
 from operations.run import Execution, go_on, run_queue
+from utils.resilience.cancellation import CancelToken
 
-__all__ = ["Cancelled", "cancel", "queue_worker"]
+if TYPE_CHECKING:
+    from operations.scheduling import Due
+
+__all__ = ["Cancelled", "DueRuns", "cancel", "queue_worker", "run_due"]
+
+_WORSE = ("succeeded", "degraded", "interrupted", "cancelled", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,48 @@ def cancel(system: IntegratedSystem, actor: Actor, run_id: str, *, reason: str =
         NothingToCancel: there is no such run, or it is over.
     """
     return Cancelled(run_id, run_queue(system).cancel(run_id, actor.name, reason=reason))
+
+
+@dataclass(frozen=True, slots=True)
+class DueRuns:
+    """What schedules said was due, and what came of the runs that were worked off: those, and what waited before."""
+
+    due: "Due"
+    runs: tuple[PipelineRun, ...]
+
+    @property
+    def status(self) -> str:
+        """That of the worst."""
+        return max((run.status for run in self.runs), key=_WORSE.index, default="succeeded")
+
+    def to_json(self) -> dict[str, Any]:
+        return {"due": self.due.to_json(), "status": self.status, "runs": [run.to_json() for run in self.runs]}
+
+
+@operation("operator")
+def run_due(
+    system: IntegratedSystem, actor: Actor, *, workers: int | None = None, stop: CancelToken | None = None
+) -> DueRuns:
+    """Run what every schedule says is due, once, and what else waits in the queue; where nobody else sees to it.
+
+    Args:
+        stop: Interrupts; what was under way is put back.
+
+    Raises:
+        ConfigError: the configuration has faults.
+        StateError: the state cannot be used.
+    """
+    from operations.scheduling import due
+
+    found, token = due(system, actor), stop or CancelToken()
+    ended: list[PipelineRun] = []
+    if not found.led_by:
+        worker = queue_worker(system, workers=workers, told=ended.append)
+        try:
+            worker.drain(lambda: token.cancelled)
+        finally:
+            worker.close(0.0 if token.cancelled else STOP_S)
+    return DueRuns(found, tuple(ended))
 
 
 def queue_worker(

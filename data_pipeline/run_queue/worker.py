@@ -4,7 +4,7 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -31,6 +31,9 @@ LOOK_EVERY_S = 5.0
 
 AGAIN_S = 1.0
 """Until a run is tried again whose datasets were being worked on elsewhere, or that could not be begun."""
+
+LOOK_S = 0.2
+"""Until it is looked again whether to stop."""
 
 STOP_S = 5.0
 """How long runs may go on that are under way when the worker is stopped; then they are put back."""
@@ -125,18 +128,23 @@ class QueueWorker:
             with self._guard:
                 return AGAIN_S if self._later else LOOK_EVERY_S
 
-    def idle(self) -> bool:
-        """Whether this process works on no run."""
-        with self._guard:
-            return not self._taken
+    def drain(self, stopped: Callable[[], bool] = lambda: False) -> None:
+        """Work until nothing is under way and nothing that waits can begin, or until `stopped`."""
+        while not stopped():
+            self.step()
+            with self._guard:
+                driving = set(self._driving)
+            if not driving:
+                return
+            wait(driving, timeout=LOOK_S, return_when=FIRST_COMPLETED)
 
-    def close(self) -> None:
-        """Begin nothing more; give what is under way a moment to end, and put back what does not."""
+    def close(self, grace: float = STOP_S) -> None:
+        """Begin nothing more; give what is under way `grace` seconds to end, and put back what does not."""
         with self._turn:
             self._stopping = True
         with self._guard:
             driving = set(self._driving)
-        wait(driving, timeout=STOP_S)
+        wait(driving, timeout=grace)
         with self._guard:
             for taken in self._taken.values():
                 taken.cancel.cancel("stopped")
