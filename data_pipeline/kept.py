@@ -5,7 +5,7 @@ from pathlib import Path
 
 from config.settings import Settings
 from config.variables import without_user_part
-from data_pipeline import backfill_views, objective_views
+from data_pipeline import backfill_views, objective_views, promise_views
 from data_pipeline.publish.views import SCHEMA as PUBLICATIONS
 from data_pipeline.publish.views import PublicationViews
 from data_pipeline.scheduling import views as scheduling_views
@@ -32,6 +32,7 @@ MIGRATIONS = (
     run_views.SCHEMA,
     backfill_views.SCHEMA,
     scheduling_views.SCHEMA,
+    promise_views.SCHEMA,
 )
 """Scripts in order. One that was released is never changed: what is new is one more at the end."""
 
@@ -63,4 +64,5 @@ def projections() -> tuple[Projection, ...]:
         objective_views.ObjectiveViews(),
         backfill_views.BackfillViews(),
         scheduling_views.ScheduleViews(),
+        promise_views.PromiseViews(),
     )
