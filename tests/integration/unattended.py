@@ -10,7 +10,7 @@ import random
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -27,13 +27,15 @@ from operations.scheduling import scheduler_of
 from tests.integration.wall_walk import DaysOff, Wall, due_times
 from utils.clock import ManualClock
 from utils.events import NewEvent
+from utils.leases import this_process
 from utils.resilience.shared_state import Verdict
 
 SOMEBODY = Actor("ann")
 STEP = timedelta(seconds=45)
 """The least that time goes by between two ticks: who waits for deliveries would look every five seconds."""
 
-DEAD = "nobody's host|a boot long ago|pid:[1]|4711|1"
+DEAD = str(replace(this_process(), started="1"))
+"""A process of this host that is there no more."""
 
 
 class Killed(BaseException):
