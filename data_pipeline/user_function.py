@@ -67,7 +67,7 @@ def code_of(target: str) -> str:
     What the module imports is not seen. "": the text cannot be read.
     """
     module, _, name = target.partition(":")
-    digest = _running.get(module) or _digest(module)
+    digest = _running[module] if module in _running and module in sys.modules else _digest(module)
     return digest and hashlib.sha256(f"{name} {digest}".encode()).hexdigest()[:16]
 
 
