@@ -23,7 +23,8 @@ ACTOR = Actor("test")
 def sales(**more: Any) -> dict[str, Any]:
     collect = {"kind": "python", "function": "tests.integration.feed:piece"}
     partition = {"by": "day", "start": "2026-03-01"}
-    return {"name": "sales", "collect": collect, "partition": partition, "resilience": {"retry": {"attempts": 1}}, **more}
+    resilience = {"retry": {"attempts": 1}}
+    return {"name": "sales", "collect": collect, "partition": partition, "resilience": resilience, **more}
 
 
 def noon(number: int) -> ManualClock:
