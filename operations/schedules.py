@@ -1,15 +1,14 @@
 """The schedules: how each stands and when it is due next; to pause them, and to let them go on."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from config.schedule import ScheduleSettings
 from data_pipeline.errors import PipelineError
-from data_pipeline.scheduling.plan import skip_events
-from data_pipeline.scheduling.policy import Skip
+from data_pipeline.scheduling import pausing
 from data_pipeline.scheduling.scheduled import Scheduled, scheduled
 from data_pipeline.scheduling.views import Schedules, Standing
 from data_pipeline.store.views import Current
@@ -17,8 +16,7 @@ from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
 from operations.scheduling import is_led
 from operations.words import listed as in_words
-from utils.database import Connection, StateError
-from utils.events import NewEvent, rfc3339
+from utils.events import rfc3339
 
 __all__ = ["Listing", "Moved", "Schedule", "listed", "pause", "resume", "words_of"]
 
@@ -117,12 +115,10 @@ def pause(system: IntegratedSystem, actor: Actor, names: Sequence[str] = (), *, 
     """
     stands = Schedules(system.database).all()
     chosen = [one.dataset for one in _chosen(system, names)]
-    already = tuple(name for name in chosen if name in stands and stands[name].paused_at is not None)
-    moved = tuple(name for name in chosen if name not in already)
-    data = {"since": rfc3339(system.clock.now()), "actor": actor.name, "reason": reason or None}
+    moved = tuple(name for name in chosen if not pausing.is_paused(stands, name))
     if moved:
-        system.events.append([NewEvent("schedule.paused", name, data, source="operations") for name in moved])
-    return Moved(moved, already)
+        pausing.pause(system.events, moved, actor=actor.name, now=system.clock.now(), reason=reason)
+    return Moved(moved, tuple(name for name in chosen if name not in moved))
 
 
 @operation("operator")
@@ -134,19 +130,10 @@ def resume(system: IntegratedSystem, actor: Actor, names: Sequence[str] = ()) ->
         PipelineError: a dataset without a schedule.
         StateError: somebody else resumed one of them meanwhile.
     """
-    stands, now = Schedules(system.database).all(), system.clock.now()
+    stands = Schedules(system.database).all()
     chosen = _chosen(system, names)
-    moving = [one for one in chosen if one.dataset in stands and stands[one.dataset].paused_at is not None]
-    events: list[NewEvent] = []
-    skipped = 0
-    for one in moving:
-        for skip in _in_the_pause(one, stands[one.dataset], now):
-            events += skip_events(one.dataset, skip, source="operations")
-            skipped += len(skip.occurrences)
-        data = {"since": rfc3339(now), "actor": actor.name}
-        events.append(NewEvent("schedule.resumed", one.dataset, data, source="operations"))
-    if events:
-        system.events.append(events, guard=lambda connection: _still_paused(connection, moving))
+    moving = [one for one in chosen if pausing.is_paused(stands, one.dataset)]
+    skipped = pausing.resume(system.events, moving, actor=actor.name, now=system.clock.now())
     moved = tuple(one.dataset for one in moving)
     return Moved(moved, tuple(one.dataset for one in chosen if one.dataset not in moved), skipped)
 
@@ -203,26 +190,6 @@ def _row(one: Scheduled, stands: Standing | None, current: Current | None, now: 
         skipped={},
         why=None,
     )
-
-
-def _in_the_pause(one: Scheduled, stands: Standing, now: datetime) -> list[Skip]:
-    """What was due since the schedule was seen to last: before it was paused, and in the pause."""
-    began = stands.paused_at or now
-    due = list(one.timetable.between(stands.handled, now))
-    before = [occurrence for occurrence in due if occurrence.due <= began]
-    within = due[len(before) :]
-    found = [Skip(before, "missed", "nobody was there before the schedule was paused")] if before else []
-    words = f"the schedule was paused by {stands.paused_by}"
-    return [*found, Skip(within, "paused", words)] if within else found
-
-
-def _still_paused(connection: Connection, moving: Sequence[Scheduled]) -> None:
-    rows: Mapping[str, str | None] = dict(connection.execute("SELECT dataset, paused_at FROM schedules", ()).fetchall())
-    for one in moving:
-        if rows.get(one.dataset) is None:
-            raise StateError(
-                f"{one.dataset}: somebody else resumed it meanwhile", hint="look with `schedules list`", transient=True
-            )
 
 
 def _text(moment: datetime | None) -> str | None:

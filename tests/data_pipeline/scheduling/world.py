@@ -8,17 +8,18 @@ from typing import Any
 from config.settings import Settings
 from data_pipeline.kept import MIGRATIONS, projections
 from data_pipeline.run_queue.queue import RunQueue
+from data_pipeline.scheduling import pausing
 from data_pipeline.scheduling.closing import Windows
 from data_pipeline.scheduling.leader import Leader
 from data_pipeline.scheduling.plan import Told
-from data_pipeline.scheduling.scheduled import scheduled
+from data_pipeline.scheduling.scheduled import Scheduled, scheduled
 from data_pipeline.scheduling.scheduler import LEADER_GRACE_S, Scheduler, Shut
 from data_pipeline.scheduling.triggers import Triggers
 from data_pipeline.scheduling.views import Schedules, Seen
 from data_pipeline.store.views import Views
 from tests.databases import opened_at
 from utils.clock import ManualClock
-from utils.events import Event, EventStore, NewEvent, rfc3339
+from utils.events import Event, EventStore, NewEvent
 from utils.leases import BEAT_SCHEMA, SCHEMA, Leases
 from utils.sqlite import SqliteDatabase
 
@@ -94,7 +95,8 @@ class World:
 
     def _shut(self, name: str) -> Shut | None:
         self.before_writing()
-        return self.shut.get(name)
+        found = self.shut.get(name)
+        return None if found is None or (found.until is not None and found.until <= self.clock.now()) else found
 
     def beat(self) -> None:
         """Every process says that it lives, as a thread of it does every five seconds."""
@@ -138,13 +140,18 @@ class World:
         data = {"version": run_id, "rows": 1, "size": 1, "path": f"held/{run_id}", "run_id": run_id}
         return self.store.append([NewEvent("batch.accepted", dataset, data)])[0]
 
-    def pause(self, name: str) -> None:
+    def pause(self, *names: str) -> None:
         """As the operation does."""
-        self.add("schedule.paused", name, since=rfc3339(self.clock.now()), actor="ann")
+        pausing.pause(self.store, names, actor="ann", now=self.clock.now())
 
-    def resume(self, name: str) -> None:
-        """As the operation does, where nothing was due in the pause."""
-        self.add("schedule.resumed", name, since=rfc3339(self.clock.now()), actor="ann")
+    def resume(self, *names: str) -> int:
+        """As the operation does; gives how many occurrences were skipped."""
+        moving = [one for one in self.scheduled() if one.dataset in names]
+        return pausing.resume(self.store, moving, actor="ann", now=self.clock.now())
+
+    def scheduled(self) -> list[Scheduled]:
+        """What is declared."""
+        return scheduled(self.settings)
 
     def add(self, kind: str, subject: str, **data: object) -> None:
         """Tell the log of something."""
