@@ -12,6 +12,7 @@ from cli import (
     breaker_commands,
     gate_commands,
     inspect_commands,
+    lineage_commands,
     maintain_commands,
     metric_commands,
     profile_commands,
@@ -37,7 +38,7 @@ app = typer.Typer(
 for module in (
     *(run_commands, add_commands, inspect_commands, metric_commands, report_commands, suggest_commands),
     backfill_commands,
-    *(schedule_commands, runs_commands),
+    *(schedule_commands, runs_commands, lineage_commands),
     *(gate_commands, profile_commands, quarantine_commands, breaker_commands, maintain_commands, serve_commands),
 ):
     module.register(app)

@@ -116,7 +116,8 @@ def _declared(system: IntegratedSystem) -> set[str]:
     """The providers of all datasets and of their mirrors."""
     datasets = system.settings.datasets
     mirrors = [url for dataset in datasets for url in getattr(dataset.collect, "mirrors", ()) if "://" in url]
-    return {system.collector.provider_of(dataset) for dataset in datasets} | {provider_name(url) for url in mirrors}
+    asked = (dataset for dataset in datasets if dataset.transform is None)
+    return {system.collector.provider_of(dataset) for dataset in asked} | {provider_name(url) for url in mirrors}
 
 
 def _breaker(system: IntegratedSystem, provider: str, verdict: Verdict) -> Breaker:

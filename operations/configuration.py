@@ -44,7 +44,7 @@ def check(system: IntegratedSystem) -> Checked:
         ConfigError: all faults at once, each with file, key and fix.
     """
     settings = system.settings
-    providers = {system.collector.provider_of(dataset) for dataset in settings.datasets}
+    providers = {system.collector.provider_of(one) for one in settings.datasets if one.transform is None}
     files = tuple(str(file) for file in system.loaded.files)
     plugins = tuple(_plugged_in(system))
     return Checked(files, len(settings.datasets), len(providers), tuple(_notes(settings)), plugins)
