@@ -1,5 +1,6 @@
 """Backfills worked off by a process that runs for long, one at a time; and followed from another process."""
 
+import threading
 from collections.abc import Callable
 from datetime import datetime
 
@@ -16,14 +17,16 @@ __all__ = ["BackfillService", "follow"]
 LOOK_EVERY_S = 60.0
 """How often it is looked whether there is one, if nothing is heard of it."""
 
-FAILED_S = 60.0
-"""Seconds until a backfill is taken up again that could not go on."""
+AGAIN_S, FAILED_S = 1.0, 60.0
+"""Seconds until a backfill is taken up again after a pause too short to be told, and after it could not go on."""
 
 FOLLOW_EVERY_S = 0.5
 
 
 class BackfillService:
     """Goes on with every backfill that nobody works on, the oldest first; one that is paused lets others by.
+
+    One at a time, in a thread of its own beside what is due.
 
     Args:
         leads: Whether this process is the one to do it.
@@ -37,10 +40,11 @@ class BackfillService:
         self._leads = leads
         self._cancel = CancelToken()
         self._not_before: dict[str, float] = {}
+        self._worker: threading.Thread | None = None
 
     def step(self) -> float:
-        """Work off one that is not over; gives the seconds until another one may go on, 0.0: at once."""
-        if not self._leads():
+        """Begin with one that is not over, unless one is under way; gives the seconds until another one may go on."""
+        if not self._leads() or (self._worker is not None and self._worker.is_alive()):
             return LOOK_EVERY_S
         wait = LOOK_EVERY_S
         for backfill, paused_until in Backfills(self._system.database).waiting():
@@ -48,16 +52,16 @@ class BackfillService:
             if left > 0.0:
                 wait = min(wait, left)
             elif self._system.leases.is_free(lease_of(backfill)):
-                self._go_on(backfill)
-                return 0.0
+                self._worker = threading.Thread(target=self._go_on, args=(backfill,), name="backfill")
+                self._worker.start()
+                return AGAIN_S
         return wait
 
-    def stop(self) -> None:
-        """End what is under way: what came is stored, the rest waits for the next process."""
-        self._cancel.cancel("stopped")
-
     def close(self) -> None:
-        """Nothing is held."""
+        """End what is under way: what came is stored, the rest waits for whoever goes on."""
+        self._cancel.cancel("stopped")
+        if self._worker is not None:
+            self._worker.join()
 
     def _left(self, backfill: str, paused_until: str | None) -> float:
         now = self._system.clock.time()
@@ -65,22 +69,18 @@ class BackfillService:
         return max(until, self._not_before.get(backfill, 0.0)) - now
 
     def _go_on(self, backfill: str) -> None:
-        log = get_logger("backfills")
+        log, again = get_logger("backfills"), AGAIN_S
         try:
             known = found(self._system, backfill)
             actor = Actor(str(known.body.get("actor", "schedule")))
             result = go_on(self._system, actor, backfill, cancel=self._cancel, wait=False)
+            log.info("backfill.worked", backfill=backfill, status=result.status, left=result.waiting)
         except DatasetBusy:
-            self._not_before[backfill] = self._system.clock.time() + 1.0
+            pass  # another process was quicker
         except Exception as error:  # noqa: BLE001 - its dataset is gone, the disk is full: told, and the others go on
-            self._not_before[backfill] = self._system.clock.time() + FAILED_S
+            again = FAILED_S
             log.warning("backfill.waits", backfill=backfill, reason=str(error), hint=getattr(error, "hint", ""))
-        else:
-            log.info(
-                "backfill.worked", backfill=backfill, dataset=result.dataset, status=result.status, left=result.waiting
-            )
-            if result.waiting and not result.paused_until:  # a pause too short to be told
-                self._not_before[backfill] = self._system.clock.time() + 1.0
+        self._not_before[backfill] = self._system.clock.time() + again
 
 
 def follow(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from data_pipeline.scheduling.plan import Told
 from integrated_system import IntegratedSystem
 from operations.actor import Actor
+from operations.backfill_service import BackfillService
 from operations.scheduling import scheduler_of
 from operations.serving import Service
 from utils.logger import get_logger
@@ -72,4 +73,5 @@ class Maintaining:
 def services(system: IntegratedSystem, told: Callable[[Told], None] = lambda _: None) -> list[Service]:
     """What `schedule` runs. `told` hears what becomes of every occurrence."""
     leading = Leading(system, told)
-    return [leading, Maintaining(system, leading)]
+    backfills = BackfillService(system, lambda: leading.leads)
+    return [leading, backfills, Maintaining(system, leading)]
