@@ -8,6 +8,7 @@ from typing import Any
 from config.datasets import DatasetSettings
 from config.errors import ConfigError
 from data_pipeline.store.quarantine_views import Quarantined
+from data_pipeline.store.upstreams import Upstream
 from data_pipeline.store.views import Version
 from integrated_system import IntegratedSystem
 from operations.advice import advice
@@ -49,6 +50,7 @@ class Why:
         last_run: The last run that was not skipped, and what came of it.
         since: Since when the dataset is not as it should be; `runs`: how many runs in a row.
         held: The candidate that waits for a decision, and what stands against it.
+        blocked: The datasets it depends on that keep it from running, and why they do.
         quarantine: What the newest batch with bad rows left there.
         next_try: When the provider is asked next, in words; `at`: not before.
     """
@@ -67,6 +69,7 @@ class Why:
     next_try: dict[str, Any]
     objective: Stand | None
     commands: tuple[Command, ...]
+    blocked: tuple[dict[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -79,6 +82,7 @@ class Why:
             "since": self.since,
             "changes": [change.to_json() for change in self.changes],
             "held": self.held,
+            "blocked": list(self.blocked),
             "quarantine": self.quarantine,
             "advice": list(self.advice),
             "next_try": self.next_try,
@@ -102,6 +106,7 @@ class _Seen:
     held: Version | None
     runs: Sequence[dict[str, Any]]
     breaker: Breaker | None
+    blocked: Sequence[Upstream] = ()
 
     @property
     def last(self) -> dict[str, Any] | None:
@@ -131,9 +136,10 @@ def why(system: IntegratedSystem, name: str) -> Why:
     held = next((one for one in versions if one.state == "held" and one.time > good_at), None)
     runs = [run for run in system.views.recent(name, limit=REMEMBERED) if run["status"] != "skipped"]
     breaker = next((one for one in breakers(system) if one.provider == now.provider), None)
-    seen = _Seen(dataset, now, good, good_at, system.views.collected_last(name), held, runs, breaker)
-    well = now.status == "succeeded"
-    since = None if well or not runs else _since(system, seen)
+    blocked = [one for one in system.upstreams.of(dataset).upstreams if one.blocked]
+    seen = _Seen(dataset, now, good, good_at, system.views.collected_last(name), held, runs, breaker, blocked)
+    well = now.status == "succeeded" and not blocked
+    since = None if now.status == "succeeded" or not runs else _since(system, seen)
     waiting = next((entry for entry in system.views.quarantined(name) if entry.waits), None)
     told = () if seen.newest is None else tuple(one.to_json() for one in advice(system, name))
     try_at = _next_try(system, seen)
@@ -152,11 +158,16 @@ def why(system: IntegratedSystem, name: str) -> Why:
         next_try=try_at,
         objective=now.objective,
         commands=tuple(_commands(seen, waiting)),
+        blocked=tuple({"dataset": one.dataset, "reason": one.blocked} for one in blocked),
     )
 
 
 def _sentence(seen: _Seen, since: dict[str, Any] | None) -> str:
     now, name = seen.now, seen.dataset.name
+    if seen.blocked:
+        reasons = "; ".join(one.blocked for one in seen.blocked)
+        kept = f"readers keep what came {moment(seen.good_at)}" if seen.good else "nothing was delivered of it yet"
+        return f"{name} is blocked: {reasons}; {kept}."
     if now.status == "never ran":
         return f"{name} never ran: nothing is known of it yet."
     if now.status == "succeeded":
@@ -294,6 +305,14 @@ def _next_try(system: IntegratedSystem, seen: _Seen) -> dict[str, Any]:
 
 def _commands(seen: _Seen, waiting: Quarantined | None) -> Iterator[Command]:
     name, now = seen.dataset.name, seen.now
+    for one in seen.blocked:
+        yield Command(f"why {one.dataset}", "see why it cannot be built on")
+        if one.needs_decision:
+            yield Command(f"accept {one.dataset}", "let readers see the batch that is held")
+            yield Command(f"reject {one.dataset}", "turn it away")
+    if seen.blocked:
+        yield Command(f"run +{name}", "run it again with all that it needs")
+        return
     if now.status == "never ran":
         yield Command(f"try {name}", "collect it once and look, without storing anything")
         yield Command(f"run {name}", "collect it")

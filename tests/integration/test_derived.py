@@ -11,6 +11,7 @@ import pytest
 from data_pipeline.dataset import DatasetRun
 from operations.actor import Actor
 from operations.gate import accept, reject
+from operations.why import why
 from tests.integration import sums
 from tests.integration.feed import Feed
 from tests.integration.installation import Installation
@@ -157,6 +158,28 @@ def test_a_held_batch_above_stops_what_is_below(installation: Installation, feed
     found = ran(installation, "total", "grand")
     assert "orders is degraded (" in str(found["total"].reason)  # somebody accepted what breaks a rule
     assert calls() == ["total", "grand"]
+
+
+def test_why_names_what_blocks_it(installation: Installation, feed: Feed, capfd: pytest.CaptureFixture[str]) -> None:
+    """And what to do: about the dataset where it begins, then about all that waits for it."""
+    installation.configure(orders(**HELD), derived("total", "orders"), derived("grand", "total"))
+    feed.rows = AMOUNTS
+    ran(installation)
+    with installation.system() as system:
+        assert why(system, "total").sentence.startswith("total is well: 2 rows made of orders, collected ")
+    feed.rows = AMOUNTS[:1]
+    ran(installation, fresh=True)
+
+    with installation.system() as system:
+        total, grand = why(system, "total"), why(system, "grand")
+    assert total.sentence.startswith("total is blocked: orders is held (")
+    assert "; readers keep what came " in total.sentence
+    assert not total.well
+    assert [one.command for one in total.commands] == ["why orders", "accept orders", "reject orders", "run +total"]
+    assert grand.blocked[0]["dataset"] == "total"
+    assert [one.command for one in grand.commands] == ["why total", "run +grand"]
+    assert installation.typed("why", "grand") == 0
+    assert "run +grand" in capfd.readouterr().out
 
 
 def test_a_rejected_batch_stops_nothing(installation: Installation, feed: Feed) -> None:
