@@ -15,6 +15,9 @@ NETWORK_S = 30.0
 LEAST_S, MOST_S = 1.0, 3600.0
 """Bounds of a pause; whoever pauses longer looks once an hour."""
 
+CIRCUIT_S = 300.0
+"""The longest pause for an open circuit: somebody may close it, and to be refused once more costs nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Later:
@@ -41,7 +44,8 @@ def wait_for(error: PipelineError, *, open_for: float | None, tries: int) -> Lat
         tries: How often the provider failed with this piece before.
     """
     if isinstance(error, RequestRefused) and error.refused_by != "deadline":
-        return Later(_bounded(max(error.retry_after, open_for or 0.0)), str(error))
+        seconds = _bounded(max(error.retry_after, open_for or 0.0))
+        return Later(min(seconds, CIRCUIT_S) if error.refused_by == "circuit" else seconds, str(error))
     if isinstance(error, NetworkAway):
         return Later(NETWORK_S, str(error))
     if tries + 1 >= MOST_TRIES:
