@@ -1,8 +1,8 @@
 """Commands about what is due: `schedule`, and the group `schedules`."""
 
+import os
 import signal
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,14 +13,18 @@ from cli.output import marked, print_json, print_json_line, say, table
 
 if TYPE_CHECKING:
     from data_pipeline.scheduling.plan import Told
+    from integrated_system import IntegratedSystem
     from operations.schedules import Listing, Schedule
-    from operations.serving import Serving
+    from operations.serving import Service, Serving
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="[DATASET]...", help="Whose; default: all.")]
+
+Workers = Annotated[int | None, typer.Option(min=1, max=1024, help="Datasets at the same time.")]
 
 
 def register(app: typer.Typer) -> None:
     command(app)(schedule)
+    command(app)(serve)
     group = typer.Typer(help="When datasets are due.", rich_markup_mode=None)
     command(group, "list")(list_all)
     command(group)(pause)
@@ -28,24 +32,36 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="schedules")
 
 
-def schedule(context: Context) -> int:
+def schedule(context: Context, workers: Workers = None) -> int:
     """See to every schedule, until stopped: what is due is run. Several processes share the work, one decides."""
-    from operations.schedule import services
-    from operations.serving import Serving
+    return _serve(context, workers, lambda _: [])
+
+
+def serve(
+    context: Context,
+    workers: Workers = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="The dashboard's; default: as configured.")] = None,
+) -> int:
+    """As `schedule`, with the dashboard beside it."""
+    from operations.schedule import DashboardBeside
+
+    return _serve(context, workers, lambda system: [DashboardBeside(system, port=port)])
+
+
+def _serve(context: Context, workers: int | None, beside: "Callable[[IntegratedSystem], list[Service]]") -> int:
+    from operations.schedule import serving
 
     system = context.system
-    printing = threading.Lock()
 
     def told(one: "Told") -> None:
         if context.json:
-            with printing:
-                print_json_line(one.to_json())
+            print_json_line(one.to_json())
 
-    if not any(dataset.schedule for dataset in system.settings.datasets):
-        say_beside(context, "No dataset has a schedule yet: give one `schedule: {every: 15m}`.")
-    serving = Serving(system.database, services(system, told))
-    with stopped_by_signals(serving) as came:
-        serving.run()
+    if not context.json and not any(dataset.schedule for dataset in system.settings.datasets):
+        say("No dataset has a schedule yet: give one `schedule: {every: 15m}`.")
+    everything = serving(system, workers=workers, told=told, beside=beside)
+    with _stopped_by_signals(everything) as came:
+        everything.run()
     return 128 + came[0] if came else OK
 
 
@@ -94,12 +110,14 @@ def resume(context: Context, datasets: Names = None) -> int:
 
 
 @contextmanager
-def stopped_by_signals(serving: "Serving") -> Iterator[list[int]]:
+def _stopped_by_signals(serving: "Serving") -> Iterator[list[int]]:
     """Ctrl-C and SIGTERM stop the services in order; yields the list of signals that came."""
     came: list[int] = []
 
     def stop(number: int, _: object) -> None:
         came.append(number)
+        if len(came) > 1:
+            os._exit(128 + number)  # asked twice: at once
         serving.stop()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -108,12 +126,6 @@ def stopped_by_signals(serving: "Serving") -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def say_beside(context: Context, words: str) -> None:
-    """Something for people, where standard output is not for a program."""
-    if not context.json:
-        say(words)
 
 
 def _tell(verb: str, moved: tuple[str, ...], other: str, already: tuple[str, ...]) -> None:

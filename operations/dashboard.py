@@ -8,7 +8,17 @@ from integrated_system import ROOT, IntegratedSystem
 
 
 def start(system: IntegratedSystem, *, port: int | None = None, browser: bool = False) -> int:
-    """Run Streamlit on the dashboard until it ends; gives its exit code.
+    """Run Streamlit on the dashboard until it ends; gives its exit code."""
+    child = launch(system, port=port, browser=browser)
+    try:
+        return child.wait()
+    except KeyboardInterrupt:
+        child.wait()
+        return 0
+
+
+def launch(system: IntegratedSystem, *, port: int | None = None, browser: bool = False) -> "subprocess.Popen[bytes]":
+    """Start Streamlit on the dashboard, and come back.
 
     The child finds the same configuration and state through its environment.
     """
@@ -22,7 +32,4 @@ def start(system: IntegratedSystem, *, port: int | None = None, browser: bool = 
         "ORCHESTRATOR_CONFIG": str(system.loaded.files[0]),
         "ORCHESTRATOR_APP__STATE_DIR": str(system.state_dir),
     }
-    try:
-        return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - our own page
-    except KeyboardInterrupt:
-        return 0
+    return subprocess.Popen(command, env=environment)  # noqa: S603 - our own page

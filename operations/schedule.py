@@ -1,22 +1,29 @@
-"""`schedule`: the scheduler, the workers of its queue, promises and maintenance in one process, until it is stopped."""
+"""What `schedule` runs in one process: the scheduler, workers of the queue, backfills, promises, maintenance."""
 
+import subprocess
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from data_pipeline.scheduling.plan import Told
 from integrated_system import IntegratedSystem
 from operations.actor import Actor
-from operations.backfill_service import BackfillService
 from operations.scheduling import scheduler_of
-from operations.serving import Service
+from operations.serving import Service, Serving
 from utils.logger import get_logger
 
-__all__ = ["Leading", "Maintaining", "services"]
+if TYPE_CHECKING:
+    from operations.promises import PromiseWatch
 
-LOOK_EVERY_S = 60.0
-"""How often it is looked whether maintenance is overdue."""
+__all__ = ["DashboardBeside", "Judging", "Leading", "Maintaining", "serving"]
+
+EVERY_MINUTE_S = 60.0
+"""How often promises are judged, and it is looked whether maintenance is overdue."""
 
 MAINTAIN_S = 60.0
 """Seconds after which a maintenance begins no further step: what is left is done by the next one."""
+
+DASHBOARD_S = 5.0
+"""How soon it is noticed that the dashboard ended; then it is started again."""
 
 
 class Leading:
@@ -29,7 +36,6 @@ class Leading:
         self._scheduler = scheduler_of(system, told=told)
         self._led = False
 
-    @property
     def leads(self) -> bool:
         """Whether this is the process."""
         return self._scheduler.leads
@@ -47,31 +53,110 @@ class Leading:
         self._scheduler.close()
 
 
+class Judging:
+    """Judges promises, also when nothing runs, in the process that leads."""
+
+    name = "promises"
+    hears = False
+
+    def __init__(self, system: IntegratedSystem, leads: Callable[[], bool]) -> None:
+        self._system = system
+        self._leads = leads
+        self._watch: PromiseWatch | None = None
+
+    def step(self) -> float:
+        """Tell of those that are at risk now, broken, or kept again."""
+        if self._leads():
+            if self._watch is None:
+                from operations.promises import PromiseWatch
+
+                self._watch = PromiseWatch(self._system)
+            self._watch.look()
+        return EVERY_MINUTE_S
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
 class Maintaining:
     """Does overdue maintenance, beside the runs, in the process that leads."""
 
     name = "maintenance"
     hears = False
 
-    def __init__(self, system: IntegratedSystem, leading: Leading) -> None:
+    def __init__(self, system: IntegratedSystem, leads: Callable[[], bool]) -> None:
         self._system = system
-        self._leading = leading
+        self._leads = leads
 
     def step(self) -> float:
         """Maintain, if it is overdue."""
         from operations.maintain import maintain, overdue
 
-        if self._leading.leads and overdue(self._system):
+        if self._leads() and overdue(self._system):
             done = maintain(self._system, Actor("schedule"), seconds=MAINTAIN_S)
             get_logger("maintenance").info("maintenance.finished", freed=done.freed, left=list(done.left))
-        return LOOK_EVERY_S
+        return EVERY_MINUTE_S
 
     def close(self) -> None:
         """Nothing is held."""
 
 
-def services(system: IntegratedSystem, told: Callable[[Told], None] = lambda _: None) -> list[Service]:
-    """What `schedule` runs. `told` hears what becomes of every occurrence."""
+class DashboardBeside:
+    """Keeps the dashboard going, a process of its own."""
+
+    name = "dashboard"
+    hears = False
+
+    def __init__(self, system: IntegratedSystem, *, port: int | None = None) -> None:
+        self._system = system
+        self._port = port
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def step(self) -> float:
+        """Start it, when it is not there."""
+        from operations.dashboard import launch
+
+        if self._child is None or (code := self._child.poll()) is not None:
+            if self._child is not None:
+                get_logger("dashboard").warning("dashboard.ended", code=code)
+            self._child = launch(self._system, port=self._port)
+        return DASHBOARD_S
+
+    def close(self) -> None:
+        """End it."""
+        if self._child is not None and self._child.poll() is None:
+            self._child.terminate()
+            try:
+                self._child.wait(10.0)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait()
+
+
+def serving(
+    system: IntegratedSystem,
+    *,
+    workers: int | None = None,
+    told: Callable[[Told], None] = lambda _: None,
+    beside: Callable[[IntegratedSystem], list[Service]] = lambda _: [],
+) -> Serving:
+    """All that a process runs that stays.
+
+    Args:
+        workers: Datasets at the same time, over all runs; default: `executor.workers`.
+        told: Hears what becomes of every occurrence.
+        beside: More services.
+    """
+    from operations.backfill_service import BackfillService
+    from operations.queue import queue_worker
+
     leading = Leading(system, told)
-    backfills = BackfillService(system, lambda: leading.leads)
-    return [leading, backfills, Maintaining(system, leading)]
+    services: list[Service] = [
+        leading,
+        queue_worker(system, workers=workers),
+        BackfillService(system, leading.leads),
+        Judging(system, leading.leads),
+        Maintaining(system, leading.leads),
+        *beside(system),
+    ]
+    return Serving(system.database, services)
