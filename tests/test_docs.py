@@ -5,6 +5,7 @@ import doctest
 import importlib
 import json
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -271,12 +272,15 @@ def test_what_is_not_supported_yet_is_said():
 
 
 @each_page
-def test_configurations_in_the_papers_load(page: Path, tmp_path: Path):
+def test_configurations_in_the_papers_load(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Every YAML example is a configuration without faults."""
+    monkeypatch.setattr(sys, "path", [*sys.path])  # `code` adds to it
     for number, block in enumerate(fenced(page, "yaml")):
         path = tmp_path / f"example_{number}.yaml"
         path.write_text(block)
         (tmp_path / "my").mkdir(exist_ok=True)
+        for module, name in re.findall(r"(?:transform|function): \"?(\w+):(\w+)", block):
+            (tmp_path / "my" / f"{module}.py").write_text(f"def {name}(*tables): ...\n")
         environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", block), "a-value")
         load(path, environ=environ, cwd=tmp_path)
 
