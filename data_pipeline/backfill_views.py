@@ -28,7 +28,7 @@ CREATE TABLE backfills (
 CREATE INDEX backfills_by_state ON backfills (state);
 CREATE TABLE backfill_pieces (
     backfill TEXT NOT NULL, number INTEGER NOT NULL, piece TEXT NOT NULL, state TEXT NOT NULL, run_id TEXT,
-    time TEXT, rows INTEGER, reason TEXT NOT NULL, PRIMARY KEY (backfill, piece)) WITHOUT ROWID
+    time TEXT, rows INTEGER, reason TEXT NOT NULL, tries INTEGER NOT NULL, PRIMARY KEY (backfill, piece)) WITHOUT ROWID
 """
 """A migration of issue 7."""
 
@@ -47,12 +47,13 @@ DELETE FROM pieces WHERE path = ? AND EXISTS (
 _HELD_GONE = "DELETE FROM pieces WHERE path = ? AND state = 'held'"
 
 _BEGUN = "INSERT INTO backfills VALUES (?, ?, 'running', ?, NULL, NULL, '', ?) ON CONFLICT DO NOTHING"
-_WAITS = "INSERT INTO backfill_pieces VALUES (?, ?, ?, 'waiting', NULL, NULL, NULL, '') ON CONFLICT DO NOTHING"
+_WAITS = "INSERT INTO backfill_pieces VALUES (?, ?, ?, 'waiting', NULL, NULL, NULL, '', 0) ON CONFLICT DO NOTHING"
 _DONE = """
 UPDATE backfill_pieces SET state = ?, run_id = ?, time = ?, rows = ?, reason = ? WHERE backfill = ? AND piece = ?
 """
 _GOES_ON = "UPDATE backfills SET paused_until = NULL, reason = '' WHERE backfill = ? AND paused_until IS NOT NULL"
 _PAUSED = "UPDATE backfills SET paused_until = ?, reason = ? WHERE backfill = ? AND state = 'running'"
+_TRIED = "UPDATE backfill_pieces SET tries = tries + 1 WHERE backfill = ? AND piece = ?"
 _ENDED = """
 UPDATE backfills SET state = ?, ended_at = ?, paused_until = NULL, reason = ? WHERE backfill = ? AND state = 'running'
 """
@@ -102,13 +103,14 @@ class Piece:
 
 
 class Part(NamedTuple):
-    """A piece of a backfill. `state`: waiting, collected, held or failed."""
+    """A piece of a backfill. `state`: waiting, collected, held or failed; `tries`: failures that made it pause."""
 
     key: str
     state: str
     run_id: str | None
     rows: int | None
     reason: str
+    tries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,8 @@ def _begun(event: Event) -> Iterable[Statement]:
 
 
 def _paused(event: Event) -> Iterable[Statement]:
-    return [(_PAUSED, (event.data["until"], event.data["reason"], event.subject))]
+    yield _PAUSED, (event.data["until"], event.data["reason"], event.subject)
+    yield from ((_TRIED, (event.subject, key)) for key in event.data["tried"])
 
 
 def _ended(event: Event) -> Iterable[Statement]:
@@ -348,7 +351,7 @@ class Backfills:
     def of(self, backfill: str, state: str | None = None) -> list[Part]:
         """Its pieces in their order; all, or those of one state."""
         where, values = ("", (backfill,)) if state is None else ("AND state = ?", (backfill, state))
-        sql = "SELECT piece, state, run_id, rows, reason FROM backfill_pieces WHERE backfill = ?"
+        sql = "SELECT piece, state, run_id, rows, reason, tries FROM backfill_pieces WHERE backfill = ?"
         return [Part(*row) for row in self._database.query(f"{sql} {where} ORDER BY number", values)]
 
     def _backfills(self, where: str, values: Sequence[Any]) -> list[Backfill]:

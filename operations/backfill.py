@@ -327,9 +327,9 @@ def _built(
 def _note_pause(system: IntegratedSystem, backfill: Backfill, ended: Ended, told: Told) -> None:
     assert ended.later is not None
     seconds, reason = ended.later.seconds, system.loaded.known.redacted(ended.later.reason)
-    if seconds >= TOLD_PAUSE_S:
+    if seconds >= TOLD_PAUSE_S or ended.tried:
         until = rfc3339(system.clock.now() + timedelta(seconds=seconds))
-        data = {"dataset": backfill.dataset, "until": until, "reason": reason}
+        data = {"dataset": backfill.dataset, "until": until, "reason": reason, "tried": list(ended.tried)}
         system.events.append([NewEvent("backfill.paused", backfill.id, data, source="backfill")])
         told(f"paused for {count_of(round(seconds), 'second')}: {reason}")
 

@@ -21,9 +21,10 @@ CIRCUIT_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """The provider, not the piece, is in trouble: nothing is asked for `seconds`, then the piece is asked for again.
+    """The piece is asked for again, behind the others.
 
     Attributes:
+        seconds: For so long nothing at all is asked: the provider, not the piece, is in trouble. 0.0: no pause.
         tried: Whether the provider was asked and failed; what our own protection refused costs the piece nothing.
     """
 
@@ -36,8 +37,7 @@ def wait_for(error: PipelineError, *, open_for: float | None, tries: int) -> Lat
     """Whether to ask again later; None: the piece has failed.
 
     An open circuit, a quota that is used up or a limit without room says nothing of the piece. Nor does a failure that
-    may pass, when it was one of those that opened the provider's circuit: but not without end, for some pieces fail
-    whenever they are asked for.
+    may pass: it may be the first of an outage. But not without end, for some pieces fail whenever they are asked for.
 
     Args:
         open_for: Seconds until the provider's circuit lets a try through; None: it is closed.
@@ -48,13 +48,12 @@ def wait_for(error: PipelineError, *, open_for: float | None, tries: int) -> Lat
         return Later(min(seconds, CIRCUIT_S) if error.refused_by == "circuit" else seconds, str(error))
     if isinstance(error, NetworkAway):
         return Later(NETWORK_S, str(error))
-    if tries + 1 >= MOST_TRIES:
+    if not error.transient or tries + 1 >= MOST_TRIES:
         return None
-    if error.transient and open_for is not None:
-        return Later(_bounded(open_for), str(error), tried=True)
-    if isinstance(error, ProviderUnavailable) and error.retry_after:
-        return Later(_bounded(error.retry_after), str(error), tried=True)
-    return None
+    if open_for is not None:
+        return Later(min(_bounded(open_for), CIRCUIT_S), str(error), tried=True)
+    asked = error.retry_after if isinstance(error, ProviderUnavailable) else None
+    return Later(_bounded(asked) if asked else 0.0, str(error), tried=True)
 
 
 def most_at_once(concurrency: int | None) -> int:

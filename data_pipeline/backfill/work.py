@@ -54,10 +54,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Why the work ended: all is `done`; it was `called_off`; `interrupted` here; or it has to wait (`later`)."""
+    """Why the work ended: all is `done`; it was `called_off`; `interrupted` here; or it has to wait (`later`).
+
+    `tried`: the pieces, a key for each time, with which the provider failed meanwhile.
+    """
 
     why: Literal["done", "called_off", "interrupted", "later"]
     later: Later | None = None
+    tried: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -113,6 +117,7 @@ class Work:
         self._tries: Counter[str] = Counter()
         self._waiting: deque[Partition] = deque()
         self._hand = _Hand()
+        self._failures: list[str] = []
         self._asked = 0
         self._looking = threading.Lock()
         self._seen: tuple[str, Version | None] | None = None
@@ -123,6 +128,7 @@ class Work:
         Raises:
             StateError, StoreError: the log or the table cannot be written; the pieces in hand come again.
         """
+        self._failures.clear()
         self._waiting = deque(self._left(self._clock.now()))
         workers = int(self._backfill.body["concurrency"])
         flying: dict[Future[Came], Partition] = {}
@@ -135,16 +141,19 @@ class Work:
             return Ended("called_off")
         self._store()
         if later is not None:
-            return Ended("later", later)
+            return Ended("later", later, tuple(self._failures))
         return Ended("interrupted" if self._cancel.cancelled else "done")
 
     def _left(self, now: datetime) -> list[Partition]:
         """The pieces that nothing came of yet; those that the configuration has no more have failed."""
         settings = self._line.dataset.partition
         assert settings is not None
-        keys = [one.key for one in self._backfills.of(self._backfill.id, "waiting")]
+        parts = self._backfills.of(self._backfill.id, "waiting")
+        for part in parts:
+            self._tries[part.key] = max(self._tries[part.key], part.tries)
         pieces: list[Partition] = []
-        for key in keys:
+        # Behind the others: in a long outage each try costs another piece.
+        for key in sorted((part.key for part in parts), key=self._tries.__getitem__):
             try:
                 found = asked_for(settings, (key,), now=now).pieces
             except ValueError:
@@ -197,10 +206,11 @@ class Work:
             if later is None:
                 self._fail(piece.key, error)
                 return None
-            self._tries[piece.key] += later.tried
-            # Behind the others: in a long outage each try costs another piece.
+            if later.tried:
+                self._tries[piece.key] += 1
+                self._failures.append(piece.key)
             self._waiting.append(piece)
-            return later
+            return later if later.seconds else None
         self._begin()
         self._hand.came.append(came)
         return None

@@ -168,15 +168,15 @@ def test_what_is_taken_back_is_missing_again(installation: Installation, feed: F
     installation.configure(sales())
     feed.pieces = pieces(1, 2, 3, 4)
     backfill(installation, noon(5), end=day(3))
-    backfill(installation, noon(5), begin=day(2))
-    with installation.system(noon(5)) as system:
+    backfill(installation, noon(6), begin=day(2), end=day(5))
+    with installation.system(noon(7)) as system:
         first = system.views.versions("sales")[-1].version
         rollback(system, ACTOR, "sales")
         found = Backfills(system.database).pieces("sales")
         assert {key: piece.version for key, piece in found.items()} == {day(1): first, day(2): first}
     assert amounts(installation) == [1, 2]
     feed.asked.clear()
-    backfill(installation, noon(5), only=["missing"])
+    backfill(installation, noon(8), end=day(5), only=["missing"])
     assert (sorted(feed.asked), amounts(installation)) == ([day(3), day(4)], [1, 2, 3, 4])
 
 

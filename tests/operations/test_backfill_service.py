@@ -36,7 +36,7 @@ def feed(monkeypatch: pytest.MonkeyPatch) -> Feed:
 
 def configure(installation: Installation, **more: Any) -> None:
     collect = {"kind": "python", "function": "tests.integration.feed:piece"}
-    installation.configure({"name": "sales", "collect": collect, "partition": {"by": ["a", "b", "c"]}, **more})
+    installation.configure({"name": "sales", "collect": collect, "partition": {"by": ["a", "b", "c"]}}, **more)
 
 
 def begun(system: IntegratedSystem) -> str:
@@ -155,3 +155,27 @@ def test_who_follows_sees_each_change_and_the_end(installation: Installation, fe
         result = follow(system, identity, cancel=CancelToken(), told=tell)
     assert [one.status for one in told] == ["interrupted", "cancelled"]
     assert result.finished_at is not None
+
+
+def test_a_piece_that_opens_the_circuit_each_time_does_not_keep_it_for_ever(
+    installation: Installation, feed: Feed
+) -> None:
+    """How often it failed stands in the log: whoever goes on after a pause begins with the others."""
+    clock = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
+    breaker = {"window": 1, "minimum_calls": 1, "half_open_calls": 1}
+    configure(installation, defaults={"resilience": {"breaker": breaker}})
+    datasets = installation.config.read_text().replace(
+        '"partition"', '"resilience": {"retry": {"attempts": 1}}, "partition"'
+    )
+    installation.config.write_text(datasets)
+    feed.pieces = {key: [{"n": 1}] for key in "bc"}
+    with installation.system(clock) as system:
+        identity = start(system, ACTOR, plan(system, "sales", concurrency=1))
+    for _ in range(3):
+        with installation.system(clock) as system:
+            worked(BackfillService(system))
+        clock.advance(3600.0)
+    with installation.system(clock) as system:
+        result = result_of(system, identity)
+    assert (result.status, result.collected, result.failed) == ("degraded", 2, 1)
+    assert feed.asked == ["a", "b", "c", "a", "a"]
