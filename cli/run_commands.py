@@ -195,7 +195,7 @@ def _print_datasets(result: "PipelineRun") -> None:
         right=("rows", "score", "copy age", "data age"),
     )
     for run in result.datasets:
-        if run.reason and run.status != "skipped":
+        if run.reason and (run.status != "skipped" or run.error):
             say(about(run.dataset, run.reason))
             hint = (run.error or {}).get("hint")
             if hint and hint not in run.reason:

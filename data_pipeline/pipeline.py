@@ -24,7 +24,7 @@ from data_pipeline.store.decisions import Content
 from data_pipeline.store.manifest import is_manifest
 from data_pipeline.store.results import Results
 from data_pipeline.store.surroundings import Around, Neighbours
-from data_pipeline.store.upstreams import Needed, Upstreams
+from data_pipeline.store.upstreams import Needed, Upstream, Upstreams
 from data_pipeline.store.views import Current, Version
 from data_pipeline.storing import Storing, nothing_new
 from data_pipeline.validate.rules import Rule
@@ -53,6 +53,7 @@ class RunContext:
     current: dict[str, Current] = field(default_factory=dict)
     withdrawn: Mapping[Content, str] = field(default_factory=dict)
     fences: dict[str, int] = field(default_factory=dict)
+    upstreams: dict[str, Upstream] = field(default_factory=dict)
 
 
 class Pipeline:

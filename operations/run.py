@@ -1,6 +1,6 @@
 """Run datasets: now in this process, or as a row in the run queue that a detached process executes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +14,7 @@ from data_pipeline.run_queue.queue import CannotBegin, RunQueue
 from data_pipeline.run_queue.request import RunRequest
 from data_pipeline.runner import PipelineRun
 from data_pipeline.store.run_views import Run
+from data_pipeline.store.views import Current
 from data_pipeline.workforce import Workforce
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
@@ -21,13 +22,14 @@ from operations.detached import start_detached
 from operations.plugins import begin as begin_plugins
 from operations.plugins import let_work
 from operations.publish import publish_pending
+from operations.words import listed
 from utils.logger import get_logger
 from utils.resilience.cancellation import CancelToken
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a run would do with a dataset: serve the copy within its TTL, or ask the provider."""
+    """What a run would do with a dataset: serve the copy within its TTL, ask the provider, make it of others."""
 
     dataset: str
     provider: str
@@ -95,6 +97,7 @@ def plan(
 ) -> list[Planned]:
     """What `run` would do, without doing it."""
     asked = _asked(system, names, from_raw)
+    also = {dataset.name for dataset in asked}
     current = system.views.current([dataset.name for dataset in asked])
     planned = []
     for dataset in asked:
@@ -102,10 +105,35 @@ def plan(
             provider = system.collector.provider_of(dataset)
             planned.append(Planned(dataset.name, provider, f"take what came in run {from_raw}"))
             continue
-        hit = None if fresh else system.pipeline.cached(dataset, current.get(dataset.name))
-        action = f"serve the copy of {hit['collected_at']}, within its TTL" if hit else "ask the provider"
+        action = _of_upstreams(system, dataset, current.get(dataset.name), fresh, also) if dataset.depends_on else ""
+        if not action:
+            hit = None if fresh else system.pipeline.cached(dataset, current.get(dataset.name))
+            action = f"serve the copy of {hit['collected_at']}, within its TTL" if hit else "ask the provider"
         planned.append(Planned(dataset.name, system.collector.provider_of(dataset), action))
     return planned
+
+
+def _of_upstreams(
+    system: IntegratedSystem, dataset: DatasetSettings, current: Current | None, fresh: bool, also: Set[str]
+) -> str:
+    """What would be done because of what a dataset depends on, as that stands now; "": what it would do without.
+
+    Args:
+        also: The datasets of the run: what comes of them, nobody knows yet.
+    """
+    made = f"make it of {listed(list(dataset.depends_on))}" if dataset.transform is not None else ""
+    if not also.isdisjoint(dataset.depends_on):
+        return made if fresh or not made else f"{made}, unless nothing of it is news"
+    needed = system.upstreams.of(dataset)
+    if needed.blocked is not None:
+        return str(needed.blocked)
+    last_good = system.results.last_good(current, thorough=False)
+    if fresh or not made or last_good is None:
+        return made
+    from data_pipeline.deriving import up_to_date
+
+    same = up_to_date(dataset, last_good, needed, lambda: system.upstreams.last_turn(dataset.name), system.clock)
+    return made if same is None else "nothing: it was made of the same"
 
 
 @operation("operator")

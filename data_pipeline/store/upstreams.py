@@ -80,9 +80,21 @@ class Upstreams:
         self._views = views
         self._memory_limit = memory_limit
 
-    def of(self, dataset: DatasetSettings) -> Needed:
-        """What a dataset needs by `depends_on`; of one in the same run what came of it must be committed."""
-        return Needed(tuple(map(self.one, dataset.depends_on))) if dataset.depends_on else NOTHING_NEEDED
+    def of(self, dataset: DatasetSettings, seen: dict[str, Upstream] | None = None) -> Needed:
+        """What a dataset needs by `depends_on`.
+
+        Args:
+            seen: How others were found in the same run, and then this: many may need the same. What came of those in
+                the run must be committed, and nothing comes of them any more.
+        """
+        if not dataset.depends_on:
+            return NOTHING_NEEDED
+        if seen is None:
+            seen = {}
+        for name in dataset.depends_on:
+            if name not in seen:
+                seen[name] = self.one(name)
+        return Needed(tuple([seen[name] for name in dataset.depends_on]))
 
     def one(self, name: str) -> Upstream:
         """How one dataset stands."""

@@ -11,6 +11,7 @@ import pytest
 from data_pipeline.dataset import DatasetRun
 from operations.actor import Actor
 from operations.gate import accept, reject
+from operations.run import plan
 from operations.why import why
 from tests.integration import sums
 from tests.integration.feed import Feed
@@ -355,6 +356,34 @@ def test_a_version_in_several_files_is_one_table(installation: Installation, fee
         feed.rows = rows
         ran(installation, fresh=True)
     assert {"country": "TR", "amount": 2**53 + 3} in installation.rows("total")
+
+
+def test_a_dry_run_says_what_would_be_made(installation: Installation, feed: Feed) -> None:
+    """As far as that is known: what comes of a dataset that would run as well is not."""
+    installation.configure(orders(**HELD), derived("total", "orders"))
+
+    def would(*names: str, fresh: bool = False) -> dict[str, str]:
+        with installation.system() as system:
+            return {one.dataset: one.action for one in plan(system, names, fresh=fresh)}
+
+    assert would("total") == {"total": "blocked: orders has no accepted rows (it never ran)"}
+    feed.rows = AMOUNTS
+    ran(installation, "orders")
+    assert would("total") == {"total": "make it of orders"}
+    ran(installation, "total")
+    assert would("total") == {"total": "nothing: it was made of the same"}
+    assert would("total", fresh=True) == {"total": "make it of orders"}
+    assert would()["total"] == "make it of orders, unless nothing of it is news"
+
+
+def test_a_run_says_on_the_terminal_what_blocks_it(
+    installation: Installation, feed: Feed, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A dataset that was skipped in silence would be missed by nobody."""
+    installation.configure(orders(**HELD), derived("total", "orders"))
+    feed.rows = AMOUNTS[:1]
+    assert installation.typed("run") == 1
+    assert "total: blocked: orders is held (" in capfd.readouterr().out
 
 
 def test_try_makes_it_without_storing(
