@@ -95,7 +95,7 @@ class Pipeline:
     def _run(self, dataset: DatasetSettings, run: RunContext) -> Outcome:
         current = run.current.get(dataset.name)
         provider = self._collector.provider_of(dataset)
-        needed = self._upstreams.of(dataset)
+        needed = self._upstreams.of(dataset, run.upstreams)
         if needed.blocked is not None:
             return skipped(dataset.name, provider, run.run_id, str(needed.blocked), needed.blocked)
         delivery = Delivery(dataset, provider, run.run_id, run.fences.get(dataset.name, 0), self._clock, self._redacted)

@@ -174,6 +174,8 @@ def _sentence(seen: _Seen, since: dict[str, Any] | None) -> str:
         score = "" if now.score is None else f", score {now.score:g}"
         old = "" if now.data_age_s is None else f", its data {duration(now.data_age_s)} old"
         origin = "from our copy within its TTL" if now.origin == "cache" else "from the provider"
+        if seen.dataset.transform is not None:
+            origin = f"made of {listed(list(seen.dataset.depends_on))}"
         rows = count_of(now.rows, "row")
         return f"{name} is well: {rows} {origin}, collected {duration(now.age_s)} ago{old}{score}."
     state = "has failed" if now.status == "failed" else "is degraded"
@@ -217,9 +219,10 @@ def _since(system: IntegratedSystem, seen: _Seen) -> dict[str, Any]:
     if bad:
         first = seen.runs[bad - 1]
         return {"time": first["time"], "run_id": first["run_id"], "runs": bad}
-    promise = seen.now.promise
-    until = None if promise is None else promise.judged.until
-    return {"time": rfc3339(until or system.clock.now()), "run_id": None, "runs": 0}
+    promised, now = seen.dataset.promise.max_age, system.clock.now()
+    age = max((one for one in (seen.now.age_s, seen.now.data_age_s) if one is not None), default=None)
+    late = 0.0 if promised is None or age is None else max(0.0, age - promised)
+    return {"time": rfc3339(now - timedelta(seconds=late)), "run_id": None, "runs": 0}
 
 
 def _changes(system: IntegratedSystem, seen: _Seen, since: dict[str, Any] | None) -> Iterator[Change]:
