@@ -46,13 +46,12 @@ class Process:
         except queue.Empty:
             raise AssertionError(f"no line within {timeout} s; it said: {self.errors[-2000:]}") from None
 
-    def told(self) -> int:
-        """Drop the lines that are there; how many they were."""
-        count = 0
+    def told(self) -> list[datetime]:
+        """Take the lines that are there; gives the due times."""
+        found = []
         while not self.lines.empty():
-            self.lines.get()
-            count += 1
-        return count
+            found.append(datetime.fromisoformat(self.lines.get()[1]["due"]))
+        return found
 
     def send(self, number: int) -> float:
         """A signal; gives the time."""
@@ -118,7 +117,7 @@ class Pack:
         return next((one for one in self.processes if one.pid == pid and one.process.poll() is None), None)
 
     def grow_silent(self, process: Process) -> None:
-        """As if its last heartbeat lay 20 seconds back."""
+        """As if its last heartbeat lay 20 seconds back. It is to be stopped, or it would beat again."""
         with self.installation.system() as system, system.coordination.transaction() as connection:
             connection.execute(
                 "UPDATE leases SET heartbeat = heartbeat - 20, beat = beat - 20 WHERE owner LIKE ?",
@@ -166,7 +165,7 @@ def _whole(since: datetime) -> datetime:
 def _twice(query: Callable[[str], list[tuple[Any, ...]]]) -> list[str]:
     """Runs whose dataset was recorded more than once."""
     rows = query("SELECT data FROM events WHERE type LIKE 'dataset.%'")
-    runs = Counter(json.loads(text)["run_id"] for (text,) in rows)
+    runs: Counter[str] = Counter(json.loads(text)["run_id"] for (text,) in rows)
     if not runs:
         return ["nothing was run"]
     return [f"run {run_id} was recorded {count} times" for run_id, count in runs.items() if count > 1]
