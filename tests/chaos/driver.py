@@ -1,6 +1,7 @@
 """A process that runs datasets and says each one's name once it is done, so that a test knows what was acknowledged.
 
-`driver.py CONFIG STATE run [DATASET...]`, `... resume RUN_ID`, `... queue`. With GO in the environment it gets ready,
+`driver.py CONFIG STATE run [DATASET...]`, `... resume RUN_ID`, `... queue`, `... work` (off the queue, until nothing is
+left; it says each run's id once it has ended). With GO in the environment it gets ready,
 says `ready`, and waits for a line on its standard input, so that several can start at the same moment.
 """
 
@@ -14,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from data_pipeline.dataset import DatasetRun
 from integrated_system import IntegratedSystem
 from operations.actor import Actor
+from operations.queue import queue_worker
 from operations.run import queue, resume, run
 
 
@@ -35,6 +37,12 @@ def main(config: str, state: str, what: str, *names: str) -> None:
             sys.stdin.readline()
         if what == "queue":
             say(queue(system, actor, names).run_id)
+            return
+        if what == "work":
+            worker = queue_worker(system, told=lambda ended: say(ended.run_id))
+            while system.views.waiting(limit=1) or system.views.runs(limit=1, status="running"):
+                worker.drain()
+            worker.close()
             return
         if what == "resume":
             result = resume(system, actor, names[0], progress=acknowledged)

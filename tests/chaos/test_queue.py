@@ -3,12 +3,62 @@
 import os
 import signal
 import subprocess
+from contextlib import ExitStack
 from typing import Any
 
+import pytest
+
+from data_pipeline.run_queue.request import RunRequest
+from operations.run import run_queue
 from tests.chaos.state import Battered, simulated
 from utils.leases import Owner
 
 NAMES = [f"d{number}" for number in range(40)]
+
+
+def worked_off(battered: Battered, runs: int, kills: int, beside: int) -> None:
+    """Queue one-dataset runs, and kill one of the workers again and again after some runs; each is there once.
+
+    Args:
+        beside: How many workers work at the same time.
+    """
+    battered.configure(simulated(NAMES, latency="20ms"), executor={"workers": 4})
+    with battered.system() as system:
+        asked = [RunRequest((NAMES[number % len(NAMES)],), "chaos", fresh=True) for number in range(runs)]
+        ids = run_queue(system).put(asked)
+    with ExitStack() as ends:
+        working: list[subprocess.Popen[str]] = []
+        for kill in range(kills + 1):
+            while len(working) < beside:
+                child = subprocess.Popen(battered.driver("work"), stdout=subprocess.PIPE, text=True)
+                ends.callback(child.kill)
+                working.append(ends.enter_context(child))
+            first = working[0]
+            assert first.stdout is not None
+            if kill < kills:
+                for _ in range(6):  # what was under way when its process died is among them: nothing dies three times
+                    first.stdout.readline()
+                first.kill()
+                working.pop(0)
+        for child in working:
+            child.communicate(timeout=60)
+            assert child.returncode == 0
+
+    assert battered.runs() == dict.fromkeys(ids, "succeeded")
+    for number, run_id in enumerate(ids):
+        assert battered.delivered(run_id) == {NAMES[number % len(NAMES)]: 1}
+    battered.verified()
+
+
+def test_runs_of_killed_workers_are_taken_up_by_others(battered: Battered) -> None:
+    """Whoever dies, each run is delivered, and once."""
+    worked_off(battered, runs=40, kills=2, beside=1)
+
+
+@pytest.mark.prove
+def test_runs_of_workers_that_die_all_the_time(battered: Battered) -> None:
+    """Three beside each other, one of which is always about to die."""
+    worked_off(battered, runs=600, kills=25, beside=3)
 
 
 def enqueue(battered: Battered) -> str:
