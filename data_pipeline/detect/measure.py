@@ -3,21 +3,16 @@
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
-from data_pipeline.detect.detector import ALARM, Series, in_order
-from data_pipeline.detect.median import MedianDetector
-from data_pipeline.detect.robust import MINIMUM_POINTS, Floats, baseline, median
-from data_pipeline.detect.season import choose
+from data_pipeline.detect.causal import judge_causally
+from data_pipeline.detect.hindsight import judge_one, judge_several
+from data_pipeline.detect.robust import Floats
 from data_pipeline.detect.traits import to_scale
 
-_WINDOW = 3000  # a whole series is at hand here, and a longer memory ranks long incidents better
-_JOINT_WINDOW = 1000  # of each of several metrics, which speak for each other: a third of the time
-_SEASON_FROM = 20_000  # newest points a season is read from
-_NEIGHBOURHOOD = 41  # points round a point that make its local level
-_LEVEL_SHARE = 0.7  # of the local level is taken off: less, and slow growth is strange; more, and long incidents vanish
-_CLIP = 5.0  # one wild metric of many counts no more than this many limits
+_HALF = 8.5  # a causal figure of 5.5, an alarm by itself, has a score of 0.5
+_ONSET = 20.0  # what is added to that of the point that opens an episode
+_LIMIT = 4.0  # a fused z that is an anomaly when the whole series is in hand
 
 
 def score_causal(
@@ -27,67 +22,63 @@ def score_causal(
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Scores (n,) in 0..1 and alarms (n,), each from the points before it alone.
 
+    The point that opens an episode has a higher score than any that does not, so that one threshold for
+    many series finds episodes, not the points of one long incident.
+
     Args:
-        values: Shape (n,) for one metric, (n, k) for several of one subject.
+        values: Shape (n,) for one metric, (n, k) for several of one subject; what has no value scores 0.
         timestamps: Epoch seconds, shape (n,), rising.
         train_length: Points taken as history; not needed, the detector learns as it goes.
     """
     columns, times = _columns(values, timestamps)
-    window = _WINDOW if len(columns) == 1 else _JOINT_WINDOW
-    scores = np.stack([_causal(column, times, window) for column in columns])
-    if len(columns) == 1:
-        return scores[0], scores[0] >= ALARM
-    ratios = np.minimum(scores / (1.0 - np.minimum(scores, 0.99)), _CLIP)
-    together = ratios.mean(axis=0)
-    # An incident of the subject shows in more than one of its metrics.
-    return together / (1.0 + together), np.sort(scores, axis=0)[-2:].mean(axis=0) >= ALARM
+    known = np.isfinite(np.stack(columns)).any(axis=0) & np.isfinite(times)
+    there = np.flatnonzero(known)
+    scores, alarms = np.zeros(len(times)), np.zeros(len(times), bool)
+    if there.size:
+        judged = judge_causally(times[there], [_as_before(to_scale("", column[there])) for column in columns])
+        ratio = (judged.figure + 3.0 + _ONSET * judged.onset) / _HALF
+        scores[there], alarms[there] = ratio / (1.0 + ratio), judged.alarm
+    return scores, alarms
 
 
-def score_series(
-    values: ArrayLike,
-    timestamps: ArrayLike,
-    train_length: int,  # noqa: ARG001 - the callers' convention
-) -> Floats:
-    """Scores (n,) in 0..1 with the whole series in hand: deviation from season and local level; arguments as above."""
+def score_series(values: ArrayLike, timestamps: ArrayLike, train_length: int) -> Floats:
+    """Scores (n,) in 0..1 with the whole series in hand, from the ensemble.
+
+    Args:
+        values: Shape (n,) for one metric, (n, k) for several of one subject.
+        timestamps: Epoch seconds, shape (n,), in any order.
+        train_length: The first points, which may be taken as ordinary history.
+    """
     columns, times = _columns(values, timestamps)
-    ratios = np.stack([_deviation(column, times) for column in columns])
-    together: Floats = np.minimum(ratios, _CLIP if len(columns) > 1 else np.inf).mean(axis=0)
-    return together / (1.0 + together)
-
-
-def _causal(values: Floats, times: Floats, window: int) -> Floats:
-    n = len(values)
-    scores = np.zeros(n)
-    detector = MedianDetector(window=window)
-    start = min(MINIMUM_POINTS - 1, n)
-    while start < n:
-        # Seasons change slowly: learn again after every 15 % of growth. The grid depends on positions
-        # alone, so a prefix of the series is scored exactly as the series is.
-        stop = min(n, max(start + 8, int(start * 1.15)))
-        past, now = slice(max(0, start - _SEASON_FROM), start), slice(start, stop)
-        model = detector.fit(Series("", "", times[past], values[past]))
-        scores[now] = model.score(Series("", "", times[now], values[now]))
-        start = stop
-    return np.nan_to_num(scores)
-
-
-def _deviation(values: Floats, times: Floats) -> Floats:
-    ordered_times, ordered = in_order(times, values)
-    out = np.zeros(len(values))
-    if len(ordered) < 3:
+    n = len(times)
+    out = np.zeros(n)
+    there = np.flatnonzero(np.isfinite(times) & np.isfinite(np.stack(columns)).any(axis=0))
+    if len(there) < 3:
         return out
-    ordered = to_scale("", ordered)
-    season = choose(ordered_times, ordered)
-    rest = ordered - float(np.median(ordered)) - (season.expected(ordered_times) if season else 0.0)
-    width = min(_NEIGHBOURHOOD, len(rest) // 2 * 2 - 1)
-    local = median(sliding_window_view(np.pad(rest, width // 2, mode="reflect"), width))
-    rest = rest - _LEVEL_SHARE * local
-    base = baseline(rest[None, :])
-    # Back to the order and the duplicates that came in.
-    place = np.minimum(np.searchsorted(ordered_times, times), len(rest) - 1)
-    out[:] = np.abs(rest - base.centre[0])[place] / (5.0 * base.spread[0])
-    out[~np.isfinite(values)] = 0.0
+    there = there[np.argsort(times[there], kind="stable")]
+    times, opening = times[there], int(np.count_nonzero(there < train_length))
+    filled = [_without_gaps(to_scale("", column[there])) for column in columns]
+    judge = judge_several(times, filled, opening) if len(filled) > 1 else judge_one(times, filled[0], opening)
+    ratio = (judge - judge.min()) / _LIMIT
+    out[there] = ratio / (1.0 + ratio)
     return out
+
+
+def _without_gaps(values: Floats) -> Floats:
+    """What has no value is taken to lie between its neighbours; all zero where there is none at all."""
+    known = np.flatnonzero(np.isfinite(values))
+    if len(known) == len(values):
+        return values
+    return np.interp(np.arange(len(values)), known, values[known]) if len(known) else np.zeros(len(values))
+
+
+def _as_before(values: Floats) -> Floats:
+    """What has no value is taken to be as it was; what never had one, to be zero."""
+    known = np.isfinite(values)
+    if known.all():
+        return values
+    last = np.maximum.accumulate(np.where(known, np.arange(len(values)), -1))
+    return np.where(last >= 0, values[last], 0.0)
 
 
 def _columns(values: Any, timestamps: Any) -> tuple[list[Floats], Floats]:

@@ -9,7 +9,7 @@ from data_pipeline.detect.robust import Floats, Ints
 
 DAY = 86_400.0
 WEEK = 7 * DAY
-_MONDAY = 3 * DAY  # the epoch began on a Thursday
+MONDAY = 3 * DAY  # the epoch began on a Thursday
 _HELPS = 0.75  # a season must bring the residual spread below this share of the plain one
 _CYCLES = 3  # and every slot must have been seen about this often
 
@@ -40,7 +40,7 @@ class Season:
 
     def phrase(self, time: float) -> str:
         """When `time` is, in the season's own words: "on a Tuesday", "at 14:00 UTC"."""
-        day = _WEEKDAYS[int((time + _MONDAY) % WEEK // DAY)]
+        day = _WEEKDAYS[int((time + MONDAY) % WEEK // DAY)]
         if len(self.centres) == 7:
             return f"on a {day}"
         minutes = int(time % DAY // 60)
@@ -69,7 +69,7 @@ def choose(times: Floats, values: Floats) -> Season | None:
         visits = n / len(seen)
         if visits < _CYCLES or len(seen) < 2 or times[-1] - times[0] < (_CYCLES - 0.5) * period:
             continue
-        centres = _slot_medians(slot, number, centred)
+        centres = slot_medians(slot, number, centred)
         spread = _trimmed_spread(centred - centres[slot]) * ((visits + 1.0) / (visits - 1.0)) ** 0.5
         if spread < least:
             best, least = Season(period, centres), 0.9 * spread  # a finer shape must earn its slots
@@ -85,7 +85,7 @@ def _candidates(times: Floats) -> list[tuple[float, int]]:
 
 
 def _slots(times: Floats, period: float, slots: int) -> Ints:
-    return ((times + _MONDAY) % period * (slots / period)).astype(np.intp)
+    return ((times + MONDAY) % period * (slots / period)).astype(np.intp)
 
 
 def _trimmed_spread(centred: Floats) -> float:
@@ -94,7 +94,7 @@ def _trimmed_spread(centred: Floats) -> float:
     return float(np.mean(deviations[: max(1, len(deviations) * 9 // 10)]))
 
 
-def _slot_medians(slot: Ints, number: Ints, values: Floats) -> Floats:
+def slot_medians(slot: Ints, number: Ints, values: Floats) -> Floats:
     order = np.lexsort((values, slot))
     ordered = values[order]
     start = np.cumsum(number) - number

@@ -1,0 +1,1 @@
+"""One detection algorithm a file; `data_pipeline.detect.registry` lists them."""

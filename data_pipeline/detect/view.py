@@ -1,0 +1,137 @@
+"""What the algorithms look at: one metric in order of time, its level, spread and season taken off."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from data_pipeline.detect.robust import Floats
+from data_pipeline.detect.shape import Shape, choose_shape
+
+REACH = 41  # points that make the local level
+CUT = 50.0  # spreads beyond which a point is not stranger: squares and rolling sums stay finite
+_LEAST = 0.01  # share of the level that is never a change, and of the spread a season may explain away
+_MAD_TO_SIGMA = 1.4826
+_MEAN_DEVIATION_TO_SIGMA = 1.2533
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A stretch of one metric, n >= 1 points; every array has shape (n,) and is finite.
+
+    Attributes:
+        level: Values less their median, in robust sigmas.
+        rest: The same with the season taken off.
+        local: What `rest` is near each point: the median round it with `hindsight`, of those before it without.
+        hindsight: Whether a point may be judged by later ones: the whole series is in hand.
+    """
+
+    level: Floats
+    rest: Floats
+    local: Floats
+    hindsight: bool
+
+    def newest(self, points: int) -> "View":
+        """The last `points` of it."""
+        return View(self.level[-points:], self.rest[-points:], self.local[-points:], self.hindsight)
+
+    def oldest(self, points: int) -> "View":
+        """The first `points` of it."""
+        return View(self.level[:points], self.rest[:points], self.local[:points], self.hindsight)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """What must be known of a history to make views of it and of what comes after it."""
+
+    centre: float
+    spread: float
+    shape: Shape | None
+    rest_centre: float
+    rest_spread: float
+
+    @classmethod
+    def of(cls, times: Floats, values: Floats) -> "Profile":
+        """Of finite `values` in order of time, shape (n,); a history without points gives level 0, spread 1."""
+        if not len(values):
+            return cls(0.0, 1.0, None, 0.0, 1.0)
+        centre = float(np.median(values))
+        # The floor keeps a constant constant: without it, its first change ever would be infinite.
+        spread = robust_spread(values - centre, least=max(_LEAST * abs(centre), 1e-6))
+        level = (values - centre) / spread
+        shape = choose_shape(times, np.clip(level, -CUT, CUT))
+        rest = level if shape is None else level - shape.expected(times)
+        rest_centre = float(np.median(rest))
+        return cls(centre, spread, shape, rest_centre, robust_spread(rest - rest_centre, least=_LEAST))
+
+    def view(self, times: Floats, values: Floats, *, hindsight: bool = False) -> View:
+        """The points as the algorithms see them."""
+        level = (values - self.centre) / self.spread
+        rest = level if self.shape is None else level - self.shape.expected(times)
+        rest = np.clip((rest - self.rest_centre) / self.rest_spread, -CUT, CUT)
+        return View(np.clip(level, -CUT, CUT), rest, rolling_median(rest, REACH, hindsight=hindsight), hindsight)
+
+    def expected(self, times: Floats) -> Floats:
+        """What is usual at each of `times`, in units of the values."""
+        shape = np.zeros(len(times)) if self.shape is None else self.shape.expected(times)
+        usual: Floats = self.centre + self.spread * (shape + self.rest_centre)
+        return usual
+
+    def state(self) -> dict[str, Any]:
+        """As JSON can hold it; `from_state` reads it."""
+        return {
+            "centre": self.centre,
+            "spread": self.spread,
+            "shape": self.shape and self.shape.state(),
+            "rest_centre": self.rest_centre,
+            "rest_spread": self.rest_spread,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "Profile":
+        """The profile that `state` came from."""
+        return cls(**{**state, "shape": state["shape"] and Shape.from_state(state["shape"])})
+
+
+def robust_spread(centred: Floats, *, least: float) -> float:
+    """Sigma of values whose median is 0, from their median absolute deviation; at least `least`."""
+    away = np.abs(centred)
+    spread = _MAD_TO_SIGMA * float(np.median(away))
+    if spread <= least:  # more than half of the points are equal: the others speak
+        spread = _MEAN_DEVIATION_TO_SIGMA * float(np.mean(away))
+    return max(spread, least)
+
+
+def rolling_median(values: Floats, width: int, *, hindsight: bool) -> Floats:
+    """Median of the `width` points round each point (mirrored at the ends), or of those before it alone.
+
+    Without hindsight the first point is its own level, and the ends of a short history are padded with it.
+    """
+    n = len(values)
+    if n < 3:
+        return values.copy() if hindsight else np.full(n, values[0] if n else 0.0)
+    if hindsight:
+        width = min(width, (n - 1) // 2 * 2 + 1)
+        padded = np.pad(values, width // 2, mode="reflect")
+    else:
+        padded = np.concatenate((np.full(width, values[0]), values[:-1]))
+    windows = sliding_window_view(padded, width)
+    out = np.empty(n)
+    for start in range(0, n, 4096):  # a block stays in the processor's cache
+        part = windows[start : start + 4096]
+        out[start : start + 4096] = np.partition(part, width // 2, axis=1)[:, width // 2]
+    return out
+
+
+def rolling_mean_and_deviation(values: Floats, width: int, *, hindsight: bool) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of the `width` points round each point, or of those up to it."""
+    windows = sliding_window_view(_padded(values, width, hindsight), width)
+    mean: Floats = windows.mean(axis=1)
+    deviation: Floats = windows.std(axis=1)
+    return mean, deviation
+
+
+def _padded(values: Floats, width: int, hindsight: bool) -> Floats:
+    before = width // 2 if hindsight else width - 1
+    return np.pad(values, (before, width - 1 - before), mode="edge")
