@@ -12,10 +12,11 @@ from data_pipeline.errors import PipelineError
 from data_pipeline.run_queue.queue import RunQueue
 from data_pipeline.scheduling.arrivals import Arrivals
 from data_pipeline.scheduling.closing import Windows
+from data_pipeline.scheduling.entry import Shut
 from data_pipeline.scheduling.leader import LEASE, Leader
 from data_pipeline.scheduling.plan import Told
 from data_pipeline.scheduling.scheduled import Scheduled, scheduled
-from data_pipeline.scheduling.scheduler import LEADER_GRACE_S, Scheduler, Shut
+from data_pipeline.scheduling.scheduler import LEADER_GRACE_S, Scheduler
 from data_pipeline.scheduling.triggers import CONSUMER, DELIVERED, Triggers
 from data_pipeline.scheduling.views import Schedules
 from integrated_system import IntegratedSystem
@@ -67,6 +68,7 @@ def scheduler_of(
         windows=Windows(schedules, lambda name, now: _holds(system, name, now), lambda name: _reason(system, name)),
         triggers=Triggers(system.events, schedules, clock=system.clock),
         clock=system.clock,
+        changing=lambda: scheduled(system.settings, of_files=True),
         shut=lambda name: _shut(system, name),
         told=told,
         grace_s=grace_s,

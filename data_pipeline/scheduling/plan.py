@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from data_pipeline.run_queue.request import Because, Kind, RunRequest
 from data_pipeline.scheduling.occurrence import Occurrence
-from data_pipeline.scheduling.policy import Decision, Skip
+from data_pipeline.scheduling.policy import Busy, Decision, Skip
 from data_pipeline.scheduling.scheduled import Scheduled
 from utils.events import NewEvent, rfc3339
 
@@ -62,6 +62,11 @@ class Plan:
     replaced: list[str] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
 
+    @property
+    def rows(self) -> int:
+        """How many events it will be."""
+        return len(self.requests) + len(self.events)
+
     def add(self, one: Scheduled, decision: Decision, *, cause: str = "") -> None:
         """What was decided about a schedule. `cause`: what happened, where it is not a clock that says when."""
         self.names.add(one.dataset)
@@ -76,6 +81,18 @@ class Plan:
                 RunRequest((one.dataset,), actor=ACTOR, run_id=run_id, priority=one.priority, because=because)
             )
             self.told.append(Told(one.dataset, occurrence.due, occurrence.due, 1, "queued", cause, run_id))
+
+    def added_to(self, busy: dict[str, Busy]) -> dict[str, Busy]:
+        """The runs that are not over once this is written, which changes the map."""
+        gone = set(self.replaced)
+        for request in self.requests:
+            (name,) = request.datasets
+            here = busy.get(name, Busy())
+            waiting = tuple(run_id for run_id in here.waiting if run_id not in gone)
+            if request.run_id not in waiting:
+                running = tuple(run_id for run_id in here.running if run_id not in gone)
+                busy[name] = Busy(running, (*waiting, request.run_id))
+        return busy
 
     def skip(self, dataset: str, skip: Skip, *, cause: str = "") -> None:
         """Occurrences that are not run, each with its reason."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import orjson
 
 from config.datasets import DatasetSettings
-from config.schedule import ScheduleSettings
+from config.schedule import HOLIDAY_FILE, ScheduleSettings
 from config.settings import Settings
 from data_pipeline.scheduling.calendars import calendars
 from data_pipeline.scheduling.timetable import Timetable
@@ -31,18 +31,23 @@ class Scheduled(NamedTuple):
         return self.asked.kind not in ("after", "on_file")
 
 
-def scheduled(settings: Settings) -> list[Scheduled]:
-    """Every dataset with a schedule, in the order of the configuration.
+def scheduled(settings: Settings, *, of_files: bool = False) -> list[Scheduled]:
+    """Every dataset with a schedule, in the order of the configuration. `of_files`: whose days off lie in files.
 
     Raises:
         ConfigError: a file of holidays cannot be read.
     """
     known = calendars(settings)
+    in_files = {name for name, one in settings.calendars.items() if any(map(_is_file, one.holidays))}
     return [
         Scheduled(one.name, one.schedule, Timetable.of(one, settings, known), one.priority, fingerprint(one, settings))
         for one in settings.datasets
-        if one.schedule is not None
+        if one.schedule is not None and (not of_files or one.schedule.calendar in in_files)
     ]
+
+
+def _is_file(holiday: str) -> bool:
+    return holiday.startswith(HOLIDAY_FILE)
 
 
 def fingerprint(dataset: DatasetSettings, settings: Settings) -> str:

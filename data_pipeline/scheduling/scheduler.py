@@ -4,10 +4,10 @@ import heapq
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import count, islice
-from typing import NamedTuple
 
 from data_pipeline.run_queue.queue import NothingToCancel, RunQueue
 from data_pipeline.scheduling.closing import Windows
+from data_pipeline.scheduling.entry import Entry, Shut
 from data_pipeline.scheduling.leader import Deposed, Leader
 from data_pipeline.scheduling.occurrence import Occurrence
 from data_pipeline.scheduling.plan import ACTOR, SOURCE, Caused, Plan, Told
@@ -20,7 +20,7 @@ from utils.database import Connection, StateError
 from utils.events import EventStore, NewEvent, rfc3339
 from utils.logger import get_logger
 
-__all__ = ["LEADER_GRACE_S", "Scheduler", "Shut"]
+__all__ = ["LEADER_GRACE_S", "Scheduler"]
 
 STANDBY_S = 1.0
 """How soon a process that does not lead looks again whether it should."""
@@ -31,38 +31,23 @@ LONGEST_S = 60.0
 LEADER_GRACE_S = 60.0
 """Seconds by which an occurrence may be late and still be on time: a takeover lies between them."""
 
+FILES_S = 3600.0
+"""How often files of holidays are looked at again."""
+
 MOST_AT_ONCE = 100
 """Schedules that one tick sees to, so that none takes long; the next one goes on at once."""
+
+MOST_ROWS = 200
+"""Occurrences that one tick writes down before it comes to an end."""
+
+BUSY_S = 1.0
+"""For how long the runs that are not over are taken as they were read, while many schedules are due."""
 
 MOST_READ = 10_000
 """Occurrences of one schedule that one tick reads."""
 
 SET_BACK_S = 1.0
 """Seconds from which on a clock that was set back is told of."""
-
-
-class Shut(NamedTuple):
-    """None of a dataset's addresses may be asked: the circuit of `provider` is open. `until`: None: nobody knows."""
-
-    provider: str
-    until: datetime | None
-
-
-class _Entry:
-    """Where a schedule stands in this process. `turn`: its other places in the heap do not count any more."""
-
-    __slots__ = ("handled", "it", "paused", "put_off", "put_off_for", "turn")
-
-    def __init__(self, it: Scheduled, stands: Standing) -> None:
-        self.it = it
-        self.turn = 0
-        self.stand(stands)
-
-    def stand(self, stands: Standing) -> None:
-        """As the log has it."""
-        self.handled = stands.handled
-        self.paused = stands.paused_at is not None
-        self.put_off, self.put_off_for = stands.put_off, stands.put_off_for
 
 
 class _PausedMeanwhile(StateError):
@@ -74,6 +59,7 @@ class Scheduler:
 
     Args:
         scheduled: Every dataset with a schedule; asked again each time the process becomes the leader.
+        changing: Those of them whose days off lie in files; asked again every hour.
         shut: Whether a dataset can be asked for at all now; None: it can.
         triggers: Those who wait for something to happen.
         told: Called with what became of each occurrence, after it was written.
@@ -91,11 +77,13 @@ class Scheduler:
         windows: Windows,
         triggers: Triggers,
         clock: Clock,
+        changing: Callable[[], Sequence[Scheduled]] = lambda: (),
         shut: Callable[[str], Shut | None] = lambda _: None,
         told: Callable[[Told], None] = lambda _: None,
         grace_s: float = LEADER_GRACE_S,
     ) -> None:
         self._scheduled = scheduled
+        self._changing = changing
         self._leader = leader
         self._queue = queue
         self._events = events
@@ -106,12 +94,15 @@ class Scheduler:
         self._shut = shut
         self._told = told
         self._grace = timedelta(seconds=grace_s)
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._heap: list[tuple[datetime, int, int, str]] = []
         self._numbers = count()
+        self._busy: dict[str, Busy] | None = None
+        self._busy_at = 0.0
         self._led = 0  # as whom the entries were read
         self._heard = 0
         self._seen: datetime | None = None
+        self._read_files_at = 0.0
 
     @property
     def leads(self) -> bool:
@@ -163,18 +154,19 @@ class Scheduler:
         if events:
             self._events.append(events, guard=self._leader.guard)
             stands = self._schedules.all()
-        self._entries = {name: _Entry(one, stands[name]) for name, one in declared.items()}
+        self._entries = {name: Entry(one, stands[name]) for name, one in declared.items()}
         for entry in self._entries.values():
             self._expect(entry)
             self._windows_before(entry, stands[entry.it.dataset])
         self._triggers.begin([one for one in declared.values() if not one.has_times])
+        self._read_files_at = self._clock.monotonic()
         self._led = self._leader.fence
 
     def _let_go(self) -> None:
         if self._led:
             self._triggers.end()
             self._windows.forget()
-        self._entries, self._heap, self._led = {}, [], 0
+        self._entries, self._heap, self._busy, self._led = {}, [], None, 0
 
     def _read_again(self) -> None:
         """Somebody paused schedules, or resumed them."""
@@ -189,6 +181,7 @@ class Scheduler:
         now = self._clock.now()
         self._watch_the_clock(now)
         self._hear()
+        self._read_files()
         more = self._see_to_what_is_due(now)
         self._judge_windows(now)
         soonest = self._triggers.step(now, self._fire)
@@ -211,20 +204,30 @@ class Scheduler:
             if any(self._events.read(after=after, limit=1, type=f"schedule.{what}") for what in ("paused", "resumed")):
                 self._read_again()
 
+    def _read_files(self) -> None:
+        """Days off that changed since."""
+        if self._clock.monotonic() - self._read_files_at >= FILES_S:
+            self._read_files_at = self._clock.monotonic()
+            for one in self._changing():
+                entry = self._entries[one.dataset]
+                entry.it = one
+                self._expect(entry)
+
     def _see_to_what_is_due(self, now: datetime) -> bool:
         """Decide about, and write down, what is due of some schedules; whether more of them wait."""
-        taken: list[_Entry] = []
-        while self._heap and self._heap[0][0] <= now and len(taken) < MOST_AT_ONCE:
-            _, _, turn, name = heapq.heappop(self._heap)
-            entry = self._entries[name]
-            if turn == entry.turn:
-                taken.append(entry)
-        if not taken:
+        if not self._heap or self._heap[0][0] > now:
             return False
+        taken: list[Entry] = []
+        after: list[tuple[datetime, datetime | None, str]] = []
         try:
-            busy = self._schedules.busy()
+            busy = self._under_way()
             plan = Plan()
-            after = [self._planned(entry, now, busy.get(entry.it.dataset, Busy()), plan) for entry in taken]
+            while self._heap and self._heap[0][0] <= now and len(taken) < MOST_AT_ONCE and plan.rows < MOST_ROWS:
+                _, _, turn, name = heapq.heappop(self._heap)
+                entry = self._entries[name]
+                if turn == entry.turn:
+                    taken.append(entry)
+                    after.append(self._planned(entry, now, busy.get(name, Busy()), plan))
             self._write(plan)
         except BaseException:
             for entry in taken:
@@ -233,9 +236,18 @@ class Scheduler:
         for entry, (handled, put_off, put_off_for) in zip(taken, after, strict=True):
             entry.handled, entry.put_off, entry.put_off_for = handled, put_off, put_off_for
             self._expect(entry)
-        return bool(self._heap) and self._heap[0][0] <= now
+        more = bool(self._heap) and self._heap[0][0] <= now
+        self._busy = plan.added_to(busy) if more else None
+        return more
 
-    def _planned(self, entry: _Entry, now: datetime, busy: Busy, plan: Plan) -> tuple[datetime, datetime | None, str]:
+    def _under_way(self) -> dict[str, Busy]:
+        """The runs that are not over. Read once where many schedules are due at once, and each second."""
+        at = self._clock.monotonic()
+        if self._busy is None or at - self._busy_at > BUSY_S:
+            self._busy, self._busy_at = self._schedules.busy(), at
+        return self._busy
+
+    def _planned(self, entry: Entry, now: datetime, busy: Busy, plan: Plan) -> tuple[datetime, datetime | None, str]:
         """Decide about what is due of a schedule; gives where it stands once that is written."""
         one = entry.it
         due = list(islice(one.timetable.between(entry.handled, now), MOST_READ + 1))
@@ -282,7 +294,7 @@ class Scheduler:
         plan.add(one, skip_all(rest, "done", "the window has brought its data"))
         return rest[-1].due
 
-    def _windows_before(self, entry: _Entry, stands: Standing) -> None:
+    def _windows_before(self, entry: Entry, stands: Standing) -> None:
         """The window in which the schedule stands may have closed while nobody was there."""
         if entry.it.asked.kind == "window":
             tried = entry.it.timetable.previous(entry.handled)
@@ -302,7 +314,7 @@ class Scheduler:
     def _fire(self, caused: Sequence[Caused], also: Sequence[NewEvent]) -> None:
         """Something happened that schedules wait for; what became of it before is passed over."""
         known = self._schedules.known([one.occurrence.run_id for one in caused]) if caused else set()
-        busy = dict(self._schedules.busy()) if caused else {}
+        busy = self._schedules.busy() if caused else {}
         plan = Plan(events=list(also))
         for one, occurrence, what in caused:
             if occurrence.run_id in known:
@@ -313,13 +325,10 @@ class Scheduler:
                 continue
             decision = decide([occurrence], missed="last", overlap=overlap_of(one.asked), on_time=True, busy=here)
             plan.add(one, decision, cause=what)
-            if decision.run:
-                left = () if decision.replaced else here.running
-                waiting = () if decision.replaced else here.waiting
-                busy[one.dataset] = Busy(left, (*waiting, occurrence.run_id))
+            busy = plan.added_to(busy)
         self._write(plan)
 
-    def _expect(self, entry: _Entry) -> None:
+    def _expect(self, entry: Entry) -> None:
         """Put the schedule where its next start is."""
         entry.turn += 1
         if entry.paused or not entry.it.has_times:

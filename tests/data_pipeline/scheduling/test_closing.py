@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from data_pipeline.scheduling.scheduler import Shut
+from data_pipeline.scheduling.entry import Shut
 from tests.data_pipeline.scheduling.world import World, at
 from utils.events import rfc3339
 

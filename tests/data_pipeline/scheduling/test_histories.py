@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from data_pipeline.scheduling.scheduler import Scheduler, Shut
+from data_pipeline.scheduling.entry import Shut
+from data_pipeline.scheduling.scheduler import Scheduler
 from tests.data_pipeline.scheduling.world import World
 
 NAMES = ("cron", "every", "window")

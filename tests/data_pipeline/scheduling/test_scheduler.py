@@ -1,11 +1,13 @@
 """What is due becomes a run or a skip, each occurrence once, whatever clocks, pauses and processes do."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from data_pipeline.scheduling.entry import Shut
 from data_pipeline.scheduling.occurrence import Occurrence
-from data_pipeline.scheduling.scheduler import LONGEST_S, Shut
+from data_pipeline.scheduling.scheduler import LONGEST_S
 from tests.data_pipeline.scheduling.world import World, at, hours
 from utils.events import rfc3339
 
@@ -341,3 +343,22 @@ def test_the_views_are_those_of_the_log(each_world: World) -> None:
 
     assert [sorted(world.database.query(f"SELECT * FROM {table}"), key=str) for table in tables] == before
     assert all(before[:3])
+
+
+def test_a_file_of_holidays_that_changes_is_read_again(world: World, tmp_path: Path) -> None:
+    """Within the hour, without a restart."""
+    holidays = tmp_path / "holidays.ics"
+    event = "BEGIN:VEVENT\r\nUID:{0}\r\nDTSTAMP:20260101T000000Z\r\nDTSTART;VALUE=DATE:{0}\r\nEND:VEVENT\r\n"
+    frame = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n{}END:VCALENDAR\r\n"
+    holidays.write_text(frame.format(event.format("20260304")))
+    office = {"office": {"weekdays": "mon-fri", "holidays": [f"file:{holidays}"]}}
+    world.declare(office, fx={"cron": "0 12 * * *", "calendar": "office"})
+    scheduler = world.process()
+    world.work(scheduler, at("12:00"))
+    world.finish_all()
+
+    holidays.write_text(frame.format(event.format("20260303") + event.format("20260304")))
+    world.work(scheduler, at("12:00", day="2026-03-05"), step=600.0)
+
+    assert world.runs("fx") == [at("12:00"), at("12:00", day="2026-03-05")]
+    assert world.skipped("fx") == []

@@ -10,10 +10,11 @@ from data_pipeline.kept import MIGRATIONS, projections
 from data_pipeline.run_queue.queue import RunQueue
 from data_pipeline.scheduling import pausing
 from data_pipeline.scheduling.closing import Windows
+from data_pipeline.scheduling.entry import Shut
 from data_pipeline.scheduling.leader import Leader
 from data_pipeline.scheduling.plan import Told
 from data_pipeline.scheduling.scheduled import Scheduled, scheduled
-from data_pipeline.scheduling.scheduler import LEADER_GRACE_S, Scheduler, Shut
+from data_pipeline.scheduling.scheduler import LEADER_GRACE_S, Scheduler
 from data_pipeline.scheduling.triggers import Triggers
 from data_pipeline.scheduling.views import Schedules, Seen
 from data_pipeline.store.views import Views
@@ -56,7 +57,7 @@ class World:
         self._open: list[Callable[[], None]] = []
         self._leases: list[Leases] = []
 
-    def declare(self, **schedules: Mapping[str, Any]) -> None:
+    def declare(self, calendars: Mapping[str, Any] = {}, /, **schedules: Mapping[str, Any]) -> None:
         """The configuration from now on: the datasets with their schedules, and `priority` beside.
 
         Those that a schedule comes after are declared, too.
@@ -68,7 +69,7 @@ class World:
             asked = dict(schedule)
             block = {"priority": asked.pop("priority", 0)}
             datasets.append({"name": name, "collect": {"kind": "simulated"}, "schedule": asked, **block})
-        self.settings = Settings.model_validate({"datasets": datasets})
+        self.settings = Settings.model_validate({"datasets": datasets, "calendars": calendars})
 
     def process(self, *, grace_s: float = LEADER_GRACE_S) -> Scheduler:
         """A scheduler with connections and leases of its own."""
@@ -85,6 +86,7 @@ class World:
             windows=Windows(self.schedules, self._holds, lambda _: "no answer"),
             triggers=Triggers(store, self.schedules, clock=self.clock),
             clock=self.clock,
+            changing=lambda: scheduled(self.settings, of_files=True),
             shut=self._shut,
             told=self.told.append,
             grace_s=grace_s,
