@@ -124,7 +124,9 @@ class EnsembleModel:
             values = to_scale(self.metric, np.asarray(points.values, np.float64)[there])
             before = self.times < times[0]
             view = self.profile.view(
-                np.concatenate((self.times[before], times)), np.concatenate((self.values[before], values))
+                np.concatenate((self.times[before], times)),
+                np.concatenate((self.values[before], values)),
+                last=len(there),
             )
             fused = fuse(self.figures(view), self.share)[-len(there) :]
             ratio[there] = np.maximum(fused - self.centre, 0.0) / self.reach

@@ -25,12 +25,14 @@ class View:
         rest: The same with the season taken off.
         local: What `rest` is near each point: the median round it with `hindsight`, of those before it without.
         hindsight: Whether a point may be judged by later ones: the whole series is in hand.
+        last: Only so many points at the end need a figure, those before are context; `None`: all do.
     """
 
     level: Floats
     rest: Floats
     local: Floats
     hindsight: bool
+    last: int | None = None
 
     def newest(self, points: int) -> "View":
         """The last `points` of it."""
@@ -65,12 +67,12 @@ class Profile:
         rest_centre = float(np.median(rest))
         return cls(centre, spread, shape, rest_centre, robust_spread(rest - rest_centre, least=_LEAST))
 
-    def view(self, times: Floats, values: Floats, *, hindsight: bool = False) -> View:
-        """The points as the algorithms see them."""
+    def view(self, times: Floats, values: Floats, *, hindsight: bool = False, last: int | None = None) -> View:
+        """The points as the algorithms see them; the arguments are those of `View`."""
         level = (values - self.centre) / self.spread
         rest = level if self.shape is None else level - self.shape.expected(times)
         rest = np.clip((rest - self.rest_centre) / self.rest_spread, -CUT, CUT)
-        return View(np.clip(level, -CUT, CUT), rest, rolling_median(rest, REACH, hindsight=hindsight), hindsight)
+        return View(np.clip(level, -CUT, CUT), rest, rolling_median(rest, REACH, hindsight=hindsight), hindsight, last)
 
     def expected(self, times: Floats) -> Floats:
         """What is usual at each of `times`, in units of the values."""

@@ -26,9 +26,10 @@ class Windows:
         values: Shape (n,) or (n, metrics), n >= 1.
         width: Points of a window; long windows are thinned out.
         hindsight: Whether a point may be judged by later ones.
+        last: Only so many points at the end are judged; `None`: all are.
     """
 
-    def __init__(self, values: Floats, width: int, *, hindsight: bool) -> None:
+    def __init__(self, values: Floats, width: int, *, hindsight: bool, last: int | None = None) -> None:
         self._n, self._width, self._hindsight = len(values), width, hindsight
         # Without hindsight the first points have no past: their windows begin with the first value.
         short = max(0, width - len(values)) if hindsight else width - 1
@@ -40,6 +41,8 @@ class Windows:
         self._looked_at = np.arange(0, count, stride)
         if self._looked_at[-1] != count - 1:
             self._looked_at = np.append(self._looked_at, count - 1)
+        if last is not None and not hindsight:
+            self._looked_at = self._looked_at[-last:]
 
     def sample(self, most: int) -> Floats:
         """At most `most` windows as rows, always the same ones."""
@@ -47,6 +50,8 @@ class Windows:
 
     def judge(self, figure: Callable[[Floats], NDArray[np.floating]]) -> Floats:
         """One figure a point: the mean of the figures of the windows that cover it, or that of the one that ends there.
+
+        What need not be judged has the figure of the first point that must.
 
         `figure` gives one figure for each of the rows it is given.
         """

@@ -49,7 +49,7 @@ class SeasonalAutoregression:
             square = (lags * weight[:, None]).T @ lags
             square[np.diag_indices(order)] += 0.002 * weight.sum() + 1e-6
             square[order, order] += 1e-9
-            weights = np.linalg.solve(square, (lags * weight[:, None]).T @ wanted)
+            weights = np.asarray(np.linalg.solve(square, (lags * weight[:, None]).T @ wanted), np.float64)
             error = history.rest[order:] - lags @ weights
             sigma = robust_spread(error - float(np.median(error)), least=0.05)
             weight = 1.0 / np.maximum(np.abs(error) / (2.0 * sigma), 1.0)

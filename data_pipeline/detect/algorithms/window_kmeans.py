@@ -20,7 +20,7 @@ class Centres(NamedTuple):
 
     def raw(self, view: View) -> Floats:
         """Distance of a point's windows, each at mean 0 and deviation 1, to the nearest centre."""
-        windows = Windows(view.level, int(self.width), hindsight=view.hindsight)
+        windows = Windows(view.level, int(self.width), hindsight=view.hindsight, last=view.last)
         return windows.judge(
             lambda rows: np.sqrt(np.maximum(_squared(_normalised(rows), self.centres).min(axis=1), 0.0))
         )

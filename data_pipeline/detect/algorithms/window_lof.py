@@ -23,7 +23,7 @@ class Densities(NamedTuple):
 
     def raw(self, view: View) -> Floats:
         """How many times sparser the surroundings of a point's windows are than those of their neighbours."""
-        return Windows(view.level, int(self.width), hindsight=view.hindsight).judge(self._sparse)
+        return Windows(view.level, int(self.width), hindsight=view.hindsight, last=view.last).judge(self._sparse)
 
     def _sparse(self, rows: Floats) -> Floats:
         distances, who = nearest(rows, self.rows, int(self.many))

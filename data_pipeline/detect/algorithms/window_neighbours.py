@@ -21,7 +21,9 @@ class References(NamedTuple):
 
     def raw(self, view: View) -> Floats:
         """Mean distance of a point's windows to their nearest neighbours, in sigmas times the root of the width."""
-        windows = Windows(view.rest if self.of_rest else view.level, int(self.width), hindsight=view.hindsight)
+        windows = Windows(
+            view.rest if self.of_rest else view.level, int(self.width), hindsight=view.hindsight, last=view.last
+        )
         return windows.judge(lambda rows: nearest(rows, self.rows, int(self.many))[0].mean(axis=1))
 
 

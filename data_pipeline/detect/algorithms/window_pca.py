@@ -17,7 +17,7 @@ class Shapes(NamedTuple):
 
     def raw(self, view: View) -> Floats:
         """Root mean square of what is left of the windows of a point, in robust sigmas of the series."""
-        return Windows(view.level, int(self.width), hindsight=view.hindsight).judge(self._left)
+        return Windows(view.level, int(self.width), hindsight=view.hindsight, last=view.last).judge(self._left)
 
     def _left(self, rows: Floats) -> Floats:
         centred = rows - self.mean
