@@ -1,6 +1,5 @@
 """Pieces of tables again, and missing ones: `backfill`, the group `backfills`, and `partitions`."""
 
-import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
@@ -210,40 +209,28 @@ def _print_plan(context: Context, plan: "Plan", identity: str = "") -> None:
 
 def _work(context: Context, identity: str, waiting: int) -> int:
     """Work a backfill off here, or follow the process that does; gives the exit code."""
-    from cli.run_commands import interruptible
+    from cli.run_commands import interruptible, leave
     from operations.actor import local_user
-    from operations.backfill import go_on, result_of
+    from operations.backfill import go_on, result_of, stopping
     from operations.backfill_service import follow
     from operations.scheduling import is_led
-    from utils.resilience.cancellation import Cancelled, CancelToken
 
-    system, token = context.system, CancelToken()
+    system, token = context.system, stopping()
     other = is_led(system) if result_of(system, identity).finished_at is None else ""
     with interruptible(token.cancel) as stopped, progress(context, waiting) as told:
-        try:
-            if other:
-                _beside(context, f"{other} works it off; Ctrl-C leaves it at work")
-                result = follow(system, identity, cancel=token, told=_followed(context))
-            else:
-                result = go_on(system, local_user(), identity, cancel=token, told=told)
-        except Cancelled:
-            result = result_of(system, identity)
+        if other:
+            _beside(context, f"{other} works it off; Ctrl-C leaves it at work")
+            result = follow(system, identity, cancel=token, told=_followed(context))
+        else:
+            result = go_on(system, local_user(), identity, cancel=token, told=told)
     if context.json:
         print_json_line({"event": "result", **result.to_json()})
     else:
         # Whoever worked it off here was told of each piece on the way.
         _print_result(result, most=MOST_LISTED if other else 0)
     if stopped:
-        _leave(context, 128 + stopped[0])
+        leave(context, 128 + stopped[0])
     return OK if result.status == "succeeded" else FAILED
-
-
-def _leave(context: Context, code: int) -> None:
-    """End now: a request in flight would keep its thread, and with it the process, until its time-out."""
-    context.close()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
 
 
 def _beside(context: Context, words: str) -> None:

@@ -102,7 +102,7 @@ def run_all(
     else:
         _print(result, system, brief=brief)
     if stopped:
-        _leave(context, 128 + stopped[0])
+        leave(context, 128 + stopped[0])
     _maintain_if_overdue(context)
     return _code(result.status, strict=strict)
 
@@ -124,7 +124,7 @@ def _run_due(context: Context, *, workers: int | None, strict: bool) -> int:
     for run in () if context.json else done.runs:
         _print(run, context.system, brief=False)
     if stopped:
-        _leave(context, 128 + stopped[0])
+        leave(context, 128 + stopped[0])
     _maintain_if_overdue(context)
     return _code(done.status, strict=strict)
 
@@ -260,7 +260,7 @@ def interruptible(cancel: Callable[[str], None]) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _leave(context: Context, code: int) -> None:
+def leave(context: Context, code: int) -> None:
     """End now: a request in flight would keep its thread, and with it the process, until its time-out."""
     context.close()
     sys.stdout.flush()

@@ -14,7 +14,7 @@ import orjson
 from utils.database import Connection, Database, StateError, Statement
 from utils.events import Event
 
-__all__ = ["SCHEMA", "Backfill", "BackfillViews", "Backfills", "Part", "Piece", "moved", "refuse_if_done"]
+__all__ = ["SCHEMA", "Backfill", "BackfillViews", "Backfills", "Part", "Piece", "lease_of", "moved", "refuse_if_done"]
 
 SCHEMA = """
 CREATE TABLE pieces (
@@ -269,6 +269,11 @@ def moved(event: Event) -> Iterable[Statement]:
         yield _MOVED, (*row, data["version"], data["collected_at"], data["data_time"])
     else:
         yield _KNOWN, row
+
+
+def lease_of(backfill: str) -> str:
+    """The name of the lease of whoever works on a backfill."""
+    return f"backfill:{backfill}"
 
 
 def refuse_if_done(connection: Connection, backfill: str, keys: Sequence[str]) -> None:

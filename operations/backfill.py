@@ -8,7 +8,7 @@ from typing import Any
 from data_pipeline.backfill.commit import Commits, Done
 from data_pipeline.backfill.line import PieceLine
 from data_pipeline.backfill.work import Ended, Limits, Work
-from data_pipeline.backfill_views import Backfill, Backfills, refuse_if_done
+from data_pipeline.backfill_views import Backfill, Backfills, lease_of, refuse_if_done
 from data_pipeline.bringing import Bringer
 from data_pipeline.errors import DatasetBusy, PipelineError
 from data_pipeline.publish.publish import Attempt
@@ -23,7 +23,7 @@ from utils.database import Connection, StateError
 from utils.events import NewEvent, rfc3339, uuid7
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable, sleep
 
-__all__ = ["Result", "Told", "call_off", "found", "go_on", "lease_of", "listed", "result_of", "start"]
+__all__ = ["Result", "Told", "call_off", "found", "go_on", "listed", "result_of", "start", "stopping"]
 
 LOOK_EVERY_S = 1.0
 """Seconds of a pause until it is noticed that somebody called the backfill off."""
@@ -76,9 +76,9 @@ class Result:
         }
 
 
-def lease_of(backfill: str) -> str:
-    """The name of the lease of whoever works on a backfill."""
-    return f"backfill:{backfill}"
+def stopping() -> CancelToken:
+    """What stops a backfill in this process, once it is cancelled."""
+    return CancelToken()
 
 
 def found(system: IntegratedSystem, backfill: str) -> Backfill:
@@ -143,7 +143,7 @@ def go_on(
     lease = lease_of(backfill)
     if not (granted := system.leases.acquire([lease])):
         raise DatasetBusy(
-            f"another process works on backfill {backfill}", hint=f"`backfills show {backfill}` follows it"
+            f"another process works on backfill {backfill}", hint=f"`backfills show {backfill}` says how far it is"
         )
     try:
         with cancellable(cancel):

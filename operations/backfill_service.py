@@ -2,15 +2,19 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from data_pipeline.backfill_views import Backfills
+from data_pipeline.backfill_views import Backfills, lease_of
 from data_pipeline.errors import DatasetBusy
 from integrated_system import IntegratedSystem
 from operations.actor import Actor
-from operations.backfill import Result, found, go_on, lease_of, result_of
 from utils.logger import get_logger
-from utils.resilience.cancellation import CancelToken, cancellable, sleep
+from utils.resilience.cancellation import Cancelled, CancelToken, cancellable, sleep
+
+if TYPE_CHECKING:
+    from operations.backfill import Result
 
 __all__ = ["BackfillService", "follow"]
 
@@ -69,6 +73,8 @@ class BackfillService:
         return max(until, self._not_before.get(backfill, 0.0)) - now
 
     def _go_on(self, backfill: str) -> None:
+        from operations.backfill import found, go_on  # Arrow comes with it: not for a process that only waits
+
         log, again = get_logger("backfills"), AGAIN_S
         try:
             known = found(self._system, backfill)
@@ -84,24 +90,27 @@ class BackfillService:
 
 
 def follow(
-    system: IntegratedSystem, backfill: str, *, cancel: CancelToken, told: Callable[[Result], None] = lambda _: None
-) -> Result:
-    """Watch a backfill that another process works on until it is over, or nobody works on it any more.
+    system: IntegratedSystem, backfill: str, *, cancel: CancelToken, told: Callable[["Result"], None] = lambda _: None
+) -> "Result":
+    """Watch a backfill that another process works on until it is over.
 
     Args:
+        cancel: Comes back at once; the other process goes on.
         told: Called whenever something has changed.
 
     Raises:
-        Cancelled: told to stop; the other process goes on.
         PipelineError: there is no such backfill.
     """
+    from operations.backfill import result_of
+
     seen: Result | None = None
     with cancellable(cancel):
         while True:
             now = result_of(system, backfill)
             if now != seen:
                 told(now)
-            if now.finished_at is not None:
+            if now.finished_at is not None or cancel.cancelled:
                 return now
             seen = now
-            sleep(FOLLOW_EVERY_S, system.clock)
+            with suppress(Cancelled):
+                sleep(FOLLOW_EVERY_S, system.clock)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data_pipeline.asking import newest_piece
 from data_pipeline.backfill.line import Came, Failed, PieceLine
@@ -19,7 +19,6 @@ from data_pipeline.partitions import reached
 from data_pipeline.recorder import refuse_if_lost
 from data_pipeline.run_queue.request import Because, RunRequest
 from data_pipeline.store.manifest import is_manifest
-from data_pipeline.store.merge import Change
 from data_pipeline.store.results import Results, Written
 from data_pipeline.store.views import Version, Views
 from utils.clock import Clock
@@ -27,6 +26,9 @@ from utils.database import Connection
 from utils.events import EventStore, NewEvent, uuid7
 from utils.leases import Leases, this_process
 from utils.resilience.cancellation import sleep
+
+if TYPE_CHECKING:
+    from data_pipeline.store.merge import Change
 
 __all__ = ["Commits", "Done"]
 
@@ -138,6 +140,8 @@ class Commits:
             return self._tell_failed([Failed(group[0].key, error)], fence)
 
     def _enter(self, group: Sequence[Came], fence: int) -> list[Done]:
+        from data_pipeline.store.merge import Change
+
         dataset, base = self._dataset, self._base()
         run_id = group[0].version if len(group) == 1 else uuid7(self._clock.time())
         telling = self._telling(run_id, fence)
@@ -191,7 +195,7 @@ class Commits:
         self._tell(run_id, [one.key for one in failed], events, closing, result, fence)
         return [Done(one.key, "failed", reason=str(one.error), hint=one.error.hint) for one in failed]
 
-    def _write(self, found: Whole, run_id: str, change: Change | None, base: Version | None) -> Written:
+    def _write(self, found: Whole, run_id: str, change: "Change | None", base: Version | None) -> Written:
         batch, validation = found.judged.batch, found.judged.validation
         accepted = change is not None
         return self._results.write(

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from data_pipeline.backfill_views import lease_of
 from integrated_system import IntegratedSystem
 from operations.actor import Actor
-from operations.backfill import Result, call_off, lease_of, result_of, start
+from operations.backfill import Result, call_off, result_of, start
 from operations.backfill_plan import plan
 from operations.backfill_service import BackfillService, follow
 from tests.integration.feed import Feed
