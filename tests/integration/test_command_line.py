@@ -191,7 +191,7 @@ def test_all_commands_of_this_release_are_there() -> None:
     assert set(commands()) == {
         *("", "add", "try", "record", "run", "status", "health", "show", "detect", "metrics", "maintain"),
         *("record-metric", "suggest-rules"),
-        *("why", "report", "profile"),
+        *("why", "report", "profile", "lineage"),
         *("versions", "accept", "reject", "rollback"),
         *("dashboard", "demo"),
         *("events", "events verify", "breakers list", "breakers reset"),
