@@ -187,6 +187,7 @@ class IntegratedSystem(State):
     @cached_property
     def pipeline(self) -> "Pipeline":
         from data_pipeline.pipeline import Pipeline
+        from data_pipeline.promises import Promises
         from data_pipeline.replaying import Replaying
         from data_pipeline.store.surroundings import Neighbours
 
@@ -199,6 +200,7 @@ class IntegratedSystem(State):
             cache=self.cache,
             clock=self.clock,
             memory_limit=self.settings.app.memory_limit,
+            promises=Promises(self.settings),
             ledger=self.views.ledger,
             replaying=Replaying(self.raw, self.views),
         )

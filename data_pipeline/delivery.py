@@ -12,7 +12,7 @@ from data_pipeline.fallback import Served, quality_from
 from data_pipeline.judging import Judged
 from data_pipeline.objective import noted
 from data_pipeline.profile.figures import Figures, figures, for_event, points
-from data_pipeline.promise import broken, oldest
+from data_pipeline.promise import Promise
 from data_pipeline.score import score
 from data_pipeline.store.gate import decided, judge
 from data_pipeline.store.results import Written
@@ -68,7 +68,7 @@ Otherwise = Callable[[PipelineError], Outcome]
 
 
 class Delivery:
-    """Writes down one dataset's turn. Ages are judged, and the promise held against them, at the moment of the call.
+    """Writes down one dataset's turn. Ages are judged, and the promise of the dataset, at the moment of the call.
 
     Attributes:
         doubt: Why what is made of other datasets is degraded at best; "": they are as they should be.
@@ -82,8 +82,10 @@ class Delivery:
         fence: int,
         clock: Clock,
         redacted: Callable[[str], str] = str,
+        promise: Promise | None = None,
     ) -> None:
         self.dataset = dataset
+        self._promise = promise
         self._redacted = redacted
         self._provider = provider
         self._run_id = run_id
@@ -290,12 +292,13 @@ class Delivery:
         result = replace(
             result, age_s=copy_age, data_age_s=data_age, duration_s=round(self._clock.monotonic() - self._started, 6)
         )
-        objective = noted(self.dataset, result, now)
-        promised = self.dataset.promise.max_age
-        held_against = oldest(copy_age, data_age)
-        if result.origin != "none" and (words := broken(promised, held_against)):
-            result = replace(result, status="failed", reason=f"{result.reason}; {words}" if result.reason else words)
-            events.append(self._event("promise.broken", {"age_s": held_against, "max_age_s": promised}))
+        judged = None
+        if self._promise is not None and result.origin != "none":
+            judged = self._promise.judge(result.collected_at, result.data_time, now)
+        objective = noted(self.dataset, result, None if judged is None else judged.until)
+        if judged is not None and judged.state == "broken":
+            words = f"{result.reason}; {judged.words}" if result.reason else judged.words
+            result = replace(result, status="failed", reason=words)
         body = result.to_json()
         kind = "dataset.served" if (result.status, result.origin) == ("succeeded", "cache") else EVENT_OF[result.status]
         events.append(self._event(kind, {**body, "fence": self._fence, **objective}))

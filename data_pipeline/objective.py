@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from data_pipeline.dataset import DatasetRun
-from data_pipeline.promise import oldest
 from utils.ages import duration
 from utils.events import rfc3339
 
@@ -153,21 +152,19 @@ class Standing:
         }
 
 
-def noted(dataset: "DatasetSettings", result: DatasetRun, now: datetime) -> dict[str, Any]:
+def noted(dataset: "DatasetSettings", result: DatasetRun, holds_until: datetime | None) -> dict[str, Any]:
     """What the event of a dataset run says for its objective; nothing without one.
 
     `good` is whether the newest delivery was accepted whole and without doubts; null: this run says nothing of it, as
-    no batch came. `fresh_until` is when the data becomes older than promised; null: it is so already, or nobody knows.
+    no batch came. `fresh_until` is when the promise breaks with this data, maybe long ago; null: nobody knows.
 
     Args:
-        result: Before its promise was looked at: age is the other objective's.
+        result: Before its promise was looked at: that is the other objective's.
+        holds_until: The last moment at which the promise is kept; None: nobody knows, or nothing is promised.
     """
     if dataset.objective is None:
         return {}
-    promised, age = dataset.promise.max_age, oldest(result.age_s, result.data_age_s)
-    until = None
-    if promised is not None and age is not None and result.origin != "none":
-        until = rfc3339(now + timedelta(seconds=promised - age))
+    until = None if holds_until is None else rfc3339(holds_until)
     return {"objective": {"good": _good(result), "fresh_until": until, "over_s": dataset.objective.over}}
 
 
@@ -207,7 +204,7 @@ def standings(dataset: "DatasetSettings", spans: Sequence[Span], now: datetime) 
     if asked is None:
         return ()
     targets: Mapping[Kind, float | None] = {
-        "fresh": asked.fresh if dataset.promise.max_age is not None else None,
+        "fresh": asked.fresh if dataset.promise.made else None,
         "quality": asked.quality,
     }
     at = micros(now)

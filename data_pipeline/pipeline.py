@@ -18,6 +18,7 @@ from data_pipeline.delivery import Delivery, Outcome, skipped
 from data_pipeline.errors import PipelineError, UnexpectedError
 from data_pipeline.fallback import Fallback, Served
 from data_pipeline.judging import Judged, Rules, judged
+from data_pipeline.promises import Promises
 from data_pipeline.replaying import Replaying
 from data_pipeline.row_spool import spooling_in
 from data_pipeline.store.decisions import Content
@@ -71,6 +72,7 @@ class Pipeline:
         neighbours: Neighbours,
         upstreams: Upstreams,
         replaying: Replaying,
+        promises: Promises,
         ledger: Callable[[str], Mapping[str, FileSeen]] = lambda _: {},
     ) -> None:
         self._redacted = redacted
@@ -83,6 +85,7 @@ class Pipeline:
         self._clock = clock
         self._store = Storing(results, memory_limit=memory_limit)
         self._replaying = replaying
+        self._promises = promises
         self._ledger = ledger
         self._fallback = Fallback(neighbours)
         self._rules: dict[str, Rules] = {}
@@ -98,7 +101,15 @@ class Pipeline:
         needed = self._upstreams.of(dataset, run.upstreams)
         if needed.blocked is not None:
             return skipped(dataset.name, provider, run.run_id, str(needed.blocked), needed.blocked)
-        delivery = Delivery(dataset, provider, run.run_id, run.fences.get(dataset.name, 0), self._clock, self._redacted)
+        delivery = Delivery(
+            dataset,
+            provider,
+            run.run_id,
+            run.fences.get(dataset.name, 0),
+            self._clock,
+            self._redacted,
+            self._promises.of(dataset),
+        )
         if dataset.transform is not None:
             delivery.doubt = needed.doubt
         if not (run.fresh or run.full or run.from_raw) and (hit := self.cached(dataset, current)) is not None:

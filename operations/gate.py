@@ -11,6 +11,7 @@ from data_pipeline.dataset import DatasetRun, Origin
 from data_pipeline.errors import DatasetBusy
 from data_pipeline.fallback import from_version, quality_from
 from data_pipeline.objective import noted
+from data_pipeline.promises import Promises
 from data_pipeline.publish.publish import Attempt
 from data_pipeline.recorder import refuse_if_lost
 from data_pipeline.store.gate import accepted_over
@@ -296,7 +297,8 @@ def _seen(
         reason=words,
     )
     told = run.to_json()
-    return {"seen": {name: told[name] for name in _SEEN}, **noted(dataset, run, now)}
+    until = Promises(system.settings).holds_until(dataset, run.collected_at, run.data_time, now)
+    return {"seen": {name: told[name] for name in _SEEN}, **noted(dataset, run, until)}
 
 
 def _because(reason: str) -> str:

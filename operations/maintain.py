@@ -12,6 +12,7 @@ from operations.actor import Actor, operation
 from operations.health import health
 from operations.objectives import tell_burning
 from operations.plugins import let_work
+from operations.promises import judge_promises
 from operations.publish import publish_pending
 from operations.retention import RETENTION, forget_runs, seal_events
 from operations.step import Step
@@ -296,8 +297,8 @@ def _quarantine(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Ste
 
 def _objectives(system: IntegratedSystem, dry_run: bool) -> Step:
     """Where nothing runs, data grows old all the same."""
-    told = 0 if dry_run else tell_burning(system)
-    return Step("objectives", told, detail="objectives that began to burn, or burn no more")
+    told = 0 if dry_run else tell_burning(system) + judge_promises(system)
+    return Step("objectives", told, detail="objectives that began or ended to burn, promises that turned")
 
 
 def _plugins(system: IntegratedSystem, dry_run: bool) -> Step:

@@ -272,6 +272,10 @@ def execute(
         from operations.objectives import tell_burning
 
         tell_burning(system)
+    if any(dataset.promise.made for dataset in datasets):
+        from operations.promises import judge_promises
+
+        judge_promises(system)
     if not with_sinks or how.cancel.cancelled:
         return result
     return replace(result, publications=tuple(publish_pending(system, with_sinks, cancel=how.cancel)))

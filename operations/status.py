@@ -8,13 +8,13 @@ from typing import Any
 from config.datasets import DatasetSettings
 from data_pipeline.collect.network_events import last_told
 from data_pipeline.fallback import from_version
-from data_pipeline.promise import broken, oldest
 from data_pipeline.store.views import Current, Views
 from integrated_system import IntegratedSystem
 from operations.actor import UsageError
 from operations.moments import moment_of
 from operations.objectives import Stand, stands
-from operations.words import ages, listed, moment
+from operations.promises import PromiseStand, Promising
+from operations.words import ages, duration, listed, moment
 from utils.database import Database
 from utils.events import rfc3339
 from utils.events.cursors import Standing
@@ -26,7 +26,9 @@ _STATES = {"opened": "open", "half_opened": "half_open"}
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatus:
-    """Where a dataset stands at this moment; ages in seconds, judged now. `objective`: None when none is declared.
+    """Where a dataset stands at this moment; ages in seconds, judged now.
+
+    `objective`, `promise`: None when none is declared; of a dataset that never ran there is no promise to judge.
 
     `held`: the candidate that waits for somebody to accept or reject it, where it came after what readers get.
     """
@@ -47,9 +49,11 @@ class DatasetStatus:
     reason: str | None
     objective: Stand | None = None
     held: str | None = None
+    promise: PromiseStand | None = None
 
     def to_json(self) -> dict[str, Any]:
         told = {name: getattr(self, name) for name in self.__slots__}
+        told["promise"] = self.promise.to_json() if self.promise else None
         return {**told, "objective": self.objective.to_json() if self.objective else None}
 
 
@@ -156,11 +160,12 @@ def _datasets(
     latest, current = views.latest(), views.current()
     damaged, held = set(views.damaged()), views.decisions.held()
     objectives = stands(asked, database, now)
+    promising = Promising(system, database, now)
     found = []
     for dataset in asked:
         stood = current.get(dataset.name)
         seen = _seen(system, views, latest.get(dataset.name), stood, damaged)
-        one = _dataset(system, dataset, seen, stood, now)
+        one = _dataset(system, dataset, seen, stood, now, promising)
         found.append(replace(one, objective=objectives.get(dataset.name), held=held.get(dataset.name)))
     return found
 
@@ -182,6 +187,7 @@ def sentence(datasets: Sequence[DatasetStatus]) -> str:
     failed = [dataset for dataset in datasets if dataset.status == "failed"]
     degraded = [dataset for dataset in datasets if dataset.status == "degraded"]
     good = len(datasets) - len(failed) - len(degraded) - len(never)
+    at_risk = [dataset for dataset in datasets if dataset.promise is not None and dataset.promise.state == "at_risk"]
     parts = []
     if failed:
         parts.append(f"{_count(failed)} failed ({listed([d.dataset for d in failed])})")
@@ -189,6 +195,8 @@ def sentence(datasets: Sequence[DatasetStatus]) -> str:
         parts.append(f"{_count(degraded)} degraded ({'; '.join(_copies(degraded))})")
     if never:
         parts.append(f"{len(never)} never ran ({listed(never)})")
+    if at_risk:
+        parts.append(f"{_promises(at_risk)} at risk ({'; '.join(_left(at_risk))})")
     whole = f"{good} of {len(datasets)} datasets delivered as they should"
     if not parts:
         return (
@@ -199,6 +207,17 @@ def sentence(datasets: Sequence[DatasetStatus]) -> str:
     # Whether to get up: a degraded dataset still serves its readers within what it promised, a failed one does not.
     waits = " Nothing failed: it can wait." if degraded and not failed else ""
     return f"{whole}; {', '.join(parts)}.{waits}"
+
+
+def _promises(datasets: Sequence[DatasetStatus]) -> str:
+    return "1 promise" if len(datasets) == 1 else f"{len(datasets)} promises"
+
+
+def _left(datasets: Sequence[DatasetStatus]) -> list[str]:
+    """The promises that break next, and in what time."""
+    stands = sorted((one.promise.left_s or 0.0, one.dataset) for one in datasets if one.promise is not None)
+    more = [f"and {len(stands) - 5} more"] if len(stands) > 5 else []
+    return [f"{name} breaks in {duration(left)}" for left, name in stands[:5]] + more
 
 
 def _count(datasets: Sequence[DatasetStatus]) -> str:
@@ -267,6 +286,7 @@ def _dataset(
     body: dict[str, Any] | None,
     current: Current | None,
     now: datetime,
+    promising: Promising,
 ) -> DatasetStatus:
     provider = body["provider"] if body else system.collector.provider_of(dataset)
     if body is None:
@@ -275,9 +295,12 @@ def _dataset(
         )
     state, reason = body["status"], body["reason"]
     copy_age, data_age = ages(body["collected_at"], body["data_time"], now)
-    if state != "failed" and (words := broken(dataset.promise.max_age, oldest(copy_age, data_age))):
+    promise = promising.judged(dataset, body["collected_at"], body["data_time"], last_failed=state != "succeeded")
+    if state != "failed" and promise is not None and promise.state == "broken":
         # Nothing has to run for a promise to break: time alone does it.
-        state, reason = "failed", words
+        state, reason = "failed", promise.judged.words
+    elif reason is None and promise is not None:
+        reason = promise.judged.words or None
     quality = body["quality"] or {}
     return DatasetStatus(
         dataset=dataset.name,
@@ -294,4 +317,5 @@ def _dataset(
         ran_at=body["time"],
         failures=current.failures if current else 0,
         reason=reason,
+        promise=promise,
     )

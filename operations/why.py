@@ -177,7 +177,8 @@ def _sentence(seen: _Seen, since: dict[str, Any] | None) -> str:
         if seen.dataset.transform is not None:
             origin = f"made of {listed(list(seen.dataset.depends_on))}"
         rows = count_of(now.rows, "row")
-        return f"{name} is well: {rows} {origin}, collected {duration(now.age_s)} ago{old}{score}."
+        risk = "" if now.promise is None or now.promise.state == "kept" else f" But {now.promise.judged.words}."
+        return f"{name} is well: {rows} {origin}, collected {duration(now.age_s)} ago{old}{score}.{risk}"
     state = "has failed" if now.status == "failed" else "is degraded"
     start = "" if since is None else f" since {moment(since['time'])}"
     return f"{name} {state}{start}: {_without(name, now.reason or 'nobody knows why')}."
@@ -219,10 +220,9 @@ def _since(system: IntegratedSystem, seen: _Seen) -> dict[str, Any]:
     if bad:
         first = seen.runs[bad - 1]
         return {"time": first["time"], "run_id": first["run_id"], "runs": bad}
-    promised, now = seen.dataset.promise.max_age, system.clock.now()
-    age = max((one for one in (seen.now.age_s, seen.now.data_age_s) if one is not None), default=None)
-    late = 0.0 if promised is None or age is None else max(0.0, age - promised)
-    return {"time": rfc3339(now - timedelta(seconds=late)), "run_id": None, "runs": 0}
+    promise = seen.now.promise
+    until = None if promise is None else promise.judged.until
+    return {"time": rfc3339(until or system.clock.now()), "run_id": None, "runs": 0}
 
 
 def _changes(system: IntegratedSystem, seen: _Seen, since: dict[str, Any] | None) -> Iterator[Change]:

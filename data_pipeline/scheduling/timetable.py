@@ -105,6 +105,15 @@ class Timetable:
         share = int(occurrence.run_id[-12:], 16)
         return occurrence.due + timedelta(microseconds=(room // timedelta(microseconds=1)) * share >> 48)
 
+    def next_start(self, after: datetime) -> datetime | None:
+        """When the first occurrence begins that has not begun yet; None: there is none."""
+        # No occurrence begins behind the next one, so only the last one can still be to begin.
+        last = self.previous(after) if self._jitter else None
+        if last is not None and (start := self.starts_at(last)) > after:
+            return start
+        following = self.next(after)
+        return None if following is None else self.starts_at(following)
+
     def window(self, occurrence: Occurrence) -> Window:
         """When the window of an occurrence opens and closes.
 
