@@ -14,6 +14,7 @@ from tests.integration.leading import Pack, Process
 AT_ONCE_S = 5.0
 """Until another process leads when the host says that the leader is gone; most of it is for a busy machine."""
 TAKEOVER_S = 15.0
+ROUNDS = 15
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_four_processes_whose_leader_is_killed_every_20_seconds(installation: In
         for _ in range(4):
             pack.start()
         until(lambda: pack.leader() is not None)
-        for number in range(15):
+        for number in range(ROUNDS):
             time.sleep(dice.uniform(15, 25))  # what is proved is five minutes long
             leader = pack.leader()
             assert leader is not None
@@ -76,7 +77,8 @@ def test_four_processes_whose_leader_is_killed_every_20_seconds(installation: In
             else:
                 at = leader.kill()
                 pack.processes.remove(leader)
-                pack.start()
+                if number < ROUNDS - 1:  # one that has just begun cannot be stopped in order yet
+                    pack.start()
                 waits.append(_followed(pack, leader, at))
                 assert waits[-1] <= AT_ONCE_S
         for one in pack.processes:

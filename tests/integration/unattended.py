@@ -32,7 +32,6 @@ from utils.resilience.shared_state import Verdict
 
 SOMEBODY = Actor("ann")
 STEP = timedelta(seconds=45)
-"""The least that time goes by between two ticks: who waits for deliveries would look every five seconds."""
 
 DEAD = str(replace(this_process(), started="1"))
 """A process of this host that is there no more."""
@@ -67,6 +66,11 @@ class Unattended:
         days_off: Calendar -> its days, as `calendars` declares them, too.
         slow: Dataset -> the longest time that its runs take; others are over at once.
         bring_after: Dataset -> at which try of a window its data is there.
+        sections: Of the configuration, beside.
+        step: The least that time goes by between two ticks: who waits for deliveries would look every five seconds.
+
+    Attributes:
+        system: Another process than the leader: it executes runs, and people use it.
     """
 
     def __init__(
@@ -78,6 +82,8 @@ class Unattended:
         days_off: Mapping[str, DaysOff] = {},
         slow: Mapping[str, timedelta] = {},
         bring_after: Mapping[str, int] = {},
+        sections: Mapping[str, Any] = {},
+        step: timedelta = STEP,
         seed: int = 7,
     ) -> None:
         self.clock = ManualClock(start)
@@ -88,16 +94,17 @@ class Unattended:
         self.deliveries: Counter[str] = Counter()
         self._folder = folder
         self._slow, self._bring_after = slow, bring_after
+        self._step = step
         self._dice = random.Random(seed)
-        self._system: IntegratedSystem | None = None  # the leader's
+        self._leading: IntegratedSystem | None = None  # the leader's
         self._scheduler: Scheduler | None = None
         self._plans: list[tuple[datetime, int, Callable[[], None]]] = []
         self._numbers = count()
         self._running: dict[str, tuple[datetime, str]] = {}  # run -> when it will be over, and its dataset
         self._tries: Counter[tuple[str, date]] = Counter()
         self._waiting = False
-        self._configure()
-        self._other = self._opened()  # another process: it executes runs, and people use it
+        self._configure(sections)
+        self.system = self._opened()
 
     # --- what a test does ---------------------------------------------------------------------
 
@@ -136,14 +143,14 @@ class Unattended:
             following = [until, *(moment for moment in (over, self._plans[0][0] if self._plans else None) if moment)]
             left = (min(following) - self.clock.now()).total_seconds()
             if left > 0 and wait > 0:
-                self.clock.advance(min(max(wait, STEP.total_seconds()), left))
+                self.clock.advance(min(max(wait, self._step.total_seconds()), left))
         self._tick()
         self._work()
 
     def close(self) -> None:
         """Everybody stops."""
         self._stop()
-        self._other.close()
+        self.system.close()
 
     # --- what came of it ----------------------------------------------------------------------
 
@@ -151,10 +158,10 @@ class Unattended:
         """How many occurrences there were up to `until`, and what is wrong with any, in words."""
         wrong: list[str] = []
         number = 0
-        started = _started(self._other)
+        started = _started(self.system)
         walls: dict[str, Wall] = {}
         for name, asked in self.schedules.items():
-            seen = Schedules(self._other.database).occurrences(schedule=name)
+            seen = Schedules(self.system.database).occurrences(schedule=name)
             if "after" in asked:
                 number += len(seen)
                 wanted = sum(self.deliveries[other] for other in asked["after"])
@@ -178,7 +185,7 @@ class Unattended:
 
     def _without_reason(self, name: str, asked: Mapping[str, Any], seen: Sequence[Seen], until: datetime) -> list[str]:
         """Skips for which nothing happened that explains them."""
-        late = STEP + timedelta(seconds=1)
+        late = self._step + timedelta(seconds=1)
         paused = self.happened.paused.get(name, [])
         there = {
             "missed": [*self.happened.outages, *(Stretch(when.start - late, when.start) for when in paused)],
@@ -205,7 +212,7 @@ class Unattended:
 
     # --- processes ----------------------------------------------------------------------------
 
-    def _configure(self) -> None:
+    def _configure(self, sections: Mapping[str, Any]) -> None:
         datasets = [
             {"name": name, "collect": {"kind": "simulated"}, "schedule": dict(asked)}
             for name, asked in self.schedules.items()
@@ -218,7 +225,7 @@ class Unattended:
             }
             for name, off in self.days_off.items()
         }
-        config = {"datasets": datasets, "calendars": calendars}
+        config = {**sections, "datasets": datasets, "calendars": calendars}
         (self._folder / "orchestrator.json").write_text(json.dumps(config))
 
     def _opened(self) -> IntegratedSystem:
@@ -227,16 +234,16 @@ class Unattended:
         )
 
     def _go_up(self) -> None:
-        self._system = self._opened()
-        self._scheduler = scheduler_of(self._system, told=self._heard)
+        self._leading = self._opened()
+        self._scheduler = scheduler_of(self._leading, told=self._heard)
         self._waiting = True  # a run that was queued by one that died, before it could say so
 
     def _stop(self) -> None:
         """As the service does."""
-        if self._scheduler is not None and self._system is not None:
+        if self._scheduler is not None and self._leading is not None:
             self._scheduler.close()
-            self._system.close()
-            self._scheduler = self._system = None
+            self._leading.close()
+            self._scheduler = self._leading = None
 
     def _go_down(self, until: datetime) -> None:
         self._stop()
@@ -246,8 +253,8 @@ class Unattended:
 
     def _arm(self, *, sleeps: bool) -> None:
         """From its next commit on the process is gone."""
-        assert self._system is not None
-        events, real = self._system.events, self._system.events.append
+        assert self._leading is not None
+        events, real = self._leading.events, self._leading.events.append
         after = self._dice.random() < 0.5
 
         def dying(*given: Any, **named: Any) -> Any:
@@ -271,7 +278,7 @@ class Unattended:
 
     def _follow(self, *, sleeping: bool) -> None:
         """Another process leads in the place of this one, whose host says that it is gone."""
-        gone, scheduler = self._system, self._scheduler
+        gone, scheduler = self._leading, self._scheduler
         assert gone is not None
         assert scheduler is not None
         self.happened.kills += 1
@@ -295,11 +302,11 @@ class Unattended:
         heapq.heappush(self._plans, (at, next(self._numbers), what))
 
     def _by_hand(self, what: Callable[..., object], name: str) -> None:
-        what(self._other, SOMEBODY, [name])
+        what(self.system, SOMEBODY, [name])
 
     def _open_circuit(self, name: str, until: datetime) -> None:
         verdict = Verdict("open", self.clock.time(), until.timestamp(), 1, "it did not answer")
-        self._other.verdicts.change(name, lambda _: verdict)
+        self.system.verdicts.change(name, lambda _: verdict)
 
     # --- the executor -------------------------------------------------------------------------
 
@@ -310,7 +317,7 @@ class Unattended:
         if self._waiting or events:
             events += self._begin_what_waits(now)
         if events:
-            self._other.events.append(events)
+            self.system.events.append(events)
         return min((over for over, _ in self._running.values()), default=None)
 
     def _heard(self, told: Told) -> None:
@@ -320,7 +327,7 @@ class Unattended:
         events: list[NewEvent] = []
         busy = {dataset for _, dataset in self._running.values()}
         self._waiting = False
-        for run in reversed(self._other.views.runs(limit=5000, status="queued")):
+        for run in reversed(self.system.views.runs(limit=5000, status="queued")):
             (dataset,) = run.request["datasets"]
             if dataset not in busy:
                 events += self._begun(run, dataset, now)
