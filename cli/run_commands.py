@@ -229,12 +229,16 @@ def _print_what_to_do(result: "PipelineRun", system: "IntegratedSystem") -> None
 
 
 def _maintain_if_overdue(context: Context) -> None:
-    from operations.maintain import maintain, overdue
+    from operations.housekeeping import Busy, overdue
 
     if overdue(context.system):
         from operations.actor import local_user
+        from operations.maintain import maintain
 
-        done = maintain(context.system, local_user(), seconds=MAINTENANCE_SECONDS)
+        try:
+            done = maintain(context.system, local_user(), seconds=MAINTENANCE_SECONDS)
+        except Busy:
+            return  # somebody else began it meanwhile
         if not context.json:
             from operations.words import size
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from data_pipeline.errors import StoreError
@@ -10,6 +10,7 @@ from data_pipeline.store.views import Current, Version
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
 from operations.health import health
+from operations.housekeeping import left_first, turn
 from operations.objectives import tell_burning
 from operations.plugins import let_work
 from operations.promises import judge_promises
@@ -24,7 +25,7 @@ TEMPORARY_AGE = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Maintenance:
-    """What a maintenance did. `left`: steps for which the time was over; they come first next time by hand."""
+    """What a maintenance did. `left`: steps for which the time was over; they come first next time."""
 
     dry_run: bool
     steps: tuple[Step, ...]
@@ -48,16 +49,6 @@ class Maintenance:
         }
 
 
-def overdue(system: IntegratedSystem) -> bool:
-    """Whether the last maintenance (or, on a fresh state, the first event) is longer ago than `maintenance.every`."""
-    done = system.events.read(type="maintenance.finished", limit=1, newest_first=True)
-    since = done or system.events.read(limit=1)
-    if not since:
-        return False
-    age = system.clock.now() - datetime.fromisoformat(since[0].time)
-    return age.total_seconds() > system.settings.maintenance.every
-
-
 @operation("operator")
 def maintain(
     system: IntegratedSystem,
@@ -73,7 +64,19 @@ def maintain(
         dry_run: Only say what would go.
         rebuild: Also empty the views and replay the log into them.
         seconds: Start no further step after this long (a `run` spends at most 5 s on it).
+
+    Raises:
+        Busy: another process is at it.
     """
+    if dry_run:
+        return _maintain(system, actor, dry_run=True, rebuild=rebuild, seconds=seconds)
+    with turn(system):
+        return _maintain(system, actor, dry_run=False, rebuild=rebuild, seconds=seconds)
+
+
+def _maintain(
+    system: IntegratedSystem, actor: Actor, *, dry_run: bool, rebuild: bool, seconds: float | None
+) -> Maintenance:
     gone: list[str] = []
     forgotten: list[str] = []
     started = system.clock.monotonic()
@@ -106,7 +109,7 @@ def maintain(
         steps.append(("log", lambda: _log(system)))
     done: list[Step] = []
     left: list[str] = []
-    for name, step in steps:
+    for name, step in left_first(system, steps):
         if in_time():
             done.append(step())
         else:

@@ -90,10 +90,15 @@ class Maintaining:
 
     def step(self) -> float:
         """Maintain, if it is overdue."""
-        from operations.maintain import maintain, overdue
+        from operations.housekeeping import Busy, overdue
 
         if self._leads() and overdue(self._system):
-            done = maintain(self._system, Actor("schedule"), seconds=MAINTAIN_S)
+            from operations.maintain import maintain
+
+            try:
+                done = maintain(self._system, Actor("schedule"), seconds=MAINTAIN_S)
+            except Busy:
+                return EVERY_MINUTE_S  # somebody began it by hand meanwhile
             get_logger("maintenance").info("maintenance.finished", freed=done.freed, left=list(done.left))
         return EVERY_MINUTE_S
 
