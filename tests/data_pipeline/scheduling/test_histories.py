@@ -5,9 +5,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from data_pipeline.scheduling.entry import Shut
 from data_pipeline.scheduling.scheduler import Scheduler
@@ -191,7 +199,14 @@ class Histories(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-TestHistories = Histories.TestCase
-TestHistories.settings = settings(
-    max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+def test_whatever_happens_each_occurrence_is_seen_to_once() -> None:
+    """And what the timetable does not name is not seen to."""
+    quick = settings(max_examples=10, stateful_step_count=20, suppress_health_check=[HealthCheck.too_slow])
+    run_state_machine_as_test(Histories, settings=quick)  # type: ignore[no-untyped-call]  # hypothesis has no types here
+
+
+@pytest.mark.prove
+def test_whatever_happens_each_occurrence_is_seen_to_once_proven() -> None:
+    """The same at length."""
+    long = settings(max_examples=200, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])
+    run_state_machine_as_test(Histories, settings=long)  # type: ignore[no-untyped-call]  # as above
