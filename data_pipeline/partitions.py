@@ -128,8 +128,7 @@ def asked_for(settings: PartitionSettings, keys: tuple[str, ...], *, now: dateti
                 raise NoSuchPiece(f"there is no piece {key!r}", f"`partition.by` lists {', '.join(by[:20])}")
         return Asked(tuple(Partition(key) for key in by if key in keys))
     zone, first = ZoneInfo(settings.zone), _begin(settings)
-    starts = sorted({_started(key, zone, by).astimezone(UTC) for key in keys})
-    local = [start.astimezone(zone) for start in starts]
+    local = sorted({key: _started(key, zone, by) for key in keys}.values(), key=lambda start: start.astimezone(UTC))
     early = [start for start in local if first is not None and start.astimezone(UTC) < first]
     late = [start for start in local if start not in early and _complete_at(start, settings) > now]
     return Asked(
