@@ -8,6 +8,7 @@ from typing import Any
 
 from config.schedule import ScheduleSettings
 from data_pipeline.errors import PipelineError
+from data_pipeline.graph import select
 from data_pipeline.scheduling import pausing
 from data_pipeline.scheduling.scheduled import Scheduled, scheduled
 from data_pipeline.scheduling.views import Schedules, Standing
@@ -156,11 +157,16 @@ def words_of(asked: ScheduleSettings) -> str:
 
 def _chosen(system: IntegratedSystem, names: Sequence[str]) -> list[Scheduled]:
     declared = {one.dataset: one for one in scheduled(system.settings)}
-    for name in names:
-        if system.settings.dataset(name).name not in declared:
+    asked = [dataset.name for dataset in select(system.settings, names)]
+    for name in asked:
+        if name not in declared and name in names:
             hint = "give it one, for example `schedule: {every: 15m}`, or run it by hand: `run " + name + "`"
             raise PipelineError(f"{name} has no schedule", hint=hint)
-    return [declared[name] for name in dict.fromkeys(names)] if names else list(declared.values())
+    found = [declared[name] for name in asked if name in declared]
+    if names and not found:
+        hint = "give one of them a `schedule`, for example `{every: 15m}`"
+        raise PipelineError(f"no dataset of {', '.join(names)} has a schedule", hint=hint)
+    return found
 
 
 def _row(one: Scheduled, stands: Standing | None, current: Current | None, now: datetime) -> Schedule:

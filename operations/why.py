@@ -8,7 +8,7 @@ from typing import Any
 from config.datasets import DatasetSettings
 from config.errors import ConfigError
 from data_pipeline.store.quarantine_views import Quarantined
-from data_pipeline.store.upstreams import Upstream
+from data_pipeline.store.upstreams import NOTHING_NEEDED, Needed, Upstream
 from data_pipeline.store.views import Version
 from integrated_system import IntegratedSystem
 from operations.advice import advice
@@ -106,7 +106,17 @@ class _Seen:
     held: Version | None
     runs: Sequence[dict[str, Any]]
     breaker: Breaker | None
-    blocked: Sequence[Upstream] = ()
+    needed: Needed = NOTHING_NEEDED
+
+    @property
+    def blocked(self) -> Sequence[Upstream]:
+        """What keeps it from running."""
+        return [one for one in self.needed.upstreams if one.blocked]
+
+    @property
+    def doubtful(self) -> Sequence[Upstream]:
+        """What it is made of, and is not as it should be."""
+        return [one for one in self.needed.upstreams if one.doubt and self.dataset.transform is not None]
 
     @property
     def last(self) -> dict[str, Any] | None:
@@ -136,9 +146,9 @@ def why(system: IntegratedSystem, name: str) -> Why:
     held = next((one for one in versions if one.state == "held" and one.time > good_at), None)
     runs = [run for run in system.views.recent(name, limit=REMEMBERED) if run["status"] != "skipped"]
     breaker = next((one for one in breakers(system) if one.provider == now.provider), None)
-    blocked = [one for one in system.upstreams.of(dataset).upstreams if one.blocked]
-    seen = _Seen(dataset, now, good, good_at, system.views.collected_last(name), held, runs, breaker, blocked)
-    well = now.status == "succeeded" and not blocked
+    needed = system.upstreams.of(dataset)
+    seen = _Seen(dataset, now, good, good_at, system.views.collected_last(name), held, runs, breaker, needed)
+    well = now.status == "succeeded" and not seen.blocked
     since = None if now.status == "succeeded" or not runs else _since(system, seen)
     waiting = next((entry for entry in system.views.quarantined(name) if entry.waits), None)
     told = () if seen.newest is None else tuple(one.to_json() for one in advice(system, name))
@@ -158,7 +168,7 @@ def why(system: IntegratedSystem, name: str) -> Why:
         next_try=try_at,
         objective=now.objective,
         commands=tuple(_commands(seen, waiting)),
-        blocked=tuple({"dataset": one.dataset, "reason": one.blocked} for one in blocked),
+        blocked=tuple({"dataset": one.dataset, "reason": one.blocked} for one in seen.blocked),
     )
 
 
@@ -332,7 +342,10 @@ def _commands(seen: _Seen, waiting: Quarantined | None) -> Iterator[Command]:
         yield Command(f"breakers close {now.provider}", "let calls to the provider pass again")
     if seen.error.get("type") in {"PayloadUnreadable", "ProviderRefused"}:
         yield Command(f"try {name}", "see what the provider sends, without storing anything")
-    if now.origin == "provider" and seen.good is not None and now.status == "degraded":
+    for one in seen.doubtful:
+        yield Command(f"why {one.dataset}", "see why what it is made of is not as it should be")
+    if now.origin == "provider" and seen.good is not None and now.status == "degraded" and not seen.doubtful:
         yield Command(f"rollback {name}", "give readers the version before")
-    yield Command(f"run {name} --fresh", "ask the provider again now")
+    again = "ask the provider again now" if seen.dataset.transform is None else "make it again now"
+    yield Command(f"run {name} --fresh", again)
     yield Command(f"report {name}", "everything about its last batch")

@@ -242,6 +242,11 @@ def test_what_is_made_of_a_last_good_copy_is_degraded(installation: Installation
 
     assert {made[name].status for name in ("orders", "total", "grand")} == {"degraded"}
     assert "made of what is not as it should be: orders is degraded (" in str(made["total"].reason)
+    with installation.system() as system:
+        commands = {one.command: one.does for one in why(system, "total").commands}
+    assert commands["run total --fresh"] == "make it again now"
+    assert "why orders" in commands
+    assert "rollback total" not in commands
     assert installation.rows("grand") == [{"amount": 2**53 + 2}]
     calls()
 
