@@ -9,14 +9,25 @@ from pathlib import Path
 
 from benchmarks.measure import BenchmarkError
 
-ROUNDS = {"overhead": 5, "coldstart": 5, "ingest": 5, "providers": 5, "resilience": 7, "events": 5, "quality": 3}
+ROUNDS = {
+    "overhead": 5,
+    "coldstart": 5,
+    "ingest": 5,
+    "providers": 5,
+    "resilience": 7,
+    "events": 5,
+    "quality": 3,
+    "detect": 1,
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, side by side with the peers.")
     parser.add_argument("name", choices=ROUNDS)
     parser.add_argument("--json", action="store_true", help="print the result as JSON, and nothing else")
-    parser.add_argument("--runs", type=int, help="rounds whose median is taken (default: 5; resilience: 7, quality: 3)")
+    parser.add_argument(
+        "--runs", type=int, help="rounds whose median is taken (default: 5, more or less where one takes long)"
+    )
     parser.add_argument("--short", action="store_true", help="a tenth of the work, to see that it runs")
     parser.add_argument("--folder", type=Path, help="where the states are made (default: the temporary folder)")
     given = parser.parse_args()
