@@ -103,7 +103,8 @@ class Commits:
                 alike.setdefault(one.judged.validation.without, []).append(one)
         with self._alone(patience) as fence:
             for group in alike.values():
-                done += self._store(group, fence)
+                for together in [[one] for one in group] if self._line.alone else [group]:
+                    done += self._store(together, fence)
             for one in came:
                 if not one.accepted:
                     done += self._set_aside(one, whole([one]), fence)

@@ -113,7 +113,7 @@ class Work:
         self._clock = clock
         self._cancel = cancel
         self._told = told
-        self._limits = Limits(pieces=1) if line.alone else limits or Limits()
+        self._limits = limits or Limits()
         self._tries: Counter[str] = Counter()
         self._waiting: deque[Partition] = deque()
         self._hand = _Hand()
