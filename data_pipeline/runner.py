@@ -4,7 +4,6 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -107,9 +106,9 @@ class Runner:
         self._guard = threading.Lock()
         self._running = 0
 
-    def workforce(self, size: int, *, shared: bool = False, executor: Executor | None = None) -> Workforce:
+    def workforce(self, size: int, *, shared: bool = False) -> Workforce:
         """Workers for one run, or (`shared`) for many."""
-        return Workforce(size, limit_of=self._limit_of, shared=shared, executor=executor)
+        return Workforce(size, limit_of=self._limit_of, shared=shared)
 
     def provider_of(self, dataset: DatasetSettings) -> str:
         """Whom a dataset is asked of."""

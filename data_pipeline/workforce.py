@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -111,7 +111,6 @@ class Workforce:
     Args:
         limit_of: How many datasets of a dataset's provider may be under way at once; None: no limit of its own.
         shared: Several jobs will come; else the one that does has the workers for itself.
-        executor: Runs the workers; default: threads.
     """
 
     def __init__(
@@ -120,13 +119,11 @@ class Workforce:
         *,
         limit_of: Callable[[DatasetSettings], int | None],
         shared: bool = False,
-        executor: Executor | None = None,
     ) -> None:
         self.size = size
         self._limit_of = limit_of
         self._shared = shared
-        self._own = ThreadPoolExecutor(size, thread_name_prefix="worker") if executor is None else None
-        self._executor = executor or self._own
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="worker")
         self._guard = threading.Lock()
         self._jobs: list[Job] = []
         self._numbers = self._begun = self._busy = 0
@@ -165,8 +162,7 @@ class Workforce:
 
     def close(self, *, wait: bool = True) -> None:
         """Call no workers any more; `wait` for those at work."""
-        if self._own is not None:
-            self._own.shutdown(wait=wait, cancel_futures=True)
+        self._threads.shutdown(wait=wait, cancel_futures=True)
 
     def _work(self, task: _Task | None) -> None:
         while task is not None:
@@ -213,10 +209,9 @@ class Workforce:
         return None
 
     def _call_workers(self) -> None:
-        assert self._executor is not None
         while self._busy < self.size and (task := self._next()) is not None:
             self._busy += 1
-            self._executor.submit(self._work, task)
+            self._threads.submit(self._work, task)
 
     def _limit(self, dataset: DatasetSettings, provider: str, *, shared: bool) -> int:
         found = self._limits.get(provider)

@@ -106,11 +106,13 @@ class QueueWorker:
         self._guard = threading.Lock()  # of all below
         self._taken: dict[str, Taken] = {}
         self._driving: set[Future[None]] = set()
-        self._later: dict[str, float] = {}
+        self._later: dict[str, float] = {}  # runs, and until when they are passed over
+        self._elsewhere: dict[str, float] = {}  # datasets that others work on, and when to look again
         self._tries: Counter[str] = Counter()
         self._begun = 0
         self._lease: Lease | None = None
         self._looked_at: float | None = None
+        self._look_again = False
         self._stopping = False
 
     def step(self) -> float:
@@ -126,7 +128,7 @@ class QueueWorker:
             while (run := self._next()) is not None:
                 self._begin(run)
             with self._guard:
-                return AGAIN_S if self._later else LOOK_EVERY_S
+                return AGAIN_S if self._later or self._elsewhere else LOOK_EVERY_S
 
     def drain(self, stopped: Callable[[], bool] = lambda: False) -> None:
         """Work until nothing is under way and nothing that waits can begin, or until `stopped`."""
@@ -172,11 +174,14 @@ class QueueWorker:
             for taken in self._taken.values():
                 waiting_for.update(taken.waits_for)
             starting = sum(bool(taken.waits_for) for taken in self._taken.values())
+            self._look_again = starting > 0  # what is counted here may be counted as begun as well
             at_work = {name for taken in self._taken.values() for name in taken.run.request["datasets"]}
             if len(self._taken) >= self._most or self._workforce.free() <= starting:
                 return None
             now = self._clock.monotonic()
             self._later = {run_id: moment for run_id, moment in self._later.items() if moment > now}
+            self._elsewhere = {name: moment for name, moment in self._elsewhere.items() if moment > now}
+            at_work.update(self._elsewhere)
             passed_over = {*self._taken, *self._later}
         oldest = self._begun % OLDEST_EVERY == OLDEST_EVERY - 1
         seen, size = 0, 2 * self._most
@@ -219,7 +224,9 @@ class QueueWorker:
         try:
             self._executed(taken)
         except DatasetBusy:
-            self._try_later(run_id)
+            with self._guard:
+                again = self._clock.monotonic() + AGAIN_S
+                self._elsewhere.update(dict.fromkeys(taken.run.request["datasets"], again))
         except CannotBegin as error:
             self._give_up(run_id, str(error))
         except StateError as error:
@@ -234,12 +241,19 @@ class QueueWorker:
         finally:
             with self._guard:
                 del self._taken[run_id]
+        self._step_on()
+
+    def _step_on(self) -> None:
         with contextlib.suppress(StateError):  # told by who calls `step` next
             self.step()
 
     def _executed(self, taken: Taken) -> None:
         def begun() -> None:
-            taken.waits_for = frozenset()
+            with self._guard:
+                taken.waits_for = frozenset()
+                again, self._look_again = self._look_again, False
+            if again:
+                self._step_on()
 
         status = self._execute(taken, begun)
         if status == "interrupted" and self._stopping and (run := self._views.run(taken.run.run_id)) is not None:
