@@ -6,7 +6,8 @@ Rates and times are medians over the rounds, counts the worst of all rounds.
 
 A figure says how durable it is: what is named `power` is on the disk before the caller goes on (and is bound to
 `flush_ms`, a write and flush of 4 KB in the same round), everything else survives any kill of the process. `cpu_us` is
-what one event takes of the processor: on a busy machine it tells more than a rate does.
+what one event takes of the processor: on a busy machine it tells more than a rate does. What is named `at_4ms` ran on
+this disk slowed down to flushes of 4 ms (`flush_at_4ms_ms` says what they took), for ours and for direct commit alike.
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ TARGETS = (
     Target("append_per_s", ">= 10,000", at_least=10_000),
     Target("append_p99_us", "< 1,000", 1000),
     Target("batch_power_per_s", ">= 1.0 x eventsourcing", at_least=1.0, of="eventsourcing"),
-    Target("waiting_16_power_per_s", ">= 8 x direct commit", at_least=8, of="direct"),
+    Target("waiting_16_power_at_4ms_per_s", ">= 8 x direct commit; needs a C compiler", at_least=8, of="direct"),
     Target("replay_per_s", ">= 2 x eventsourcing", at_least=2, of="eventsourcing"),
     Target("last_50_of_1m_us", "<= 150", 150),
     Target("last_50_of_1m_over_10k", "<= 1.5: independent of the length", 1.5),

@@ -3,55 +3,35 @@
 Run as a program (`python -m benchmarks.events_ours FOLDER`); answers as `benchmarks.loops.serve` says.
 """
 
-import itertools
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks import events_history, events_postgres
 from benchmarks.events_floor import BareTable
+from benchmarks.events_log import appending, event, log
+from benchmarks.events_waiting import waiting
 from benchmarks.events_workload import (
     HANDLERS,
-    WAITING,
     Announcement,
     Timed,
     announced,
-    data,
     handler,
-    kind,
     one_by_one,
     source,
-    subject,
 )
 from benchmarks.loops import Table, Value, serve
-from benchmarks.machine import flush_time
 from utils.bus import Bus
 from utils.database import Durability
-from utils.events import SCHEMA, EventStore, NewEvent
-from utils.sqlite import SqliteDatabase
+from utils.events import EventStore
 
 DURABILITIES: tuple[Durability, ...] = ("process", "power")
 SUFFIX = {"process": "", "power": "_power"}
 LONG, LITTLE = 1_000_000, 10_000
 """Events of the logs that are asked for the last 50 of a source."""
-
-
-@contextmanager
-def log(path: Path, durability: Durability = "process") -> Iterator[EventStore]:
-    """An empty log."""
-    with (
-        closing(SqliteDatabase(path, migrations=[SCHEMA], durability=durability)) as database,
-        closing(EventStore(database)) as store,
-    ):
-        yield store
-
-
-def event(number: int) -> NewEvent:
-    return NewEvent(kind(number), subject(number), data(number), source(number))
 
 
 def append(folder: Path, seconds: float) -> Table:
@@ -62,16 +42,12 @@ def append(folder: Path, seconds: float) -> Table:
             name = f"append{SUFFIX[durability]}"
             ours = opened.enter_context(log(Path(place) / f"{name}.db", durability))
             floor = opened.enter_context(closing(BareTable(Path(place) / f"{name}-floor.db", durability)))
-            done = one_by_one({"ours": _appending(ours), "floor": floor.append}, seconds)
+            done = one_by_one({"ours": appending(ours), "floor": floor.append}, seconds)
             told[f"{name}_per_s"] = {who: timed.per_second for who, timed in done.items()}
             told[f"{name}_cpu_us"] = {who: timed.cpu_us for who, timed in done.items()}
             told[f"{name}_p50_us"] = {who: timed.microseconds(0.5) for who, timed in done.items()}
             told[f"{name}_p99_us"] = {who: timed.microseconds(0.99) for who, timed in done.items()}
     return told
-
-
-def _appending(store: EventStore) -> Callable[[int], object]:
-    return lambda number: store.append([event(number)])
 
 
 def batch(folder: Path, seconds: float) -> Table:
@@ -117,45 +93,6 @@ def _pages(store: EventStore) -> Iterator[list[object]]:
     while page := store.read(after=after):
         after = page[-1].seq
         yield list(page)
-
-
-def waiting(folder: Path, seconds: float) -> Table:
-    """16 threads, each waiting for its event to be on the disk; "direct": each commits by itself, under a lock."""
-    with TemporaryDirectory(dir=folder) as place, ExitStack() as opened:
-        ours = opened.enter_context(log(Path(place) / "ours.db", "power"))
-        direct = opened.enter_context(closing(BareTable(Path(place) / "direct.db", "power")))
-        done = {
-            "ours": _at_once(_appending(ours), seconds),
-            "direct": _at_once(direct.append_locked, seconds),
-        }
-        return {
-            "flush_ms": {"floor": flush_time(Path(place)) * 1000},
-            "waiting_16_power_per_s": {who: timed.per_second * WAITING for who, timed in done.items()},
-            "waiting_16_power_p99_us": {who: timed.microseconds(0.99) for who, timed in done.items()},
-        }
-
-
-def _at_once(function: Callable[[int], object], seconds: float) -> Timed:
-    """Many threads for so long; each call gets another number."""
-    numbers, done = itertools.count(), Timed()
-    end = time.perf_counter() + seconds
-
-    def call() -> None:
-        times = []
-        now = time.perf_counter()
-        while now < end:
-            began = now
-            function(next(numbers))
-            now = time.perf_counter()
-            times.append(now - began)
-        done.times.extend(times)
-
-    threads = [threading.Thread(target=call) for _ in range(WAITING)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return done
 
 
 def last(folder: Path, seconds: float) -> Table:

@@ -18,7 +18,7 @@ from utils.state import Kept
 __all__ = ["MIGRATIONS", "kept", "projections"]
 
 MIGRATIONS = (
-    ";".join((events.SCHEMA, history.SCHEMA, views.SCHEMA)),
+    ";".join((events.FIRST_SCHEMA, history.SCHEMA, views.SCHEMA)),
     views.FILES_SCHEMA,
     PUBLICATIONS,
     provider_counters.SCHEMA,
@@ -33,6 +33,7 @@ MIGRATIONS = (
     backfill_views.SCHEMA,
     scheduling_views.SCHEMA,
     promise_views.SCHEMA,
+    ";".join((events.LINKED_SCHEMA, segments.NAMED_SCHEMA)),
 )
 """Scripts in order. One that was released is never changed: what is new is one more at the end."""
 

@@ -403,8 +403,22 @@ def _prepare_as_nobody(path: str) -> None:
         print(error, "|", error.hint)
 
 
+def _link_and_wait(path: str) -> None:
+    """Give an old log its links, but never commit; say `linked` when all is written."""
+    import sqlite3
+
+    from tests.utils.events.test_linked import NOW
+
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA cache_size = 10")  # so that most of it is in the file by then
+    connection.executescript(f"BEGIN; {NOW[-1]}; PRAGMA user_version = {len(NOW)}")
+    _say("linked")
+    sys.stdin.readline()
+
+
 _PROGRAMS: dict[str, Callable[..., None]] = {
     "append": _append,
+    "link-and-wait": _link_and_wait,
     "follow": _follow,
     "seal": _seal,
     "transact": _transact,

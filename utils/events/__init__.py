@@ -3,11 +3,13 @@
 from utils.events.chain import GENESIS, Verification
 from utils.events.event import Event, NewEvent, rfc3339, uuid7
 from utils.events.projections import Projection
-from utils.events.rows import SCHEMA
+from utils.events.rows import FIRST_SCHEMA, LINKED_SCHEMA, SCHEMA
 from utils.events.store import ConcurrencyError, EventStore
 
 __all__ = [
+    "FIRST_SCHEMA",
     "GENESIS",
+    "LINKED_SCHEMA",
     "SCHEMA",
     "ConcurrencyError",
     "Event",

@@ -11,13 +11,15 @@ import orjson
 from utils.database import Connection, Database
 from utils.events import chain, rows
 from utils.events.chain import Verification
+from utils.events.finding import found
+from utils.events.links import LINKED
 from utils.events.segments import Segment, SegmentFault, SegmentFiles, listed
 from utils.events.wanted import Wanted
 
 __all__ = ["Archive"]
 
 Row = Sequence[Any]
-_FIRST = "SELECT min(seq) FROM events"
+_FIRST = "SELECT min(seq) FROM log"
 _INSERTED = f"{rows.SELECT} WHERE seq < 1 ORDER BY seq LIMIT 1"
 
 
@@ -44,26 +46,31 @@ class Archive:
         Raises:
             SegmentFault: a segment that may hold one of them is missing or damaged.
         """
-        found: list[Row] = list(self._database.query(*wanted.sql(limit, newest_first=newest_first)))
-        if len(found) == limit and (newest_first or found[0][0] == wanted.after + 1):
-            return found  # they follow each other without a gap: no older one is missing
+        here: list[Row] = list(found(self._database, wanted, limit, newest_first=newest_first))
+        if len(here) == limit and (newest_first or here[0][0] == wanted.after + 1):
+            return here  # they follow each other without a gap: no older one is missing
         ((first,),) = self._database.query(_FIRST)
         if first is None or first <= wanted.after + 1:
-            return found
+            return here
         # Asked after the table was read: from `first` on, all that is wanted was seen there.
         sealed = self._sealed(wanted.within(0, first), limit, newest_first)
         if newest_first:
-            return [*(row for row in found if row[0] >= first), *sealed][:limit]
+            return [*(row for row in here if row[0] >= first), *sealed][:limit]
         if len(sealed) == limit:
             return sealed
         return [*sealed, *self.read(wanted.within(first - 1, wanted.before), limit - len(sealed))]
 
     def pages(
-        self, connection: Connection, after: int, *, check: Callable[[Segment], None] | None = None
+        self,
+        connection: Connection,
+        after: int,
+        *,
+        check: Callable[[Segment], None] | None = None,
+        columns: str = rows.COLUMNS,
     ) -> Iterator[Sequence[Row]]:
         """The rows of the whole log after a position, in order, some thousand at a time.
 
-        `check` is given each segment before it is read; who gives one notices gaps himself.
+        `check` is given each segment before it is read; who gives one notices gaps himself. `columns`: of the table.
 
         Raises:
             SegmentFault: a segment is missing or damaged, or events are in no segment and not in the table.
@@ -77,7 +84,7 @@ class Archive:
                 yield from self.files.rows(segment, after=reached)
                 reached = segment.last
                 continue
-            page: Sequence[Row] = next(rows.pages(connection, reached), [])
+            page: Sequence[Row] = next(rows.pages(connection, reached, columns=columns), [])
             if not page or page[0][0] != reached + 1:
                 sealed = deque(listed(connection, after=reached))  # it may have been sealed meanwhile
                 if sealed and sealed[0].first <= reached + 1:
@@ -128,7 +135,7 @@ class _Proof:
         untold = set(self._known)
         try:
             yield self._connection.execute(_INSERTED).fetchall()  # before the first one there is nothing
-            for page in self._archive.pages(self._connection, 0, check=self._check):
+            for page in self._archive.pages(self._connection, 0, check=self._check, columns=LINKED):
                 yield page
                 for row in page:
                     if row[4] == "log.sealed":

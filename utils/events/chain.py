@@ -54,15 +54,17 @@ def verify(
     secret: bytes = b"",
     secret_of: Callable[[Sequence[Any]], bytes | None] = lambda _: None,
     signed_with: bytes | None = None,
+    beside: Callable[[Sequence[Any]], str | None] = lambda _: None,
     explain: Callable[[Exception], StateError | None] = lambda _: None,
 ) -> Verification:
-    """Recompute a chain from the rows of table `events`, all ten columns in the contract's order.
+    """Recompute a chain from the rows of the log, all ten columns in the contract's order.
 
     Args:
         start: Position and hash of the event before the first of them.
         secret: What signs the first of them.
         secret_of: The secret that signs from a row on; None: the one before goes on. A `StateError` is a fault.
         signed_with: The secret that must have signed the last of them; None: any.
+        beside: What else is wrong with a row that fits; None: nothing.
         explain: Of the database that the rows are read from: what it cannot read is a fault.
 
     Raises:
@@ -75,7 +77,7 @@ def verify(
         for row in rows:
             if (other := secret_of(row)) is not None:
                 secret, signed_from = other, signed_from or row[0]
-            fault = _fault(row, before, count + 1, secret)
+            fault = _fault(row, before, count + 1, secret) or beside(row)
             if fault is None and row[0] == kept_seq and row[9] != kept_hash:
                 fault = f"event {kept_seq} is not the one whose hash was kept"
             if fault is not None:

@@ -37,8 +37,7 @@ _PUT = upsert("cursors", _COLUMNS, key="name")
 _MOVE = "UPDATE cursors SET seq = ?, failed = ?, attempts = ?, error = ?, heartbeat = ?, beat = ? WHERE name = ?"
 _PARK = upsert("parked", "consumer, seq, id, time, attempts, error, due", key="consumer, seq")
 _PARKED = "SELECT consumer, seq, id, time, attempts, error FROM parked"
-# Grouped by an expression: by the bare column the whole index would be read, not only what is behind.
-_BEHIND = "SELECT type || '', count(*), min(seq) FROM events WHERE seq > ? GROUP BY type || ''"
+_BEHIND = "SELECT type, count(*), min(seq) FROM log WHERE seq > ? GROUP BY type"
 
 
 class CursorLost(StateError):
@@ -302,6 +301,6 @@ class Cursors:
         if not groups:
             return 0, 0.0
         first = min(row[2] for row in groups)
-        rows = self._database.query("SELECT time FROM events WHERE seq = ?", (first,))
+        rows = self._database.query("SELECT time FROM log WHERE seq = ?", (first,))
         age = self._clock.time() - datetime.fromisoformat(rows[0][0]).timestamp() if rows else 0.0
         return sum(row[1] for row in groups), max(0.0, age)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from utils.database import Connection, StateError, Statement, StatementRefused, upsert
-from utils.events.event import Event, event_of
+from utils.events.event import Event, events_of
 from utils.events.rows import pages
 from utils.logger import get_logger
 
@@ -146,7 +146,7 @@ class Projections:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - table names are ours
         reached, count = after or 0, 0
         for page in self._log(connection, reached):
-            events = [event_of(row) for row in page]
+            events = events_of(page)
             self._apply_to(connection, projection, events)
             reached, count = events[-1].seq, count + len(events)
         connection.execute(_CHECKPOINT, (projection.name, reached))

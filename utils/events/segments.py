@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow.parquet import ParquetFile, RowGroupMetaData
 
-__all__ = ["FOLDER", "SCHEMA", "Segment", "SegmentFault", "SegmentFiles", "listed"]
+__all__ = ["FOLDER", "NAMED_SCHEMA", "SCHEMA", "Segment", "SegmentFault", "SegmentFiles", "listed"]
 
 FOLDER = "events/"
 
@@ -29,6 +29,11 @@ CREATE TABLE segments (
     sha256 TEXT NOT NULL, size INTEGER NOT NULL, earliest TEXT NOT NULL, latest TEXT NOT NULL, types TEXT NOT NULL,
     sources TEXT NOT NULL, sealed_at TEXT NOT NULL);
 CREATE TABLE sealed_subjects (subject TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID
+"""
+# The table of names knows the version of every subject, also when all its events were sealed.
+NAMED_SCHEMA = """
+INSERT INTO names SELECT 'subject', subject, 0, version FROM sealed_subjects WHERE true ON CONFLICT DO NOTHING;
+DROP TABLE sealed_subjects
 """
 
 _HINT = "bring it back from a backup of the storage; `events verify` says what else is not as it was"

@@ -41,7 +41,7 @@ class Secrets:
         """
         if row[4] != CHANGED or row[3] != SOURCE:
             return None
-        name = str(event_of(row).data.get("to"))
+        name = str(event_of(row[:10]).data.get("to"))
         if (secret := self._named.get(name)) is None:
             raise StateError(f"from here on the log is signed with a secret that is not known here ({name})")
         return secret

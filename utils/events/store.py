@@ -3,20 +3,33 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import nullcontext
-from functools import partial
-from itertools import chain as joined
 from typing import Any, NamedTuple
 
 import orjson
 
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.database import Connection, Database, StateError, Statement, StatementRefused
-from utils.events import chain, rows
+from utils.events import rows
 from utils.events.archive import Archive
 from utils.events.chain import GENESIS, Verification
-from utils.events.event import Event, NewEvent, encoded, event_of
+from utils.events.event import Event, NewEvent, encoded, events_of
+from utils.events.finding import found
+from utils.events.links import mend, name_anew
+from utils.events.newest import Newest
 from utils.events.projections import Behind, Projection, ProjectionFailed, ProjectionFigures, Projections
-from utils.events.rows import HEAD, INSERT, INSERT_NEXT, INSERT_TOGETHER, NEWEST, every, stored, versions
+from utils.events.proof import proven
+from utils.events.rows import (
+    HEAD,
+    INSERT,
+    INSERT_NEXT,
+    INSERT_TOGETHER,
+    NEWEST,
+    PUT_NAME,
+    PUT_NAMES_OF_ONE,
+    every,
+    names,
+    stored,
+)
 from utils.events.signing import NO_SECRETS, Secrets
 from utils.events.tail import Tail
 from utils.events.wanted import Wanted
@@ -25,9 +38,8 @@ from utils.turn import TURN
 
 __all__ = ["ConcurrencyError", "EventStore"]
 
-_SUBJECTS_REMEMBERED = 100_000
 _NEWEST: Statement = (NEWEST, ())
-_BEFORE_ALL = -(2**62)  # an event that was inserted may have any number
+_COLUMNS_OF_NAMES = 4
 _LOOK_AGAIN_S = 5.0  # should news ever be missed
 
 Guard = Callable[[Connection], None]
@@ -41,6 +53,10 @@ class _Append(NamedTuple):
     events: Sequence[NewEvent]
     statements: Sequence[Statement] = ()
     guard: Guard | None = None
+
+
+def _named(event: Event) -> tuple[int, str, str, str, int]:
+    return event.seq, event.source, event.type, event.subject, event.version
 
 
 class EventStore:
@@ -71,11 +87,11 @@ class EventStore:
         self.secrets = secrets
         self._announce = announce
         self._clock = clock
-        # The log as our last commit left it, and the versions of its subjects as far as we know them.
+        # The log as our last commit left it, and the newest events of its names as far as we know them.
         self._head: tuple[int, str] | None = None
-        self._versions: dict[str, int] = {}
+        self._newest = Newest()
         self._change: NewEvent | None = None  # what has to be said first, once another secret signs
-        self._tail = Tail(0, GENESIS, now=0.0, count=0, secret=b"")
+        self._tail = Tail(0, GENESIS, Newest(), now=0.0, count=0, secret=b"")
         self._writer = Writer(self._commit, committed=self._committed, name=database.name)
 
     def append(
@@ -115,8 +131,8 @@ class EventStore:
         """Events after a position, oldest first (or newest first); `type` may end in `.*`; times are RFC 3339."""
         wanted = Wanted(after, 0, type, source, subject, since, until)
         if self.archive is not None:
-            return [event_of(row) for row in self.archive.read(wanted, limit, newest_first=newest_first)]
-        return [event_of(row) for row in self.database.query(*wanted.sql(limit, newest_first=newest_first))]
+            return events_of(self.archive.read(wanted, limit, newest_first=newest_first))
+        return events_of(found(self.database, wanted, limit, newest_first=newest_first))
 
     def follow(self, *, after: int = 0, **filters: Any) -> Iterator[Event]:
         """Events after a position, for ever, as any process commits them; a database that is away is waited for.
@@ -148,17 +164,12 @@ class EventStore:
 
     def verify(self, expected_head: str | None = None) -> Verification:
         """Recompute the whole chain. `expected_head` is a `SEQ:HASH` kept elsewhere: finds a cut or rewritten tail."""
-        secrets = self.secrets
-        proven = partial(
-            chain.verify, secret_of=secrets.from_row, signed_with=secrets.newest, explain=self.database.explain
-        )
-        if self.archive is not None:
-            return self.archive.verify(expected_head, proven)
-        with self.database.read() as connection:
-            return proven(joined.from_iterable(rows.pages(connection, _BEFORE_ALL)), expected_head=expected_head)
+        return proven(self.database, self.archive, self.secrets, expected_head)
 
     def rebuild(self) -> int:
         """Empty every view and replay the log into them; gives the number of events replayed.
+
+        The links along which events are found are mended first, where they are wrong.
 
         A view that fails stays as it is (`views_behind` names it); the others are rebuilt. Nobody appends meanwhile.
         """
@@ -166,6 +177,8 @@ class EventStore:
         while True:
             try:
                 with self.database.transaction() as connection:
+                    head = connection.execute(HEAD).fetchall()
+                    mend(connection, head[0][0] if head else 0)
                     return self._projections.rebuild(connection)
             except ProjectionFailed as failure:
                 self._projections.set_aside(failure)
@@ -198,7 +211,7 @@ class EventStore:
         A view that fails takes nobody along: the transaction is undone, and done again without it.
         """
         together = True
-        data = [[encoded(event) for event in item.events] for item in work]  # before the others have to wait for us
+        data = [encoded(item.events) for item in work]  # before the others have to wait for us
         while True:
             try:
                 if (done := self._commit_next(work, data)) is not None:
@@ -220,16 +233,16 @@ class EventStore:
         if len(work) > 1 or len(events) != 1 or guard is not None or self._head is None or self.database.batches:
             return None
         event = events[0]
-        version = self._versions.get(event.subject)
-        if version is None or event.id or event.expected is not None:
+        newest = self._newest.of_one(event)
+        if newest is None or event.id or event.expected is not None:
             return None
-        self._tail = tail = Tail(*self._head, now=self._clock.time(), count=1, secret=self.secrets.newest)
-        tail.versions = {event.subject: version}
+        self._tail = tail = Tail(*self._head, newest, now=self._clock.time(), count=1, secret=self.secrets.newest)
         try:
             with self.database.transaction_reading(()) as (connection, _), TURN:
-                done = tail.add(event, data[0][0])
+                done = tail.add(events, data[0])
                 rows, fresh = tail.unwritten()
                 connection.execute(INSERT_NEXT, rows[0])
+                connection.execute(PUT_NAMES_OF_ONE, _named(fresh[0]))
                 self._projections.apply(connection, fresh)
                 for sql, parameters in statements:
                     connection.execute(sql, parameters)
@@ -237,7 +250,7 @@ class EventStore:
                 self.database.announce(connection)
         except StatementRefused:
             return None  # whatever it was, the careful way will say
-        return [[done]]
+        return [done]
 
     def _commit_once(self, work: Sequence[_Append], data: Sequence[Sequence[bytes]], *, together: bool) -> list[Any]:
         database = self.database
@@ -246,18 +259,20 @@ class EventStore:
         if ids := [event.id for event in events if event.id]:
             reads += stored(every(ids))
         if database.batches:  # asking for what may be known already costs nothing there; asking later does
-            reads += self._versions_of(every(event.subject for event in events))
+            reads += names(*Newest().lacking(events))
         with (
             database.transaction_reading(reads, together=together and database.batches) as (connection, found),
             nullcontext() if database.batches else TURN,
         ):
-            head = self._catch_up(connection, found[0])
+            head, named_anew = self._catch_up(connection, found[0])
             if self._change is not None:
-                work, data = [_Append([self._change]), *work], [[encoded(self._change)], *data]
+                work, data = [_Append([self._change]), *work], [encoded([self._change]), *data]
                 events = [self._change, *events]
             secret = self.secrets.newest
-            self._tail = Tail(*head, now=self._clock.time(), count=len(events), secret=secret)
-            self._look_up(connection, events, found[1:])
+            self._tail = Tail(*head, Newest(), now=self._clock.time(), count=len(events), secret=secret)
+            self._look_up(
+                connection, events, found[1:], ask=self._change is not None or named_anew or not database.batches
+            )
             results = self._append_all(connection, work, data)
             return results if self._change is None else results[1:]
 
@@ -283,8 +298,7 @@ class EventStore:
             self._check_expected(item.events)
         except StateError as refused:
             return refused
-        pairs = zip(item.events, data, strict=True)
-        result = [(event.id and known.get(event.id)) or tail.add(event, text) for event, text in pairs]
+        result = tail.add(item.events, data)
         if item.statements:
             self._write(connection)
             for sql, parameters in item.statements:
@@ -294,13 +308,17 @@ class EventStore:
     def _write(self, connection: Connection) -> None:
         """Bring what was appended so far into the table and the views."""
         if self._tail.rows:
-            rows, events = self._tail.unwritten()
+            tail = self._tail
+            rows, events = tail.unwritten()
             if self.database.batches:
-                connection.execute(INSERT_TOGETHER, (orjson.dumps(rows).decode(),))
+                named = tail.newest.rows(events[0].seq - 1, tail.seq)
+                connection.execute(INSERT_TOGETHER, (orjson.dumps(named).decode(), orjson.dumps(rows).decode()))
             elif len(rows) == 1:
                 connection.execute(INSERT, rows[0])
+                connection.execute(PUT_NAMES_OF_ONE, _named(events[0]))
             else:
                 connection.executemany(INSERT, rows)
+                connection.executemany(PUT_NAME, tail.newest.rows(events[0].seq - 1, tail.seq))
             self._projections.apply(connection, events)
 
     def _committed(self) -> None:
@@ -309,44 +327,47 @@ class EventStore:
             return
         self._head = (tail.seq, tail.hash)
         self._change = None
-        self._versions.update(tail.versions)
-        if len(self._versions) > _SUBJECTS_REMEMBERED:
-            self._versions.clear()
+        self._newest.update(tail.newest)
         if self._announce is not None:
             self._announce(tail.fresh)
 
-    def _catch_up(self, connection: Connection, newest: Sequence[Sequence[Any]]) -> tuple[int, str]:
-        """The head of the log. When others moved it, what we knew is forgotten and late views replay."""
+    def _catch_up(self, connection: Connection, newest: Sequence[Sequence[Any]]) -> tuple[tuple[int, str], bool]:
+        """The head of the log; and whether the table of names was made anew, as somebody had changed the log by hand.
+
+        When others moved the head, what we knew is forgotten and late views replay.
+        """
         head = (newest[0][0], newest[0][9]) if newest else (0, GENESIS)
+        anew = False
         if head != self._head:
             self._head = None  # until we have committed: a rollback would take the replay back too
-            self._versions.clear()
+            self._newest.clear()
+            if anew := (newest[0][10] if newest else -1) != head[0]:
+                name_anew(connection, head[0])
             self._change = self.secrets.change(connection, newest[0] if newest else None)
             self._projections.catch_up(connection, head[0])
-        return head
+        return head, anew
 
-    def _look_up(self, connection: Connection, events: Sequence[NewEvent], found: Sequence[list[Any]]) -> None:
-        """What the log has of these events' ids and subjects; `found`: what was asked when the commit began."""
+    def _look_up(
+        self, connection: Connection, events: Sequence[NewEvent], found: Sequence[list[Any]], *, ask: bool
+    ) -> None:
+        """What the log has of these events' ids and names; `found`: what was asked when the commit began."""
         tail = self._tail
-        known = self._versions
         for answer in found:
-            if answer and len(answer[0]) == 2:
-                known.update((subject, version or 0) for subject, version in answer)
+            if answer and len(answer[0]) == _COLUMNS_OF_NAMES:
+                if not ask:
+                    self._newest.note(answer)
             else:
-                tail.known.update((row[1], event_of(row)) for row in answer)
-        tail.versions = {event.subject: known.get(event.subject, -1) for event in events}
-        if unknown := [subject for subject, version in tail.versions.items() if version < 0]:
-            for statement in self._versions_of(unknown):
-                tail.versions.update(
-                    (name, version or 0) for name, version in connection.execute(*statement).fetchall()
-                )
-
-    def _versions_of(self, subjects: Sequence[str]) -> list[Statement]:
-        return versions(subjects, sealed=self.archive is not None) if subjects else []
+                tail.known.update((event.id, event) for event in events_of(answer))
+        tail.newest = newest = self._newest.of(events)
+        lacking = newest.lacking(events)
+        if ask:
+            for statement in names(*lacking):
+                newest.note(connection.execute(*statement).fetchall())
+        newest.note_new(lacking)
 
     def _check_expected(self, events: Sequence[NewEvent]) -> None:
         for event in events:
-            if event.expected is not None and (version := self._tail.versions[event.subject]) != event.expected:
+            if event.expected is not None and (version := self._tail.newest.versions[event.subject]) != event.expected:
                 raise ConcurrencyError(
                     f"{event.subject} is at version {version}, not {event.expected}",
                     hint="somebody else changed it: look again, then repeat",

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from utils.events.chain import chained
-from utils.events.event import Event, NewEvent, stamp, uuid7s
+from utils.events.event import Event, NewEvent, own_ids, stamp
+from utils.events.newest import Newest
 
 __all__ = ["Tail"]
 
@@ -16,38 +17,58 @@ class Tail:
 
     Attributes:
         seq, hash: Of the last event.
-        versions, known: Of the subjects and the named ids that this commit is about.
+        newest: Of the sources, types and subjects that this commit is about.
+        known: The named ids that it is about.
         fresh: What it has appended so far; `rows` of them are not in the table yet.
     """
 
-    __slots__ = ("_ids", "_secret", "_time", "fresh", "hash", "known", "rows", "seq", "versions")
+    __slots__ = ("_first", "_ids", "_secret", "_time", "fresh", "hash", "known", "newest", "rows", "seq")
 
-    def __init__(self, seq: int, hash: str, *, now: float, count: int, secret: bytes) -> None:
+    def __init__(self, seq: int, hash: str, newest: Newest, *, now: float, count: int, secret: bytes) -> None:
         self.seq = seq
         self.hash = hash
-        self.versions: dict[str, int] = {}
+        self.newest = newest
         self.known: dict[str, Event] = {}
         self.fresh: list[Event] = []
         self.rows: list[tuple[Any, ...]] = []
         self._time = stamp(now)
-        self._ids = iter(uuid7s(count, now))
+        self._first = seq + 1
+        self._ids = own_ids(seq + 1, count, now)
         self._secret = secret
 
-    def add(self, event: NewEvent, data: bytes) -> Event:
-        """An event with its data as text; gives it as it stands in the log."""
-        subject, before = event.subject, self.hash
-        seq = self.seq + 1
-        version = self.versions[subject] + 1
-        identity = event.id or next(self._ids)
-        head = (seq, identity, self._time, event.source, event.type, subject)
-        after = chained(before, (*head, version), data, self._secret)
-        fresh: Event = _event(Event, (*head, event.data, version, before, after))
-        self.rows.append((*head, data.decode(), version, before, after))
-        self.fresh.append(fresh)
-        self.seq, self.hash, self.versions[subject] = seq, after, version
-        if event.id:
-            self.known[event.id] = fresh
-        return fresh
+    def add(self, events: Sequence[NewEvent], data: Sequence[bytes]) -> list[Event]:
+        """Events with their data as text; gives them as they stand in the log. One whose id is known stands there."""
+        newest, known, secret, time = self.newest, self.known, self._secret, self._time
+        sources, types, subjects, versions = newest.sources, newest.types, newest.subjects, newest.versions
+        ids, first = self._ids, self._first
+        seq, before = self.seq, self.hash
+        told: list[Event] = []
+        add_row, add_fresh, tell = self.rows.append, self.fresh.append, told.append
+        for event, text in zip(events, data, strict=True):
+            source, kind, subject, identity = event.source, event.type, event.subject, event.id
+            if identity in known:
+                tell(known[identity])
+                continue
+            seq += 1
+            version = versions[subject] + 1
+            named = 1 if identity else 0
+            if not named:
+                identity = ids[seq - first]
+            after = chained(before, (seq, identity, time, source, kind, subject, version), text, secret)
+            fresh: Event = _event(
+                Event, (seq, identity, time, source, kind, subject, event.data, version, before, after)
+            )
+            links = (sources[source], types[kind], subjects[subject], version, named)
+            add_row((seq, *links, identity, time, source, kind, subject, before, after, text.decode()))
+            add_fresh(fresh)
+            tell(fresh)
+            sources[source] = types[kind] = subjects[subject] = seq
+            versions[subject] = version
+            before = after
+            if named:
+                known[identity] = fresh
+        self.seq, self.hash = seq, before
+        return told
 
     def unwritten(self) -> tuple[list[tuple[Any, ...]], Sequence[Event]]:
         """Rows and events that were added since this was asked for last."""

@@ -1,16 +1,16 @@
-"""Which events a reader wants, asked of the table in SQL and of a sealed segment in Arrow's words."""
+"""Which events a reader wants, asked of the table in SQL (`finding`) and of a sealed segment in Arrow's words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Self
 
-from utils.events.rows import SELECT
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Wanted"]
+__all__ = ["Condition", "Wanted"]
+
+Condition = tuple[str, str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +37,24 @@ class Wanted:
         wanted = self.type
         return wanted is None or (type.startswith(wanted[:-1]) if wanted.endswith("*") else type == wanted)
 
-    def sql(self, limit: int, *, newest_first: bool = False) -> tuple[str, list[Any]]:
-        """The statement that gives the rows, at most so many, and its parameters."""
-        where = " AND ".join(f"{column} {operator} ?" for column, operator, _ in self._conditions())
-        order = "DESC" if newest_first else "ASC"
-        values = [value for *_, value in self._conditions()]
-        return f"{SELECT} WHERE {where} ORDER BY seq {order} LIMIT ?", [*values, limit]
+    def types(self) -> tuple[str, str]:
+        """The first type that a `type` with `*` takes, and the first after those that it takes."""
+        start = (self.type or "*")[:-1]
+        return start, start[:-1] + chr(ord(start[-1]) + 1) if start else "\U0010ffff"
+
+    def link(self) -> tuple[str, str] | None:
+        """Whose links lead along all that is wanted: `subject`, `source` or `type`, and its name."""
+        if self.subject is not None:
+            return "subject", self.subject
+        if self.source is not None:
+            return "source", self.source
+        if self.type is not None and not self.type.endswith("*"):
+            return "type", self.type
+        return None
 
     def may_be_among(self, bounds: Mapping[str, tuple[Any, Any]]) -> bool:
         """Whether a row that is wanted may be among rows whose columns lie between these bounds."""
-        for column, operator, value in self._conditions():
+        for column, operator, value in self.conditions():
             if column in bounds:
                 least, most = bounds[column]
                 if operator in ("=", ">", ">=") and (most <= value if operator == ">" else most < value):
@@ -60,20 +68,20 @@ class Wanted:
         from utils.arrow import compute
 
         compared = {"=": compute.equal, ">": compute.greater, ">=": compute.greater_equal, "<": compute.less}
-        masks = (compared[operator](table[column], value) for column, operator, value in self._conditions())
+        masks = (compared[operator](table[column], value) for column, operator, value in self.conditions())
         return table.filter(reduce(compute.and_, masks))
 
-    def _conditions(self) -> list[tuple[str, str, Any]]:
-        found: list[tuple[str, str, Any]] = [("seq", ">", self.after)]
+    def conditions(self) -> list[Condition]:
+        """Column, operator and value of each; the position is the first."""
+        found: list[Condition] = [("seq", ">", self.after)]
         if self.before:
             found.append(("seq", "<", self.before))
         for column, value in (("source", self.source), ("subject", self.subject)):
             if value is not None:
                 found.append((column, "=", value))
         if self.type is not None and self.type.endswith("*"):
-            start = self.type[:-1]  # every text that begins so, and the index is of use
-            end = start[:-1] + chr(ord(start[-1]) + 1) if start else "\U0010ffff"
-            found += [("type", ">=", start), ("type", "<", end)]
+            first, end = self.types()
+            found += [("type", ">=", first), ("type", "<", end)]
         elif self.type is not None:
             found.append(("type", "=", self.type))
         if self.since is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from utils import transaction_views
 from utils.database import Database, Statement
-from utils.events import SCHEMA, Event, cursors, segments
+from utils.events import FIRST_SCHEMA, LINKED_SCHEMA, Event, cursors, segments
 from utils.postgres import PostgresDatabase
 from utils.postgres_sql import in_postgres
 from utils.sqlite import SqliteDatabase
@@ -30,7 +30,13 @@ class Counts:
 
 def open_at(address: str) -> Database:
     """The database at a path or at the address of a server."""
-    scripts = [f"{SCHEMA};{_TABLE}", cursors.SCHEMA, segments.SCHEMA, transaction_views.SCHEMA]
+    scripts = [
+        f"{FIRST_SCHEMA};{_TABLE}",
+        cursors.SCHEMA,
+        segments.SCHEMA,
+        transaction_views.SCHEMA,
+        f"{LINKED_SCHEMA};{segments.NAMED_SCHEMA}",
+    ]
     if address.startswith("postgresql"):
         return PostgresDatabase(address, migrations=[in_postgres(script) for script in scripts])
     return SqliteDatabase(Path(address), migrations=scripts)

@@ -63,7 +63,7 @@ def test_an_empty_log_is_whole(tmp_path: Path) -> None:
 )
 def test_a_changed_column_is_found_and_named(store: EventStore, column: str, value: str) -> None:
     """Whichever it is, and also when it no longer holds text."""
-    _tamper(store, f"UPDATE events SET {column} = {value} WHERE seq = 4")
+    _tamper(store, f"UPDATE log SET {column} = {value} WHERE seq = 4")
 
     fault = store.verify().fault
 
@@ -73,29 +73,29 @@ def test_a_changed_column_is_found_and_named(store: EventStore, column: str, val
 
 def test_a_removed_event_is_found_and_named(store: EventStore) -> None:
     """Also when the ones behind it are moved up."""
-    _tamper(store, "DELETE FROM events WHERE seq = 3")
+    _tamper(store, "DELETE FROM log WHERE seq = 3")
     assert store.verify().fault == "event 3 is missing (found 4)"
 
-    _tamper(store, "UPDATE events SET seq = seq - 1 WHERE seq = 4")
+    _tamper(store, "UPDATE log SET seq = seq - 1 WHERE seq = 4")
     assert str(store.verify().fault).startswith("event 3 (thing.happened, ")
 
 
 def test_an_inserted_event_is_found_and_named(store: EventStore) -> None:
     """At the end, in the middle with the others moved, and before the first."""
-    row = "'forged', time, source, type, 'forged', data, 1, {prev}, hash FROM events WHERE seq = {of}"
-    _tamper(store, f"INSERT INTO events SELECT 7, {row.format(prev='hash', of=6)}")
+    row = "0, 0, 0, 1, 1, 'forged', time, source, type, 'forged', {prev}, hash, data FROM log WHERE seq = {of}"
+    _tamper(store, f"INSERT INTO log SELECT 7, {row.format(prev='hash', of=6)}")
     assert str(store.verify().fault).startswith("event 7 (thing.happened, ")
 
     _tamper(
         store,
-        "DELETE FROM events WHERE seq = 7",
-        "UPDATE events SET seq = -seq WHERE seq >= 3",
-        "UPDATE events SET seq = 1 - seq WHERE seq < 0",
-        f"INSERT INTO events SELECT 3, {row.format(prev='hash', of=2)}",
+        "DELETE FROM log WHERE seq = 7",
+        "UPDATE log SET seq = -seq WHERE seq >= 3",
+        "UPDATE log SET seq = 1 - seq WHERE seq < 0",
+        f"INSERT INTO log SELECT 3, {row.format(prev='hash', of=2)}",
     )
     assert str(store.verify().fault).startswith("event 3 (thing.happened, ")
 
-    _tamper(store, "UPDATE events SET seq = -1 WHERE seq = 3")
+    _tamper(store, "UPDATE log SET seq = -1 WHERE seq = 3")
     assert store.verify().fault == "event -1 was inserted (the log begins with 1)"
 
 
@@ -103,9 +103,9 @@ def test_two_events_that_changed_places_are_found(store: EventStore) -> None:
     """Their order is what the chain proves."""
     _tamper(
         store,
-        "UPDATE events SET seq = -2 WHERE seq = 2",
-        "UPDATE events SET seq = 2 WHERE seq = 3",
-        "UPDATE events SET seq = 3 WHERE seq = -2",
+        "UPDATE log SET seq = -2 WHERE seq = 2",
+        "UPDATE log SET seq = 2 WHERE seq = 3",
+        "UPDATE log SET seq = 3 WHERE seq = -2",
     )
 
     assert str(store.verify().fault).startswith("event 2 ")
@@ -114,7 +114,7 @@ def test_two_events_that_changed_places_are_found(store: EventStore) -> None:
 def test_a_cut_tail_shows_against_a_kept_head(store: EventStore) -> None:
     """Without one it cannot be seen, and the docs say so."""
     head = store.verify().head
-    _tamper(store, "DELETE FROM events WHERE seq > 4")
+    _tamper(store, "DELETE FROM log WHERE seq > 4")
 
     assert store.verify().fault is None
     assert store.verify(head).fault == "the log ends at 4, the kept head is 6: its tail was cut"
@@ -123,7 +123,7 @@ def test_a_cut_tail_shows_against_a_kept_head(store: EventStore) -> None:
 def test_a_rewritten_tail_shows_against_a_kept_head(store: EventStore) -> None:
     """A chain recomputed from a changed event on is whole in itself, but not the one that was."""
     head = store.verify().head
-    _tamper(store, "DELETE FROM events WHERE seq > 4")
+    _tamper(store, "DELETE FROM log WHERE seq > 4")
     for subject in ("other", "more", "yet more"):
         store.append([NewEvent("t", subject)])
 
@@ -167,7 +167,7 @@ def test_the_chain_can_be_recomputed_without_our_code(store: EventStore) -> None
 
 
 def test_any_sqlite_tool_reads_and_writes_a_copy(store: EventStore, tmp_path: Path) -> None:
-    """The table is a contract: ten columns, `data` JSON text; no trigger stands in the way."""
+    """The view is a contract: ten columns, `data` JSON text; no trigger stands in the way of who changes the table."""
     store.close()
     store.database.close()
     shutil.copy(tmp_path / "log.db", tmp_path / "copy.db")
@@ -175,8 +175,8 @@ def test_any_sqlite_tool_reads_and_writes_a_copy(store: EventStore, tmp_path: Pa
     with sqlite3.connect(tmp_path / "copy.db") as tool:
         columns = [name for _, name, *_ in tool.execute("PRAGMA table_info(events)")]
         numbers = tool.execute("SELECT json_extract(data, '$.n'), typeof(data) FROM events").fetchall()
-        tool.execute("DELETE FROM events WHERE seq = 1")
-        tool.execute("UPDATE events SET data = '{}'")
+        tool.execute("DELETE FROM log WHERE seq = 1")
+        tool.execute("UPDATE log SET data = '{}'")
     tool.close()
 
     assert columns == ["seq", "id", "time", "source", "type", "subject", "data", "version", "prev_hash", "hash"]
@@ -188,7 +188,7 @@ def test_any_sqlite_tool_reads_and_writes_a_copy(store: EventStore, tmp_path: Pa
 
 def test_data_that_is_no_json_any_more_is_told_when_it_is_read(store: EventStore) -> None:
     """Not with the parser's own words."""
-    _tamper(store, "UPDATE events SET data = '{' WHERE seq = 2")
+    _tamper(store, "UPDATE log SET data = '{' WHERE seq = 2")
 
     with pytest.raises(StateError, match="event 2: its data is not JSON") as told:
         store.read()

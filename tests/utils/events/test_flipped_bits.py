@@ -12,7 +12,8 @@ from tests.utils.events.counts import open_at
 from utils.database import Database
 from utils.events import EventStore, NewEvent
 
-COLUMNS = ("id", "time", "source", "type", "subject", "data", "version", "prev_hash", "hash")
+LINKS = ("source_before", "type_before", "subject_before")
+COLUMNS = ("id", "time", "source", "type", "subject", "data", "version", "prev_hash", "hash", *LINKS)
 
 
 def flipped(value: Any, dice: random.Random) -> Any:
@@ -31,7 +32,7 @@ def test_a_flipped_bit_is_found_and_its_event_named(database: Database, column: 
     with closing(EventStore(database)) as store:
         store.append([NewEvent("thing.happened", f"s{n % 3}", {"n": n, "text": "as it was"}) for n in range(9)])
         for seq in dice.sample(range(1, 10), 3):
-            ((was,),) = database.query(f"SELECT {column} FROM events WHERE seq = ?", (seq,))
+            ((was,),) = database.query(f"SELECT {column} FROM log WHERE seq = ?", (seq,))
             _set(database, seq, column, flipped(was, dice))
 
             fault = store.verify().fault
@@ -44,7 +45,7 @@ def test_a_flipped_bit_is_found_and_its_event_named(database: Database, column: 
 
 def _set(database: Database, seq: int, column: str, value: Any) -> None:
     with database.transaction() as connection:
-        connection.execute(f"UPDATE events SET {column} = ? WHERE seq = ?", (value, seq))
+        connection.execute(f"UPDATE log SET {column} = ? WHERE seq = ?", (value, seq))
 
 
 def test_a_flipped_bit_in_the_files_of_postgresql_is_found(own_server: Any) -> None:
@@ -53,7 +54,7 @@ def test_a_flipped_bit_in_the_files_of_postgresql_is_found(own_server: Any) -> N
     with closing(open_at(url)) as database, closing(EventStore(database)) as store:
         store.append([NewEvent("thing.happened", f"s{n}", {"text": f"find me {n}"}) for n in range(9)])
     ((folder,),) = execute(url, "CHECKPOINT", "SELECT current_setting('data_directory')")
-    ((name,),) = execute(url, "SELECT pg_relation_filepath('events')")
+    ((name,),) = execute(url, "SELECT pg_relation_filepath('log')")
     own_server.stop()
     path = Path(folder) / name
     content = path.read_bytes()

@@ -78,7 +78,7 @@ def _do(log: Log, step: str, value: object) -> None:
 
 def _emptied(database: Database) -> None:
     with database.transaction() as connection:
-        for table in ("events", "checkpoints", "counts", "segments", "sealed_subjects"):
+        for table in ("log", "names", "checkpoints", "counts", "segments"):
             connection.execute(f"DELETE FROM {table}")
 
 

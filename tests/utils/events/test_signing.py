@@ -8,7 +8,8 @@ from tests.utils.events.counts import Counts
 from utils.database import Database, StateError
 from utils.events import EventStore, NewEvent
 from utils.events.chain import chained
-from utils.events.rows import SELECT
+from utils.events.links import mend
+from utils.events.rows import INSERT, SELECT
 from utils.events.signing import CHANGED, Secrets
 
 OLD, NEW = "the first secret of this log, of 32", "another secret, as long as the first"
@@ -84,12 +85,13 @@ def test_a_chain_that_was_written_anew_without_the_secret_is_found(opened: Calla
     _added(_with(database, NEW))
     before = "0" * 64
     with database.transaction() as connection:
-        connection.execute("DELETE FROM events WHERE type = ?", (CHANGED,))
+        connection.execute("DELETE FROM log WHERE type = ?", (CHANGED,))
         for seq, row in enumerate(connection.execute(f"{SELECT} ORDER BY seq").fetchall(), start=1):
             after = chained(before, (seq, *row[1:6], row[7]), row[6].encode())
-            change = "UPDATE events SET seq = ?, prev_hash = ?, hash = ? WHERE seq = ?"
+            change = "UPDATE log SET seq = ?, prev_hash = ?, hash = ? WHERE seq = ?"
             connection.execute(change, (seq, before, after, row[0]))
             before = after
+        mend(connection, seq)
 
     assert EventStore(opened()).verify().fault is None, "without a secret it looks whole"
     fault = _with(opened(), NEW).verify().fault
@@ -102,11 +104,10 @@ def test_an_unsigned_event_in_a_signed_log_is_named(opened: Callable[[], Databas
     database = opened()
     store = _with(database, NEW)
     last = store.append([NewEvent("t", "a")])[0]
-    start = (last.seq + 1, "forged", last.time, "s", "t", "b")
-    after = chained(last.hash, (*start, 1), b"{}")
+    about = ("forged", last.time, "s", "t", "b")
+    after = chained(last.hash, (last.seq + 1, *about, 1), b"{}")
     with database.transaction() as connection:
-        row = (*start, "{}", 1, last.hash, after)
-        connection.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        connection.execute(INSERT, (last.seq + 1, 0, last.seq, 0, 1, 1, *about, last.hash, after, "{}"))
 
     assert store.verify().fault == "event 3 (t, " + last.time + ") is not signed, though events before it are"
     assert _added(store) == [(5, "t"), (6, "t")]

@@ -379,7 +379,7 @@ def test_a_lone_event_follows_whatever_became_of_the_log(database: Database, sto
     other.append([NewEvent("t", "a")])
     (after_another,) = store.append([NewEvent("t", "a")])
     with database.transaction() as connection:
-        connection.execute("DELETE FROM events WHERE seq = 4")
+        connection.execute("DELETE FROM log WHERE seq = 4")
     (after_a_cut,) = store.append([NewEvent("t", "b")])
 
     assert (after_another.seq, after_another.version) == (4, 4)
