@@ -1,9 +1,9 @@
 """Promises of the declared datasets: how they stand at this moment, and the event when that changes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from config.datasets import DatasetSettings
 from data_pipeline.promise import FOR_EVER, Judgement, Promise, State, Tries
@@ -14,6 +14,9 @@ from integrated_system import IntegratedSystem
 from utils.calendars import Calendar
 from utils.database import Connection, Database, StateError
 from utils.events import NewEvent, rfc3339
+
+if TYPE_CHECKING:
+    from data_pipeline.scheduling.timetable import Timetable
 
 __all__ = ["Attempts", "PromiseStand", "PromiseWatch", "Promising", "judge_promises"]
 
@@ -55,12 +58,17 @@ class PromiseStand:
 
 
 class Attempts:
-    """What is known of attempts to bring new data: which are due, which are under way. Looked up once."""
+    """What is known of attempts to bring new data: which are due, which are under way. Looked up when first asked."""
 
     def __init__(self, system: IntegratedSystem, database: Database) -> None:
         self._settings = system.settings
         self._database = database
         self._calendars: dict[str, Calendar] | None = None
+        self._timetables: dict[str, Timetable] = {}
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Forget what may be another way by now."""
         self._paused: frozenset[str] | None = None
         self._at_work: frozenset[str] | None = None
 
@@ -73,17 +81,31 @@ class Attempts:
         tries = Tries(last_failed=last_failed, at_work=dataset.name in self._at_work)
         if dataset.schedule is None:
             return tries
-        from data_pipeline.scheduling.calendars import calendars
-        from data_pipeline.scheduling.timetable import Timetable
-        from data_pipeline.scheduling.views import Schedules
+        if self._paused is None:
+            from data_pipeline.scheduling.views import Schedules
 
-        if self._calendars is None or self._paused is None:
-            self._calendars = calendars(self._settings)
             standings = Schedules(self._database).all().items()
             self._paused = frozenset(name for name, standing in standings if standing.paused_at is not None)
+            self._read_calendars()
         if dataset.name in self._paused:
             return tries._replace(paused=True)
-        return tries._replace(following=Timetable.of(dataset, self._settings, self._calendars).next_start(now))
+        return tries._replace(following=self._timetable(dataset).next_start(now))
+
+    def _read_calendars(self) -> None:
+        from data_pipeline.scheduling.calendars import calendars
+
+        found = calendars(self._settings)
+        if found != self._calendars:
+            self._calendars = found
+            self._timetables.clear()
+
+    def _timetable(self, dataset: DatasetSettings) -> "Timetable":
+        from data_pipeline.scheduling.timetable import Timetable
+
+        made = self._timetables.get(dataset.name)
+        if made is None:
+            made = self._timetables[dataset.name] = Timetable.of(dataset, self._settings, self._calendars or {})
+        return made
 
 
 class Promising:
@@ -120,13 +142,19 @@ class _Known(NamedTuple):
 class PromiseWatch:
     """Looks at all promises, again and again: what cannot have changed since the last time is passed over.
 
-    Not thread-safe. Datasets that never ran are not judged: nobody has promised anything yet.
+    Not thread-safe. Datasets that never ran are not judged: nobody has got anything of them yet.
+
+    Args:
+        names: Only of these datasets; None: of all.
     """
 
-    def __init__(self, system: IntegratedSystem) -> None:
+    def __init__(self, system: IntegratedSystem, names: Collection[str] | None = None) -> None:
         self._system = system
-        self._datasets = {one.name: one for one in system.settings.datasets if one.promise.made}
+        self._promised = {one.name: one for one in system.settings.datasets if one.promise.made}
+        mine = {name: one for name, one in self._promised.items() if names is None or name in names}
+        self._datasets = mine
         self._promises = Promises(system.settings)
+        self._attempts = Attempts(system, system.database)
         self._known: dict[str, _Known] = {}
         self._ever_told = True
 
@@ -149,7 +177,7 @@ class PromiseWatch:
     def _news(self, told: dict[str, Told]) -> list[NewEvent]:
         now = self._system.clock.now()
         events = []
-        attempts = Attempts(self._system, self._system.database)
+        self._attempts.look_again()
         holdings = Promised(self._system.database).holdings(list(self._datasets)) if self._datasets else ()
         for holding in holdings:
             if (dataset := self._datasets.get(holding.dataset)) is None:
@@ -159,24 +187,22 @@ class PromiseWatch:
             known = self._known.get(holding.dataset)
             if known is not None and (known.holding, known.state) == (holding, was) and now < known.changes_at:
                 continue
-            stand = self._judged(dataset, holding, now, attempts)
+            stand = self._judged(dataset, holding, now)
             if stand is None or stand.state == was:
                 continue
             told_now = {**stand.to_json(), "before": was}
             events.append(NewEvent(f"promise.{stand.state}", dataset.name, told_now, source="operations"))
         for name, before in told.items():
-            if name not in self._datasets:
+            if name not in self._promised:
                 data = {**before.body, "state": "kept", "before": before.state, "reason": "it is promised no more"}
                 events.append(NewEvent("promise.kept", name, data, source="operations"))
         return events
 
-    def _judged(
-        self, dataset: DatasetSettings, holding: Holding, now: datetime, attempts: Attempts
-    ) -> PromiseStand | None:
+    def _judged(self, dataset: DatasetSettings, holding: Holding, now: datetime) -> PromiseStand | None:
         promise = self._promises.of(dataset)
         if promise is None:
             return None
-        tries = attempts.of(dataset, now, last_failed=holding.status != "succeeded")
+        tries = self._attempts.of(dataset, now, last_failed=holding.status != "succeeded")
         judged = promise.judge(holding.collected_at, holding.data_time, now, tries)
         if not tries.at_work:
             self._known[dataset.name] = _Known(holding, judged.state, judged.changes_at)
@@ -198,9 +224,9 @@ class PromiseWatch:
         return True
 
 
-def judge_promises(system: IntegratedSystem) -> int:
+def judge_promises(system: IntegratedSystem, names: Collection[str] | None = None) -> int:
     """Write an event for each promise whose state has changed; how many. See `PromiseWatch`."""
-    return PromiseWatch(system).look()
+    return PromiseWatch(system, names).look()
 
 
 class _ToldAlready(StateError):

@@ -11,7 +11,7 @@ from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
 from operations.plugins import begin as begin_plugins
 from operations.plugins import let_work
-from operations.run import Execution, go_on, run_queue
+from operations.run import Execution, go_on, judge_others, run_queue
 from utils.resilience.cancellation import CancelToken
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def run_due(
             worker.drain(lambda: token.cancelled)
         finally:
             worker.close(0.0 if token.cancelled else STOP_S)
+        if not token.cancelled:
+            judge_others(system, ())
     return DueRuns(found, tuple(ended))
 
 

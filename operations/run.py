@@ -170,8 +170,18 @@ def run(
         begin_plugins(system)
         result = execute(system, datasets, request, Execution(workforce, token, progress))
     if not token.cancelled:  # who was told to stop does not wait for handlers; they go on next time
+        judge_others(system, datasets)
         let_work(system)
     return result
+
+
+def judge_others(system: IntegratedSystem, ran: Sequence[DatasetSettings]) -> None:
+    """Promises of what this run had not to do with: they break by time alone, and maybe nobody else looks."""
+    others = {dataset.name for dataset in system.settings.datasets if dataset.promise.made}
+    if others and (others := others - {dataset.name for dataset in ran}):
+        from operations.promises import judge_promises
+
+        judge_promises(system, others)
 
 
 @operation("operator")
@@ -272,10 +282,10 @@ def execute(
         from operations.objectives import tell_burning
 
         tell_burning(system)
-    if any(dataset.promise.made for dataset in datasets):
+    if promised := {dataset.name for dataset in datasets if dataset.promise.made}:
         from operations.promises import judge_promises
 
-        judge_promises(system)
+        judge_promises(system, promised)
     if not with_sinks or how.cancel.cancelled:
         return result
     return replace(result, publications=tuple(publish_pending(system, with_sinks, cancel=how.cancel)))
