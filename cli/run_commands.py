@@ -75,11 +75,10 @@ def run_all(
     """Run, tell what came of it (default: print it), do overdue maintenance; gives the exit code."""
     from operations import run as operations
     from operations.actor import local_user
-    from utils.resilience.cancellation import CancelToken
 
     system = context.system
     gc.set_threshold(20_000, 20, 100)  # a run makes many values that last, and little garbage
-    cancel = CancelToken()
+    cancel = operations.CancelToken()
     with interruptible(cancel.cancel) as stopped, _progress(context, system, datasets) as progress:
         if resume is not None:
             result = operations.resume(system, local_user(), resume, workers=workers, cancel=cancel, progress=progress)
@@ -110,7 +109,7 @@ def run_all(
 def _run_due(context: Context, *, workers: int | None, strict: bool) -> int:
     from operations.actor import local_user
     from operations.queue import run_due
-    from utils.resilience.cancellation import CancelToken
+    from operations.run import CancelToken
 
     cancel = CancelToken()
     with interruptible(cancel.cancel) as stopped:

@@ -140,7 +140,8 @@ def run_progress(run: RunActivity | None, now: datetime, *, joined: bool = False
         if _is_lost(run, now):
             words = "No process took the run up. Why, stands in logs/detached.log of the state directory."
             return Progress("bad", words, finished=True)
-        return Progress("busy", f"{which} waits for its process.", finished=False, share=0.0)
+        what = "its turn" if run.awaited else "its process"
+        return Progress("busy", f"{which} waits for {what}.", finished=False, share=0.0)
     if run.status == "running":
         words = f"{which} has done {run.done} of {run.total} datasets."
         return Progress("busy", words, finished=False, share=run.done / run.total if run.total else None)
@@ -172,6 +173,6 @@ def maintenance_progress(done: Maintenance) -> Progress:
 
 
 def _is_lost(run: RunActivity, now: datetime) -> bool:
-    if run.status != "queued" or run.queued_at is None:
+    if run.status != "queued" or run.queued_at is None or run.awaited:
         return False
     return (now - datetime.fromisoformat(run.queued_at)).total_seconds() > LOST_AFTER

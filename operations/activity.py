@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from data_pipeline.run_queue.at_work import at_work
 from integrated_system import IntegratedSystem
 from operations.breakers import Breaker, listed
 from operations.events import recent
@@ -29,7 +30,7 @@ class RunActivity:
 
     `status`: queued running succeeded degraded failed crashed cancelled interrupted; a run that says "running" while
     its process is gone is told as crashed. `bad`: its datasets that did not succeed (only of the newest run).
-    `error`: what stopped the run before its end.
+    `error`: what stopped the run before its end. `awaited`: it waits, and somebody works off the queue.
     """
 
     run_id: str
@@ -45,6 +46,7 @@ class RunActivity:
     anomalies: int
     bad: tuple[str, ...] = ()
     error: str = ""
+    awaited: bool = False
 
     @property
     def unfinished(self) -> bool:
@@ -146,6 +148,7 @@ def _run(system: IntegratedSystem, run: "Run", *, with_bad: bool) -> RunActivity
         counts=counts,
         anomalies=sum(summary.get("anomalies", {}).values()),
         error=summary.get("error", ""),
+        awaited=run.status == "queued" and at_work(system.leases),
         bad=tuple(part["dataset"] for part in parts if part["status"] in {"degraded", "failed"}),
     )
 

@@ -26,6 +26,21 @@ from operations.words import listed
 from utils.logger import get_logger
 from utils.resilience.cancellation import CancelToken
 
+__all__ = [
+    "CancelToken",
+    "Execution",
+    "Planned",
+    "Queued",
+    "chosen",
+    "execute",
+    "go_on",
+    "plan",
+    "queue",
+    "resume",
+    "run",
+    "run_queue",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:

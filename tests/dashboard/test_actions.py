@@ -136,8 +136,13 @@ def test_maintenance_is_done_and_told(actions: Actions, ran: IntegratedSystem) -
             "No process took the run up. Why, stands in logs/detached.log of the state directory.",
             True,
         ),
+        (
+            a_run("queued", counts={}, queued_at=(NOW - timedelta(hours=1)).isoformat(), awaited=True),
+            "The run waits for its turn.",
+            False,
+        ),
     ],
-    ids=["gone", "running", "succeeded", "crashed", "never taken up"],
+    ids=["gone", "running", "succeeded", "crashed", "never taken up", "others are first"],
 )
 def test_every_state_of_a_run_has_its_words(run: RunActivity | None, words: str, finished: bool) -> None:
     """And the page knows when there is nothing more to wait for."""
