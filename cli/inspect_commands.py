@@ -57,6 +57,9 @@ def show_status(context: Context, as_of: str | None = None) -> int:
     if waiting := [d.dataset for d in found.datasets if d.held]:
         one = waiting[0] if len(waiting) == 1 else "NAME"
         say(f"held, waiting for you: {listed(waiting)}: `show {one} --batch`, then `accept {one}` or `reject {one}`")
+    if stopped := [d.dataset for d in found.datasets if d.blocked and d.status != "never ran"]:
+        one = stopped[0] if len(stopped) == 1 else "NAME"
+        say(f"blocked by what they depend on: {listed(stopped)}; `why {one}` names it")
     for consumer in found.consumers:
         if consumer.attempts:
             say(f"{consumer.name} waits since event {consumer.failed} ({consumer.attempts} tries): {consumer.error}")

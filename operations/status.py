@@ -8,6 +8,7 @@ from typing import Any
 from config.datasets import DatasetSettings
 from data_pipeline.collect.network_events import last_told
 from data_pipeline.fallback import from_version
+from data_pipeline.store.upstreams import Upstream
 from data_pipeline.store.views import Current, Views
 from integrated_system import IntegratedSystem
 from operations.actor import UsageError
@@ -31,6 +32,8 @@ class DatasetStatus:
     `objective`, `promise`: None when none is declared; of a dataset that never ran there is no promise to judge.
 
     `held`: the candidate that waits for somebody to accept or reject it, where it came after what readers get.
+
+    `blocked`: which dataset that it depends on keeps it from running, and why; of a past moment nobody looks.
     """
 
     dataset: str
@@ -50,6 +53,7 @@ class DatasetStatus:
     objective: Stand | None = None
     held: str | None = None
     promise: PromiseStand | None = None
+    blocked: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         told = {name: getattr(self, name) for name in self.__slots__}
@@ -162,11 +166,16 @@ def _datasets(
     objectives = stands(asked, database, now)
     promising = Promising(system, database, now)
     found = []
+    upstreams: dict[str, Upstream] = {}
     for dataset in asked:
         stood = current.get(dataset.name)
         seen = _seen(system, views, latest.get(dataset.name), stood, damaged)
         one = _dataset(system, dataset, seen, stood, now, promising)
-        found.append(replace(one, objective=objectives.get(dataset.name), held=held.get(dataset.name)))
+        looks = bool(dataset.depends_on) and views is system.views
+        stops = system.upstreams.of(dataset, upstreams).blocked if looks else None
+        blocked = None if stops is None else str(stops).removeprefix("blocked: ")
+        mine = objectives.get(dataset.name)
+        found.append(replace(one, objective=mine, held=held.get(dataset.name), blocked=blocked))
     return found
 
 

@@ -181,6 +181,8 @@ def test_why_names_what_blocks_it(installation: Installation, feed: Feed, capfd:
     assert [one.command for one in grand.commands] == ["why total", "run +grand"]
     assert installation.typed("why", "grand") == 0
     assert "run +grand" in capfd.readouterr().out
+    assert installation.typed("status") == 0
+    assert "blocked by what they depend on: grand, total; `why NAME` names it" in capfd.readouterr().out
 
 
 def test_a_rejected_batch_stops_nothing(installation: Installation, feed: Feed) -> None:
