@@ -11,7 +11,7 @@ from typing import Any
 
 from config.datasets import DatasetSettings
 from data_pipeline.asking import Question, keeps_a_table, question
-from data_pipeline.bringing import Bringer, Brought
+from data_pipeline.bringing import Answers, Bringer, Brought
 from data_pipeline.collect.resilient import ResilientCollector
 from data_pipeline.dataset import FileSeen, Provenance
 from data_pipeline.delivery import Delivery, Outcome, skipped
@@ -39,13 +39,15 @@ from utils.turn import turn
 class RunContext:
     """What all datasets of a run share. `now` is taken once; `current` is where each dataset stood at the start.
 
-    `fresh`: also within the TTL; `full`: everything, whatever the cursor and the ledger say; `from_raw`: the run whose
+    `due`: a schedule asks for it, so our copy within the TTL will not do; `fresh`: that neither, and nobody is asked
+    whether anything changed; `full`: everything, whatever the cursor and the ledger say; `from_raw`: the run whose
     raw answers are taken in place of the provider's. `withdrawn`: what was rolled back, and its version. `partitions`:
     keys of the pieces to collect, exactly these; (): what is due. `fallback`: whether a copy may be served.
     """
 
     run_id: str
     now: datetime
+    due: bool = False
     fresh: bool = False
     full: bool = False
     from_raw: str = ""
@@ -55,6 +57,11 @@ class RunContext:
     withdrawn: Mapping[Content, str] = field(default_factory=dict)
     fences: dict[str, int] = field(default_factory=dict)
     upstreams: dict[str, Upstream] = field(default_factory=dict)
+
+    @property
+    def takes_a_copy(self) -> bool:
+        """Whether our copy will do, as long as it is within its TTL."""
+        return not (self.due or self.fresh or self.full or self.from_raw)
 
 
 class Pipeline:
@@ -112,10 +119,13 @@ class Pipeline:
         )
         if dataset.transform is not None:
             delivery.doubt = needed.doubt
-        if not (run.fresh or run.full or run.from_raw) and (hit := self.cached(dataset, current)) is not None:
+        asks = run.due or run.fresh or run.full or run.from_raw or run.partitions or not run.fallback
+        if not asks and (hit := self.cached(dataset, current)) is not None:
             return delivery.from_cache(hit)
 
         def served() -> Served | None:
+            if not run.fallback:
+                return None
             return self._fallback.serve(
                 dataset, self.rules_of(dataset), self._results.last_good(current), current, now=run.now
             )
@@ -131,12 +141,13 @@ class Pipeline:
                 fresh=run.fresh,
                 full=run.full,
                 ledger=lambda: self._ledger(dataset.name),
+                partitions=run.partitions,
             )
             if run.from_raw:
                 asked, answers = self._replaying.again(dataset, run.from_raw, asked)
             else:
                 number = current.runs if current else 0
-                answers = self._bringer.collect(dataset, asked, provider=provider, now=run.now, number=number)
+                answers = self._collect(delivery, asked, provider, run.now, number)
                 answers = self._replaying.keep(dataset, run.run_id, asked, answers)
             if last_good is not None and (unmodified := answers.not_modified) is not None:
                 return delivery.confirmed(last_good, unmodified.provenance)
@@ -156,6 +167,21 @@ class Pipeline:
                 hint="logs/pipeline.log has the details; please report them",
             )
             return delivery.fallen_back(served(), told)
+
+    def _collect(
+        self, delivery: Delivery, asked: Question, provider: str, now: datetime, number: int
+    ) -> Answers:
+        """What comes of a question. A piece of the table that does not come is told by its key."""
+        try:
+            answers = self._bringer.collect(delivery.dataset, asked, provider=provider, now=now, number=number)
+        except PipelineError as error:
+            first = asked.asked[0]
+            if first is not None and first.partition is not None:
+                delivery.piece_missed(first.partition.key, error)
+            raise
+        if answers.missed is not None:
+            delivery.piece_missed(*answers.missed)
+        return answers
 
     def _base(self, dataset: DatasetSettings, current: Current | None, *, full: bool) -> Version | None:
         """The version that what comes is added to, or compared with.

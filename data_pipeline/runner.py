@@ -170,6 +170,7 @@ class Runner:
             context = RunContext(
                 run_id=run_id,
                 now=started,
+                due=request.because.is_due,
                 fresh=request.fresh,
                 full=request.full,
                 from_raw=request.from_raw,

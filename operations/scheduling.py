@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from data_pipeline.collect.addresses import provider_name
 from data_pipeline.errors import PipelineError
 from data_pipeline.run_queue.queue import RunQueue
-from data_pipeline.scheduling.arrivals import Arrivals
+from data_pipeline.scheduling.arrivals import LONGEST_BURST_S, LOOK_EVERY_S, Arrivals
 from data_pipeline.scheduling.closing import Windows
 from data_pipeline.scheduling.entry import Shut
 from data_pipeline.scheduling.leader import LEASE, Leader
@@ -18,7 +18,7 @@ from data_pipeline.scheduling.plan import Told
 from data_pipeline.scheduling.scheduled import Scheduled, scheduled
 from data_pipeline.scheduling.scheduler import LEADER_GRACE_S, Scheduler
 from data_pipeline.scheduling.triggers import CONSUMER, DELIVERED, Triggers
-from data_pipeline.scheduling.views import Schedules
+from data_pipeline.scheduling.views import Schedules, Standing
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
 from operations.show import delivered
@@ -92,8 +92,12 @@ def due(system: IntegratedSystem, actor: Actor) -> Due:  # noqa: ARG001 - who ma
         return Due()
     scheduler = scheduler_of(system, told=seen.append, grace_s=DUE_GRACE_S)
     try:
+        over = system.clock.monotonic() + LONGEST_BURST_S
         while scheduler.tick() == 0.0:
             pass
+        while scheduler.waits_for_files and system.clock.monotonic() < over:
+            system.clock.sleep(LOOK_EVERY_S)
+            scheduler.tick()
         if not scheduler.leads and not seen:
             return Due(led_by=is_led(system) or "another process")
     finally:
@@ -128,15 +132,15 @@ def _anything_due(system: IntegratedSystem) -> bool:
                 return True
         elif any(one.timetable.starts_at(found) <= now for found in one.timetable.between(here.handled, now)):
             return True
-        if one.asked.kind == "window" and _window_closed(one, here.handled, now):
+        if one.asked.kind == "window" and _window_closed(one, here, now):
             return True
     return _anything_happened(system, schedules, [one for one in declared if not one.has_times])
 
 
-def _window_closed(one: Scheduled, handled: datetime, now: datetime) -> bool:
+def _window_closed(one: Scheduled, stands: Standing, now: datetime) -> bool:
     """Whether the window that was tried in last has closed since, a day ago at most: later it was judged."""
-    tried = one.timetable.previous(handled)
-    if tried is None:
+    tried = one.timetable.previous(stands.handled)
+    if tried is None or tried.due <= stands.since:
         return False
     closes = one.timetable.window(tried).closes
     return closes <= now < closes + timedelta(days=1)
@@ -152,8 +156,9 @@ def _anything_happened(system: IntegratedSystem, schedules: Schedules, waiting: 
             return True
     for one in waiting:
         if one.asked.on_file is not None:
-            came, gone = Arrivals(one.asked.on_file, schedules.files(one.dataset)).look(system.clock.time())
-            if came or gone:
+            arrivals = Arrivals(one.asked.on_file, schedules.files(one.dataset))
+            _, gone = arrivals.look(system.clock.time())
+            if gone or arrivals.waits:
                 return True
     return False
 

@@ -29,6 +29,11 @@ class Because:
     due: datetime | None = None
     what: str = ""
 
+    @property
+    def is_due(self) -> bool:
+        """Whether a schedule asks, and not a person."""
+        return self.kind in ("schedule", "after", "on_file")
+
     def to_json(self) -> dict[str, Any]:
         """What is empty is left out."""
         due = rfc3339(self.due) if self.due is not None else ""

@@ -32,6 +32,11 @@ class Arrivals:
         self._before: dict[str, FileLook] = {}
         self._since: float | None = None  # when the oldest that waits was found
 
+    @property
+    def waits(self) -> bool:
+        """Whether files came that were not given yet, as the last look found it."""
+        return bool(self._before)
+
     def look(self, now: float) -> tuple[list[FileLook], list[str]]:
         """Files that came, and the paths of those that were given once and are there no more.
 
@@ -56,6 +61,7 @@ class Arrivals:
         self._seen |= {file.path: file for file in came}
         for path in gone:
             self._seen.pop(path, None)
+        self._before = {path: file for path, file in self._before.items() if self._seen.get(path) != file}
         self._since = None
 
     def _found(self) -> Iterable[FileLook]:

@@ -109,6 +109,11 @@ class Scheduler:
         """Whether this process sees to the schedules, as far as it knows."""
         return self._leader.leads
 
+    @property
+    def waits_for_files(self) -> bool:
+        """Whether files came that are not known to be whole yet: the next looks will tell."""
+        return self.leads and self._triggers.waits_for_files
+
     def tick(self) -> float:
         """See to what is due; gives the seconds until the next tick is, 0.0: at once. News may bring it forward.
 

@@ -46,6 +46,11 @@ class Triggers:
         self._look_at = 0.0
         self._fire: Fire = _nobody
 
+    @property
+    def waits_for_files(self) -> bool:
+        """Whether files came that are not known to be whole yet."""
+        return any(arrivals.waits for _, arrivals in self._arrivals)
+
     def begin(self, waiting: Sequence[Scheduled]) -> None:
         """From now on these are seen to."""
         self.end()
