@@ -58,11 +58,6 @@ class RunContext:
     fences: dict[str, int] = field(default_factory=dict)
     upstreams: dict[str, Upstream] = field(default_factory=dict)
 
-    @property
-    def takes_a_copy(self) -> bool:
-        """Whether our copy will do, as long as it is within its TTL."""
-        return not (self.due or self.fresh or self.full or self.from_raw)
-
 
 class Pipeline:
     """Takes one dataset the whole way. Thread-safe: one instance serves all workers of a process."""
