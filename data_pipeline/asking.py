@@ -1,15 +1,16 @@
 """What is asked of a provider this time: all, what is new since the cursor, or pieces of the table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from config.datasets import DatasetSettings, IncrementalSettings
+from data_pipeline.collect.placeholders import Partition
 from data_pipeline.collect.resilient import Asked
 from data_pipeline.dataset import FileSeen
 from data_pipeline.errors import PipelineError
 from data_pipeline.incremental import Cursor, initial, start
-from data_pipeline.partitions import due, fits
+from data_pipeline.partitions import NoSuchPiece, asked_for, due, fits
 from data_pipeline.store.views import Version
 
 __all__ = ["Question", "keeps_a_table", "newest_piece", "question", "stood"]
@@ -30,6 +31,7 @@ class Question:
         anew: The table begins with the answer.
         full: All there is was asked for: where the table stood before does not count.
         replay: The answer is that of an earlier run; rows it brought then are replaced.
+        named: The pieces were asked for by their keys, not because they are due.
         notes: What a reader should know.
     """
 
@@ -41,6 +43,7 @@ class Question:
     anew: bool = False
     full: bool = False
     replay: bool = False
+    named: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -50,7 +53,14 @@ def keeps_a_table(dataset: DatasetSettings) -> bool:
 
 
 def question(
-    dataset: DatasetSettings, last_good: Version | None, *, now: datetime, fresh: bool, full: bool, ledger: Ledger
+    dataset: DatasetSettings,
+    last_good: Version | None,
+    *,
+    now: datetime,
+    fresh: bool,
+    full: bool,
+    ledger: Ledger,
+    partitions: tuple[str, ...] = (),
 ) -> Question:
     """What to ask now.
 
@@ -58,10 +68,15 @@ def question(
         last_good: The accepted version that readers see, if it is there.
         fresh: Do not ask whether something changed.
         full: Take everything, whatever is there already.
+        partitions: Keys of the pieces to ask for; (): what is due.
 
     Raises:
-        PipelineError: `incremental` does not fit the values of its column.
+        PipelineError: `incremental` does not fit the values of its column; or there are no such pieces.
     """
+    if partitions:
+        pieces = _named(dataset, partitions, now)
+        asks = tuple(Asked(partition=piece, full=full, ledger=ledger) for piece in pieces)
+        return Question(asks, complete=False, full=full, named=True)
     if dataset.partition is not None:
         newest = newest_piece(dataset, last_good) if not full else None
         pieces = due(dataset.partition, now=now, newest=newest)
@@ -81,6 +96,21 @@ def question(
         return Question((Asked(full=True) if full else None,), validators)
     asked = Asked(full=full, ledger=ledger, only_new=True)
     return Question((asked,), validators, anew=full and dataset.write == "append", full=full)
+
+
+def _named(dataset: DatasetSettings, keys: tuple[str, ...], now: datetime) -> Sequence[Partition]:
+    if dataset.partition is None:
+        raise PipelineError(f"{dataset.name} is not a table in pieces", hint="`partition` in its block makes it one")
+    try:
+        found = asked_for(dataset.partition, keys, now=now)
+    except NoSuchPiece as error:
+        raise PipelineError(f"{dataset.name}: {error}", hint=error.hint) from error
+    if left_out := (*found.before_start, *found.incomplete):
+        raise PipelineError(
+            f"{dataset.name}: {left_out[0]} is no piece that could be there by now",
+            hint="`partition.start` and `partition.lag` say which are",
+        )
+    return found.pieces
 
 
 def newest_piece(dataset: DatasetSettings, last_good: Version | None) -> str | None:

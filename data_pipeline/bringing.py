@@ -22,10 +22,14 @@ NO_VALIDATORS: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What was collected: one answer, or one for each piece (with its key). `short`: why later pieces did not come."""
+    """What was collected: one answer, or one for each piece (with its key).
+
+    `short`: why later pieces did not come; `missed`: the first of them, and its error.
+    """
 
     pieces: tuple[tuple[str, Collected], ...]
     short: str = ""
+    missed: tuple[str, PipelineError] | None = None
 
     @property
     def size(self) -> int:
@@ -95,7 +99,8 @@ class Bringer:
                 except PipelineError as error:
                     if not pieces:
                         raise
-                    return Answers(tuple(pieces), f"{_key(asked)} and what follows it did not come: {error}")
+                    key = _key(asked)
+                    return Answers(tuple(pieces), f"{key} and what follows it did not come: {error}", (key, error))
             return Answers(tuple(pieces))
 
     def parse(self, dataset: DatasetSettings, question: Question, answers: Answers) -> Brought:

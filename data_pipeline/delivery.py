@@ -92,6 +92,7 @@ class Delivery:
         self._fence = fence
         self._clock = clock
         self._started = clock.monotonic()
+        self._missed: list[NewEvent] = []
         self.doubt = ""
 
     def accepted(self, found: Judged, written: Written, *, unchanged: bool, otherwise: Otherwise) -> Outcome:
@@ -148,7 +149,8 @@ class Delivery:
             failed_rules=report.failed_rules(),
             made_from=provenance.made_from,
         )
-        measured = {**body["measured"], "latency_s": provenance.latency_s, "attempts": float(provenance.attempts)}
+        took = provenance.latency_s if provenance.made_from is None else None  # it was not made, so it took no time
+        measured = {**body["measured"], "latency_s": took, "attempts": float(provenance.attempts)}
         if rows is not None:
             measured["rows"] = float(rows)
         return self._outcome(result, [], {**measured, "quality": quality.score}, cacheable=True)
@@ -200,6 +202,10 @@ class Delivery:
         result = self._from_copy(served, error, attempts=attempts)
         return self._outcome(result, [], {"attempts": float(attempts)})
 
+    def piece_missed(self, key: str, error: PipelineError) -> None:
+        """A piece of the table did not come; it is told with what becomes of the others."""
+        self._missed.append(self._piece_failed(key, error))
+
     def from_cache(self, hit: Mapping[str, Any]) -> Outcome:
         """A copy within its TTL: nobody was asked."""
         result = DatasetRun(
@@ -241,6 +247,10 @@ class Delivery:
             failed_rules=report.failed_rules(),
             made_from=provenance.made_from,
         )
+
+    def _piece_failed(self, key: str, error: PipelineError, **more: Any) -> NewEvent:
+        told = self._from_copy(None, error, attempts=getattr(error, "attempts", 0)).error
+        return self._event("partition.failed", {"partition": key, **more, "error": told})
 
     def _from_copy(self, served: Served | None, error: PipelineError, *, attempts: int) -> DatasetRun:
         message, hint = self._redacted(str(error)), self._redacted(error.hint)
@@ -301,7 +311,7 @@ class Delivery:
             result = replace(result, status="failed", reason=words)
         body = result.to_json()
         kind = "dataset.served" if (result.status, result.origin) == ("succeeded", "cache") else EVENT_OF[result.status]
-        events.append(self._event(kind, {**body, "fence": self._fence, **objective}))
+        events += [*self._missed, self._event(kind, {**body, "fence": self._fence, **objective})]
         statements: tuple[Statement, ...] = ()
         if measured is not None:
             full = {**measured, "data_age_s": data_age}

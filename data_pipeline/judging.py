@@ -14,6 +14,7 @@ from data_pipeline.dataset import UNPARSED, Quality
 from data_pipeline.errors import StoreError
 from data_pipeline.fallback import dated
 from data_pipeline.incremental import Cursor, moved, reached
+from data_pipeline.partitions import reached as reached_piece
 from data_pipeline.profile import Profile, Profiler, passed_over, sketches_of
 from data_pipeline.score import coverage, score
 from data_pipeline.store.gate import Objection, Verdict, judge
@@ -150,7 +151,6 @@ def judged(
         cursor, objection = moved(cursor, settings, good, batch.schema)
     known = None if question.anew else question.reach
     cursor, reach = reached(cursor, known, question.cursor, partial=batch.provenance.partial)
-    before = newest_piece(dataset, last_good)
     keys = tuple(key for key, _ in brought.pieces or ())
     columns = stored_columns(batch.schema, validation.without)
     standing = Standing(
@@ -158,7 +158,7 @@ def judged(
         columns.fingerprint,
         cursor,
         reach,
-        max((key for key in (before, brought.newest) if key is not None), default=None),
+        _whole_until(dataset, question, newest_piece(dataset, last_good), brought),
         keys,
         None if (since := around.unchanged_since()) is None else rfc3339(since),
         around.looked_at,
@@ -204,6 +204,15 @@ def with_table_rules(
         short=found.short,
     )
     return replace(found, report=report, quality=quality, verdict=verdict)
+
+
+def _whole_until(dataset: DatasetSettings, question: Question, before: str | None, brought: Brought) -> str | None:
+    """The newest piece without a gap behind it; of pieces that somebody named only those that leave none."""
+    if question.named and dataset.partition is not None:
+        keys = [key for key, _ in brought.pieces or ()]
+        came = keys[: keys.index(brought.newest) + 1] if brought.newest is not None else []
+        return reached_piece(dataset.partition, before, frozenset(came))
+    return max((key for key in (before, brought.newest) if key is not None), default=None)
 
 
 class _Columns(NamedTuple):

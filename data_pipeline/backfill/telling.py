@@ -62,11 +62,7 @@ class Telling(Delivery):
     def missed(self, failures: Sequence[Failed], *, backfill: str) -> tuple[DatasetRun, list[NewEvent]]:
         """Pieces that did not come; nothing is served in their place."""
         first = self._from_copy(None, failures[0].error, attempts=getattr(failures[0].error, "attempts", 0))
-        return self._finished(first), [self._failure(one, backfill) for one in failures]
-
-    def _failure(self, one: Failed, backfill: str) -> NewEvent:
-        told = self._from_copy(None, one.error, attempts=getattr(one.error, "attempts", 0)).error
-        return self._event("partition.failed", {"partition": one.key, "backfill": backfill, "error": told})
+        return self._finished(first), [self._piece_failed(one.key, one.error, backfill=backfill) for one in failures]
 
     def closing(
         self, result: DatasetRun, *, backfill: str, fence: int, collected: int = 0, held: int = 0, failed: int = 0

@@ -8,10 +8,13 @@ import pytest
 
 from data_pipeline.backfill.commit import Done
 from data_pipeline.backfill_views import Backfills
+from data_pipeline.dataset import DatasetRun
+from data_pipeline.run_queue.request import RunRequest
 from operations.actor import Actor, UsageError
 from operations.backfill import Result, call_off, go_on, result_of, start
 from operations.backfill_plan import plan
 from operations.gate import accept, reject, rollback
+from operations.run import resume, run_queue
 from tests.integration.feed import Feed, Row
 from tests.integration.installation import Installation
 from utils.clock import Clock, ManualClock
@@ -210,3 +213,43 @@ def test_a_backfill_that_was_called_off_collects_no_more(installation: Installat
         with pytest.raises(Exception, match="is cancelled"):
             go_on(system, ACTOR, identity, cancel=CancelToken())
     assert feed.asked == []
+
+
+def test_a_piece_that_a_due_run_did_not_bring_has_failed_too(installation: Installation, feed: Feed) -> None:
+    """With its reason; the next run brings it."""
+    installation.configure(sales())
+    feed.pieces = pieces(1, 2, 4)
+    installation.run_one(clock=noon(5), fresh=True)
+    assert states(installation) == {day(1): "collected", day(2): "collected", day(3): "failed"}
+    feed.pieces = {}
+    installation.run_one(clock=noon(5), fresh=True)
+    with installation.system() as system:
+        piece = Backfills(system.database).pieces("sales")[day(3)]
+        assert (piece.state, piece.backfill, "there is no 2026-03-03 yet" in piece.reason) == ("failed", None, True)
+    feed.pieces = pieces(3, 4)
+    installation.run_one(clock=noon(5), fresh=True)
+    assert states(installation) == {day(number): "collected" for number in range(1, 5)}
+
+
+def test_a_run_may_be_asked_for_pieces_by_name(installation: Installation, feed: Feed) -> None:
+    """Exactly these, without a copy in their place; later runs leave out nothing that lies before them."""
+    installation.configure(sales())
+    feed.pieces = pieces(*range(1, 9))
+    installation.run_one(clock=noon(3), fresh=True)
+    feed.asked.clear()
+
+    def run_of(*keys: str) -> DatasetRun:
+        request = RunRequest(("sales",), actor="test", partitions=keys, fallback=False)
+        with installation.system(noon(9)) as system:
+            (run_id,) = run_queue(system).put([request])
+            (found,) = resume(system, ACTOR, run_id).datasets
+        return found
+
+    assert run_of(day(5), day(1)).status == "succeeded"
+    assert feed.asked == [day(1), day(5)]
+    assert amounts(installation) == [1, 2, 5]
+    failed = run_of("2026-02-01")
+    assert (failed.status, failed.origin) == ("failed", "none")
+    feed.asked.clear()
+    installation.run_one(clock=noon(9), fresh=True)
+    assert feed.asked == [day(number) for number in range(3, 9)]
