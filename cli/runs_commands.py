@@ -53,7 +53,8 @@ def show(context: Context, run_id: RunId) -> int:
         print_json(found.to_json())
         return OK
     run = found.run
-    say(f"run {run.run_id} {run.status}: {why(run)}, asked for by {run.actor}")
+    because = "" if run.because.kind == "asked" else f"{why(run)}, "
+    say(f"run {run.run_id} {run.status}: {because}asked for by {run.actor}")
     if run.queued_at is not None:
         say(f"queued {_short(run.queued_at)}, priority {run.priority}")
     if run.started_at is not None:

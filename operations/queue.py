@@ -77,7 +77,7 @@ def run_due(
     found, token = due(system, actor), stop or CancelToken()
     ended: list[PipelineRun] = []
     if not found.led_by:
-        worker = queue_worker(system, workers=workers, told=ended.append)
+        worker = queue_worker(system, workers=workers, told=ended.append, stays=False)
         try:
             worker.drain(lambda: token.cancelled)
         finally:
@@ -88,13 +88,18 @@ def run_due(
 
 
 def queue_worker(
-    system: IntegratedSystem, *, workers: int | None = None, told: Callable[[PipelineRun], None] = lambda _: None
+    system: IntegratedSystem,
+    *,
+    workers: int | None = None,
+    told: Callable[[PipelineRun], None] = lambda _: None,
+    stays: bool = True,
 ) -> QueueWorker:
     """Works off the queue in this process, once its `step` is called.
 
     Args:
         workers: Datasets at the same time, over all runs; default: `executor.workers`.
         told: Hears what came of each run.
+        stays: Until it is stopped; who queues a run meanwhile need not start a process for it.
     """
     workforce = system.runner.workforce(workers or system.settings.executor.workers, shared=True)
     after = _After(system)
@@ -108,7 +113,8 @@ def queue_worker(
         how = Execution(workforce, taken.cancel, begun=begun)
         result = go_on(system, Actor(taken.run.actor), taken.run, how)
         told(result)
-        after.run()
+        if not taken.cancel.cancelled:  # handlers go on next time
+            after.run()
         return result.status
 
     return QueueWorker(
@@ -120,6 +126,7 @@ def queue_worker(
         find=find,
         recover=system.runner.recover,
         clock=system.clock,
+        stays=stays,
     )
 
 

@@ -72,6 +72,7 @@ class QueueWorker:
         execute: Works off a run until it has ended, and gives its status; calls what it is given once the workers know.
         find: A declared dataset by name; None: there is none.
         recover: Marks the runs of dead processes as crashed.
+        stays: Until it is stopped: who puts a run into the queue can count on it.
 
     Attributes:
         name, hears: As of a service: it is called when there is news.
@@ -91,6 +92,7 @@ class QueueWorker:
         find: Callable[[str], Asked | None],
         recover: Callable[[], object],
         clock: Clock,
+        stays: bool = True,
     ) -> None:
         self._queue = queue
         self._views = views
@@ -100,6 +102,7 @@ class QueueWorker:
         self._find = find
         self._recover = recover
         self._clock = clock
+        self._stays = stays
         self._most = 2 * workforce.size
         self._drivers = ThreadPoolExecutor(self._most, thread_name_prefix="run")
         self._turn = threading.Lock()  # one thread at a time takes runs
@@ -162,7 +165,7 @@ class QueueWorker:
         now = self._clock.monotonic()
         if self._looked_at is not None and now - self._looked_at < LOOK_EVERY_S:
             return
-        if self._lease is None:
+        if self._lease is None and self._stays:
             self._lease = sign_on(self._leases)
         self._recover()
         self._queue.revive()
