@@ -10,8 +10,10 @@ import pytest
 
 from data_pipeline.dataset import DatasetRun
 from operations.actor import Actor
-from operations.gate import accept, reject
+from operations.gate import accept, reject, rollback
+from operations.maintain import maintain
 from operations.run import plan
+from operations.status import status
 from operations.why import why
 from tests.integration import sums
 from tests.integration.feed import Feed
@@ -363,6 +365,69 @@ def test_a_version_in_several_files_is_one_table(installation: Installation, fee
         feed.rows = rows
         ran(installation, fresh=True)
     assert {"country": "TR", "amount": 2**53 + 3} in installation.rows("total")
+
+
+def test_what_was_rolled_back_above_is_made_again_below(installation: Installation, feed: Feed) -> None:
+    """Readers of both have the rows of before."""
+    installation.configure(orders(), derived("total", "orders"))
+    for rows in (AMOUNTS, AMOUNTS[:1]):
+        feed.rows = rows
+        ran(installation, fresh=True)
+    before = installation.rows("total")
+    with installation.system() as system:
+        rollback(system, Actor("test"), "orders", reason="half of it was missing")
+    found = ran(installation, "total")["total"]
+
+    assert found.unchanged is False
+    assert installation.rows("total") != before
+    assert ran(installation, "total")["total"].unchanged
+
+
+def test_what_was_rolled_back_itself_does_not_come_back(installation: Installation, feed: Feed) -> None:
+    """The same inputs would make the same rows again: they are held, until what it is made of is news."""
+    installation.configure(orders(), derived("total", "orders"))
+    for rows in (AMOUNTS, AMOUNTS[:1]):
+        feed.rows = rows
+        ran(installation, fresh=True)
+    with installation.system() as system:
+        rollback(system, Actor("test"), "total", reason="it was wrong")
+    kept = installation.rows("total")
+    found = ran(installation, "total")["total"]
+
+    assert found.status == "degraded"
+    assert "which was rolled back" in str(found.reason)
+    assert installation.rows("total") == kept
+
+
+def test_a_table_in_pieces_is_given_whole(installation: Installation, feed: Feed) -> None:
+    """Every piece that readers see; a piece that comes again makes it anew."""
+    collect = {"kind": "python", "function": "tests.integration.feed:piece"}
+    pieces = {"name": "orders", "collect": collect, "partition": {"by": ["a", "b"]}}
+    installation.configure(pieces, derived("total", "orders"))
+    feed.pieces = {"a": AMOUNTS[:1], "b": AMOUNTS[2:]}
+    ran(installation)
+    assert installation.rows("total") == [{"country": "TR", "amount": 2**53 + 2}]
+
+    feed.pieces = {"a": AMOUNTS[2:], "b": AMOUNTS[2:]}
+    ran(installation, "orders", fresh=True)
+    assert ran(installation, "total")["total"].unchanged is False
+    assert installation.rows("total") == [{"country": "TR", "amount": 2}]
+
+
+def test_over_postgresql_it_is_the_same(installation: Installation, feed: Feed, postgres: str) -> None:
+    """Held above, blocked below, decided, made, not made twice; and the views rebuilt are the live ones."""
+    database = {"url": postgres}
+    installation.configure(orders(**HELD), derived("total", "orders"), derived("grand", "total"), database=database)
+    feed.rows = AMOUNTS[:1]
+    assert [one.status for one in ran(installation).values()] == ["failed", "skipped", "skipped"]
+    with installation.system() as system:
+        assert [one.dataset for one in status(system).datasets if one.blocked] == ["grand", "total"]
+        accept(system, Actor("test"), "orders", reason="it was a holiday")
+        maintain(system, Actor("test"), rebuild=True)
+    assert calls() == []
+    ran(installation, "total", "grand")
+    assert calls() == ["total", "grand"]
+    assert [one.unchanged for one in ran(installation, "total", "grand").values()] == [True, True]
 
 
 def test_a_dry_run_says_what_would_be_made(installation: Installation, feed: Feed) -> None:
