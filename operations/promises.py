@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempts", "PromiseStand", "PromiseWatch", "Promising", "judge_promises"]
 
+_TYPES: dict[State, str] = {"kept": "promise.kept", "at_risk": "promise.at_risk", "broken": "promise.broken"}
 _LIVE = ("queued", "running")
 _MOST_RUNS = 1000
 _TRIES = 3
@@ -191,7 +192,7 @@ class PromiseWatch:
             if stand is None or stand.state == was:
                 continue
             told_now = {**stand.to_json(), "before": was}
-            events.append(NewEvent(f"promise.{stand.state}", dataset.name, told_now, source="operations"))
+            events.append(NewEvent(_TYPES[stand.state], dataset.name, told_now, source="operations"))
         for name, before in told.items():
             if name not in self._promised:
                 data = {**before.body, "state": "kept", "before": before.state, "reason": "it is promised no more"}

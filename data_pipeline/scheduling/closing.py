@@ -18,7 +18,7 @@ LOOK_AGAIN = timedelta(seconds=1)
 """How soon a window is looked at again whose last try is not over when it closes."""
 
 Holds = Callable[[str, datetime], bool]
-"""Whether a dataset's `done_when` holds of what readers see, with the clock at a moment."""
+"""Whether a dataset's `done_when` holds of what readers see; `today` is the day of the moment that is given."""
 
 
 class _Open(NamedTuple):
@@ -50,11 +50,11 @@ class Windows:
         """Judge it once it has closed."""
         self._open.setdefault((one.dataset, window.opens), _Open(window.closes, one, window))
 
-    def is_done(self, one: Scheduled, window: Window, now: datetime) -> bool:
+    def is_done(self, one: Scheduled, window: Window) -> bool:
         """Whether its data is there: `done_when` holds or, without one, something new came in it."""
         if one.asked.done_when is not None:
-            last = window.closes - timedelta(microseconds=1)
-            return self._holds(one.dataset, min(now, last))
+            # Over midnight, too, a window waits for the data of the day on which it opened.
+            return self._holds(one.dataset, window.opens)
         return self._schedules.delivered(one.dataset, window.opens, window.closes)
 
     @property
@@ -72,7 +72,7 @@ class Windows:
                 self._open[key] = _Open(now + LOOK_AGAIN, one, window)
                 continue
             judged.append(key)
-            if not self.is_done(one, window, now) and (told := self._overdue(one, window)):
+            if not self.is_done(one, window) and (told := self._overdue(one, window)):
                 missed = Occurrence(window.opens, one.dataset, "overdue")
                 plan.note(NewEvent("dataset.overdue", one.dataset, told, source=SOURCE, id=missed.run_id))
         return judged

@@ -291,7 +291,7 @@ class Scheduler:
             if (tried := self._windows.of(one, occurrence)) is not None:
                 self._windows.tried(one, tried)
         window = self._windows.of(one, due[-1])
-        if window is None or not self._windows.is_done(one, window, now):
+        if window is None or not self._windows.is_done(one, window):
             return None
         before = [occurrence for occurrence in due if occurrence.due < window.opens]
         rest = [*due[len(before) :], *one.timetable.between(due[-1].due, window.closes - timedelta(microseconds=1))]

@@ -45,7 +45,7 @@ def test_a_window_with_done_when_goes_on_until_it_holds(world: World) -> None:
     world.finish(run)
     world.work(scheduler, at("16:15"))
     world.finish_all()
-    world.holds = lambda name, now: (name, now) == ("fx", at("16:20"))
+    world.holds = lambda name, today: (name, today) == ("fx", at("16:00"))
     world.work(scheduler, at("16:25"))
 
     assert world.runs("fx") == [at("16:00"), at("16:10")]
