@@ -186,11 +186,11 @@ class Unattended:
     def _without_reason(self, name: str, asked: Mapping[str, Any], seen: Sequence[Seen], until: datetime) -> list[str]:
         """Skips for which nothing happened that explains them."""
         late = self._step + timedelta(seconds=1)
-        paused = self.happened.paused.get(name, [])
+        paused = self._until_somebody_was_there(self.happened.paused.get(name, []))
         there = {
             "missed": [*self.happened.outages, *(Stretch(when.start - late, when.start) for when in paused)],
             "paused": paused,
-            "provider": self._put_off(name),
+            "provider": self._until_somebody_was_there(self.happened.shut.get(name, [])),
             "overlap": [Stretch(self.start, until)] if name in self._slow else [],
             "done": [Stretch(self.start, until)] if name in self._bring_after else [],
         }
@@ -202,12 +202,12 @@ class Unattended:
             and not any(where.start - jitter - late <= one.due <= where.end for where in there[one.outcome])
         ]
 
-    def _put_off(self, name: str) -> list[Stretch]:
-        """The times in which a circuit was open, to when somebody was there to try again."""
+    def _until_somebody_was_there(self, times: Sequence[Stretch]) -> list[Stretch]:
+        """Those that end in an outage last until its end: only then somebody resumes, or tries again."""
         found = []
-        for shut in self.happened.shut.get(name, []):
-            ends = [outage.end for outage in self.happened.outages if outage.start <= shut.end <= outage.end]
-            found.append(Stretch(shut.start, max([shut.end, *ends])))
+        for one in times:
+            ends = [outage.end for outage in self.happened.outages if outage.start <= one.end <= outage.end]
+            found.append(Stretch(one.start, max([one.end, *ends])))
         return found
 
     # --- processes ----------------------------------------------------------------------------
