@@ -22,6 +22,8 @@ from data_pipeline.detect.view import Profile, View
 CONTEXT = 600  # points before a point that any algorithm may look at
 _NEWEST = 4000  # points of the history that members are put on one scale by
 _LOWEST, _HIGHEST = -3.0, 8.0  # of a member's z
+_YOUNG = 30.0  # points: with so many the limit is twice as far, as windows that overlap say the same again
+_FURTHEST = 6.5  # a limit of the fused figure
 
 # Chosen on labelled series judged from the past alone: level, stretch, features, residual, and a quick chart.
 MEMBERS = (
@@ -31,6 +33,13 @@ MEMBERS = (
     "seasonal_residual",
     "ewma_chart",
 )
+
+
+class Verdict(NamedTuple):
+    """What the ensemble says of one point."""
+
+    score: float
+    members: dict[str, float]  # each one's z
 
 
 class Member(NamedTuple):
@@ -83,8 +92,10 @@ class EnsembleDetector:
         members, figures = learn(self.members, view, newest=_NEWEST)
         fused = fuse(figures, self.share)
         base = baseline(fused[None, :], floor=0.05, relative_floor=0.0)
-        reach = float(limit(base, self.rate)[0])
         centre = float(base.centre[0])
+        reach = float(limit(base, self.rate)[0]) * (1.0 + _YOUNG / len(fused))
+        if len(members) > 1:  # members agree at most on 8: a short history must not put its limit beyond that
+            reach = min(reach, _FURTHEST - centre)
         return EnsembleModel(
             history.metric, self.rate, self.share, profile, members, centre, reach, times[tail], values[tail]
         )
@@ -132,6 +143,14 @@ class EnsembleModel:
             ratio[there] = np.maximum(fused - self.centre, 0.0) / self.reach
         score: Floats = ratio / (1.0 + ratio)
         return score
+
+    def judge(self, times: Floats, values: Floats) -> Verdict:
+        """Of the last point; those before it, in order of time and finite, are what it is judged by."""
+        view = self.profile.view(times, to_scale(self.metric, values), last=1)
+        figures = self.figures(view)[:, -1:]
+        ratio = max(float(fuse(figures, self.share)[0]) - self.centre, 0.0) / self.reach
+        names = [member.name for member in self.members]
+        return Verdict(ratio / (1.0 + ratio), dict(zip(names, figures[:, 0].tolist(), strict=True)))
 
     def figures(self, view: View) -> Floats:
         """Each member's z of each point, shape (members, n)."""
@@ -190,7 +209,8 @@ def learn(names: Sequence[str], view: View, *, newest: int | None = None) -> tup
     for name in names:
         learned = algorithm(name).learn(view)
         raw = learned.raw(looked_at)
-        members.append(Member(name, learned, float(raw.mean()), max(float(raw.std()), 1e-9)))
+        deviation = max(float(raw.std()), 1e-9)
+        members.append(Member(name, learned, float(raw.mean()), deviation))
         figures.append(members[-1].z(raw, len(names) == 1))
     return tuple(members), np.stack(figures)
 
