@@ -282,7 +282,9 @@ def _progress(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from operations.run import chosen
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("collecting", total=len(set(datasets or ()) or system.settings.datasets))
+        task = bar.add_task("collecting", total=len(chosen(system, datasets or ())))
         yield lambda run: bar.update(task, advance=1, description=run.dataset[:30])
