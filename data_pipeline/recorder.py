@@ -67,13 +67,15 @@ class Recorder:
         self._cached: list[tuple[str, Any]] = []
         self._guard = threading.Lock()
 
-    def record(self, outcome: Outcome, *, lost: bool = False) -> None:
-        """Write it down. `lost`: only as long as the run is ours, for the dataset is not any more."""
+    def record(self, outcome: Outcome) -> None:
+        """Write it down."""
         if self._finished:
             return  # the run was interrupted and is closed; nobody was told that this one is done
         self.recorded.add(outcome.result.dataset)
         data = outcome.events[-1].data
-        guard = self._guarding(outcome, data.get("fence", 0), run_id=data["run_id"] if lost else "")
+        # What was delivered comes with the number of its lease; what was not, only from whom the run is.
+        run_id = data["run_id"] if outcome.result.status == "skipped" else ""
+        guard = self._guarding(outcome, data.get("fence", 0), run_id)
         future = self._events.submit(outcome.events, statements=outcome.statements, guard=guard)
         # A future wakes those who wait for it before it calls back, so they wait for what is done once it has.
         told: Future[None] = Future()
@@ -88,7 +90,7 @@ class Recorder:
             if self._last.get(dataset) is future:  # else another outcome was recorded in its place
                 return
 
-    def _guarding(self, outcome: Outcome, fence: int, *, run_id: str) -> Callable[[Connection], None]:
+    def _guarding(self, outcome: Outcome, fence: int, run_id: str) -> Callable[[Connection], None]:
         """The versions of a whole commit reach the disk before it; and the lease must still be ours."""
 
         def check(connection: Connection) -> None:
@@ -127,7 +129,7 @@ class Recorder:
         error, result = done.exception(), outcome.result
         if isinstance(error, LeaseLostError):
             if not isinstance(error, RunLostError):
-                self.record(skipped(result.dataset, result.provider, run_id, str(error)), lost=True)
+                self.record(skipped(result.dataset, result.provider, run_id, str(error)))
         elif isinstance(error, VersionNotWrittenError) and outcome.otherwise is not None:
             self.record(outcome.otherwise(StoreError(f"{result.dataset}: {error}", hint=error.hint)))
         if error is not None:

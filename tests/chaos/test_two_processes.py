@@ -43,7 +43,7 @@ def test_two_runs_of_the_same_datasets_run_each_of_them_once(battered: Battered)
     outcomes = Counter((d["dataset"], d["status"]) for report in reports for d in report["datasets"])
     assert outcomes == {**{(name, "succeeded"): 1 for name in names}, **{(name, "skipped"): 1 for name in names}}
     reasons = {d["reason"] for report in reports for d in report["datasets"] if d["status"] == "skipped"}
-    assert reasons == {"already running in another process"}
+    assert reasons == {"already running in another run"}
     assert set(battered.runs().values()) == {"succeeded"}
     battered.verified()
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from data_pipeline.recorder import RunLostError
 from data_pipeline.run_queue.at_work import at_work
 from data_pipeline.run_queue.request import RunRequest
 from data_pipeline.run_queue.worker import QueueWorker
@@ -19,7 +20,9 @@ from operations.queue import cancel, queue_worker
 from operations.run import queue, run, run_queue
 from tests.databases import is_postgres
 from tests.integration.installation import Installation
+from utils.database import StateError
 from utils.events import NewEvent
+from utils.resilience.cancellation import CancelToken
 
 ME = Actor("ann")
 DEAD = "nowhere|no-boot|no-ns|1|1"
@@ -257,6 +260,37 @@ def test_a_run_whose_process_died_goes_on_with_what_is_left(placed: Installation
         assert stored is not None
         assert stored.summary is not None
         assert stored.summary["counts"]["succeeded"] == 3
+
+
+def test_a_process_that_was_taken_for_dead_says_nothing_more_of_its_run(placed: Installation) -> None:
+    """Another one goes on with it: neither an end nor a skipped dataset comes from the one that woke up."""
+    placed.configure(stuck("slow"))
+    raised: list[Exception] = []
+    token = CancelToken()
+
+    def work(system: IntegratedSystem) -> None:
+        try:
+            run(system, ME, fresh=True, cancel=token)
+        except StateError as error:
+            raised.append(error)
+
+    with placed.system() as system, placed.system() as other:
+        thread = threading.Thread(target=work, args=(system,))
+        thread.start()
+        begun_event = next(other.events.follow(type="run.started"))
+        run_id, data = begun_event.subject, begun_event.data
+        other.events.append(
+            [
+                NewEvent("run.crashed", run_id, {"owner": data["owner"]}),
+                NewEvent("run.started", run_id, {**data, "owner": DEAD}),
+            ]
+        )
+        token.cancel()
+        thread.join(30)
+
+        assert [type(error) for error in raised] == [RunLostError]
+        assert [e.type for e in other.events.read(subject=run_id)] == ["run.started", "run.crashed", "run.started"]
+        assert parts(other, run_id) == {}
 
 
 def test_a_run_that_kills_its_process_is_not_begun_for_ever(installation: Installation) -> None:
