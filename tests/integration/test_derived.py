@@ -307,6 +307,12 @@ def test_it_is_judged_like_any_other(installation: Installation, feed: Feed) -> 
     assert (found["copy"].status, found["copy"].quarantined) == ("failed", 1)
     assert "copy is held (" in str(found["countries"].reason)
 
+    with installation.system() as system:
+        accept(system, Actor("test"), "copy", reason="it is known")
+    again = ran(installation, "copy", "countries")
+    assert again["copy"].unchanged  # what was accepted by hand says what it was made from, too
+    assert again["countries"].rows == 2
+
 
 def test_a_function_that_fails_is_told_in_one_line(installation: Installation, feed: Feed) -> None:
     """With the place in the user's code; the log has the traceback; rows that came before it are no result."""
