@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from data_pipeline.run_queue.request import Because
 from data_pipeline.run_queue.worker import STOP_S, Asked, QueueWorker, Taken
 from data_pipeline.runner import PipelineRun
+from data_pipeline.store.run_views import Run
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
 from operations.plugins import begin as begin_plugins
@@ -126,8 +128,22 @@ def queue_worker(
         find=find,
         recover=system.runner.recover,
         clock=system.clock,
+        waits=lambda run: _comes_after(system, run),
         stays=stays,
     )
+
+
+def _comes_after(system: IntegratedSystem, run: Run) -> bool:
+    """Whether a dataset that a scheduled one depends on, due by the same time, is still to be run, or being run."""
+    because = Because.from_json(run.request.get("because", {}))
+    if because.kind != "schedule" or because.due is None:
+        return False
+    dataset = system.settings.find(because.schedule)
+    if dataset is None or not dataset.depends_on:
+        return False
+    from data_pipeline.scheduling.views import Schedules
+
+    return Schedules(system.database).is_before(dataset.depends_on, because.due)
 
 
 class _After:

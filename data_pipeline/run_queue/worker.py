@@ -72,6 +72,7 @@ class QueueWorker:
         execute: Works off a run until it has ended, and gives its status; calls what it is given once the workers know.
         find: A declared dataset by name; None: there is none.
         recover: Marks the runs of dead processes as crashed.
+        waits: Whether something that a run comes after is not over yet.
         stays: Until it is stopped: who puts a run into the queue can count on it.
 
     Attributes:
@@ -92,6 +93,7 @@ class QueueWorker:
         find: Callable[[str], Asked | None],
         recover: Callable[[], object],
         clock: Clock,
+        waits: Callable[[Run], bool] = lambda _: False,
         stays: bool = True,
     ) -> None:
         self._queue = queue
@@ -102,6 +104,7 @@ class QueueWorker:
         self._find = find
         self._recover = recover
         self._clock = clock
+        self._waits = waits
         self._stays = stays
         self._most = 2 * workforce.size
         self._drivers = ThreadPoolExecutor(self._most, thread_name_prefix="run")
@@ -204,7 +207,7 @@ class QueueWorker:
             return False
         asked = [self._find(name) for name in names[:DATASETS_LOOKED_AT]]
         room = (one is None or self._workforce.room(*one) > waiting_for[one.provider] for one in asked)
-        return not asked or any(room)
+        return (not asked or any(room)) and not self._waits(run)
 
     # --- a run --------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """The datasets that have a schedule, as the configuration declares them, each with its timetable."""
 
 import hashlib
+from graphlib import TopologicalSorter
 from typing import NamedTuple
 
 import orjson
@@ -17,13 +18,19 @@ _WHAT_IS_DUE = ("every", "cron", "calendar", "opens", "until", "after", "on_file
 
 
 class Scheduled(NamedTuple):
-    """One of them. `fingerprint` changes with what its occurrences are, not with what is done about them."""
+    """One of them.
+
+    Attributes:
+        fingerprint: Changes with what its occurrences are, not with what is done about them.
+        rank: Of datasets that are due at the same moment those with a lower one come first: others depend on them.
+    """
 
     dataset: str
     asked: ScheduleSettings
     timetable: Timetable
     priority: int
     fingerprint: str
+    rank: int = 0
 
     @property
     def has_times(self) -> bool:
@@ -39,11 +46,25 @@ def scheduled(settings: Settings, *, of_files: bool = False) -> list[Scheduled]:
     """
     known = calendars(settings)
     in_files = {name for name, one in settings.calendars.items() if any(map(_is_file, one.holidays))}
+    ranks = _ranks(settings)
     return [
-        Scheduled(one.name, one.schedule, Timetable.of(one, settings, known), one.priority, fingerprint(one, settings))
+        Scheduled(
+            one.name,
+            one.schedule,
+            Timetable.of(one, settings, known),
+            one.priority,
+            fingerprint(one, settings),
+            ranks.get(one.name, 0),
+        )
         for one in settings.datasets
         if one.schedule is not None and (not of_files or one.schedule.calendar in in_files)
     ]
+
+
+def _ranks(settings: Settings) -> dict[str, int]:
+    """Places in an order in which every dataset stands behind those that it depends on; none where none does."""
+    needs = {one.name: one.depends_on for one in settings.datasets if one.depends_on}
+    return {name: place for place, name in enumerate(TopologicalSorter(needs).static_order())} if needs else {}
 
 
 def _is_file(holiday: str) -> bool:

@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from itertools import count, islice
+from itertools import islice
 
 from data_pipeline.run_queue.queue import NothingToCancel, RunQueue
 from data_pipeline.scheduling.closing import Windows
@@ -96,7 +96,6 @@ class Scheduler:
         self._grace = timedelta(seconds=grace_s)
         self._entries: dict[str, Entry] = {}
         self._heap: list[tuple[datetime, int, int, str]] = []
-        self._numbers = count()
         self._busy: dict[str, Busy] | None = None
         self._busy_at = 0.0
         self._led = 0  # as whom the entries were read
@@ -344,7 +343,7 @@ class Scheduler:
             if following is None:
                 return
             start = entry.it.timetable.starts_at(following)
-        heapq.heappush(self._heap, (start, next(self._numbers), entry.turn, entry.it.dataset))
+        heapq.heappush(self._heap, (start, entry.it.rank, entry.turn, entry.it.dataset))
 
     def _write(self, plan: Plan) -> None:
         """All of it in one commit, as the leader, and only if nothing of it was paused meanwhile."""

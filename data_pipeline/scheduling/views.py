@@ -66,6 +66,10 @@ _OF_SCHEDULES = frozenset({"schedule", "after", "on_file"})
 _STANDING = (
     "dataset, fingerprint, since, handled, paused_at, paused_by, put_off, put_off_for, overdue, last_due, last_run"
 )
+_BEFORE = """
+SELECT 1 FROM schedules s JOIN runs r ON r.run_id = s.last_run
+WHERE s.dataset IN ({}) AND s.last_due <= ? AND r.status IN ('queued', 'running') LIMIT 1
+"""
 _OPEN = """
 SELECT o.schedule, o.id, r.status FROM runs r INDEXED BY runs_by_status JOIN occurrences o ON o.id = r.run_id
 WHERE r.status IN ('queued', 'running') ORDER BY o.id
@@ -235,6 +239,10 @@ class Schedules:
         rows = self._database.query(f"SELECT {_STANDING} FROM schedules WHERE dataset = ?", (dataset,))  # noqa: S608
         return _standing(rows[0]) if rows else None
 
+    def paused(self) -> frozenset[str]:
+        """The schedules that are paused."""
+        return frozenset(row[0] for row in self._database.query("SELECT dataset FROM schedules WHERE paused_at IS NOT NULL"))
+
     def busy(self) -> dict[str, Busy]:
         """The schedules with runs that are not over."""
         found: dict[str, tuple[list[str], list[str]]] = {}
@@ -257,6 +265,11 @@ class Schedules:
         sql = f"SELECT id, schedule, due, last, number, outcome, words FROM occurrences WHERE {' AND '.join(where)}"  # noqa: S608 - our own
         rows = self._database.query(f"{sql} ORDER BY id", values)
         return [Seen(row[0], row[1], _moment(row[2]), _moment(row[3]), *row[4:]) for row in rows]
+
+    def is_before(self, datasets: Sequence[str], due: datetime) -> bool:
+        """Whether the last occurrence of one of these, due by then, is a run that is not over."""
+        marks = ", ".join("?" * len(datasets))
+        return bool(self._database.query(_BEFORE.format(marks), (*datasets, rfc3339(due))))
 
     def known(self, ids: Sequence[str]) -> set[str]:
         """Which of these occurrences were seen to before."""

@@ -373,3 +373,26 @@ def test_who_leads_is_named(installation: Installation) -> None:
 
     assert led.startswith("process ")
     assert after == ""
+
+
+def test_what_depends_on_another_is_run_after_it(installation: Installation) -> None:
+    """Both are due at the same time, each in a run of its own: the one that is needed comes first, a chain in order."""
+    names = ["c", "b", "a", "d"]
+    needs = {"a": [], "b": ["a"], "c": ["b"], "d": ["a"]}
+    installation.configure(
+        *(
+            {**simulated(name, every="1h"), "depends_on": needs[name], "priority": 9 - at}
+            for at, name in enumerate(names)
+        )
+    )
+    clock = ManualClock(NOON)
+    run_all_due(installation, clock)
+    clock.advance(3600)
+    with installation.system(clock) as system:
+        done = run_due(system, ANN)
+        order = [event.data["datasets"][0] for event in system.events.read(type="run.started")]
+
+    assert {run.status for run in done.runs} == {"succeeded"}
+    assert order.index("a") == 0
+    assert order.index("b") < order.index("c")
+    assert sorted(order) == sorted(names)
