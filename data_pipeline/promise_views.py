@@ -63,9 +63,14 @@ class Promised:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def told(self) -> dict[str, Told]:
-        """The promises that are not kept, by dataset."""
-        rows = self._database.query("SELECT dataset, state, since, body FROM promises")
+    def told(self, datasets: Sequence[str] | None = None) -> dict[str, Told]:
+        """The promises that are not kept, by dataset; None: of all, and of many those of all there are."""
+        sql, values = "SELECT dataset, state, since, body FROM promises", tuple(datasets or ())
+        if datasets is not None and len(values) <= _BY_NAME:
+            sql += f" WHERE dataset IN ({', '.join('?' * len(values))})"
+        else:
+            values = ()
+        rows = self._database.query(sql, values)
         return {row[0]: Told(row[1], row[2], orjson.loads(row[3])) for row in rows}
 
     def holdings(self, datasets: Sequence[str]) -> list[Holding]:

@@ -85,8 +85,7 @@ class Attempts:
         if self._paused is None:
             from data_pipeline.scheduling.views import Schedules
 
-            standings = Schedules(self._database).all().items()
-            self._paused = frozenset(name for name, standing in standings if standing.paused_at is not None)
+            self._paused = Schedules(self._database).paused()
             self._read_calendars()
         if dataset.name in self._paused:
             return tries._replace(paused=True)
@@ -151,9 +150,10 @@ class PromiseWatch:
 
     def __init__(self, system: IntegratedSystem, names: Collection[str] | None = None) -> None:
         self._system = system
-        self._promised = {one.name: one for one in system.settings.datasets if one.promise.made}
-        mine = {name: one for name, one in self._promised.items() if names is None or name in names}
-        self._datasets = mine
+        self._of_all = names is None
+        # After a run of one dataset nobody looks at the other ten thousand.
+        mine = system.settings.datasets if names is None else map(system.settings.find, names)
+        self._datasets = {one.name: one for one in mine if one is not None and one.promise.made}
         self._promises = Promises(system.settings)
         self._attempts = Attempts(system, system.database)
         self._known: dict[str, _Known] = {}
@@ -168,7 +168,7 @@ class PromiseWatch:
         if not self._datasets and not self._ever_told:
             return 0
         for _ in range(_TRIES):
-            told = Promised(self._system.database).told()
+            told = Promised(self._system.database).told(None if self._of_all else list(self._datasets))
             self._ever_told = bool(told)
             events = self._news(told)
             if not events or self._append(events, told):
@@ -194,7 +194,7 @@ class PromiseWatch:
             told_now = {**stand.to_json(), "before": was}
             events.append(NewEvent(_TYPES[stand.state], dataset.name, told_now, source="operations"))
         for name, before in told.items():
-            if name not in self._promised:
+            if self._of_all and name not in self._datasets:
                 data = {**before.body, "state": "kept", "before": before.state, "reason": "it is promised no more"}
                 events.append(NewEvent("promise.kept", name, data, source="operations"))
         return events

@@ -243,6 +243,11 @@ class Schedules:
         """The schedules that are paused."""
         return frozenset(row[0] for row in self._database.query("SELECT dataset FROM schedules WHERE paused_at IS NOT NULL"))
 
+    def paused(self) -> frozenset[str]:
+        """The schedules that are paused."""
+        rows = self._database.query("SELECT dataset FROM schedules WHERE paused_at IS NOT NULL")
+        return frozenset(row[0] for row in rows)
+
     def busy(self) -> dict[str, Busy]:
         """The schedules with runs that are not over."""
         found: dict[str, tuple[list[str], list[str]]] = {}
