@@ -241,10 +241,6 @@ class Schedules:
 
     def paused(self) -> frozenset[str]:
         """The schedules that are paused."""
-        return frozenset(row[0] for row in self._database.query("SELECT dataset FROM schedules WHERE paused_at IS NOT NULL"))
-
-    def paused(self) -> frozenset[str]:
-        """The schedules that are paused."""
         rows = self._database.query("SELECT dataset FROM schedules WHERE paused_at IS NOT NULL")
         return frozenset(row[0] for row in rows)
 
