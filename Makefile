@@ -44,6 +44,7 @@ bench: .venv/dev .peers/ready  ## Measure, side by side with the peers
 	$(BIN)/python -m benchmarks resilience
 	$(BIN)/python -m benchmarks events
 	$(BIN)/python -m benchmarks quality
+	$(BIN)/python -m benchmarks schedule
 
 lock: .venv/dev  ## Pin the newest versions that the ranges allow
 	$(BIN)/pip install --quiet pip-tools

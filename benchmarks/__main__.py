@@ -17,6 +17,7 @@ ROUNDS = {
     "resilience": 7,
     "events": 5,
     "quality": 3,
+    "schedule": 3,
     "detect": 1,
 }
 
