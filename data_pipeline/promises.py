@@ -1,7 +1,6 @@
 """The promises of a configuration, each made when it is first asked for."""
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from config.datasets import DatasetSettings
 from config.settings import Settings
@@ -40,6 +39,8 @@ class Promises:
             calendar = calendar_of(self._settings, asked.calendar)
             if made is not None and made.calendar is calendar:
                 return made
+        from zoneinfo import ZoneInfo
+
         zone = ZoneInfo(asked.zone or self._settings.app.zone)
         made = self._made[dataset.name] = Promise(asked.max_age, asked.due, zone, calendar, asked.calendar or "")
         return made

@@ -157,6 +157,7 @@ class PromiseWatch:
         self._promises = Promises(system.settings)
         self._attempts = Attempts(system, system.database)
         self._known: dict[str, _Known] = {}
+        self._calendars: dict[str, Calendar] = {}
         self._ever_told = True
 
     def look(self) -> int:
@@ -179,6 +180,7 @@ class PromiseWatch:
         now = self._system.clock.now()
         events = []
         self._attempts.look_again()
+        self._look_at_calendars()
         holdings = Promised(self._system.database).holdings(list(self._datasets)) if self._datasets else ()
         for holding in holdings:
             if (dataset := self._datasets.get(holding.dataset)) is None:
@@ -198,6 +200,17 @@ class PromiseWatch:
                 data = {**before.body, "state": "kept", "before": before.state, "reason": "it is promised no more"}
                 events.append(NewEvent("promise.kept", name, data, source="operations"))
         return events
+
+    def _look_at_calendars(self) -> None:
+        """A file of holidays that changed moves what was judged."""
+        if not self._system.settings.calendars:
+            return
+        from data_pipeline.scheduling.calendars import calendars
+
+        found = calendars(self._system.settings)
+        if found != self._calendars:
+            self._calendars = found
+            self._known.clear()
 
     def _judged(self, dataset: DatasetSettings, holding: Holding, now: datetime) -> PromiseStand | None:
         promise = self._promises.of(dataset)

@@ -16,6 +16,7 @@ from operations.run import queue, run
 from operations.status import DatasetStatus, status
 from operations.why import why
 from tests.integration.installation import Installation
+from tests.utils.test_holiday_files import calendar, event
 from utils.clock import ManualClock
 from utils.events import NewEvent
 
@@ -289,3 +290,23 @@ def test_when_nothing_is_due_promises_are_judged_all_the_same(house: House) -> N
         assert not run_due(system, Actor("test")).runs
 
     assert house.told() == ["at_risk", "broken"]
+
+
+def test_a_holiday_that_is_added_while_it_is_watched_counts(house: House) -> None:
+    """Monday turns out to be one: nothing is due before Tuesday."""
+    off = house.installation.folder / "off.ics"
+    off.write_text(calendar(event("DTSTART;VALUE=DATE:20261225")))
+    days = {"weekdays": "mon-fri", "holidays": ["file:off.ics"]}
+    dated = {"columns": {"day": "date"}, "data_time": "day", "zone": "Europe/Berlin", "promise": DUE}
+    fx = {"name": "fx", "collect": {"kind": "file", "path": "fx.csv", "reread": "always"}, **dated}
+    house.installation.configure(fx, calendars={"bank": days})
+    house.run()
+    with house.installation.system(house.clock) as system:
+        watch = PromiseWatch(system)
+        assert watch.look() == 0
+        off.write_text(calendar(event("DTSTART;VALUE=DATE:20261225"), event("DTSTART;VALUE=DATE:20261123", name="new")))
+        house.clock.advance(3 * DAY + HOUR)
+        assert watch.look() == 0
+        house.clock.advance(DAY)
+
+        assert watch.look() == 1
