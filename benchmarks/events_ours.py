@@ -5,7 +5,7 @@ Run as a program (`python -m benchmarks.events_ours FOLDER`); answers as `benchm
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -62,7 +62,7 @@ def batch(folder: Path, seconds: float) -> Table:
             told[f"{name}_per_s"] = {who: timed.per_second * 1000 for who, timed in done.items()}
             told[f"{name}_cpu_us"] = {who: timed.cpu_us / 1000 for who, timed in done.items()}
         began = _now()
-        count = sum(len(page) for page in _pages(ours))
+        count = sum(map(len, ours.replay()))
         between = _now()
         bare = floor.replay()
         end = _now()
@@ -86,13 +86,6 @@ def _now() -> tuple[float, float]:
 
 def _thousands(store: EventStore) -> Callable[[int], object]:
     return lambda number: store.append([event(one) for one in range(number * 1000, number * 1000 + 1000)])
-
-
-def _pages(store: EventStore) -> Iterator[list[object]]:
-    after = 0
-    while page := store.read(after=after):
-        after = page[-1].seq
-        yield list(page)
 
 
 def last(folder: Path, seconds: float) -> Table:

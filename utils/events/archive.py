@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain as joined
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ import orjson
 from utils.database import Connection, Database
 from utils.events import chain, rows
 from utils.events.chain import Verification
+from utils.events.event import Fact, facts_of
 from utils.events.finding import found
 from utils.events.links import LINKED
 from utils.events.segments import Segment, SegmentFault, SegmentFiles, listed
@@ -19,6 +21,7 @@ from utils.events.wanted import Wanted
 __all__ = ["Archive"]
 
 Row = Sequence[Any]
+_FACT = itemgetter(*(rows.COLUMNS.split(", ").index(name) for name in Fact._fields))
 _FIRST = "SELECT min(seq) FROM log"
 _INSERTED = f"{rows.SELECT} WHERE seq < 1 ORDER BY seq LIMIT 1"
 
@@ -70,7 +73,8 @@ class Archive:
     ) -> Iterator[Sequence[Row]]:
         """The rows of the whole log after a position, in order, some thousand at a time.
 
-        `check` is given each segment before it is read; who gives one notices gaps himself. `columns`: of the table.
+        `check` is given each segment before it is read; who gives one notices gaps himself. `columns`: of the
+        table; of a segment come all ten, as only what is read is known to be whole.
 
         Raises:
             SegmentFault: a segment is missing or damaged, or events are in no segment and not in the table.
@@ -102,6 +106,12 @@ class Archive:
                 return
             yield page
             reached = page[-1][0]
+
+    def replay(self, connection: Connection, after: int) -> Iterator[list[Fact]]:
+        """The whole log after a position, as views are told it."""
+        for page in self.pages(connection, after, columns=rows.FACTS):
+            sealed = len(page[0]) > len(Fact._fields)
+            yield facts_of([_FACT(row) for row in page] if sealed else page)
 
     def verify(self, expected_head: str | None, proven: Callable[..., Verification] = chain.verify) -> Verification:
         """Prove every segment (its file, its chain, what the log says of it), and then the table."""

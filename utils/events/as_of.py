@@ -9,8 +9,7 @@ from pathlib import Path
 
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.database import Database, StateError
-from utils.events import rows
-from utils.events.event import events_of, rfc3339
+from utils.events.event import rfc3339
 from utils.events.projections import Projection, ProjectionFailed, Projections
 from utils.events.store import EventStore
 from utils.sqlite import SqliteDatabase
@@ -102,10 +101,9 @@ class PastStates:
 
     def _replay(self, scratch: Database, position: int) -> None:
         views = Projections(self._projections, explain=scratch.explain)
-        log = rows.pages if self._store.archive is None else self._store.archive.pages
-        with self._store.database.read() as source, scratch.transaction() as target:
-            for page in log(source, 0):
-                events = events_of([row for row in page if row[0] <= position])
+        with scratch.transaction() as target:
+            for page in self._store.replay():
+                events = [event for event in page if event.seq <= position]
                 try:
                     views.apply(target, events)
                 except ProjectionFailed as failure:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from utils.database import Connection, StateError, Statement, StatementRefused, upsert
-from utils.events.event import Event, events_of
-from utils.events.rows import pages
+from utils.events.event import Event, Fact, facts_of
+from utils.events.rows import FACTS, pages
 from utils.logger import get_logger
 
 __all__ = ["Behind", "Projection", "ProjectionFailed", "ProjectionFigures", "Projections"]
@@ -23,12 +23,15 @@ _CHECKPOINT = upsert("checkpoints", "name, seq", key="name")
 
 
 class Projection(Protocol):
-    """A view kept up to date by the log, in the same transaction; replaying the log must give the same rows."""
+    """A view kept up to date by the log, in the same transaction; replaying the log must give the same rows.
+
+    What `apply` is given has `seq`, `time`, `type`, `subject` and `data`; in a replay nothing else (`Fact`).
+    """
 
     name: str
     tables: Sequence[str]
 
-    def apply(self, event: Event) -> Iterable[Statement]: ...
+    def apply(self, event: Any) -> Iterable[Statement]: ...
 
 
 class ProjectionFailed(Exception):
@@ -64,8 +67,13 @@ class Behind:
     reason: str
 
 
-Pages = Callable[[Connection, int], Iterator[Sequence[Sequence[Any]]]]
-"""The rows of the log after a position, in order, some thousand at a time."""
+Replay = Callable[[Connection, int], Iterator[list[Fact]]]
+"""The log after a position, in order, some thousand events at a time."""
+
+
+def from_table(connection: Connection, after: int) -> Iterator[list[Fact]]:
+    """A log of which nothing was sealed."""
+    return map(facts_of, pages(connection, after, columns=FACTS))
 
 
 class Projections:
@@ -81,7 +89,7 @@ class Projections:
         projections: Sequence[Projection],
         *,
         explain: Callable[[Exception], StateError | None],
-        log: Pages = pages,
+        log: Replay = from_table,
     ) -> None:
         self._explain = explain
         self._log = log
@@ -89,7 +97,7 @@ class Projections:
         self._well = self._all
         self.figures = {one.name: ProjectionFigures(one.name) for one in self._all}
 
-    def apply(self, connection: Connection, events: Sequence[Event]) -> None:
+    def apply(self, connection: Connection, events: Sequence[Event | Fact]) -> None:
         """Bring the views up to date with `events`, one view after the other.
 
         Raises:
@@ -145,14 +153,13 @@ class Projections:
             for table in projection.tables:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - table names are ours
         reached, count = after or 0, 0
-        for page in self._log(connection, reached):
-            events = events_of(page)
+        for events in self._log(connection, reached):
             self._apply_to(connection, projection, events)
             reached, count = events[-1].seq, count + len(events)
         connection.execute(_CHECKPOINT, (projection.name, reached))
         return count
 
-    def _apply_to(self, connection: Connection, projection: Projection, events: Sequence[Event]) -> float:
+    def _apply_to(self, connection: Connection, projection: Projection, events: Sequence[Event | Fact]) -> float:
         figures, began = self.figures[projection.name], time.perf_counter()
         seq = 0
         try:

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from utils.database import Connection, Statement
-from utils.events.event import position_in
+from utils.events.event import Fact, position_in
 
 T = TypeVar("T")
 
 __all__ = [
     "COLUMNS",
+    "FACTS",
     "FIRST_SCHEMA",
     "HEAD",
     "INSERT",
@@ -76,6 +77,7 @@ SCHEMA = f"{FIRST_SCHEMA};{LINKED_SCHEMA}"
 
 KINDS = ("source", "type", "subject")
 COLUMNS = "seq, id, time, source, type, subject, data, version, prev_hash, hash"
+FACTS = ", ".join(Fact._fields)
 SELECT = f"SELECT {COLUMNS} FROM events"  # noqa: S608 - our own
 INSERT = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 # Refused, for want of an id, when the event before it is not there or has another hash.

@@ -322,10 +322,10 @@ def test_listeners_hear_of_events_after_their_commit(database: Database) -> None
     assert heard == [(["a", "b"], 2)]
 
 
-def test_events_are_found_by_what_the_envelope_says(store: EventStore) -> None:
+def test_events_are_found_by_what_the_envelope_says(database: Database) -> None:
     """By type, family of types, source, subject, time and position; newest first when asked."""
-    clock = store._clock
-    assert isinstance(clock, ManualClock)
+    clock = ManualClock()
+    store = EventStore(database, clock=clock)
     for kind, subject, source in (("run.started", "r", "x"), ("run.finished", "r", "x"), ("runner", "a", "y")):
         store.append([NewEvent(kind, subject, source=source)])
         clock.advance(60)
