@@ -1,4 +1,4 @@
-"""Runs, backfills, failures, interruptions and decisions in any order: the table is what came last of each piece."""
+"""Runs, backfills, failures, interruptions, decisions in any order: the table is what came last of each piece."""
 
 import shutil
 import tempfile
@@ -18,7 +18,7 @@ from integrated_system import IntegratedSystem
 from operations.actor import Actor, UsageError
 from operations.backfill import go_on, start
 from operations.backfill_plan import plan
-from operations.gate import accept
+from operations.gate import accept, rollback
 from operations.run import run
 from operations.show import delivered
 from tests.integration import feed as provider
@@ -58,6 +58,7 @@ class Oracle(RuleBasedStateMachine):
         self.clock = ManualClock(datetime(2026, 3, 3, 12, tzinfo=UTC))
         self.system = IntegratedSystem(installation.config, state_dir=installation.state, environ={}, clock=self.clock)
         self.table: dict[str, list[int]] = {}
+        self.versions: dict[str, dict[str, list[int]]] = {}
         self.held: dict[str, tuple[str, list[int]]] = {}
         self.amount = 0
         for number in range(DAYS):
@@ -93,9 +94,7 @@ class Oracle(RuleBasedStateMachine):
         came = [name for name in self.feed.asked if name in self.feed.pieces]
         if ran.accepted:
             self.table |= {name: self.good(name) for name in came}
-        else:
-            held = self.system.views.version("sales", ran.version or "") if came else None
-            assert held is None or held.is_accepted
+            self.seen(str(ran.version))
 
     @rule(
         begin=numbers,
@@ -128,6 +127,23 @@ class Oracle(RuleBasedStateMachine):
             finally:
                 del self.held[version]
             self.table[name] = good
+            self.seen(version)
+
+    @rule()
+    def roll_back(self) -> None:
+        """Readers get the version before, and a piece is what it was then."""
+        try:
+            done = rollback(self.system, ACTOR, "sales")
+        except PipelineError:
+            return  # there is none
+        assert done.restores is not None
+        self.table = dict(self.versions[done.restores])
+        self.seen(done.version)
+
+    def seen(self, version: str) -> None:
+        """What readers see with a version; the next one comes later."""
+        self.versions[version] = dict(self.table)
+        self.clock.advance(1.0)
 
     def work(self, identity: str, stop: int | None) -> None:
         token, done = CancelToken(), 0
@@ -137,6 +153,7 @@ class Oracle(RuleBasedStateMachine):
             assert isinstance(one, Done)
             if one.state == "collected":
                 self.table[one.key] = self.good(one.key)
+                self.seen(str(one.version))
             elif one.state == "held":
                 assert one.version is not None
                 self.held[one.version] = (one.key, self.good(one.key))
@@ -170,5 +187,5 @@ class Oracle(RuleBasedStateMachine):
 
 TestOracle = Oracle.TestCase
 TestOracle.settings = settings(
-    max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=12, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
 )
