@@ -332,7 +332,8 @@ def _history(system: IntegratedSystem, dry_run: bool, seconds: float | None) -> 
 def _database(system: IntegratedSystem, dry_run: bool) -> Step:
     if dry_run:
         return Step("database", detail="would be compacted")
-    return Step("database", freed=system.database.tidy(), detail="write-ahead log folded in")
+    done = "left to the server" if system.database.batches else "write-ahead log folded in"
+    return Step("database", freed=system.database.tidy(), detail=done)
 
 
 def _health(system: IntegratedSystem) -> Step:

@@ -1,7 +1,7 @@
 """The peers' logs and buses at the same work as ours, as far as they can do it.
 
 eventsourcing's recorder keeps one unique index, no chain, and waits for the disk (SQLite's default, synchronous=FULL);
-SQLAlchemy Core fills a table like ours without waiting (NORMAL).
+SQLAlchemy Core fills a table of our columns, with indexes for what our links answer, without waiting (NORMAL).
 """
 
 import asyncio
@@ -48,7 +48,7 @@ def recorder(place):
 
 
 def table(place):
-    """Through SQLAlchemy, a table with our columns and indexes."""
+    """Through SQLAlchemy, a table with our columns, and an index for each question that our links answer."""
     engine = sa.create_engine(f"sqlite:///{place}/sqlalchemy.db")
 
     @sa.event.listens_for(engine, "connect")
