@@ -1,8 +1,7 @@
 """The schedules: how each stands and when it is due next; to pause them, and to let them go on."""
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +10,7 @@ from data_pipeline.errors import PipelineError
 from data_pipeline.graph import select
 from data_pipeline.scheduling import pausing
 from data_pipeline.scheduling.scheduled import Scheduled, scheduled
-from data_pipeline.scheduling.views import Schedules, Standing
+from data_pipeline.scheduling.views import Schedules, Skipped, Standing
 from data_pipeline.store.views import Current
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
@@ -92,18 +91,12 @@ def listed(system: IntegratedSystem, names: Sequence[str] = ()) -> Listing:
     """
     schedules, now = Schedules(system.database), system.clock.now()
     stands, current = schedules.all(), system.views.current()
-    skipped: dict[str, Counter[str]] = {}
-    why: dict[str, str] = {}
-    for seen in schedules.occurrences(since=now - LOOK_BACK):
-        if seen.outcome != "queued":
-            skipped.setdefault(seen.schedule, Counter())[seen.outcome] += seen.number
-            why[seen.schedule] = seen.words
-    found = []
-    for one in _chosen(system, names):
-        row = _row(one, stands.get(one.dataset), current.get(one.dataset), now)
-        counts = dict(skipped.get(one.dataset, {}))
-        found.append(replace(row, skipped=counts, why=why.get(one.dataset)))
-    return Listing(is_led(system), tuple(found))
+    skipped = schedules.skipped(now - LOOK_BACK)
+    rows = [
+        _row(one, stands.get(one.dataset), current.get(one.dataset), skipped.get(one.dataset), now)
+        for one in _chosen(system, names)
+    ]
+    return Listing(is_led(system), tuple(rows))
 
 
 @operation("operator")
@@ -169,7 +162,9 @@ def _chosen(system: IntegratedSystem, names: Sequence[str]) -> list[Scheduled]:
     return found
 
 
-def _row(one: Scheduled, stands: Standing | None, current: Current | None, now: datetime) -> Schedule:
+def _row(
+    one: Scheduled, stands: Standing | None, current: Current | None, skipped: Skipped | None, now: datetime
+) -> Schedule:
     paused = stands is not None and stands.paused_at is not None
     put_off = None if stands is None else stands.put_off
     following = None if paused else one.timetable.next(now if stands is None else max(now, stands.handled))
@@ -193,8 +188,8 @@ def _row(one: Scheduled, stands: Standing | None, current: Current | None, now: 
         put_off=_text(put_off),
         put_off_for=stands.put_off_for if stands is not None and put_off else None,
         overdue=_text(overdue),
-        skipped={},
-        why=None,
+        skipped={} if skipped is None else skipped.counts,
+        why=None if skipped is None else skipped.words,
     )
 
 

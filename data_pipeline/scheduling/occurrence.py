@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from utils.events import rfc3339
 
@@ -38,4 +37,5 @@ class Occurrence:
         value = (milliseconds & (1 << 48) - 1) << 80 | low
         value = value & ~(0xF << 76) | 0x7 << 76  # version
         value = value & ~(0x3 << 62) | 0x2 << 62  # variant
-        return str(UUID(int=value))
+        text = f"{value:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -12,7 +12,7 @@ from data_pipeline.scheduling.policy import Busy
 from utils.database import Connection, Database, Statement, upsert
 from utils.events import Event, rfc3339
 
-__all__ = ["LEADER", "SCHEMA", "FileLook", "Led", "ScheduleViews", "Schedules", "Seen", "Standing"]
+__all__ = ["LEADER", "SCHEMA", "FileLook", "Led", "ScheduleViews", "Schedules", "Seen", "Skipped", "Standing"]
 
 SCHEMA = """
 CREATE TABLE schedules (
@@ -69,6 +69,14 @@ _STANDING = (
 _BEFORE = """
 SELECT 1 FROM schedules s JOIN runs r ON r.run_id = s.last_run
 WHERE s.dataset IN ({}) AND s.last_due <= ? AND r.status IN ('queued', 'running') LIMIT 1
+"""
+_SKIPPED = """
+SELECT schedule, outcome, sum(number) FROM occurrences WHERE id >= ? AND outcome <> 'queued'
+GROUP BY schedule, outcome ORDER BY schedule, outcome
+"""
+_NEWEST_SKIPPED = """
+SELECT schedule, words FROM occurrences
+WHERE id IN (SELECT max(id) FROM occurrences WHERE id >= ? AND outcome <> 'queued' GROUP BY schedule)
 """
 _OPEN = """
 SELECT o.schedule, o.id, r.status FROM runs r INDEXED BY runs_by_status JOIN occurrences o ON o.id = r.run_id
@@ -206,6 +214,14 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """How many occurrences were skipped, by the reason; and the words of the newest."""
+
+    counts: dict[str, int]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Led:
     """The newest leader: its number, its process, and since when it leads."""
 
@@ -266,6 +282,15 @@ class Schedules:
         sql = f"SELECT id, schedule, due, last, number, outcome, words FROM occurrences WHERE {' AND '.join(where)}"  # noqa: S608 - our own
         rows = self._database.query(f"{sql} ORDER BY id", values)
         return [Seen(row[0], row[1], _moment(row[2]), _moment(row[3]), *row[4:]) for row in rows]
+
+    def skipped(self, since: datetime) -> dict[str, Skipped]:
+        """What was skipped of each schedule, of occurrences from a time on."""
+        least = _id_at(since)
+        found: dict[str, dict[str, int]] = {}
+        for schedule, reason, number in self._database.query(_SKIPPED, (least,)):
+            found.setdefault(schedule, {})[reason] = int(number)
+        words = dict(self._database.query(_NEWEST_SKIPPED, (least,)))
+        return {name: Skipped(counts, words.get(name, "")) for name, counts in found.items()}
 
     def is_before(self, datasets: Sequence[str], due: datetime) -> bool:
         """Whether the last occurrence of one of these, due by then, is a run that is not over."""
