@@ -1,5 +1,6 @@
 """The versions of a dataset: which one readers see, what waits, who decided what."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ class VersionLine:
         decided_at: When.
         why: What they gave as their reason.
         restores: The earlier version whose rows it has, since a rollback.
+        inputs: Of a derived dataset: dataset -> the version of it that this one was made from; None: it is not derived.
     """
 
     version: str
@@ -39,6 +41,7 @@ class VersionLine:
     decided_at: str | None = None
     why: str = ""
     restores: str | None = None
+    inputs: Mapping[str, str] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -86,6 +89,7 @@ def versions(system: IntegratedSystem, name: str) -> Versions:
             decided_at=None if decision is None else decision.time,
             why="" if decision is None else decision.reason,
             restores=body.get("restores"),
+            inputs=body.get("inputs"),
         )
         lines.append(line)
     return Versions(name, current, tuple(lines))

@@ -6,6 +6,7 @@ import pytest
 
 from config.errors import ConfigError
 from operations.lineage import Input, Lineage, Link, lineage
+from operations.versions import versions
 from tests.integration import feed
 from tests.integration.feed import Feed
 from tests.integration.installation import Installation
@@ -85,6 +86,19 @@ def test_it_says_what_the_newest_version_was_made_from(installation: Installatio
     installation.run("orders", fresh=True)
     total = next(node for node in asked(installation).nodes if node.id == "total")
     assert total.made_from == (Input("orders", first["orders"], False),)
+
+
+def test_every_version_that_is_kept_says_what_it_was_made_from(installation: Installation) -> None:
+    """Newest first; one of a dataset that was collected was made from none."""
+    made = []
+    for amount in (1, 2):
+        feed.FEED.rows = [{"country": "TR", "amount": amount}]
+        made.append({one.dataset: one.version for one in installation.run(fresh=True).datasets})
+    with installation.system() as system:
+        kept = {name: versions(system, name).to_json()["versions"] for name in ("total", "orders")}
+
+    assert [one["inputs"] for one in kept["total"]] == [{"orders": one["orders"]} for one in reversed(made)]
+    assert {one["inputs"] for one in kept["orders"]} == {None}
 
 
 def test_the_command_prints_it(installation: Installation, capfd: pytest.CaptureFixture[str]) -> None:
