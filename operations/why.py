@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from config.datasets import DatasetSettings
@@ -15,6 +14,7 @@ from operations.advice import advice
 from operations.breakers import Breaker
 from operations.breakers import listed as breakers
 from operations.changes import Change, between, configuration, drifted
+from operations.next_try import next_try
 from operations.objectives import Stand
 from operations.status import DatasetStatus, status_of
 from operations.words import count_of, duration, listed, moment
@@ -152,7 +152,6 @@ def why(system: IntegratedSystem, name: str) -> Why:
     since = None if now.status == "succeeded" or not runs else _since(system, seen)
     waiting = next((entry for entry in system.views.quarantined(name) if entry.waits), None)
     told = () if seen.newest is None else tuple(one.to_json() for one in advice(system, name))
-    try_at = _next_try(system, seen)
     return Why(
         dataset=name,
         status=now.status,
@@ -165,7 +164,7 @@ def why(system: IntegratedSystem, name: str) -> Why:
         held=_held(seen),
         quarantine=None if waiting is None else waiting.to_json(),
         advice=told,
-        next_try=try_at,
+        next_try=next_try(system, dataset, breaker, seen.last),
         objective=now.objective,
         commands=tuple(_commands(seen, waiting)),
         blocked=tuple({"dataset": one.dataset, "reason": one.blocked} for one in seen.blocked),
@@ -288,31 +287,6 @@ def _held(seen: _Seen) -> dict[str, Any] | None:
     if held is None:
         return None
     return {"version": held.version, "time": held.time, "rows": held.rows, "objections": held.body["reason"]}
-
-
-def _next_try(system: IntegratedSystem, seen: _Seen) -> dict[str, Any]:
-    """When the provider is asked next. Nothing runs by itself: a `run` has to come."""
-    now, breaker, name = system.clock.now(), seen.breaker, seen.dataset.name
-    if breaker is not None and breaker.state == "open":
-        if breaker.open_until is None:
-            return {"at": None, "words": f"not before somebody closes the circuit of {breaker.provider}"}
-        if datetime.fromisoformat(breaker.open_until) > now:
-            words = f"by a run after {moment(breaker.open_until)}: until then the circuit of {breaker.provider} is open"
-            return {"at": breaker.open_until, "words": words}
-    wait = seen.error.get("retry_after")
-    if wait and seen.last is not None:
-        at = datetime.fromisoformat(seen.last["time"]) + timedelta(seconds=wait)
-        if at > now:
-            by = seen.error.get("refused_by")
-            who = f"our {by} refused it" if by else "the provider asked for it"
-            return {"at": rfc3339(at), "words": f"by a run after {moment(rfc3339(at))}: {who}"}
-    hit = system.pipeline.cached(seen.dataset, system.views.current_of(name))
-    if hit is not None:
-        until = datetime.fromisoformat(hit["collected_at"]) + timedelta(seconds=system.settings.cache.ttl)
-        if until > now:
-            words = f"by a run after {moment(rfc3339(until))}, when the TTL is over; by `run {name} --fresh` at once"
-            return {"at": rfc3339(until), "words": words}
-    return {"at": None, "words": "by the next run"}
 
 
 def _commands(seen: _Seen, waiting: Quarantined | None) -> Iterator[Command]:

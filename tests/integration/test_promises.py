@@ -13,6 +13,7 @@ from operations.maintain import maintain
 from operations.promises import PromiseWatch, judge_promises
 from operations.queue import run_due
 from operations.run import queue, run
+from operations.schedules import pause
 from operations.status import DatasetStatus, status
 from operations.why import why
 from tests.integration.installation import Installation
@@ -125,7 +126,10 @@ def test_a_promise_is_at_risk_before_it_breaks(house: House) -> None:
     assert (fx.status, fx.promise.state, fx.promise.left_s) == ("succeeded", "at_risk", 1440.0)
     assert "1 promise at risk (fx breaks in 24 min)" in house.sentence()
     with house.installation.system(house.clock) as system:
-        assert "promise at risk: it breaks in 24 min, and the next try is not before" in why(system, "fx").sentence
+        found = why(system, "fx")
+    assert "promise at risk: it breaks in 24 min, and the next try is not before" in found.sentence
+    assert found.next_try["at"] == "2026-11-24T15:05:00.000000Z"
+    assert found.next_try["words"].startswith("by its schedule at 24 Nov 2026 15:05 UTC")
     house.send("2026-11-23")
     house.run()
     assert house.told() == ["at_risk", "kept"]
@@ -310,3 +314,19 @@ def test_a_holiday_that_is_added_while_it_is_watched_counts(house: House) -> Non
         house.clock.advance(DAY)
 
         assert watch.look() == 1
+
+
+def test_while_its_schedule_is_paused_a_promise_is_at_risk(house: House) -> None:
+    """Nobody tries: `why` says what to do about it."""
+    house.declare(schedule={"cron": "5 16 * * mon-fri", "zone": "Europe/Berlin"})
+    house.run()
+    with house.installation.system(house.clock) as system:
+        run_due(system, Actor("test"))
+        pause(system, Actor("test"), ["fx"])
+        judge_promises(system)
+        house.clock.advance(HOUR)  # the TTL is over
+        found = why(system, "fx")
+
+    assert "its schedule is paused" in found.sentence
+    assert found.next_try["words"] == "by the next run; its schedule is paused (`schedules resume fx`)"
+    assert house.told() == ["at_risk"]

@@ -34,7 +34,7 @@ def timetable(schedule: dict[str, Any] | None, name: str = "rates", **app: Any) 
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
-@given(after=MOMENTS, days=st.integers(1, 8))
+@given(after=MOMENTS, days=st.integers(1, 3))
 def test_occurrences_between_two_moments_are_those_one_after_the_other(
     schedule: dict[str, Any], after: datetime, days: int
 ) -> None:
