@@ -17,10 +17,15 @@ def start(system: IntegratedSystem, *, port: int | None = None, browser: bool = 
         return 0
 
 
-def launch(system: IntegratedSystem, *, port: int | None = None, browser: bool = False) -> "subprocess.Popen[bytes]":
+def launch(
+    system: IntegratedSystem, *, port: int | None = None, browser: bool = False, beside: bool = False
+) -> "subprocess.Popen[bytes]":
     """Start Streamlit on the dashboard, and come back.
 
     The child finds the same configuration and state through its environment.
+
+    Args:
+        beside: Standard output belongs to another program: what the child says goes to standard error.
     """
     settings = system.settings.dashboard
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
@@ -32,4 +37,5 @@ def launch(system: IntegratedSystem, *, port: int | None = None, browser: bool =
         "ORCHESTRATOR_CONFIG": str(system.loaded.files[0]),
         "ORCHESTRATOR_APP__STATE_DIR": str(system.state_dir),
     }
-    return subprocess.Popen(command, env=environment)  # noqa: S603 - our own page
+    told = sys.stderr if beside else None
+    return subprocess.Popen(command, env=environment, stdout=told)  # noqa: S603 - our own page

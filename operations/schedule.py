@@ -124,7 +124,7 @@ class DashboardBeside:
         if self._child is None or (code := self._child.poll()) is not None:
             if self._child is not None:
                 get_logger("dashboard").warning("dashboard.ended", code=code)
-            self._child = launch(self._system, port=self._port)
+            self._child = launch(self._system, port=self._port, beside=True)
         return DASHBOARD_S
 
     def close(self) -> None:
