@@ -362,3 +362,28 @@ def test_a_file_of_holidays_that_changes_is_read_again(world: World, tmp_path: P
 
     assert world.runs("fx") == [at("12:00"), at("12:00", day="2026-03-05")]
     assert world.skipped("fx") == []
+
+
+def test_what_is_asked_of_the_views_is_answered_by_each_database(each_world: World) -> None:
+    """What runs before a dataset, what was seen to, what was skipped, and what was delivered within a time."""
+    world = each_world
+    world.declare(orders={"every": "1h"}, report={"every": "1h"})
+    scheduler = world.process()
+    world.work(scheduler, at("13:00"))
+    (first,) = world.schedules.busy()["orders"].runs
+    world.begin(first)
+    world.deliver("orders", first)
+    schedules = world.schedules
+
+    assert schedules.is_before(["orders", "others"], at("12:00"))
+    assert not schedules.is_before(["orders"], at("11:59"))
+    assert schedules.known([first, "another"]) == {first}
+    assert schedules.skipped(at("12:30"))["orders"].counts == {"overlap": 1}
+    assert first in schedules.skipped(at("12:30"))["orders"].words
+    assert schedules.skipped(at("13:30")) == {}
+    assert schedules.delivered("orders", at("12:00"), at("12:30"))  # later, but of an occurrence in that time
+    assert not schedules.delivered("orders", at("13:30"), at("14:00"))
+    assert schedules.busy()["orders"].running == (first,)
+    world.finish_all()
+    assert not schedules.is_before(["orders"], at("14:00"))
+    assert schedules.leader() is not None
