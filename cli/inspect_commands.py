@@ -101,7 +101,7 @@ def _say_datasets(datasets: "Sequence[DatasetStatus]") -> None:
     if len(datasets) > len(shown):
         rest = datasets[len(shown) :]
         say(f"… and {len(rest)} more, all {rest[0].status} or better (see --json)")
-    troubled = [d for d in datasets if d.status in {"failed", "degraded"} and d.reason]
+    troubled = [d for d in datasets if (d.status in {"failed", "degraded"} or d.at_risk) and d.reason]
     for d in troubled[:MOST_REASONS]:
         say(about(d.dataset, str(d.reason)))
     if len(troubled) > MOST_REASONS:

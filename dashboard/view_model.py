@@ -239,7 +239,7 @@ def _tile(dataset: DatasetStatus, series: Series | None) -> Tile:
         score=f"{dataset.score:g}" if dataset.score is not None else "not measured",
         points=points,
         trend=trend,
-        reason="" if dataset.status == "succeeded" else plain(reason, limit=500),
+        reason="" if dataset.status == "succeeded" and not dataset.at_risk else plain(reason, limit=500),
     )
 
 

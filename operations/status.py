@@ -55,6 +55,11 @@ class DatasetStatus:
     promise: PromiseStand | None = None
     blocked: str | None = None
 
+    @property
+    def at_risk(self) -> bool:
+        """Whether its promise will break before anything mends it; `reason` says why where nothing else is wrong."""
+        return self.promise is not None and self.promise.state == "at_risk"
+
     def to_json(self) -> dict[str, Any]:
         told = {name: getattr(self, name) for name in self.__slots__}
         told["promise"] = self.promise.to_json() if self.promise else None
@@ -196,7 +201,7 @@ def sentence(datasets: Sequence[DatasetStatus]) -> str:
     failed = [dataset for dataset in datasets if dataset.status == "failed"]
     degraded = [dataset for dataset in datasets if dataset.status == "degraded"]
     good = len(datasets) - len(failed) - len(degraded) - len(never)
-    at_risk = [dataset for dataset in datasets if dataset.promise is not None and dataset.promise.state == "at_risk"]
+    at_risk = [dataset for dataset in datasets if dataset.at_risk]
     parts = []
     if failed:
         parts.append(f"{_count(failed)} failed ({listed([d.dataset for d in failed])})")

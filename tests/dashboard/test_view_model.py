@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from dashboard.view_model import Reading, live, page
 from dashboard.words import plain
+from data_pipeline.promise import Promise, Tries
 from operations.activity import Activity, RunActivity, Series
 from operations.breakers import Breaker
+from operations.promises import PromiseStand
 from operations.status import DatasetStatus, Status, sentence
 from operations.trouble import Trouble
+from utils.calendars import EVERY_DAY
 
 NOW = datetime(2026, 11, 20, 16, 0, tzinfo=UTC)
 TEXT = "2026-11-20T15:58:00.000000Z"
@@ -104,6 +107,18 @@ def test_ages_below_two_minutes_do_not_flicker() -> None:
     one, other = (page(reading(dataset(age_s=age, data_age_s=age))) for age in (3.0, 48.0))
 
     assert one == other
+
+
+def test_a_promise_at_risk_is_told_though_all_is_well() -> None:
+    """What succeeded has nothing else to explain."""
+    promise = Promise(3600.0, None, UTC, EVERY_DAY)
+    judged = promise.judge(TEXT, None, NOW, Tries(paused=True))
+    risk = dataset("fx", promise=PromiseStand(promise, judged, NOW), reason=judged.words)
+
+    tiles = page(reading(risk, dataset("gold", reason="a note"))).tiles.rows
+
+    told = "promise at risk: it breaks in 58 min, and its schedule is paused"
+    assert [tile.reason for tile in tiles] == [told, ""]
 
 
 def test_the_reason_is_told_once_without_the_name_before_it() -> None:
