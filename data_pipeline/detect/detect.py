@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from data_pipeline.detect.agreement import Agreement
 from data_pipeline.detect.blocks import together
 from data_pipeline.detect.detector import CRITICAL, Anomaly, Direction, Directions, Series, in_order
 from data_pipeline.detect.explain import reason
@@ -80,8 +81,9 @@ def detect(
     anomalies: list[Anomaly] = []
     learning: dict[tuple[str, str], str] = {}
     judged = 0
+    agreement = Agreement()
     for chunk in _chunks(together(series), new_since, new_points):
-        judged += _judge(chunk, detector, ignore_below, frozenset(exclude), anomalies, learning)
+        judged += _judge(chunk, detector, ignore_below, frozenset(exclude), agreement, anomalies, learning)
     return Detection(anomalies, learning, judged)
 
 
@@ -111,6 +113,7 @@ def _judge(
     detector: MedianDetector,
     ignore_below: float,
     exclude: frozenset[str],
+    agreement: Agreement,
     anomalies: list[Anomaly],
     learning: dict[tuple[str, str], str],
 ) -> int:
@@ -142,7 +145,7 @@ def _judge(
             owner = int(np.searchsorted(first, lane, side="right")) - 1
             block, metric = chunk[owner].block, lane - int(first[owner])
             mine = replace(detector, rate=float(known.rate[lane]))
-            found = _look_closely(block, metric, back, mine, ignore_below, only_by_season=not strange[lane])
+            found = _look_closely(block, metric, back, mine, ignore_below, agreement, only_by_season=not strange[lane])
             if found is not None:
                 anomalies.append(found)
     return verdicts
@@ -164,7 +167,14 @@ def _gate(windows: Floats, point: Floats, known: _Traits) -> tuple[Ints, NDArray
 
 
 def _look_closely(
-    block: Block, column: int, back: int, detector: MedianDetector, ignore_below: float, *, only_by_season: bool
+    block: Block,
+    column: int,
+    back: int,
+    detector: MedianDetector,
+    ignore_below: float,
+    agreement: Agreement,
+    *,
+    only_by_season: bool,
 ) -> Anomaly | None:
     """What the detector says about one point, `back` points before the end of its series; `None`: nothing strange."""
     metric = block.metrics[column]
@@ -202,6 +212,7 @@ def _look_closely(
         expected_high=high,
         reason=reason(metric, float(times[-1]), value, (low, high), past, season),
         since=_since(times[early:], values[early:] > judged.expected, judged.ratio),
+        agree=agreement.about(times, values),
     )
 
 

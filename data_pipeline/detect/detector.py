@@ -50,6 +50,7 @@ class Anomaly:
             infinite on the side that is never wrong (a lower latency).
         reason: In words, ready for a person.
         since: Time of the first point of the episode; the same for all points of one.
+        agree: Names of the algorithms of the ensemble that find it strange, too; empty when they were not asked.
     """
 
     metric: str
@@ -63,9 +64,10 @@ class Anomaly:
     expected_high: float
     reason: str
     since: float
+    agree: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {**{name: getattr(self, name) for name in self.__slots__}, "agree": list(self.agree)}
 
 
 class Model(Protocol):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from data_pipeline.detect.agreement import AGREES
 from data_pipeline.detect.detector import ALARM, Anomaly, Direction, Series
 from data_pipeline.detect.ensemble import CONTEXT, EnsembleDetector, EnsembleModel
 from data_pipeline.detect.explain import reason
@@ -12,7 +13,6 @@ from data_pipeline.detect.robust import MINIMUM_POINTS, RECENT, Floats, core_lim
 from utils.clock import Clock, SystemClock
 
 _GROWTH = 1.3  # a model is fitted again when there is so much more to learn from
-_AGREES = 3.0  # deviations from which on a member is said to agree
 
 
 @dataclass(slots=True)
@@ -127,8 +127,6 @@ class StreamDetector:
         far = abs(value - usual) >= high - low  # twice as far out as the band reaches
         if min(metric.values) >= 0.0:
             low = max(low, 0.0)  # rows, seconds: what was never negative is not expected to be
-        agree = sum(figure >= _AGREES for figure in judged.members.values())
-        why = reason(name, float(times[-1]), value, (low, high), values[:-1])
         return Anomaly(
             metric=name,
             subject=self._subject,
@@ -139,8 +137,9 @@ class StreamDetector:
             direction=side,
             expected_low=low,
             expected_high=high,
-            reason=f"{why}; {agree} of {len(judged.members)} algorithms agree",
+            reason=reason(name, float(times[-1]), value, (low, high), values[:-1]),
             since=metric.since,
+            agree=tuple(name for name, figure in judged.members.items() if figure >= AGREES),
         )
 
     def _band(self, metric: _Metric, time: float) -> tuple[float, float]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_pipeline.detect.detector import ALARM, Series
-from data_pipeline.detect.ensemble import EnsembleDetector
+from data_pipeline.detect.ensemble import MEMBERS, EnsembleDetector
 from data_pipeline.detect.stream import StreamDetector
 from utils.clock import ManualClock
 
@@ -40,7 +40,7 @@ def test_a_drop_is_told_when_it_comes():
     )
     assert 900.0 < anomaly.expected_low < 1000.0 < anomaly.expected_high < 1100.0
     assert anomaly.reason.startswith("rows 0, expected 9")
-    assert anomaly.reason.endswith("5 of 5 algorithms agree")
+    assert anomaly.agree == MEMBERS
     assert anomaly.since == MINUTE * 120
 
 
