@@ -10,8 +10,8 @@ from utils.logger import get_logger
 
 __all__ = ["Service", "Serving"]
 
-TROUBLE_S = 1.0
-"""Seconds until a service is called again that found the state in trouble."""
+TROUBLE_S, LONGEST_TROUBLE_S = 1.0, 15.0
+"""Seconds until a service is called again that found the state in trouble; each time twice as long."""
 
 FAILED_S = 10.0
 """Seconds until a service is called again that raised what nobody expected."""
@@ -78,30 +78,36 @@ class Serving:
         os.write(self._ask, b"!")
 
     def _work(self, service: Service) -> None:
+        troubles = 0
         while not self._stopping:
             with self._changed:
                 seen = self._news
-            wait = self._step(service)
+            wait, well = self._step(service, troubles)
+            troubles = 0 if well else troubles + 1
             if wait > 0.0:
-                self._wait(service, seen, wait)
+                self._wait(wait, seen if well and service.hears else None)
         try:
             service.close()
         except StateError as error:
             get_logger(service.name).warning("service.not_closed", service=service.name, reason=str(error))
 
-    def _step(self, service: Service) -> float:
+    def _step(self, service: Service, troubles: int) -> tuple[float, bool]:
+        """The seconds until the next step, and whether this one went well."""
+        log = get_logger(service.name)
         try:
-            return service.step()
+            return service.step(), True
         except StateError as error:
-            get_logger(service.name).warning("service.waits", service=service.name, reason=str(error))
-            return TROUBLE_S
+            log.warning("service.waits", service=service.name, reason=str(error))
+            return min(LONGEST_TROUBLE_S, TROUBLE_S * 2.0 ** min(troubles, 10)), False
         except Exception as error:  # noqa: BLE001 - told with its traceback; the others, and the next step, go on
-            get_logger(service.name).error("service.failed", service=service.name, reason=str(error), exc=error)
-            return FAILED_S
+            log.error("service.failed", service=service.name, reason=str(error), exc=error)
+            return FAILED_S, False
 
-    def _wait(self, service: Service, seen: int, seconds: float) -> None:
+    def _wait(self, seconds: float, seen: int | None) -> None:
+        """Until time is up, it is to stop, or there are other news than those `seen`; None: whatever there is."""
+
         def is_called() -> bool:
-            return self._stopping or (service.hears and self._news != seen)
+            return self._stopping or (seen is not None and self._news != seen)
 
         with self._changed:
             self._changed.wait_for(is_called, seconds)

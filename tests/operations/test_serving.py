@@ -108,6 +108,27 @@ def test_what_one_service_finds_wrong_stops_no_other(database: SqliteDatabase, m
     assert ill.closed.is_set()
 
 
+def test_a_service_in_trouble_is_left_alone_for_a_while(
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """News call it no sooner: a fault at each commit of the others would fill the log."""
+    monkeypatch.setattr("operations.serving.FAILED_S", 3600.0)
+
+    def bug() -> float:
+        raise ValueError("nobody expected this")
+
+    ill, well = Steps(bug, hears=True, name="ill"), Steps(hears=True)
+    running = serve(database, ill, well)
+    ill.wait(1)
+    well.wait(1)
+    with database.transaction() as connection:
+        connection.execute("INSERT INTO t VALUES (1)", ())
+    well.wait(2)
+    end(*running)
+
+    assert ill.steps == 1
+
+
 def test_a_step_that_is_under_way_is_waited_for(database: SqliteDatabase) -> None:
     """To stop in order is to end what was begun."""
     begun, may_end = threading.Event(), threading.Event()
