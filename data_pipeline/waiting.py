@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from config.datasets import DatasetSettings
-from data_pipeline.graph import edges
+from data_pipeline.graph import upstream
 
 __all__ = ["Ready", "Waiting"]
 
@@ -28,8 +28,8 @@ class Waiting:
         by_name = {dataset.name: dataset for dataset in datasets}
         needs: dict[str, Collection[str]] = {}
         for name, dataset in by_name.items():
-            if found := edges(dataset):
-                others = {other for other, _ in found if other in by_name}
+            if found := upstream(dataset):
+                others = {other for other in found if other in by_name}
                 others.discard(name)
                 if others:
                     needs[name] = others
