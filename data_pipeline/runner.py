@@ -33,6 +33,9 @@ RANK: dict[str, int] = {"skipped": 0, "succeeded": 0, "degraded": 1, "failed": 2
 CALLED_OFF = "called off"
 """Why a run stops that somebody called off; for any other reason it is interrupted, and can go on later."""
 
+STOPPED = "stopped"
+"""Why a run stops whose process is told to: it is queued again in the same commit, and goes on elsewhere."""
+
 LOOK_S, LOG_EVERY = 0.2, 5
 """Seconds between two looks whether to stop; every so many of them the log is asked whether the run was called off."""
 
@@ -188,7 +191,7 @@ class Runner:
                 self._wait(job, workforce, cancel, run_id)
                 results = self._recorded(job, recorder, run_id, cancel)
                 results, learning = self._look_for_anomalies(datasets, results, run_id, started)
-                return self._finish(run_id, started, began, results, learning, _end_of(cancel), before)
+                return self._finish(request, started, began, results, learning, cancel, before)
             except RunLostError:
                 raise
             except Exception as error:
@@ -290,26 +293,30 @@ class Runner:
 
     def _finish(
         self,
-        run_id: str,
+        request: RunRequest,
         started: datetime,
         began: float,
         results: list[DatasetRun],
         learning: dict[str, str],
-        end: str,
+        cancel: CancelToken,
         before: Sequence[str],
     ) -> PipelineRun:
         finished = self._clock.now()
         ended = Counter([*before, *(result.status for result in results)])
         worst = max((RANK[status] for status in ended), default=0)
-        status = end or ("succeeded", "degraded", "failed")[worst]
+        run_id = request.run_id
+        status = _end_of(cancel) or ("succeeded", "degraded", "failed")[worst]
         duration = round(self._clock.monotonic() - began, 6)
         counts = {name: ended[name] for name in RANK}
         anomalies = {result.dataset: result.anomalies for result in results if result.anomalies}
         summary: dict[str, Any] = {"status": status, "duration_s": duration, "counts": counts, "anomalies": anomalies}
         if providers := self._counted({result.provider for result in results}):
             summary["providers"] = providers
-        event = NewEvent("run.finished", run_id, summary, source="runner")
-        self._events.append([event], statements=CLOSE, guard=_owned(run_id, str(this_process())))
+        events = [NewEvent("run.finished", run_id, summary, source="runner")]
+        if cancel.reason == STOPPED:
+            again = {**request.to_json(), "reason": "its process was stopped"}
+            events.append(NewEvent("run.queued", run_id, again, source="runner"))
+        self._events.append(events, statements=CLOSE, guard=_owned(run_id, str(this_process())))
         return PipelineRun(
             run_id, status, rfc3339(started), rfc3339(finished), duration, tuple(results), learning=learning
         )

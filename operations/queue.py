@@ -111,13 +111,12 @@ def queue_worker(
         dataset = system.settings.find(name)
         return None if dataset is None else Asked(dataset, system.runner.provider_of(dataset))
 
-    def execute(taken: Taken, begun: Callable[[], None]) -> str:
+    def execute(taken: Taken, begun: Callable[[], None]) -> None:
         how = Execution(workforce, taken.cancel, begun=begun)
         result = go_on(system, Actor(taken.run.actor), taken.run, how)
         told(result)
         if not taken.cancel.cancelled:  # handlers go on next time
             after.run()
-        return result.status
 
     return QueueWorker(
         run_queue(system),

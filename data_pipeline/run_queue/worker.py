@@ -12,6 +12,7 @@ from config.datasets import DatasetSettings
 from data_pipeline.errors import DatasetBusy
 from data_pipeline.run_queue.at_work import sign_on
 from data_pipeline.run_queue.queue import CannotBegin, NothingToCancel, RunQueue
+from data_pipeline.runner import STOPPED
 from data_pipeline.store.run_views import MOST_CRASHES, Run
 from data_pipeline.store.views import Views
 from data_pipeline.workforce import Workforce
@@ -69,7 +70,8 @@ class QueueWorker:
     they may, or another run works on them. Runs whose process died are put back, three times at most.
 
     Args:
-        execute: Works off a run until it has ended, and gives its status; calls what it is given once the workers know.
+        execute: Works off a run until it has ended; calls what it is given once the workers know of it. A run that is
+            cancelled with the reason `STOPPED` it puts back.
         find: A declared dataset by name; None: there is none.
         recover: Marks the runs of dead processes as crashed.
         waits: Whether something that a run comes after is not over yet.
@@ -89,7 +91,7 @@ class QueueWorker:
         views: Views,
         leases: Leases,
         workforce: Workforce,
-        execute: Callable[[Taken, Callable[[], None]], str],
+        execute: Callable[[Taken, Callable[[], None]], None],
         find: Callable[[str], Asked | None],
         recover: Callable[[], object],
         clock: Clock,
@@ -155,7 +157,7 @@ class QueueWorker:
         wait(driving, timeout=grace)
         with self._guard:
             for taken in self._taken.values():
-                taken.cancel.cancel("stopped")
+                taken.cancel.cancel(STOPPED)
         wait(driving)
         self._drivers.shutdown()
         self._workforce.close(wait=False)
@@ -261,9 +263,7 @@ class QueueWorker:
             if again:
                 self._step_on()
 
-        status = self._execute(taken, begun)
-        if status == "interrupted" and self._stopping and (run := self._views.run(taken.run.run_id)) is not None:
-            self._queue.put_back([run], reason="its process was stopped")
+        self._execute(taken, begun)
 
     def _try_later(self, run_id: str) -> None:
         with self._guard:

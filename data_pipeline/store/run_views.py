@@ -36,7 +36,12 @@ INSERT INTO runs (run_id, status, started_at, actor, owner, request, priority) V
 ON CONFLICT (run_id) DO UPDATE SET status = 'running', started_at = coalesce(runs.started_at, excluded.started_at),
     finished_at = NULL, owner = excluded.owner, request = excluded.request
 """
-_FINISHED = "UPDATE runs SET status = ?, finished_at = ?, summary = ? WHERE run_id = ?"
+# A process that was stopped may not have noticed that its run was called off.
+_FINISHED = """
+UPDATE runs SET finished_at = ?2, summary = ?3,
+    status = CASE WHEN status = 'cancelled' AND ?1 = 'interrupted' THEN status ELSE ?1 END
+WHERE run_id = ?4
+"""
 # A run that was taken for dead may have finished meanwhile; what it said of itself stands.
 _CRASHED = """
 UPDATE runs SET status = 'crashed', finished_at = ?, crashes = crashes + 1

@@ -152,6 +152,21 @@ def test_what_is_not_over_can_be_called_off(queued: Queued, was: str) -> None:
     assert queued.queue.revive() == []
 
 
+def test_a_run_that_was_called_off_is_not_put_back_by_a_process_that_stops(queued: Queued) -> None:
+    """It had not noticed yet; what its datasets came to is kept all the same."""
+    queued.queue.put([RunRequest(run_id="r1")])
+    queued.begin("r1")
+    queued.queue.cancel("r1", "ann")
+
+    again = RunRequest().to_json()
+    end = {"status": "interrupted", "counts": {"skipped": 1}}
+    queued.store.append([NewEvent("run.finished", "r1", end), NewEvent("run.queued", "r1", again)])
+
+    run = queued.views.run("r1")
+    assert run is not None
+    assert (run.status, run.summary) == ("cancelled", end)
+
+
 @pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])
 def test_what_is_over_or_unknown_cannot_be_called_off(queued: Queued, end: str) -> None:
     """It is told what the run is; the log says nothing new."""
