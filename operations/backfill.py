@@ -152,7 +152,7 @@ def go_on(
         pass  # while it waited for the provider
     finally:
         system.leases.release(granted)
-        system.pipeline.forget()
+        system.distinct.forget()
     return result_of(system, backfill, publish=not cancel.cancelled)
 
 

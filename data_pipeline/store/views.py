@@ -84,6 +84,10 @@ _BREAKER = upsert("breakers", "provider, state, time, body", key="provider")
 _ANOMALY = upsert("anomalies", "seq, dataset, run_id, metric, time, body", key="seq")
 
 
+_OF_BACKFILLS = '%"backfill":%'
+"""Dataset runs that older pieces were collected in: they say nothing of how a dataset fares."""
+
+
 class PipelineViews:
     """The projection: one event in, the statements that bring the views up to date out."""
 
@@ -283,9 +287,10 @@ class Views:
         return found
 
     def recent(self, dataset: str, *, limit: int = 20) -> list[dict[str, Any]]:
-        """A dataset's last runs, newest first."""
-        sql = "SELECT body, time FROM dataset_runs WHERE dataset = ? ORDER BY run_id DESC LIMIT ?"
-        return [{**orjson.loads(body), "time": time} for body, time in self._database.query(sql, (dataset, limit))]
+        """A dataset's last runs, newest first; without those of backfills."""
+        sql = "SELECT body, time FROM dataset_runs WHERE dataset = ? AND body NOT LIKE ? ORDER BY run_id DESC LIMIT ?"
+        rows = self._database.query(sql, (dataset, _OF_BACKFILLS, limit))
+        return [{**orjson.loads(body), "time": time} for body, time in rows]
 
     def last_turn(self, dataset: str) -> dict[str, Any] | None:
         """What came of a dataset when it last came to its turn, as it is seen since somebody decided about it.
@@ -293,9 +298,12 @@ class Views:
         A turn that did not come is passed over (interrupted, running elsewhere); one that was blocked is told.
         """
         # Not the newest run id: that of a missed occurrence says when it was due.
-        sql = "SELECT time, run_id, status FROM dataset_runs WHERE dataset = ? ORDER BY run_id DESC LIMIT 20"
+        sql = (
+            "SELECT time, run_id, status FROM dataset_runs WHERE dataset = ? AND body NOT LIKE ?"
+            " ORDER BY run_id DESC LIMIT 20"
+        )
         one = "SELECT body FROM dataset_runs WHERE run_id = ? AND dataset = ?"
-        for _, run_id, status in sorted(self._database.query(sql, (dataset,)), reverse=True):
+        for _, run_id, status in sorted(self._database.query(sql, (dataset, _OF_BACKFILLS)), reverse=True):
             rows = self._database.query(one, (run_id, dataset))
             body = orjson.loads(rows[0][0]) if rows else None
             if body is not None and (status != "skipped" or body["error"] is not None):

@@ -195,6 +195,9 @@ def test_a_backfill_says_nothing_of_how_fresh_its_dataset_is(installation: Insta
     with installation.system(noon(10)) as system:
         after = system.views.current_of("sales")
         assert after is not None
+        assert [run["run_id"] if "run_id" in run else run["version"] for run in system.views.recent("sales")] == [
+            before.run_id
+        ]
         assert (after.run_id, after.status, after.runs) == (before.run_id, before.status, before.runs)
         assert (after.collected_at, after.data_time) == (before.collected_at, before.data_time)
         assert after.version != before.version
