@@ -11,7 +11,9 @@ Where to read on, in the order of the line (`pipeline.py` is the line itself, fo
     fallback        what readers get when nothing new is accepted; `promise`: whether it is fresh enough
     delivery        what came of it, in the words and events of the contract
 
-    runner          many datasets: `waiting` says which is next, `recorder` writes down what came; then detect/
+    runner          many datasets: `waiting` says which may begin, `workforce` who works on it, beside other runs;
+                    `recorder` writes down what came; then detect/
+        run_queue/      runs that wait, and who works them off
     publish/        accepted versions go out
 
 `dataset` has the values that travel, `errors` the family of errors; `export` writes rows as files, `python_values` are
