@@ -200,7 +200,7 @@ class IntegratedSystem(State):
             cache=self.cache,
             clock=self.clock,
             memory_limit=self.settings.app.memory_limit,
-            promises=Promises(self.settings),
+            promises=Promises(self.settings).with_calendars(),
             ledger=self.views.ledger,
             replaying=Replaying(self.raw, self.views),
         )

@@ -11,21 +11,30 @@ __all__ = ["Promises"]
 
 
 class Promises:
-    """What the datasets promise. Thread-safe: what two threads make at once is equal.
-
-    Raises:
-        ConfigError: the holidays of a calendar cannot be read.
-    """
+    """What the datasets promise. Thread-safe: what two threads make at once is equal."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._made: dict[str, Promise] = {}
-        # Read now: a run is to say it before it begins, and not in the middle.
-        for dataset in settings.datasets if settings.calendars else ():
-            self.of(dataset)
+
+    def with_calendars(self) -> "Promises":
+        """The same, once all calendars were read: a run is to say it before it begins, and not in the middle.
+
+        Raises:
+            ConfigError: the holidays of a calendar cannot be read.
+        """
+        if self._settings.calendars:
+            from data_pipeline.scheduling.calendars import calendars
+
+            calendars(self._settings)
+        return self
 
     def of(self, dataset: DatasetSettings) -> Promise | None:
-        """What a dataset promises; None: nothing."""
+        """What a dataset promises; None: nothing.
+
+        Raises:
+            ConfigError: the holidays of its calendar cannot be read, and never were.
+        """
         asked = dataset.promise
         if not asked.made:
             return None

@@ -73,13 +73,24 @@ class Attempts:
         self._paused: frozenset[str] | None = None
         self._at_work: frozenset[str] | None = None
 
-    def of(self, dataset: DatasetSettings, now: datetime, *, last_failed: bool) -> Tries:
-        """The tries of a dataset."""
+    def judged(self, promise: Promise, dataset: DatasetSettings, has: Holding, now: datetime) -> tuple[Judgement, bool]:
+        """How the promise of a dataset stands, and whether a try is under way that may still mend it."""
+        tries = self.of(dataset, now, last_failed=has.status != "succeeded")
+        judged = promise.judge(has.collected_at, has.data_time, now, tries)
+        if judged.state != "at_risk" or not self._is_at_work(dataset.name):
+            return judged, False
+        return promise.judge(has.collected_at, has.data_time, now, tries._replace(at_work=True)), True
+
+    def _is_at_work(self, name: str) -> bool:
         if self._at_work is None:
             views = Views(self._database)
             live = [run for state in _LIVE for run in views.runs(limit=_MOST_RUNS, status=state)]
             self._at_work = frozenset(name for run in live for name in run.request.get("datasets", ()))
-        tries = Tries(last_failed=last_failed, at_work=dataset.name in self._at_work)
+        return name in self._at_work
+
+    def of(self, dataset: DatasetSettings, now: datetime, *, last_failed: bool) -> Tries:
+        """The tries of a dataset, but for those that are under way."""
+        tries = Tries(last_failed=last_failed)
         if dataset.schedule is None:
             return tries
         if self._paused is None:
@@ -120,15 +131,13 @@ class Promising:
         self._attempts = Attempts(system, database)
         self._now = now
 
-    def judged(
-        self, dataset: DatasetSettings, collected_at: str | None, data_time: str | None, *, last_failed: bool
-    ) -> PromiseStand | None:
+    def judged(self, dataset: DatasetSettings, has: Holding) -> PromiseStand | None:
         """How the promise of a dataset stands with what its readers get; None: it makes none."""
         promise = self._promises.of(dataset)
         if promise is None:
             return None
-        tries = self._attempts.of(dataset, self._now, last_failed=last_failed)
-        return PromiseStand(promise, promise.judge(collected_at, data_time, self._now, tries), self._now)
+        judged, _ = self._attempts.judged(promise, dataset, has, self._now)
+        return PromiseStand(promise, judged, self._now)
 
 
 class _Known(NamedTuple):
@@ -216,9 +225,8 @@ class PromiseWatch:
         promise = self._promises.of(dataset)
         if promise is None:
             return None
-        tries = self._attempts.of(dataset, now, last_failed=holding.status != "succeeded")
-        judged = promise.judge(holding.collected_at, holding.data_time, now, tries)
-        if not tries.at_work:
+        judged, at_work = self._attempts.judged(promise, dataset, holding, now)
+        if not at_work:
             self._known[dataset.name] = _Known(holding, judged.state, judged.changes_at)
         return PromiseStand(promise, judged, now)
 

@@ -8,6 +8,7 @@ from typing import Any
 from config.datasets import DatasetSettings
 from data_pipeline.collect.network_events import last_told
 from data_pipeline.fallback import from_version
+from data_pipeline.promise_views import Holding
 from data_pipeline.store.upstreams import Upstream
 from data_pipeline.store.views import Current, Views
 from integrated_system import IntegratedSystem
@@ -309,7 +310,8 @@ def _dataset(
         )
     state, reason = body["status"], body["reason"]
     copy_age, data_age = ages(body["collected_at"], body["data_time"], now)
-    promise = promising.judged(dataset, body["collected_at"], body["data_time"], last_failed=state != "succeeded")
+    has = Holding(dataset.name, state, body["run_id"], body["collected_at"], body["data_time"])
+    promise = promising.judged(dataset, has)
     if state != "failed" and promise is not None and promise.state == "broken":
         # Nothing has to run for a promise to break: time alone does it.
         state, reason = "failed", promise.judged.words
