@@ -17,7 +17,7 @@ from config.errors import Fault, Faults, KeyPath, shown
 Found = list[tuple[KeyPath, ValueError, type | None]]
 
 
-class Shared(dict[tuple[str, bytes], Any]):
+class Shared(dict[tuple[str, str | bytes], Any]):
     """Blocks already validated in this load, by what they are and how they were written."""
 
 
@@ -83,7 +83,7 @@ def columns(value: Any, info: ValidationInfo) -> Any:
         raise Fault(
             f"expected a map such as `{{price: float}}`, got {shown(value)}", hint="Keys are the columns' new names."
         )
-    if any(isinstance(column, BaseModel) for column in value.values()):
+    if any(type(column) not in (str, dict) and isinstance(column, BaseModel) for column in value.values()):
         return value
     return _shared("columns", value, partial(_columns, info=info), info)
 
@@ -96,7 +96,7 @@ def rules(value: Any, info: ValidationInfo) -> Any:
         raise Fault(
             f"expected a list of rules, got {shown(value)}", hint="Begin every rule with a dash: `- not_null: [id]`."
         )
-    if any(not isinstance(rule, Mapping | str | int | float | list | None) for rule in value):
+    if any(type(one) is not dict and not isinstance(one, Mapping | str | int | float | list | None) for one in value):
         return tuple(value)  # rules that were made in Python
     return _shared("rules", value, partial(_rules, info=info), info)
 
@@ -120,7 +120,7 @@ def _shared(block: str, value: Any, build: Callable[[Any], Any], info: Validatio
     if not isinstance(cache, Shared):
         return build(value)
     try:
-        key = (block, orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))
+        key = (block, value if type(value) is str else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))
     except TypeError:  # integers beyond 64 bit, very deep nesting: no sharing
         return build(value)
     made = cache.get(key)

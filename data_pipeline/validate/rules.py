@@ -211,7 +211,22 @@ def _unknown(what: str, name: str, known: Iterable[str], where: str) -> str:
     return f"unknown {what} `{name}`{' ' if where else ''}{where}; {fix}"
 
 
+_NOTHING_IN_COMMON: dict[str, Any] = {
+    "severity": "error",
+    "tolerance": 0.0,
+    "dimension": "",
+    "weight": -1.0,
+    "id": "",
+    "scope": "batch",
+    "where": "",
+    "by": (),
+}
+"""What a rule is declared with that says none of it."""
+
+
 def _common_of(kind: str, common: Mapping[str, Any]) -> dict[str, Any]:
+    if not common:
+        return _NOTHING_IN_COMMON
     severity = common.get("severity", "error")
     if not isinstance(severity, str) or severity not in SEVERITIES:
         raise ValueError(_unknown("severity", str(severity), SEVERITIES, ""))
