@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
-import orjson
-
 from utils.clock import Clock
 from utils.database import Connection, Database, StateError, Statement, StatementRefused
 from utils.events.chain import GENESIS
@@ -17,11 +15,14 @@ from utils.events.rows import (
     INSERT,
     INSERT_NEXT,
     INSERT_TOGETHER,
+    LOG,
+    NAMES,
     NEWEST,
     PUT_NAME,
     PUT_NAMES_OF_ONE,
     every,
     names,
+    records,
     stored,
 )
 from utils.events.signing import Secrets
@@ -184,7 +185,7 @@ class Commits:
             rows, events = tail.unwritten()
             if self._database.batches:
                 named = tail.newest.rows(events[0].seq - 1, tail.seq)
-                connection.execute(INSERT_TOGETHER, (orjson.dumps(named).decode(), orjson.dumps(rows).decode()))
+                connection.execute(INSERT_TOGETHER, (records(NAMES, named), records(LOG, rows)))
             elif len(rows) == 1:
                 connection.execute(INSERT, rows[0])
                 connection.execute(PUT_NAMES_OF_ONE, _named(events[0]))

@@ -8,6 +8,8 @@ the log is, and an append touches two pages. Four indexes, which it had before, 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
+import orjson
+
 from utils.database import Connection, Statement
 from utils.events.event import Fact, position_in
 
@@ -23,6 +25,8 @@ __all__ = [
     "INSERT_TOGETHER",
     "KINDS",
     "LINKED_SCHEMA",
+    "LOG",
+    "NAMES",
     "NEWEST",
     "PUT_NAME",
     "PUT_NAMES_OF_ONE",
@@ -34,8 +38,10 @@ __all__ = [
     "marks",
     "names",
     "pages",
+    "records",
     "stored",
 ]
+
 
 FIRST_SCHEMA = """
 CREATE TABLE events (
@@ -91,13 +97,25 @@ PUT_NAMES_OF_ONE = f"""
 INSERT INTO names VALUES ('log', '', ?1, 0), ('source', ?2, ?1, 0), ('type', ?3, ?1, 0), ('subject', ?4, ?1, ?5)
 {REPLACE}
 """  # noqa: S608 - our own
-# All rows as one parameter: in PostgreSQL each further execution costs as much as the insert itself.
+LOG = (
+    *("seq", "source_before", "type_before", "subject_before", "version", "named"),
+    *("id", "time", "source", "type", "subject", "prev_hash", "hash", "data"),
+)
+NAMES = ("kind", "name", "newest", "version")
+_NUMBERS = {"seq", "source_before", "type_before", "subject_before", "version", "named", "newest"}
+
+
+def _records(columns: Sequence[str]) -> str:
+    """Rows that come as one parameter, as `records` writes them."""
+    typed = (f"{name} {'bigint' if name in _NUMBERS else 'text'}" for name in columns)
+    return f"json_to_recordset(?::json) AS r({', '.join(typed)})"
+
+
+# All rows as one parameter: in PostgreSQL each further execution costs as much as the insert itself. As records, not
+# arrays: of an array each field is looked for from its beginning.
 INSERT_TOGETHER = f"""
-WITH named AS (INSERT INTO names SELECT r->>0, r->>1, (r->>2)::bigint, (r->>3)::bigint
-    FROM json_array_elements(?::json) AS r WHERE true {REPLACE})
-INSERT INTO log SELECT (r->>0)::bigint, (r->>1)::bigint, (r->>2)::bigint, (r->>3)::bigint, (r->>4)::bigint,
-    (r->>5)::bigint, r->>6, r->>7, r->>8, r->>9, r->>10, r->>11, r->>12, r->>13
-FROM json_array_elements(?::json) AS r
+WITH named AS (INSERT INTO names SELECT * FROM {_records(NAMES)} WHERE true {REPLACE})
+INSERT INTO log SELECT * FROM {_records(LOG)}
 """  # noqa: S608 - our own
 HEAD = "SELECT seq, hash FROM log ORDER BY seq DESC LIMIT 1"
 # With the position that `names` are up to date with.
@@ -123,6 +141,11 @@ def pages(connection: Connection, after: int, *, columns: str = COLUMNS) -> Iter
             return
         yield page
         after = page[-1][0]
+
+
+def records(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Rows of these columns as one parameter."""
+    return orjson.dumps([dict(zip(columns, row, strict=True)) for row in rows]).decode()
 
 
 def stored(ids: Sequence[str]) -> list[Statement]:
