@@ -322,3 +322,51 @@ def test_an_owner_that_cannot_be_read_is_dead_once_it_is_silent(
 
     assert at_once == {}
     assert list(leases.acquire(["a"])) == ["a"]
+
+
+def test_a_living_owner_that_is_silent_loses_what_is_asked_for_so(
+    leases: Leases, database: SqliteDatabase, clock: ManualClock
+) -> None:
+    """It was stopped, or hangs: only who looks at the number with all that is written may take it."""
+    held = leases.acquire(["a"])["a"]
+    other = Leases(database, clock=clock)
+    clock.advance(15.1)
+
+    assert not other.is_free("a")
+    assert other.acquire(["a"]) == {}
+    assert other.is_free("a", from_silent=True)
+    taken = other.acquire(["a"], from_silent=True)["a"]
+
+    assert taken.fence == held.fence + 1
+    assert (leases.still_ours(held), other.still_ours(taken)) == (False, True)
+
+
+def test_a_living_owner_that_is_heard_of_keeps_what_it_has(
+    leases: Leases, database: SqliteDatabase, clock: ManualClock
+) -> None:
+    """Its heartbeat says that it lives; a wall clock that is set forward says nothing."""
+    held = leases.acquire(["a"])["a"]
+    other = Leases(database, clock=clock)
+    for _ in range(3):
+        clock.advance(10.0)
+        leases.renew()
+    clock.set_forward(3600.0)
+
+    assert not other.is_free("a", from_silent=True)
+    assert other.acquire(["a"], from_silent=True) == {}
+    assert leases.still_ours(held)
+
+
+def test_a_name_that_nobody_holds_is_free_and_one_that_was_forgotten_is_still_ours(
+    leases: Leases, database: SqliteDatabase
+) -> None:
+    """A lost file knows nothing: the next heartbeat writes the lease again."""
+    assert leases.is_free("a")
+    held = leases.acquire(["a"])["a"]
+    assert not leases.is_free("a")
+    with database.transaction() as connection:
+        connection.execute("DELETE FROM leases")
+
+    assert leases.still_ours(held)
+    leases.release(["a"])
+    assert leases.is_free("a")

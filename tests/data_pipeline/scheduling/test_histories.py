@@ -201,7 +201,7 @@ class Histories(RuleBasedStateMachine):
 
 def test_whatever_happens_each_occurrence_is_seen_to_once() -> None:
     """And what the timetable does not name is not seen to."""
-    quick = settings(max_examples=10, stateful_step_count=20, suppress_health_check=[HealthCheck.too_slow])
+    quick = settings(max_examples=6, stateful_step_count=20, suppress_health_check=[HealthCheck.too_slow])
     run_state_machine_as_test(Histories, settings=quick)  # type: ignore[no-untyped-call]  # hypothesis has no types here
 
 
