@@ -6,9 +6,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from config.errors import ConfigError, Problem
+from config.layers import locate
 from config.settings import Settings
 from data_pipeline.errors import PipelineError
 from integrated_system import IntegratedSystem
+from operations.check_times import problems_of_times
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,14 @@ class Checked:
 
 
 def check(system: IntegratedSystem) -> Checked:
-    """Read everything, compile every rule, resolve every provider, load every plug-in.
+    """Read everything, compile every rule, resolve every provider, load every plug-in, look when schedules are due.
 
     Raises:
         ConfigError: all faults at once, each with file, key and fix.
     """
     settings = system.settings
+    if problems := list(problems_of_times(system)):
+        raise ConfigError(problems)
     providers = {system.collector.provider_of(one) for one in settings.datasets if one.transform is None}
     files = tuple(str(file) for file in system.loaded.files)
     plugins = tuple(_plugged_in(system))
@@ -52,9 +57,6 @@ def check(system: IntegratedSystem) -> Checked:
 
 def _plugged_in(system: IntegratedSystem) -> Iterator[PluggedIn]:
     if system.plugins.faults:
-        from config.errors import ConfigError, Problem
-        from config.layers import locate
-
         problems = []
         for fault in system.plugins.faults:
             place = ("plugins", system.settings.plugins.index(fault.plugin))

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from config.errors import ConfigError
 from integrated_system import IntegratedSystem
 from operations.configuration import check, shown
 
@@ -48,3 +51,28 @@ def test_a_provider_that_looks_like_a_slip_is_noted(tmp_path: Path):
 
     assert note.startswith("a: provider `parter` is not declared")
     assert "did you mean `partner`?" in note
+
+
+def test_holidays_that_cannot_be_read_and_schedules_that_are_never_due_are_told(tmp_path: Path):
+    """With file and line, before anything runs: first the calendars, without which nobody knows what is due."""
+    file = tmp_path / "my.yaml"
+    text = (
+        "calendars:\n"
+        "  bank: {weekdays: mon-fri, holidays: ['file:off.ics']}\n"
+        "datasets:\n"
+        "  - name: fx\n"
+        "    collect: {kind: simulated}\n"
+        "    schedule: {cron: '0 9 * * sat', calendar: bank}\n"
+        "  - {name: gold, collect: {kind: simulated}, schedule: {every: 1h, calendar: bank}}\n"
+    )
+    file.write_text(text)
+    told = []
+    for holidays in ("file:off.ics", "2026-12-25"):
+        file.write_text(text.replace("file:off.ics", holidays))
+        with pytest.raises(ConfigError) as caught:
+            check(IntegratedSystem(file, state_dir=tmp_path / "state", environ={}))
+        told += caught.value.problems
+
+    assert [(one.key, one.line) for one in told] == [("calendars.bank.holidays[0]", 2), ("datasets.fx.schedule", 6)]
+    assert "there is no file" in told[0].message
+    assert told[1].message == "is never due: its times fall on none of the days of the calendar `bank`"
