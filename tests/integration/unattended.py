@@ -158,7 +158,8 @@ class Unattended:
         """How many occurrences there were up to `until`, and what is wrong with any, in words."""
         wrong: list[str] = []
         number = 0
-        started = _started(self.system)
+        started, told = _started(self.system), _told(self.system)
+        wrong += [f"occurrence {one} stands in the log {times} times" for one, times in told.items() if times > 1]
         walls: dict[str, Wall] = {}
         for name, asked in self.schedules.items():
             seen = Schedules(self.system.database).occurrences(schedule=name)
@@ -365,6 +366,14 @@ def _finished(run_id: str) -> NewEvent:
 def _started(system: IntegratedSystem) -> Counter[str]:
     rows = system.database.query("SELECT subject, count(*) FROM events WHERE type = 'run.started' GROUP BY subject")
     return Counter(dict(rows))
+
+
+def _told(system: IntegratedSystem) -> Counter[str]:
+    """How often the log has each occurrence; the views cannot have one twice."""
+    rows = system.database.query(
+        "SELECT type, subject, data FROM events WHERE type IN ('run.queued', 'schedule.skipped')"
+    )
+    return Counter(subject if kind == "run.queued" else json.loads(data)["id"] for kind, subject, data in rows)
 
 
 def _compared(name: str, due: Sequence[datetime], seen: Sequence[Seen]) -> list[str]:
