@@ -77,8 +77,8 @@ def survive(battered: Battered, count: int, kills: int, seed: int) -> None:
 
 
 def test_a_backfill_that_is_killed_goes_on_where_it_stopped(battered: Battered) -> None:
-    """Forty pieces, killed three times."""
-    survive(battered, count=40, kills=3, seed=5)
+    """Forty pieces, killed twice."""
+    survive(battered, count=40, kills=2, seed=5)
 
 
 @pytest.mark.prove
