@@ -40,11 +40,11 @@ _DECIDED = "DELETE FROM pieces WHERE dataset = ? AND version = ? AND state = 'he
 _REJECTED = "UPDATE pieces SET state = 'failed', reason = ? WHERE dataset = ? AND version = ? AND state = 'held'"
 _TAKEN_BACK = "DELETE FROM pieces WHERE dataset = ? AND version = ? AND state = 'collected'"
 _GONE = """
-DELETE FROM pieces WHERE path = ? AND EXISTS (
+DELETE FROM pieces WHERE dataset = ? AND path = ? AND EXISTS (
     SELECT 1 FROM pieces AS later WHERE later.dataset = pieces.dataset AND later.piece = pieces.piece
         AND later.seq > pieces.seq AND later.state = 'collected')
 """
-_HELD_GONE = "DELETE FROM pieces WHERE path = ? AND state = 'held'"
+_HELD_GONE = "DELETE FROM pieces WHERE dataset = ? AND path = ? AND state = 'held'"
 
 _BEGUN = "INSERT INTO backfills VALUES (?, ?, 'running', ?, NULL, NULL, '', ?) ON CONFLICT DO NOTHING"
 _WAITS = "INSERT INTO backfill_pieces VALUES (?, ?, ?, 'waiting', NULL, NULL, NULL, '', 0) ON CONFLICT DO NOTHING"
@@ -202,8 +202,10 @@ def _rolled_back(event: Event) -> Iterable[Statement]:
 
 def _maintained(event: Event) -> Iterable[Statement]:
     for path in event.data.get("removed", ()):
-        yield _HELD_GONE, (path,)
-        yield _GONE, (path,)
+        folder, _, rest = path.partition("/")
+        statement = {"held": _HELD_GONE, "tables": _GONE}.get(folder)
+        if statement is not None:
+            yield statement, (rest.partition("/")[0], path)
     if before := event.data.get("runs_before"):
         yield from ((statement, (before,)) for statement in _FORGET)
 

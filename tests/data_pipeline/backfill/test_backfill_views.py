@@ -34,7 +34,7 @@ class Log:
         self.add("batch.accepted", **batch(version, pieces), **data)
 
     def hold(self, version: str, key: str, **data: Any) -> None:
-        told = {**batch(version, [key]), "reason": "doubted"}
+        told = {**batch(version, [key]), "reason": "doubted", "path": f"held/sales/{version}.parquet"}
         self.add("batch.held", **told, entering={"pieces": [[key, 1]]}, **data)
 
     def fail(self, key: str, **data: Any) -> None:
@@ -154,7 +154,7 @@ def test_what_maintenance_removes_is_forgotten(log: Log) -> None:
     log.hold("v3", "b")
     log.add("backfill.finished", "b1", dataset="sales")
     log.begin("c", backfill="b2")
-    removed = [f"tables/sales/{version}.json" for version in ("v1", "v2", "v3")]
+    removed = ["tables/sales/v1.json", "tables/sales/v2.json", "held/sales/v3.parquet", "datasets/other/v1.parquet"]
     log.add("maintenance.finished", "maintenance", removed=removed, runs_before="2026-02-01T00:00:00Z")
     assert {key: piece.version for key, piece in log.backfills.pieces("sales").items()} == {"a": "v2"}
     assert [one.id for one in log.backfills.all()] == ["b2"]
