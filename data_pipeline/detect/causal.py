@@ -70,7 +70,7 @@ def _grid(start: int, n: int, growth: float) -> list[tuple[int, int]]:
 
 
 def _again_for_one(times: Floats, columns: Sequence[Floats]) -> Judge:
-    profile = Profile.of(times, columns[0])
+    profile = Profile.of(times, columns[0], growing=True)
     members, _ = learn(MEMBERS, profile.view(times, columns[0]), newest=_NEWEST)
 
     def judge(new_times: Floats, new: Sequence[Floats]) -> Floats:

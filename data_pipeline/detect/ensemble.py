@@ -24,6 +24,7 @@ _NEWEST = 4000  # points of the history that members are put on one scale by
 _LOWEST, _HIGHEST = -3.0, 8.0  # of a member's z
 _YOUNG = 30.0  # points: with so many the limit is twice as far, as windows that overlap say the same again
 _FURTHEST = 6.5  # a limit of the fused figure
+_FEW = 10.0  # points: with twice as many the limit is all but out of reach, a slope may be the beginning of a season
 
 # Chosen on labelled series judged from the past alone: level, stretch, features, residual, and a quick chart.
 MEMBERS = (
@@ -84,7 +85,7 @@ class EnsembleDetector:
         """Learn level, season and every member's idea of usual; an empty or short history gives no verdicts yet."""
         times, values = in_order(history.times, history.values)
         values = to_scale(history.metric, values)
-        profile = Profile.of(times, values)
+        profile = Profile.of(times, values, growing=True)
         tail = slice(max(0, len(values) - CONTEXT), None)
         if len(values) < MINIMUM_POINTS - 1:
             return EnsembleModel(history.metric, self.rate, self.share, profile, (), 0.0, 1.0, times, values)
@@ -95,7 +96,7 @@ class EnsembleDetector:
         centre = float(base.centre[0])
         reach = float(limit(base, self.rate)[0]) * (1.0 + _YOUNG / len(fused))
         if len(members) > 1:  # members agree at most on 8: a short history must not put its limit beyond that
-            reach = min(reach, _FURTHEST - centre)
+            reach = min(reach, _FURTHEST * (1.0 + (_FEW / len(fused)) ** 2) - centre)
         return EnsembleModel(
             history.metric, self.rate, self.share, profile, members, centre, reach, times[tail], values[tail]
         )

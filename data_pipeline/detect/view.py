@@ -12,6 +12,8 @@ from data_pipeline.detect.shape import Shape, choose_shape
 REACH = 41  # points that make the local level
 CUT = 50.0  # spreads beyond which a point is not stranger: squares and rolling sums stay finite
 _LEAST = 0.01  # share of the level that is never a change, and of the spread a season may explain away
+_GROWN = 15  # points of half a history, from which on growth is looked for
+_STEADY = 0.7  # share of each half's spread that growth must leave at most
 _MAD_TO_SIGMA = 1.4826
 _MEAN_DEVIATION_TO_SIGMA = 1.2533
 
@@ -52,12 +54,20 @@ class Profile:
     shape: Shape | None
     rest_centre: float
     rest_spread: float
+    growth: float = 0.0  # in units of the values a second
+    since: float = 0.0  # when the growth was none
 
     @classmethod
-    def of(cls, times: Floats, values: Floats) -> "Profile":
-        """Of finite `values` in order of time, shape (n,); a history without points gives level 0, spread 1."""
+    def of(cls, times: Floats, values: Floats, *, growing: bool = False) -> "Profile":
+        """Of finite `values` in order of time, shape (n,); a history without points gives level 0, spread 1.
+
+        `growing`: steady growth is taken off, and expected to go on.
+        """
         if not len(values):
             return cls(0.0, 1.0, None, 0.0, 1.0)
+        growth, since = (_growth(times, values), float(times[0])) if growing else (0.0, 0.0)
+        if growth:
+            values = values - growth * (times - since)
         centre = float(np.median(values))
         # The floor keeps a constant constant: without it, its first change ever would be infinite.
         spread = robust_spread(values - centre, least=max(_LEAST * abs(centre), 1e-6))
@@ -65,11 +75,12 @@ class Profile:
         shape = choose_shape(times, np.clip(level, -CUT, CUT))
         rest = level if shape is None else level - shape.expected(times)
         rest_centre = float(np.median(rest))
-        return cls(centre, spread, shape, rest_centre, robust_spread(rest - rest_centre, least=_LEAST))
+        rest_spread = robust_spread(rest - rest_centre, least=_LEAST)
+        return cls(centre, spread, shape, rest_centre, rest_spread, growth, since)
 
     def view(self, times: Floats, values: Floats, *, hindsight: bool = False, last: int | None = None) -> View:
         """The points as the algorithms see them; the arguments are those of `View`."""
-        level = (values - self.centre) / self.spread
+        level = (values - self.growth * (times - self.since) - self.centre) / self.spread
         rest = level if self.shape is None else level - self.shape.expected(times)
         rest = np.clip((rest - self.rest_centre) / self.rest_spread, -CUT, CUT)
         return View(np.clip(level, -CUT, CUT), rest, rolling_median(rest, REACH, hindsight=hindsight), hindsight, last)
@@ -77,7 +88,8 @@ class Profile:
     def expected(self, times: Floats) -> Floats:
         """What is usual at each of `times`, in units of the values."""
         shape = np.zeros(len(times)) if self.shape is None else self.shape.expected(times)
-        usual: Floats = self.centre + self.spread * (shape + self.rest_centre)
+        grown = self.growth * (times - self.since)
+        usual: Floats = self.centre + grown + self.spread * (shape + self.rest_centre)
         return usual
 
     def state(self) -> dict[str, Any]:
@@ -88,12 +100,35 @@ class Profile:
             "shape": self.shape and self.shape.state(),
             "rest_centre": self.rest_centre,
             "rest_spread": self.rest_spread,
+            "growth": self.growth,
+            "since": self.since,
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Profile":
         """The profile that `state` came from."""
         return cls(**{**state, "shape": state["shape"] and Shape.from_state(state["shape"])})
+
+
+def _growth(times: Floats, values: Floats) -> float:
+    """Slope of steady growth, units a second; 0 unless it explains most of the spread in both halves of a long history.
+
+    The median slope between points half a history apart (after Theil, 1950).
+    """
+    half = len(values) // 2
+    if half < _GROWN:
+        return 0.0
+    apart = times[half:] - times[: len(times) - half]
+    if not (apart > 0.0).all():
+        return 0.0
+    slope = float(np.median((values[half:] - values[: len(values) - half]) / apart))
+    flat = values - slope * (times - times[0])
+    # A step between the halves has a slope, too; but neither half grows by itself.
+    for part in (slice(None, half), slice(half, None)):
+        before, after = (float(np.median(np.abs(one[part] - np.median(one[part])))) for one in (values, flat))
+        if not after < _STEADY * before:
+            return 0.0
+    return slope
 
 
 def robust_spread(centred: Floats, *, least: float) -> float:

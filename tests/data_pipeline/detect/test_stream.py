@@ -78,6 +78,27 @@ def test_a_lasting_step_is_learned():
     assert max(strange) < 120
 
 
+@pytest.mark.parametrize(
+    "ordinary",
+    [
+        1000.0 + 5.0 * np.arange(200) + 20.0 * np.random.default_rng(0).normal(size=200),
+        np.where(np.arange(200) % 7 < 5, 1000.0, 100.0) + 10.0 * np.random.default_rng(1).normal(size=200),
+        np.random.default_rng(2).poisson(3.0, 200).astype(float),
+        np.exp(np.random.default_rng(3).normal(size=200)),
+    ],
+    ids=["steady growth", "weekends", "small counts", "a long tail"],
+)
+def test_ordinary_ways_of_a_metric_are_no_news(ordinary):
+    """Daily samples from the first one on."""
+    detector = StreamDetector()
+    found = []
+    for day, value in enumerate(ordinary.tolist()):
+        detector.add_sample({"rows": value}, time=86_400.0 * day)
+        found += detector.detect()
+
+    assert found == []
+
+
 def test_a_short_incident_does_not_teach():
     """The same incident is found again, after the model has been fitted anew in between."""
     detector = StreamDetector()
