@@ -18,7 +18,6 @@ from data_pipeline.store.views import Current
 from data_pipeline.workforce import Workforce
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
-from operations.detached import start_detached
 from operations.plugins import begin as begin_plugins
 from operations.plugins import let_work
 from operations.publish import publish_pending
@@ -334,6 +333,8 @@ def queue(
     request = RunRequest(datasets, actor.name, fresh=fresh, priority=priority)
     (run_id,) = run_queue(system).put([request])
     if not at_work(system.leases):
+        from operations.detached import start_detached
+
         start_detached(system, run_id)
     return Queued(run_id, datasets)
 
