@@ -51,6 +51,15 @@ class Limits:
     nbytes: int = 64 * 2**20
     seconds: float = 10.0
 
+    @classmethod
+    def of(cls, total: int) -> "Limits":
+        """Those of a backfill of so many pieces: the lists of twenty commits together grow as the table does.
+
+        >>> Limits.of(1000).pieces, Limits.of(20_000).pieces
+        (100, 1000)
+        """
+        return cls(pieces=max(cls().pieces, total // 20))
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -113,7 +122,7 @@ class Work:
         self._clock = clock
         self._cancel = cancel
         self._told = told
-        self._limits = limits or Limits()
+        self._limits = limits or Limits.of(backfill.total)
         self._tries: Counter[str] = Counter()
         self._waiting: deque[Partition] = deque()
         self._hand = _Hand()
