@@ -22,6 +22,7 @@ from tests.databases import is_postgres
 from tests.integration.installation import Installation
 from utils.database import StateError
 from utils.events import NewEvent
+from utils.leases import this_process
 from utils.resilience.cancellation import CancelToken
 
 ME = Actor("ann")
@@ -306,6 +307,22 @@ def test_a_run_that_kills_its_process_is_not_begun_for_ever(installation: Instal
             worker.drain()
 
         assert (status(system, run_id), status(system, behind)) == ("crashed", "succeeded")
+
+
+def test_a_run_that_was_left_behind_is_found_though_its_process_lives(installation: Installation) -> None:
+    """Its end could not be written; one that is at work in the same process is not taken for such a run."""
+    installation.configure(*simulated("fx"), stuck("slow"))
+    with installation.system() as system, installation.system() as other:
+        left, at_work_on = put(system, asked("fx"), asked("slow", priority=1))
+        stored = system.views.run(left)
+        assert stored is not None
+        system.events.append([NewEvent("run.started", left, {**stored.request, "owner": str(this_process())})])
+        with working(system) as worker:
+            worker.step()
+            heard(other, "run.finished", left)
+            assert other.runner.recover() == []
+            assert status(other, at_work_on) == "running"
+        assert [event.type for event in other.events.read(subject=left)][2:4] == ["run.crashed", "run.queued"]
 
 
 def test_a_worker_that_is_stopped_puts_back_what_it_is_at(placed: Installation) -> None:
