@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from utils.clock import Clock
 from utils.database import Connection, Database, StateError, Statement, StatementRefused
 from utils.events.chain import GENESIS
-from utils.events.event import Event, NewEvent, encoded, events_of
+from utils.events.event import Event, NewEvent, OwnIds, encoded, events_of
 from utils.events.links import name_anew
 from utils.events.newest import Newest
 from utils.events.projections import ProjectionFailed, Projections
@@ -78,7 +78,8 @@ class Commits:
         self._head: tuple[int, str] | None = None
         self._newest = Newest()
         self._change: NewEvent | None = None  # what has to be said first, once another secret signs
-        self._tail = Tail(0, GENESIS, Newest(), now=0.0, count=0, secret=b"")
+        self._tail = Tail(0, GENESIS, Newest(), now=0.0, ids=(), secret=b"")
+        self._ids = OwnIds()
 
     def commit(self, work: Sequence[Append]) -> list[Any]:
         """Write each append after the one before it, so that a guard sees all that came earlier.
@@ -111,7 +112,9 @@ class Commits:
         newest = self._newest.of_one(event)
         if newest is None or event.id or event.expected is not None:
             return None
-        self._tail = tail = Tail(*self._head, newest, now=self._clock.time(), count=1, secret=self._secrets.newest)
+        now = self._clock.time()
+        ids = self._ids.take(self._head[0] + 1, 1, now)
+        self._tail = tail = Tail(*self._head, newest, now=now, ids=ids, secret=self._secrets.newest)
         try:
             with self._database.transaction_reading(()) as (connection, _), TURN:
                 done = tail.add(events, data[0])
@@ -144,7 +147,9 @@ class Commits:
                 work, data = [Append([self._change]), *work], [encoded([self._change]), *data]
                 events = [self._change, *events]
             secret = self._secrets.newest
-            self._tail = Tail(*head, Newest(), now=self._clock.time(), count=len(events), secret=secret)
+            now = self._clock.time()
+            ids = self._ids.take(head[0] + 1, len(events), now)
+            self._tail = Tail(*head, Newest(), now=now, ids=ids, secret=secret)
             self._look_up(
                 connection, events, found[1:], ask=self._change is not None or named_anew or not database.batches
             )

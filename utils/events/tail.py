@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from utils.events.chain import chained
-from utils.events.event import Event, NewEvent, own_ids, stamp
+from utils.events.event import Event, NewEvent, stamp
 from utils.events.newest import Newest
 
 __all__ = ["Tail"]
@@ -13,7 +13,7 @@ _event = tuple.__new__  # `Event._make` takes twice as long
 
 
 class Tail:
-    """Puts events at the end of the log.
+    """Puts events at the end of the log. `ids`: for those that come without one, from the first position on.
 
     Attributes:
         seq, hash: Of the last event.
@@ -24,7 +24,7 @@ class Tail:
 
     __slots__ = ("_first", "_ids", "_secret", "_time", "fresh", "hash", "known", "newest", "rows", "seq")
 
-    def __init__(self, seq: int, hash: str, newest: Newest, *, now: float, count: int, secret: bytes) -> None:
+    def __init__(self, seq: int, hash: str, newest: Newest, *, now: float, ids: Sequence[str], secret: bytes) -> None:
         self.seq = seq
         self.hash = hash
         self.newest = newest
@@ -33,7 +33,7 @@ class Tail:
         self.rows: list[tuple[Any, ...]] = []
         self._time = stamp(now)
         self._first = seq + 1
-        self._ids = own_ids(seq + 1, count, now)
+        self._ids = ids
         self._secret = secret
 
     def add(self, events: Sequence[NewEvent], data: Sequence[bytes]) -> list[Event]:
