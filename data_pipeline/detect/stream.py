@@ -12,6 +12,8 @@ from data_pipeline.detect.explain import reason
 from data_pipeline.detect.robust import MINIMUM_POINTS, RECENT, Floats, core_limit
 from utils.clock import Clock, SystemClock
 
+_LATELY = 4 * RECENT  # samples
+_SOON = 8  # samples after which a model may be fitted again
 _GROWTH = 1.3  # a model is fitted again when there is so much more to learn from
 
 
@@ -22,12 +24,20 @@ class _Metric:
     strange: list[bool] = field(default_factory=list)  # what `detect` said of each
     model: EnsembleModel | None = None
     due: int = MINIMUM_POINTS - 1  # samples ever seen at which it is fitted next
+    fitted: int = 0  # and at which it was last
     seen: int = 0
     judged: bool = True  # nothing has come since
     since: float | None = None  # when the episode that is open began
 
+    @property
+    def often_strange(self) -> bool:
+        """Whether so much was strange of late that it is the model that is wrong."""
+        return sum(self.strange[-_LATELY:]) > RECENT
+
     def history(self) -> tuple[Floats, Floats]:
         """What to learn from: without what was strange for less than `RECENT` samples; what lasts is learned."""
+        if self.often_strange:
+            return np.array(self.times), np.array(self.values)
         strange = np.array(self.strange)
         edges = np.flatnonzero(np.diff(np.concatenate(([False], strange, [False])).astype(np.int8)))
         keep = np.ones(len(strange), bool)
@@ -120,6 +130,8 @@ class StreamDetector:
             metric.since = None
             return None
         metric.strange[-1] = True
+        if metric.often_strange:
+            metric.due = min(metric.due, metric.fitted + _SOON)
         metric.since = metric.since if metric.since is not None else float(times[-1])
         low, high = self._band(metric, float(times[-1]))
         value, usual = float(values[-1]), (low + high) / 2.0
@@ -157,6 +169,7 @@ class StreamDetector:
         metric = max(due, key=lambda one: one.seen / one.due)
         times, values = metric.history()
         metric.model = self._detector.fit(Series("", self._subject, times, values))
-        metric.due = max(metric.seen + 8, int(metric.seen * _GROWTH))
+        metric.fitted = metric.seen
+        metric.due = max(metric.seen + _SOON, int(metric.seen * _GROWTH))
         # A long memory is never much longer than what was learned: then it is the share that is new that counts.
         metric.due = min(metric.due, metric.seen + int(self._memory * (_GROWTH - 1.0)))

@@ -112,6 +112,15 @@ def test_a_short_incident_does_not_teach():
     assert 250 in strange
 
 
+def test_a_model_that_is_often_wrong_is_fitted_anew_soon():
+    """Growth of a hundredth a day is not foreseen; it is caught up with, not left out as one incident after another."""
+    detector = StreamDetector()
+    days = np.arange(300)
+    growing = 1000.0 * 1.01**days * (1.0 + 0.02 * np.random.default_rng(0).normal(size=300))
+
+    assert len(feed(detector, growing)) < 50
+
+
 def test_one_call_fits_one_metric():
     """Twelve metrics begin together; they take twelve calls to be fitted."""
     detector = StreamDetector()
