@@ -102,6 +102,8 @@ def run_all(
         _print(result, system, brief=brief)
     if stopped:
         leave(context, 128 + stopped[0])
+    if result.status == "cancelled":
+        leave(context, FAILED)
     _maintain_if_overdue(context)
     return _code(result.status, strict=strict)
 

@@ -62,7 +62,11 @@ def _serve(context: Context, workers: int | None, beside: "Callable[[IntegratedS
     everything = serving(system, workers=workers, told=told, beside=beside)
     with _stopped_by_signals(everything) as came:
         everything.run()
-    return 128 + came[0] if came else OK
+    if came:
+        from cli.run_commands import leave
+
+        leave(context, 128 + came[0])  # a request in flight would keep the process until its time-out
+    return OK
 
 
 def list_all(context: Context, datasets: Names = None) -> int:

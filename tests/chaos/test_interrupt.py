@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from operations.actor import Actor
+from operations.queue import cancel
 from operations.run import resume
 from tests.chaos.state import Battered, simulated
 from tests.faulty_server import Answer, FaultyServer, Request, hang, ok
@@ -72,6 +73,24 @@ def test_an_interrupted_run_ends_soon_and_keeps_what_was_finished(
         assert [dataset.dataset for dataset in resumed.datasets] == STUCK
         assert resumed.status == "succeeded"
         assert battered.delivered(told["run_id"]) == dict.fromkeys([*QUICK, *STUCK], 1)
+
+
+def test_a_run_that_is_called_off_ends_soon_and_keeps_what_was_finished(battered: Battered) -> None:
+    """By another process, while its requests hang: exit code 1, and it says that it was cancelled."""
+    with hanging_run(battered, "--json") as (process, _):
+        with battered.system() as system:
+            (run,) = system.views.runs(status="running")
+            cancel(system, Actor("ann"), run.run_id)
+        out, err = process.communicate(timeout=20)  # a request that hangs is given up after 30 seconds only
+
+        assert process.returncode == 1
+        assert "Traceback" not in out + err
+        told = json.loads(out)
+        by_name = {dataset["dataset"]: dataset["status"] for dataset in told["datasets"]}
+        assert by_name == {**dict.fromkeys(QUICK, "succeeded"), **dict.fromkeys(STUCK, "skipped")}
+        assert {dataset["reason"] for dataset in told["datasets"] if dataset["dataset"] in STUCK} == {"cancelled"}
+        assert battered.runs() == {run.run_id: told["status"]} == {run.run_id: "cancelled"}
+        battered.verified()
 
 
 def test_a_second_signal_ends_the_run_at_once(battered: Battered) -> None:
