@@ -73,4 +73,6 @@ class Arrivals:
             except OSError:
                 continue  # it went away meanwhile
             if stat.S_ISREG(about.st_mode):
-                yield FileLook(path, about.st_size, about.st_mtime_ns)
+                # What is written down is text; a name need not be.
+                name = os.fsencode(path).decode(errors="backslashreplace")
+                yield FileLook(name, about.st_size, about.st_mtime_ns)

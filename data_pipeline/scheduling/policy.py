@@ -39,6 +39,15 @@ class Busy:
         """All of them."""
         return self.running + self.waiting
 
+    def after(self, decision: "Decision") -> "Busy":
+        """Those that are not over once this was done."""
+        if not decision.run:
+            return self
+        gone = decision.replaced
+        waiting = tuple(run_id for run_id in self.waiting if run_id not in gone)
+        running = tuple(run_id for run_id in self.running if run_id not in gone)
+        return Busy(running, (*waiting, *(one.run_id for one in decision.run)))
+
 
 class Decision(NamedTuple):
     """What to do. `run` in this order; `replaced`: runs that are called off before."""

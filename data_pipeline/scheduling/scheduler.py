@@ -329,7 +329,7 @@ class Scheduler:
                 continue
             decision = decide([occurrence], missed="last", overlap=overlap_of(one.asked), on_time=True, busy=here)
             plan.add(one, decision, cause=what)
-            busy = plan.added_to(busy)
+            busy[one.dataset] = here.after(decision)
         self._write(plan)
 
     def _expect(self, entry: Entry) -> None:

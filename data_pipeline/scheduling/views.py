@@ -62,6 +62,8 @@ _ELECTED = upsert("leaders", "name, fence, owner, since", key="name")
 _FILE = upsert("schedule_files", "dataset, path, size, modified", key="dataset, path")
 _FORGET_FILE = "DELETE FROM schedule_files WHERE dataset = ? AND path = ?"
 _OF_SCHEDULES = frozenset({"schedule", "after", "on_file"})
+_AT_ONCE = 500
+"""Ids in one statement."""
 
 _STANDING = (
     "dataset, fingerprint, since, handled, paused_at, paused_by, put_off, put_off_for, overdue, last_due, last_run"
@@ -299,8 +301,12 @@ class Schedules:
 
     def known(self, ids: Sequence[str]) -> set[str]:
         """Which of these occurrences were seen to before."""
-        marks = ", ".join("?" * len(ids))
-        return {row[0] for row in self._database.query(f"SELECT id FROM occurrences WHERE id IN ({marks})", ids)}  # noqa: S608 - marks only
+        found: set[str] = set()
+        for start in range(0, len(ids), _AT_ONCE):
+            some = ids[start : start + _AT_ONCE]
+            sql = f"SELECT id FROM occurrences WHERE id IN ({', '.join('?' * len(some))})"  # noqa: S608 - marks only
+            found.update(row[0] for row in self._database.query(sql, some))
+        return found
 
     def delivered(self, dataset: str, since: datetime, until: datetime) -> bool:
         """Whether something new was accepted within a time, or came of an occurrence in it."""

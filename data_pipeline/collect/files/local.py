@@ -41,6 +41,7 @@ class LocalFiles:
         self.shown = str(self._path)
         self.root = f"{str(self._root).rstrip('/')}/"
         self.notes: list[str] = []
+        self._odd: dict[str, Path] = {}  # files whose name is no text, by how it is written down
         self.trusts_listing = glob.has_magic(template)
 
     def find(self) -> list[Found]:
@@ -73,9 +74,10 @@ class LocalFiles:
             return ()
 
     def read(self, found: Found) -> Reading:
-        path, where = Path(found.path), f"{self._request.dataset}: {found.path}"
+        path = self._odd.get(found.path) or Path(found.path)
+        where = f"{self._request.dataset}: {found.path}"
         try:
-            return self._reading(path)
+            return self._reading(path, found.path)
         except PermissionError as error:
             raise self._refused(
                 f"{path} cannot be read (permission denied)", f"give the user `{_user()}` the right to read it"
@@ -92,13 +94,16 @@ class LocalFiles:
         return self._request.provider
 
     def _found(self, path: Path) -> Found:
+        shown = os.fsencode(path).decode(errors="backslashreplace")
+        if shown != str(path):
+            self._odd[shown] = path
         try:
             figures = path.stat()
         except OSError:
-            return Found(str(path), 0, 0.0)  # reading it will tell what is wrong
-        return Found(str(path), figures.st_size, figures.st_mtime)
+            return Found(shown, 0, 0.0)  # reading it will tell what is wrong
+        return Found(shown, figures.st_size, figures.st_mtime)
 
-    def _reading(self, path: Path) -> Reading:
+    def _reading(self, path: Path, shown: str) -> Reading:
         # Looked at before it is opened: opening a pipe that nobody writes to would wait for ever.
         if not stat.S_ISREG(path.stat().st_mode):
             raise self._refused(
@@ -118,8 +123,8 @@ class LocalFiles:
                 if held is not None:
                     held.append(piece)
         self._must_be_unchanged(path, before, size)
-        payload = Payload(self._opener(path, before, held), size, digest.hexdigest(), name=path.name)
-        return Reading(payload, FileSeen(str(path), size, before.st_mtime, payload.sha256))
+        payload = Payload(self._opener(path, before, held), size, digest.hexdigest(), name=Path(shown).name)
+        return Reading(payload, FileSeen(shown, size, before.st_mtime, payload.sha256))
 
     def _opener(self, path: Path, before: os.stat_result, held: list[bytes] | None) -> Callable[[], IO[bytes]]:
         if held is not None:

@@ -197,6 +197,17 @@ def test_a_cursor_and_a_partition_may_stand_in_the_path_and_mean_only_themselves
         collect("{partition.key}.csv", tmp_path)
 
 
+def test_a_file_whose_name_is_no_text_is_read_as_well(tmp_path: Path) -> None:
+    """Of an old disk, of an archive: it is written down with the bytes of its name."""
+    (tmp_path / "a.csv").write_text("a")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv")).write_text("b")
+    collected = collect("*.csv", tmp_path, only_new=True)
+
+    assert content(collected) == [b"a", b"b"]
+    assert [Path(seen.path).name for seen in collected.provenance.files] == ["a.csv", "caf\\xe9.csv"]
+    assert collected.payloads[1].name == "caf\\xe9.csv"
+
+
 def test_a_file_that_cannot_be_read_costs_only_itself(tmp_path: Path) -> None:
     """The others are kept, partial, with a note that names it; when none is left, its error is told."""
     for name in ("a.csv", "b.csv", "c.csv"):

@@ -110,6 +110,16 @@ def test_overlap_replace_calls_off_what_is_under_way() -> None:
     assert (len(decision.run), decision.replaced) == (1, ("r1", "r2"))
 
 
+def test_what_was_decided_counts_for_the_next_decision() -> None:
+    """What takes the place of runs is what is under way; what is skipped changes nothing."""
+    busy = Busy(running=("r",), waiting=("w",))
+    replaced = decide(hourly(1), missed="last", overlap="replace", on_time=True, busy=busy)
+    skipped = decide(hourly(1), missed="last", overlap="skip", on_time=True, busy=busy)
+
+    assert busy.after(replaced) == Busy(waiting=(hourly(1)[0].run_id,))
+    assert busy.after(skipped) == busy
+
+
 def test_what_was_put_off_is_run_once() -> None:
     """However late, under every policy: one run makes up for all that waited."""
     due = hourly(5)

@@ -2,10 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from data_pipeline.scheduling.arrivals import LONGEST_BURST_S, LOOK_EVERY_S, Arrivals
+from data_pipeline.scheduling.policy import Busy
 from data_pipeline.scheduling.triggers import CONSUMER
 from tests.data_pipeline.scheduling.world import World, at
 from utils.leases import TAKEN_FOR_DEAD_AFTER
@@ -107,6 +109,43 @@ def test_a_delivery_in_a_pause_is_skipped_with_its_reason(world: World) -> None:
     assert [reason for _, reason in world.skipped("report")] == ["paused"]
 
 
+class Asked(dict[str, Busy]):
+    """Counts how often it is asked."""
+
+    times = 0
+
+    def get(self, name: str, default: object = None) -> Any:
+        self.times += 1
+        return super().get(name, default)
+
+
+def test_one_delivery_may_set_off_any_number(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each costs the same: what is under way is not counted anew for all that came before it."""
+    world.declare({}, **{f"report_{number}": {"after": "orders"} for number in range(200)})
+    scheduler = world.process()
+    ticks(world, scheduler)
+    world.deliver("orders", "v1")
+    busy = Asked()
+    monkeypatch.setattr(world.schedules, "busy", lambda: busy)
+    ticks(world, scheduler)
+
+    assert len(world.views.runs(limit=1000)) == 200
+    assert busy.times == 200
+
+
+def test_any_number_of_occurrences_is_asked_for(each_world: World) -> None:
+    """More than one statement can name."""
+    world = each_world
+    world.declare(report={"after": "orders"})
+    scheduler = world.process()
+    ticks(world, scheduler)
+    world.deliver("orders", "v1")
+    ticks(world, scheduler)
+    (run,) = world.views.runs()
+
+    assert world.schedules.known([f"none-{number}" for number in range(70_000)] + [run.run_id]) == {run.run_id}
+
+
 def test_the_log_is_followed_only_where_a_schedule_asks_for_it(world: World) -> None:
     """Who has none keeps no place in the log, and holds back no part of it."""
     world.declare(fx={"every": "1h"})
@@ -200,6 +239,22 @@ def test_files_in_a_pause_are_seen_and_skipped(world: World, tmp_path: Path) -> 
 
     assert world.runs("orders") == []
     assert [reason for _, reason in world.skipped("orders")] == ["paused"]
+
+
+def test_a_file_whose_name_is_no_text_is_a_file(world: World, tmp_path: Path) -> None:
+    """It is an occurrence, once; and it keeps no other schedule from being seen to."""
+    write(tmp_path / "in" / os.fsdecode(b"caf\xe9.csv"))
+    world.declare(orders={"on_file": f"{tmp_path}/in/*.csv"}, rates={"every": "1m"})
+    scheduler = world.process()
+    ticks(world, scheduler, 40)
+    world.finish_all()
+    scheduler.close()
+    ticks(world, world.process(), 3 * LOOK_EVERY_S)
+
+    assert [run.request["because"]["what"] for run in world.views.runs() if run.request["datasets"] == ["orders"]] == [
+        f"{tmp_path}/in/caf\\xe9.csv"
+    ]
+    assert len(world.runs("rates")) == 1
 
 
 def test_files_that_never_stop_coming_do_not_keep_the_others_waiting(tmp_path: Path) -> None:
