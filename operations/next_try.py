@@ -37,18 +37,16 @@ def next_try(
             who = f"our {by} refused it" if by else "the provider asked for it"
             return _told(at, f"by a run after {moment(rfc3339(at))}: {who}")
     tries = Attempts(system, system.database).of(dataset, now, last_failed=False)
-    at = now if tries.following is None else tries.following
+    if tries.following is not None:  # a run of a schedule asks also within the TTL
+        return _told(tries.following, f"by its schedule at {moment(rfc3339(tries.following))}")
+    paused = f"; its schedule is paused (`schedules resume {dataset.name}`)" if tries.paused else ""
     hit = system.pipeline.cached(dataset, system.views.current_of(dataset.name))
     if hit is not None:
         until = datetime.fromisoformat(hit["collected_at"]) + timedelta(seconds=system.settings.cache.ttl)
-        if until > at:
+        if until > now:
             why = f"when the TTL is over; by `run {dataset.name} --fresh` at once"
-            return _told(until, f"by a run after {moment(rfc3339(until))}, {why}")
-    if tries.paused:
-        return _told(None, f"by the next run; its schedule is paused (`schedules resume {dataset.name}`)")
-    if tries.following is None:
-        return _told(None, "by the next run")
-    return _told(at, f"by its schedule at {moment(rfc3339(at))}")
+            return _told(until, f"by a run after {moment(rfc3339(until))}, {why}{paused}")
+    return _told(None, f"by the next run{paused}")
 
 
 def _told(at: datetime | None, words: str) -> dict[str, Any]:

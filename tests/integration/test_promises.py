@@ -324,9 +324,12 @@ def test_while_its_schedule_is_paused_a_promise_is_at_risk(house: House) -> None
         run_due(system, Actor("test"))
         pause(system, Actor("test"), ["fx"])
         judge_promises(system)
+        within = why(system, "fx").next_try
         house.clock.advance(HOUR)  # the TTL is over
         found = why(system, "fx")
 
+    assert within["at"] is not None
+    assert within["words"].endswith("its schedule is paused (`schedules resume fx`)")
     assert "its schedule is paused" in found.sentence
     assert found.next_try["words"] == "by the next run; its schedule is paused (`schedules resume fx`)"
     assert house.told() == ["at_risk"]

@@ -177,6 +177,15 @@ def test_within_the_ttl_it_says_when_the_provider_is_asked_next(
     assert "`run people --fresh` at once" in found.next_try["words"]
 
 
+def test_a_schedule_asks_next_also_within_the_ttl(installation: Installation, server: FaultyServer) -> None:
+    """A run of a schedule always asks."""
+    clock = ManualClock()
+    installation.configure(people(server.url, schedule={"every": "5m"}), cache={"ttl": "15m"})
+    installation.run(clock=clock)
+    found = ask(installation, clock=clock)
+    assert found.next_try == {"at": "2026-01-01T00:05:00.000000Z", "words": "by its schedule at 1 Jan 2026 00:05 UTC"}
+
+
 def test_an_unknown_name_gets_the_nearest_and_a_word_on_incidents(
     installation: Installation, server: FaultyServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
