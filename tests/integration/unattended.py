@@ -187,11 +187,11 @@ class Unattended:
     def _without_reason(self, name: str, asked: Mapping[str, Any], seen: Sequence[Seen], until: datetime) -> list[str]:
         """Skips for which nothing happened that explains them."""
         late = self._step + timedelta(seconds=1)
-        paused = self._until_somebody_was_there(self.happened.paused.get(name, []))
+        paused = self._with_outages(self.happened.paused.get(name, []))
         there = {
             "missed": [*self.happened.outages, *(Stretch(when.start - late, when.start) for when in paused)],
             "paused": paused,
-            "provider": self._until_somebody_was_there(self.happened.shut.get(name, [])),
+            "provider": self._with_outages(self.happened.shut.get(name, [])),
             "overlap": [Stretch(self.start, until)] if name in self._slow else [],
             "done": [Stretch(self.start, until)] if name in self._bring_after else [],
         }
@@ -203,12 +203,12 @@ class Unattended:
             and not any(where.start - jitter - late <= one.due <= where.end for where in there[one.outcome])
         ]
 
-    def _until_somebody_was_there(self, times: Sequence[Stretch]) -> list[Stretch]:
-        """Those that end in an outage last until its end: only then somebody resumes, or tries again."""
+    def _with_outages(self, times: Sequence[Stretch]) -> list[Stretch]:
+        """With the outages they touch: what was missed before is put off as well, and who is away cannot resume."""
         found = []
         for one in times:
-            ends = [outage.end for outage in self.happened.outages if outage.start <= one.end <= outage.end]
-            found.append(Stretch(one.start, max([one.end, *ends])))
+            beside = [away for away in self.happened.outages if away.start <= one.end and one.start <= away.end]
+            found.append(Stretch(min(both.start for both in (one, *beside)), max(both.end for both in (one, *beside))))
         return found
 
     # --- processes ----------------------------------------------------------------------------
