@@ -13,7 +13,7 @@ from data_pipeline.backfill.policy import most_at_once
 from data_pipeline.backfill_views import Backfills
 from data_pipeline.collect.placeholders import Partition
 from data_pipeline.errors import PipelineError
-from data_pipeline.partitions import Asked, NoSuchPiece, all_of, asked_for, span
+from data_pipeline.partitions import Asked, NoSuchPiece, all_of, asked_for, fits, span
 from integrated_system import IntegratedSystem
 from operations.actor import UsageError
 from operations.words import count_of, duration, listed
@@ -152,7 +152,7 @@ def expected(system: IntegratedSystem, dataset: DatasetSettings, known: Sequence
     """The pieces that the table of a dataset should have by now, the newest `MOST_PIECES` of them."""
     assert dataset.partition is not None
     by = dataset.partition.by
-    timed = [key for key in known if not isinstance(by, tuple)]
+    timed = [key for key in known if not isinstance(by, tuple) and fits(key, by)]  # `by` may have been another
     return all_of(dataset.partition, min(timed, default=None), now=system.clock.now(), most=MOST_PIECES)
 
 

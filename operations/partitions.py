@@ -5,6 +5,7 @@ from typing import Any
 
 from data_pipeline.asking import newest_piece
 from data_pipeline.backfill_views import Backfills, Piece
+from data_pipeline.partitions import fits
 from data_pipeline.store.views import Version
 from integrated_system import IntegratedSystem
 from operations.backfill_plan import expected, in_pieces
@@ -51,7 +52,9 @@ def partitions(system: IntegratedSystem, name: str, states: tuple[str, ...] = ()
     version = system.results.newest(system.views.current_of(name))
     rows = _rows(system, version)
     keys = [piece.key for piece in expected(system, dataset, list(known))]
-    listed = [*keys, *sorted(known.keys() - set(keys))]
+    # What the table was in pieces of before it began anew is past; so long as it has their rows it is not.
+    by = "" if dataset.partition is None or isinstance(dataset.partition.by, tuple) else dataset.partition.by
+    listed = [*keys, *sorted(key for key in known.keys() - set(keys) if key in rows or (by and fits(key, by)))]
     if dataset.partition is not None and not isinstance(dataset.partition.by, tuple):
         listed.sort()
     pieces = [_with_rows(known[key], rows) if key in known else _missing(key) for key in listed]

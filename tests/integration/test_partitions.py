@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from operations.partitions import partitions
 from tests.integration.feed import Feed, Row
 from tests.integration.installation import Installation
 from utils.clock import ManualClock
@@ -103,6 +104,26 @@ def test_bad_rows_of_a_piece_go_to_quarantine(installation: Installation, feed: 
     feed.pieces = {"a": piece("a", 7), "b": piece("b", 4, 5, 6)}
     installation.run_one(fresh=True)
     assert amounts(installation) == [7, 4, 5, 6]
+
+
+def test_a_table_that_was_kept_in_other_pieces_can_be_looked_at(installation: Installation, feed: Feed) -> None:
+    """It keeps what it has until it begins anew; then the pieces of before are listed no more."""
+    feed.pieces = {"2026-03-01": piece("2026-03-01", 1), "2026-02": piece("2026-02", 2)}
+
+    def stand() -> dict[str, str]:
+        with installation.system(day(2)) as system:
+            return {one.key: one.state for one in partitions(system, "sales").pieces}
+
+    installation.configure(sales())
+    installation.run_one(clock=day(2))
+    installation.configure(sales(partition={"by": "month", "start": "2026-02-01"}))
+    refused = installation.run_one(clock=day(2))
+    assert (refused.status, amounts(installation)) == ("degraded", [1])
+    assert stand() == {"2026-02": "missing", "2026-03-01": "collected"}
+
+    installation.run_one(full=True, clock=day(2))
+    assert amounts(installation) == [2]
+    assert stand() == {"2026-02": "collected"}
 
 
 @pytest.mark.parametrize("start", ["2026-04-01", "2027-01-01"], ids=["next month", "next year"])
