@@ -117,7 +117,7 @@ def test_a_table_that_was_kept_in_other_pieces_can_be_looked_at(installation: In
     installation.configure(sales())
     installation.run_one(clock=day(2))
     installation.configure(sales(partition={"by": "month", "start": "2026-02-01"}))
-    refused = installation.run_one(clock=day(2))
+    refused = installation.run_one(fresh=True, clock=day(2))
     assert (refused.status, amounts(installation)) == ("degraded", [1])
     assert stand() == {"2026-02": "missing", "2026-03-01": "collected"}
 
