@@ -6,6 +6,7 @@ log gives the same rows.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -230,6 +231,23 @@ class Current:
     data_time: str | None
 
 
+OUT_OF_TURN = 20
+"""So many runs may have come since a run came late: the id of a missed occurrence's run says when it was due."""
+
+
+def _came(version: Version) -> tuple[float, str]:
+    """What "newest" goes by: when its run began, by its id, or when its batch came, whichever is later.
+
+    A run of a missed occurrence has the id of the past, and rows of a replay or a rollback were collected long ago.
+    """
+    collected = version.body.get("collected_at")
+    try:
+        began = int(version.version.replace("-", "")[:12], 16) / 1000  # UUIDv7: milliseconds since the epoch
+    except ValueError:
+        began = 0.0
+    return max(began, datetime.fromisoformat(collected).timestamp() if collected else 0.0), version.version
+
+
 class Views:
     """Queries over the read models."""
 
@@ -288,9 +306,10 @@ class Views:
 
     def recent(self, dataset: str, *, limit: int = 20) -> list[dict[str, Any]]:
         """A dataset's last runs, newest first; without those of backfills."""
-        sql = "SELECT body, time FROM dataset_runs WHERE dataset = ? AND body NOT LIKE ? ORDER BY run_id DESC LIMIT ?"
-        rows = self._database.query(sql, (dataset, _OF_BACKFILLS, limit))
-        return [{**orjson.loads(body), "time": time} for body, time in rows]
+        sql = "SELECT time, body FROM dataset_runs WHERE dataset = ? AND body NOT LIKE ? ORDER BY run_id DESC LIMIT ?"
+        rows = self._database.query(sql, (dataset, _OF_BACKFILLS, limit + OUT_OF_TURN))
+        rows.sort(key=lambda row: row[0], reverse=True)
+        return [{**orjson.loads(body), "time": time} for time, body in rows[:limit]]
 
     def last_turn(self, dataset: str) -> dict[str, Any] | None:
         """What came of a dataset when it last came to its turn, as it is seen since somebody decided about it.
@@ -300,10 +319,10 @@ class Views:
         # Not the newest run id: that of a missed occurrence says when it was due.
         sql = (
             "SELECT time, run_id, status FROM dataset_runs WHERE dataset = ? AND body NOT LIKE ?"
-            " ORDER BY run_id DESC LIMIT 20"
+            " ORDER BY run_id DESC LIMIT ?"
         )
         one = "SELECT body FROM dataset_runs WHERE run_id = ? AND dataset = ?"
-        for _, run_id, status in sorted(self._database.query(sql, (dataset, _OF_BACKFILLS)), reverse=True):
+        for _, run_id, status in sorted(self._database.query(sql, (dataset, _OF_BACKFILLS, OUT_OF_TURN)), reverse=True):
             rows = self._database.query(one, (run_id, dataset))
             body = orjson.loads(rows[0][0]) if rows else None
             if body is not None and (status != "skipped" or body["error"] is not None):
@@ -315,12 +334,16 @@ class Views:
         return rows[0] if rows else None
 
     def versions(self, dataset: str | None = None, *, limit: int | None = None) -> list[Version]:
-        """Newest first, of one dataset (the last `limit`, if given) or of all."""
+        """Newest first, of one dataset (the last `limit`, if given) or of all, dataset by dataset."""
         if dataset is None:
-            return self._versions("ORDER BY dataset, version DESC", ())
-        if limit is not None:
-            return self._versions("WHERE dataset = ? ORDER BY version DESC LIMIT ?", (dataset, limit))
-        return self._versions("WHERE dataset = ? ORDER BY version DESC", (dataset,))
+            found = self._versions("", ())
+        elif limit is None:
+            found = self._versions("WHERE dataset = ?", (dataset,))
+        else:
+            newest = (dataset, limit + OUT_OF_TURN)
+            found = self._versions("WHERE dataset = ? ORDER BY version DESC LIMIT ?", newest)
+        found.sort(key=_came, reverse=True)
+        return sorted(found, key=lambda version: version.dataset)[:limit]
 
     def collected_last(self, dataset: str) -> Version | None:
         """The batch that the provider sent last: the newest, or what readers see if it was sent again since then."""

@@ -1,6 +1,7 @@
 """The read models: what they say after each kind of event, and that replaying the log gives them again."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from data_pipeline.scheduling.occurrence import Occurrence
 from data_pipeline.store import decisions, provider_counters, quarantine_views, run_views
 from data_pipeline.store import views as module
 from data_pipeline.store.provider_counters import ProviderCounters, counted
@@ -16,7 +18,7 @@ from data_pipeline.store.views import PipelineViews, Views
 from tests.databases import another, opened_at
 from utils import events
 from utils.clock import ManualClock
-from utils.events import EventStore, NewEvent
+from utils.events import EventStore, NewEvent, rfc3339, uuid7
 
 MIGRATIONS = [
     *(";".join((events.SCHEMA, module.SCHEMA)), module.FILES_SCHEMA, provider_counters.SCHEMA),
@@ -214,6 +216,28 @@ def test_versions_are_listed_newest_first_and_go_when_maintenance_removed_them(l
     ]
     assert [v.version for v in log.views.versions("fx")] == ["r2"]
     assert log.views.version("fx", "r1") is None
+
+
+def test_what_a_missed_occurrence_brought_is_newer_than_what_was_there_when_its_run_began(log: Log) -> None:
+    """Its run has the id of the moment at which it was due: hours before a run by hand, and it came after that."""
+    noon = log.clock.now()
+    late = Occurrence(noon - timedelta(hours=5), "fx").run_id
+    by_hand = uuid7(noon.timestamp())
+    for run_id in (by_hand, late):
+        log.add("batch.accepted", "fx", **_version(run_id, collected_at=rfc3339(log.clock.now())))
+        log.dataset_run("fx", run_id, rows=3)
+
+    newest_first = [late, by_hand]
+    assert [version.version for version in log.views.versions("fx")] == newest_first
+    assert [version.version for version in log.views.versions()] == newest_first
+    assert [version.version for version in log.views.versions("fx", limit=1)] == [late]
+    collected = log.views.collected_last("fx")
+    assert collected is not None
+    assert collected.version == late
+    assert [run["run_id"] for run in log.views.recent("fx", limit=1)] == [late]
+    turn = log.views.last_turn("fx")
+    assert turn is not None
+    assert turn["run_id"] == late
 
 
 def test_quarantine_that_maintenance_removed_is_listed_no_more(log: Log) -> None:
