@@ -207,6 +207,7 @@ class IntegratedSystem(State):
 
     @cached_property
     def runner(self) -> "Runner":
+        from data_pipeline.detect.feedback_views import FeedbackGiven
         from data_pipeline.runner import Runner
 
         return Runner(
@@ -217,6 +218,7 @@ class IntegratedSystem(State):
             events=self.events,
             views=self.views,
             history=self.history,
+            feedback=FeedbackGiven(self.database),
             leases=self.leases,
             cache=self.cache,
             cache_ttl=self.settings.cache.ttl,

@@ -1,4 +1,4 @@
-"""Commands that look: `status show health detect events metrics`."""
+"""Commands that look: `status show health events metrics`."""
 
 import sys
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    for function in (status, health, show, detect, metrics):
+    for function in (status, health, show, metrics):
         command(app)(function)
     events_app = typer.Typer(help="The log: what happened, provably.", rich_markup_mode=None)
     events_app.callback(invoke_without_command=True)(with_options(events))
@@ -145,30 +145,6 @@ def show(
     if not batch and (words := instead(context.system, dataset)):
         print(f"{dataset}: {words}", file=sys.stderr)
     write(delivered(context.system, dataset, last_batch=batch), format=chosen, output=output, limit=limit)
-    return OK
-
-
-def detect(
-    context: Context,
-    metric: Annotated[list[str] | None, typer.Argument(help="DATASET or DATASET.METRIC; default: all.")] = None,
-) -> int:
-    """What the detectors find unlikely in the metric history."""
-    from operations.detect import detect as ask
-
-    found = ask(context.system, metric or [])
-    if context.json:
-        print_json(found.to_json())
-        return OK
-    if found.anomalies:
-        table(
-            ("dataset", "metric", "severity", "why"),
-            [(a.get("dataset") or a["series"], a["metric"], a["severity"], a["reason"]) for a in found.anomalies],
-        )
-    else:
-        say(f"Nothing unlikely in {found.judged} series.")
-    if found.learning:
-        series, words = next(iter(found.learning.items()))
-        say(f"{len(found.learning)} series are not judged yet, e.g. {series} ({words})")
     return OK
 
 

@@ -10,6 +10,7 @@ from cli import (
     add_commands,
     backfill_commands,
     breaker_commands,
+    detect_commands,
     gate_commands,
     inspect_commands,
     lineage_commands,
@@ -38,7 +39,7 @@ app = typer.Typer(
 for module in (
     *(run_commands, add_commands, inspect_commands, metric_commands, report_commands, suggest_commands),
     backfill_commands,
-    *(schedule_commands, runs_commands, lineage_commands),
+    *(detect_commands, schedule_commands, runs_commands, lineage_commands),
     *(gate_commands, profile_commands, quarantine_commands, breaker_commands, maintain_commands, serve_commands),
 ):
     module.register(app)

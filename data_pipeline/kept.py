@@ -6,6 +6,7 @@ from pathlib import Path
 from config.settings import Settings
 from config.variables import without_user_part
 from data_pipeline import backfill_views, objective_views, promise_views
+from data_pipeline.detect import feedback_views
 from data_pipeline.publish.views import SCHEMA as PUBLICATIONS
 from data_pipeline.publish.views import PublicationViews
 from data_pipeline.scheduling import views as scheduling_views
@@ -34,6 +35,7 @@ MIGRATIONS = (
     scheduling_views.SCHEMA,
     promise_views.SCHEMA,
     ";".join((events.LINKED_SCHEMA, segments.NAMED_SCHEMA)),
+    feedback_views.SCHEMA,
 )
 """Scripts in order. One that was released is never changed: what is new is one more at the end."""
 
@@ -66,4 +68,5 @@ def projections() -> tuple[Projection, ...]:
         backfill_views.BackfillViews(),
         scheduling_views.ScheduleViews(),
         promise_views.PromiseViews(),
+        feedback_views.FeedbackViews(),
     )

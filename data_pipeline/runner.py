@@ -12,6 +12,7 @@ from config.datasets import DatasetSettings
 from data_pipeline.dataset import DatasetRun
 from data_pipeline.delivery import skipped
 from data_pipeline.detect.datasets import detect_datasets
+from data_pipeline.detect.feedback_views import FeedbackGiven
 from data_pipeline.errors import DatasetBusy
 from data_pipeline.pipeline import Pipeline, RunContext
 from data_pipeline.publish.publish import Attempt
@@ -90,6 +91,7 @@ class Runner:
         events: EventStore,
         views: Views,
         history: History,
+        feedback: FeedbackGiven,
         leases: Leases,
         cache: Cache,
         cache_ttl: float,
@@ -102,6 +104,7 @@ class Runner:
         self._events = events
         self._views = views
         self._history = history
+        self._feedback = feedback
         self._leases = leases
         self._cache = cache
         self._cache_ttl = cache_ttl
@@ -280,7 +283,7 @@ class Runner:
         if not measured:
             return results, {}
         asked = [dataset for dataset in datasets if dataset.name in measured]
-        detection = detect_datasets(self._history, asked, new_since=started.timestamp())
+        detection = detect_datasets(self._history, asked, new_since=started.timestamp(), feedback=self._feedback.all())
         found = Counter(anomaly.subject for anomaly in detection.anomalies)
         events = [
             NewEvent("anomaly.detected", anomaly.subject, {"run_id": run_id, **anomaly.to_json()}, source="detect")

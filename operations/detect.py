@@ -4,12 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from data_pipeline.delivery import METRICS
-from data_pipeline.detect.datasets import detect_datasets
-from data_pipeline.errors import PipelineError
+from data_pipeline.detect.datasets import LOOKED_AT, detect_datasets
+from data_pipeline.detect.detect import Detection
+from data_pipeline.detect.detect import detect as judge
+from data_pipeline.detect.detector import Anomaly
+from data_pipeline.detect.feedback import heard, masked
+from data_pipeline.detect.feedback_views import FeedbackGiven, Said
+from data_pipeline.detect.robust import MINIMUM_POINTS
 from integrated_system import IntegratedSystem
-from operations.own_metrics import own_blocks, own_series
-from utils.history import Series
+from operations.detect_names import Asked, asked_for
+from operations.own_metrics import own_blocks
+
+__all__ = ["Backtest", "Detected", "Sensitivity", "backtest", "detect"]
+
+RATES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
+_STORED = 10_000  # points of each series that a back-test goes through
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,33 @@ class Detected:
         return {"judged": self.judged, "anomalies": list(self.anomalies), "learning": self.learning}
 
 
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """What a rate would have brought. `per_1000`: episodes in 1,000 judged points."""
+
+    rate: float
+    episodes: int
+    per_1000: float
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What would have been told. `episodes`: at the rate that is set, the first point of each, oldest first."""
+
+    judged: int
+    episodes: tuple[dict[str, Any], ...]
+    sensitivities: tuple[Sensitivity, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "judged": self.judged,
+            "episodes": list(self.episodes),
+            "sensitivities": [
+                {"rate": one.rate, "episodes": one.episodes, "per_1000": one.per_1000} for one in self.sensitivities
+            ],
+        }
+
+
 def detect(system: IntegratedSystem, names: Sequence[str] = ()) -> Detected:
     """Judge the newest point of every series, or of the named ones.
 
@@ -32,45 +68,80 @@ def detect(system: IntegratedSystem, names: Sequence[str] = ()) -> Detected:
     Raises:
         PipelineError: a name has no history, or there is no such metric.
     """
-    subjects = system.history.subjects()
-    own = {str(one): one for one in own_series(system) if one.subject.startswith("{")}
-    of_own = {name for name in names if any(name in (shown, one.name) for shown, one in own.items())}
-    wanted = {name: name.partition(".")[0] for name in names if name not in of_own}
-    for name, subject in wanted.items():
-        known = {metric for block in system.history.blocks([subject], last=1) for metric in block.metrics}
-        if not known:
-            there = [*(subject for subject in subjects if not subject.startswith("{")), *own]
-            raise PipelineError(f"{name}: no history", hint=f"there is history of: {', '.join(there) or 'nothing'}")
-        metric = name.partition(".")[2]
-        if metric and metric not in known | set(METRICS):
-            raise PipelineError(
-                f"{name}: there is no figure {metric!r}", hint=f"figures are: {', '.join(sorted(known))}"
-            )
-    asked_for = set(wanted.values()) if names else set(subjects)
-    found = detect_datasets(system.history, [d for d in system.settings.datasets if d.name in asked_for])
-    recorded = _recorded(system, [one for shown, one in own.items() if not names or {shown, one.name} & of_own])
-
-    def asked(subject: str, metric: str) -> bool:
-        return not wanted or subject in wanted or f"{subject}.{metric}" in wanted
-
-    told = [{"dataset": a.subject, **a.to_json()} for a in found.anomalies if asked(a.subject, a.metric)]
-    learning = {f"{s}.{m}": words for (s, m), words in found.learning.items() if asked(s, m)}
-    return Detected(
-        judged=found.judged + recorded.judged,
-        anomalies=(*told, *recorded.anomalies),
-        learning=dict(sorted({**learning, **recorded.learning}.items())),
-    )
-
-
-def _recorded(system: IntegratedSystem, series: Sequence[Series]) -> Detected:
-    if not series:
-        return Detected(0, (), {})
-    from data_pipeline.detect.detect import detect as judge
-
-    shown = {(one.subject, one.name): str(one) for one in series}
-    found = judge([block for _, block in own_blocks(system, series)])
+    asked = asked_for(system, names)
+    found = _judged(system, asked)
+    learning = {_shown(asked, *key): words for key, words in found.learning.items()}
     return Detected(
         judged=found.judged,
-        anomalies=tuple({"series": shown[a.subject, a.metric], **a.to_json()} for a in found.anomalies),
-        learning={shown[key]: words for key, words in found.learning.items()},
+        anomalies=tuple(_told(asked, one) for one in found.anomalies),
+        learning=dict(sorted(learning.items())),
     )
+
+
+def backtest(system: IntegratedSystem, names: Sequence[str] = ()) -> Backtest:
+    """Judge every stored point by those before it, as it would have been when it came; at other rates, too.
+
+    What people said counts from the beginning. The names are those of `detect`.
+
+    Raises:
+        PipelineError: a name has no history, or there is no such metric.
+    """
+    asked = asked_for(system, names)
+    found = _judged(system, asked, everything=True)
+    table = []
+    for rate in RATES:
+        other = _judged(system, asked, everything=True, rate=rate)
+        episodes = len({(one.subject, one.metric, one.since) for one in other.anomalies})
+        table.append(Sensitivity(rate, episodes, round(1000.0 * episodes / max(other.judged, 1), 3)))
+    firsts: dict[tuple[str, str, float], Anomaly] = {}
+    for one in sorted(found.anomalies, key=lambda one: one.time):
+        firsts.setdefault((one.subject, one.metric, one.since), one)
+    return Backtest(found.judged, tuple(_told(asked, one) for one in firsts.values()), tuple(table))
+
+
+def _judged(
+    system: IntegratedSystem, asked: Asked, *, everything: bool = False, rate: float | None = None
+) -> Detection:
+    """The verdicts about what was asked for: of the newest points, or of `everything` that is stored."""
+    said = FeedbackGiven(system.database).all()
+    last, new = (_STORED, _STORED) if everything else (LOOKED_AT, 1)
+    of_datasets = detect_datasets(system.history, asked.datasets, feedback=said, last=last, new_points=new, rate=rate)
+    blocks = [block for _, block in own_blocks(system, asked.recorded, last=last)] if asked.recorded else []
+    narrow = everything and any(target.metric for target in asked.targets)
+    of_numbers = judge(masked(blocks, said), new_points=new, rate=rate or 0.5)
+    return Detection(
+        anomalies=[
+            *(one for one in of_datasets.anomalies if asked.has(one.subject, one.metric)),
+            *heard(of_numbers.anomalies, said),
+        ],
+        learning={
+            **{key: words for key, words in of_datasets.learning.items() if asked.has(*key)},
+            **of_numbers.learning,
+        },
+        judged=(_points(system, asked, said) if narrow else of_datasets.judged) + of_numbers.judged,
+    )
+
+
+def _points(system: IntegratedSystem, asked: Asked, said: Sequence[Said]) -> int:
+    """How many points of the named figures get a verdict; a run judges all figures of a dataset together."""
+    import numpy as np
+
+    names = [dataset.name for dataset in asked.datasets]
+    columns = [
+        column
+        for block in masked(system.history.blocks(names, last=_STORED), said)
+        for metric, column in zip(block.metrics, block.values.T, strict=True)
+        if asked.has(block.subject, metric)
+    ]
+    return sum(max(int(np.isfinite(column).sum()) - MINIMUM_POINTS + 1, 0) for column in columns)
+
+
+def _told(asked: Asked, one: Anomaly) -> dict[str, Any]:
+    if one.subject.startswith("{"):
+        return {"series": _shown(asked, one.subject, one.metric), **one.to_json()}
+    return {"dataset": one.subject, **one.to_json()}
+
+
+def _shown(asked: Asked, subject: str, metric: str) -> str:
+    shown = {(one.subject, one.name): str(one) for one in asked.recorded}
+    return shown.get((subject, metric), f"{subject}.{metric}")

@@ -103,9 +103,12 @@ def newest(system: IntegratedSystem) -> list[tuple[Series, float]]:
 
 def _judged(system: IntegratedSystem, series: Series, since: float) -> "tuple[list[Anomaly], str]":
     from data_pipeline.detect.detect import detect
+    from data_pipeline.detect.feedback import heard, masked
+    from data_pipeline.detect.feedback_views import FeedbackGiven
 
-    found = detect([block for _, block in own_blocks(system, [series])], new_since=since)
-    return found.anomalies, found.learning.get((series.subject, series.name), "")
+    said = FeedbackGiven(system.database).all()
+    found = detect(masked([block for _, block in own_blocks(system, [series])], said), new_since=since)
+    return heard(found.anomalies, said), found.learning.get((series.subject, series.name), "")
 
 
 def _is_own(name: str) -> bool:

@@ -190,7 +190,7 @@ def test_all_commands_of_this_release_are_there() -> None:
     """Their names are a promise."""
     assert set(commands()) == {
         *("", "add", "try", "record", "run", "status", "health", "show", "detect", "metrics", "maintain"),
-        *("record-metric", "suggest-rules"),
+        *("record-metric", "suggest-rules", "detect feedback"),
         *("why", "report", "profile", "lineage"),
         *("runs list", "runs show", "runs cancel"),
         *("schedule", "serve", "schedules list", "schedules pause", "schedules resume"),

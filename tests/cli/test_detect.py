@@ -1,0 +1,64 @@
+"""`detect` and `detect feedback` as they are typed."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.integration.installation import Installation
+from utils.clock import ManualClock
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    """40 usual points of `orders`, and one that sticks out."""
+    made, clock = Installation(tmp_path), ManualClock(NOON)
+    made.configure({"name": "fx", "provider": "ecb", "collect": {"kind": "simulated", "rows": 3}})
+    with made.system(clock) as system:
+        for number in range(40):
+            system.record("orders", 100.0 + number % 5)
+            clock.advance(60)
+        system.record("orders", 900.0)
+    return made
+
+
+def test_feedback_is_given_listed_and_taken_back(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The number in the list is what takes it back; `detect` before a name is no command."""
+
+    def typed(*arguments: str) -> str:
+        assert installation.typed("detect", *arguments) == 0
+        return capsys.readouterr().out
+
+    assert "2026-11-20T12:40:00Z" in typed("orders")
+    listed = typed("feedback", "orders", "--not-an-anomaly", "2026-11-20T12:40:00Z", "--reason", "a sale")
+    assert "a sale" in listed
+    assert "fine" in listed
+    assert typed() == "Nothing unlikely in 1 series.\n"
+    (one,) = json.loads(typed("feedback", "--json"))["feedback"]
+    assert typed("feedback", "--take-back", str(one["number"])) == f"{one['number']} is taken back.\n"
+    assert typed("feedback") == "Nothing was said yet.\n"
+    assert "900" in typed("orders")
+
+
+def test_two_things_at_once_are_refused(installation: Installation, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody is to guess in which order they are meant."""
+    assert installation.typed("detect", "feedback", "orders", "--not-an-anomaly", "last", "--all-since", "now") == 2
+    assert "one thing at a time" in capsys.readouterr().err
+
+
+def test_a_backtest_is_a_table_of_sensitivities(installation: Installation, capsys: pytest.CaptureFixture[str]) -> None:
+    """What would have been told at the rate that is set, then a line for each rate."""
+    assert installation.typed("detect", "orders", "--backtest") == 0
+    words = capsys.readouterr().out
+    assert installation.typed("detect", "--backtest", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+
+    assert "1 episode would have been told in 30 points." in words
+    assert "per 1,000 points" in words
+    assert [one["rate"] for one in found["sensitivities"]] == [0.1, 0.5, 1.0, 2.0, 5.0, 10.0]
+    assert (found["judged"], len(found["episodes"])) == (30, 1)
