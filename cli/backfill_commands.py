@@ -58,7 +58,7 @@ def backfill(
 ) -> int:
     """Collect pieces of a table again, or those that are missing; each takes its own place, the others stay."""
     from operations.actor import local_user
-    from operations.backfill import start
+    from operations.backfill import nothing, start
     from operations.backfill_plan import plan
 
     system = context.system
@@ -67,6 +67,12 @@ def backfill(
     )
     if dry_run:
         _print_plan(context, planned)
+        return OK
+    if not planned.pieces:
+        if context.json:
+            print_json_line({"event": "result", **nothing(system, planned).to_json()})
+        else:
+            _print_plan(context, planned)
         return OK
     identity = start(system, local_user(), planned)
     if not context.json:
@@ -186,6 +192,9 @@ def _print_plan(context: Context, plan: "Plan", identity: str = "") -> None:
 
     if context.json:
         print_json(plan.to_json())
+        return
+    if not plan.pieces:
+        say(f"{plan.dataset}: nothing to collect: no piece is {' or '.join(plan.only)}")
         return
     first, last = plan.pieces[0], plan.pieces[-1]
     which = first if first == last else f"{first} to {last}"

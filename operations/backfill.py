@@ -15,7 +15,7 @@ from data_pipeline.publish.publish import Attempt
 from data_pipeline.replaying import Replaying
 from data_pipeline.store.surroundings import Neighbours
 from integrated_system import IntegratedSystem
-from operations.actor import Actor, operation
+from operations.actor import Actor, UsageError, operation
 from operations.backfill_plan import Plan
 from operations.publish import publish_pending
 from operations.words import count_of
@@ -23,7 +23,7 @@ from utils.database import Connection, StateError
 from utils.events import NewEvent, rfc3339, uuid7
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable, sleep
 
-__all__ = ["Result", "Told", "call_off", "found", "go_on", "listed", "result_of", "start", "stopping"]
+__all__ = ["Result", "Told", "call_off", "found", "go_on", "listed", "nothing", "result_of", "start", "stopping"]
 
 LOOK_EVERY_S = 1.0
 """Seconds of a pause until it is noticed that somebody called the backfill off."""
@@ -40,6 +40,7 @@ class Result:
     """How a backfill stands.
 
     Attributes:
+        id: "" where nothing had to be collected.
         status: `succeeded` (all pieces are there), `degraded` (some), `failed` (none), `cancelled`; `running`:
             somebody works on it; `interrupted`: nobody does, and `backfills resume` goes on with it.
         collected, held, failed, waiting: How many pieces.
@@ -69,7 +70,7 @@ class Result:
     def to_json(self) -> dict[str, Any]:
         found = {name: getattr(self, name) for name in self.__slots__ if name not in {"id", "pieces", "publications"}}
         return {
-            "backfill": self.id,
+            "backfill": self.id or None,
             **found,
             "partitions": list(self.pieces),
             "publications": [attempt.to_json() for attempt in self.publications],
@@ -93,13 +94,22 @@ def found(system: IntegratedSystem, backfill: str) -> Backfill:
     return known
 
 
+def nothing(system: IntegratedSystem, plan: Plan) -> Result:
+    """What comes of a plan without pieces: there is no backfill, and all is as it was asked for."""
+    now = rfc3339(system.clock.now())
+    return Result("", plan.dataset, "succeeded", now, now, 0, 0, 0, 0, 0, 0)
+
+
 @operation("operator")
 def start(system: IntegratedSystem, actor: Actor, plan: Plan) -> str:
     """Write down what is to be collected; gives the id. Somebody has to `go_on` with it.
 
     Raises:
+        UsageError: there is nothing to collect.
         StateError: the log cannot be written.
     """
+    if not plan.pieces:
+        raise UsageError(f"{plan.dataset}: there is nothing to collect", hint=f"see `partitions {plan.dataset}`")
     backfill = uuid7(system.clock.time())
     data = {
         "actor": actor.name,
@@ -138,7 +148,8 @@ def go_on(
     known = found(system, backfill)
     if known.state != "running":
         raise PipelineError(
-            f"backfill {backfill} is {known.state}", hint=f"begin another: `backfill {known.dataset} --only failed`"
+            f"backfill {backfill} is {known.state}",
+            hint=f"begin another: `backfill {known.dataset} --only missing --only failed`",
         )
     lease = lease_of(backfill)
     if not (granted := system.leases.acquire([lease])):

@@ -37,7 +37,7 @@ class Plan:
     """What would be done.
 
     Attributes:
-        pieces: Keys to collect, in the order of the table.
+        pieces: Keys to collect, in the order of the table; (): none is in one of the states of `only`.
         states: How many of them are there already (`collected`), `held`, `failed` or `missing`.
         only: What was asked for: pieces of these states; (): all.
         left_out: Pieces that were asked for and are not collected, by why: `before_start`, `incomplete`, `other_state`.
@@ -87,7 +87,7 @@ def plan(
 
     Raises:
         ConfigError: no such dataset.
-        UsageError: what was asked for is no piece, or nothing is left of it.
+        UsageError: what was asked for is no piece, or none of it can be collected.
         PipelineError: another backfill has some of them.
     """
     dataset = system.settings.dataset(name)
@@ -100,8 +100,8 @@ def plan(
     wanted = [key for key, state in states.items() if not only or state in only]
     other = tuple(key for key in states if key not in set(wanted))
     left_out = {"before_start": asked.before_start, "incomplete": asked.incomplete, "other_state": other}
-    if not wanted:
-        raise UsageError(f"{name}: nothing is left to collect: {_why(left_out, only)}", hint=f"see `partitions {name}`")
+    if not wanted and not other:
+        raise UsageError(f"{name}: nothing is left to collect: {_why(left_out)}", hint=f"see `partitions {name}`")
     _refuse_twice(backfills, name, wanted)
     provider = system.collector.provider_of(dataset)
     resilience = system.settings.provider(provider, kind=dataset.collect.kind).resilience
@@ -182,16 +182,12 @@ def _asked(
         raise UsageError(f"{dataset.name}: {error}", hint=error.hint) from error
 
 
-def _why(left_out: dict[str, tuple[str, ...]], only: Sequence[str]) -> str:
-    words = {
-        "before_start": "before `partition.start`",
-        "incomplete": "not complete yet",
-        "other_state": f"not {' or '.join(only)}",
-    }
+def _why(left_out: dict[str, tuple[str, ...]]) -> str:
+    words = {"before_start": "before `partition.start`", "incomplete": "not complete yet"}
     told = [
-        f"{listed(list(keys))} {'is' if len(keys) == 1 else 'are'} {words[why]}"
-        for why, keys in left_out.items()
-        if keys
+        f"{listed(list(keys))} {'is' if len(keys) == 1 else 'are'} {words_of}"
+        for why, words_of in words.items()
+        if (keys := left_out[why])
     ]
     return "; ".join(told) or "there is no piece"
 

@@ -90,6 +90,32 @@ def test_its_stream_is_json_lines(installation: Installation, feed: Feed, capsys
     assert json.loads(capsys.readouterr().out) == {name: result[name] for name in result if name != "event"}
 
 
+def test_nothing_is_missing_is_no_mistake(
+    installation: Installation, feed: Feed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A crontab may ask every night: exit code 0, and no backfill."""
+    asked = ("backfill", "sales", *MARCH, "--only", "failed", "--only", "held")
+    assert installation.typed(*asked) == 0
+    assert capsys.readouterr().out == "sales: nothing to collect: no piece is failed or held\n"
+    assert installation.typed(*asked, "--json") == 0
+    (result,) = lines(capsys.readouterr().out)
+    assert (result["event"], result["backfill"], result["status"], result["total"]) == ("result", None, "succeeded", 0)
+    assert installation.typed(*asked, "--dry-run", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["partitions"] == []
+    assert installation.events("backfill.started") == []
+
+
+def test_what_is_over_says_which_pieces_to_ask_for(
+    installation: Installation, feed: Feed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of one that was called off most are missing, not failed."""
+    feed.pieces = {"2026-03-01": [{"n": 1}]}
+    assert installation.typed("backfill", "sales", "--partition", "2026-03-01", "--json") == 0
+    (*_, result) = lines(capsys.readouterr().out)
+    assert installation.typed("backfills", "resume", result["backfill"]) == 1
+    assert "`backfill sales --only missing --only failed`" in capsys.readouterr().err
+
+
 def test_partitions_says_how_each_piece_stands(
     installation: Installation, feed: Feed, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -133,8 +133,11 @@ def test_only_missing_leaves_what_is_there(installation: Installation, feed: Fee
     feed.asked.clear()
     backfill(installation, noon(9), only=["missing"])
     assert sorted(feed.asked) == [day(3), day(4), day(6), day(7), day(8)]
-    with installation.system(noon(9)) as system, pytest.raises(UsageError, match="nothing is left to collect"):
-        plan(system, "sales", only=["missing"])
+    with installation.system(noon(9)) as system:
+        nothing = plan(system, "sales", only=["missing"])
+        assert (nothing.pieces, nothing.requests) == ((), 0)
+        with pytest.raises(UsageError, match="there is nothing to collect"):
+            start(system, Actor("test"), nothing)
 
 
 def test_a_held_piece_waits_alone(installation: Installation, feed: Feed) -> None:

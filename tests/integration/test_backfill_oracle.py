@@ -106,9 +106,10 @@ class Oracle(RuleBasedStateMachine):
         """A backfill; maybe it is interrupted after some pieces."""
         try:
             asked = plan(self.system, "sales", begin=key(begin), end=key(begin + length), only=only, concurrency=2)
+            backfill = start(self.system, ACTOR, asked)
         except (UsageError, PipelineError):
             return  # nothing is complete, or left; or it waits in another
-        self.work(start(self.system, ACTOR, asked), stop)
+        self.work(backfill, stop)
 
     @rule(stop=st.none() | st.integers(1, 3))
     def resume(self, stop: int | None) -> None:
