@@ -345,12 +345,14 @@ def run_queue(system: IntegratedSystem) -> RunQueue:
 
 
 def _logged(result: PipelineRun) -> PipelineRun:
-    """One line a run, at INFO."""
+    """One line a run, at INFO. One of a single dataset, as a schedule's are, names it."""
     bad = [run.dataset for run in result.datasets if run.status in {"degraded", "failed"}]
+    alone: dict[str, Any] = {"dataset": result.datasets[0].dataset} if len(result.datasets) == 1 else {}
     get_logger("runner").info(
         "run.finished",
         run_id=result.run_id,
         status=result.status,
+        **alone,
         datasets=len(result.datasets),
         not_succeeded=bad[:20],
         seconds=result.duration_s,

@@ -351,6 +351,19 @@ def test_the_commands_speak_to_programs(installation: Installation, capsys: pyte
     assert json.loads(capsys.readouterr().out) == {"schedules": ["fx"], "already": [], "skipped": 0}
 
 
+def test_the_line_of_a_run_names_its_dataset(installation: Installation, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever looks at `schedule` sees what it does."""
+    installation.configure(simulated("fx", every="1h"), simulated("gold", every="1h"))
+
+    installation.typed("run", "fx")
+    (alone,) = [line for line in capsys.readouterr().err.splitlines() if "run.finished" in line]
+    installation.typed("run", "--fresh")
+    (both,) = [line for line in capsys.readouterr().err.splitlines() if "run.finished" in line]
+
+    assert "dataset=fx datasets=1" in alone
+    assert "dataset=" not in both.replace("datasets=2", "")
+
+
 def test_without_a_schedule_the_list_says_how_to_give_one(
     installation: Installation, capsys: pytest.CaptureFixture[str]
 ) -> None:
