@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _WITH_VALUE = ("--config", "--state-dir")
 _INNER = "orchestrator.detect"
+MOST_AHEAD = 10
 
 Metrics = Annotated[list[str] | None, typer.Argument(help="DATASET or DATASET.METRIC; default: all.")]
 
@@ -56,10 +57,17 @@ def detect(
     backtest: Annotated[
         bool, typer.Option("--backtest", help="What would have been told of all that is stored.")
     ] = False,
+    reaches: Annotated[
+        float | None, typer.Option(metavar="VALUE", help="When the named figures reach this value, if they grow.")
+    ] = None,
 ) -> int:
     """What the detectors find unlikely in the metric history."""
     from operations import detect as ask
 
+    if reaches is not None:
+        if backtest:
+            raise UsageError("--backtest looks back and --reaches ahead", hint="leave one of them out")
+        return _say_reaches(context, metric or [], reaches)
     if backtest:
         tested = ask.backtest(context.system, metric or [])
         if context.json:
@@ -118,6 +126,18 @@ def feedback(
     return OK
 
 
+def _say_reaches(context: Context, metrics: Sequence[str], value: float) -> int:
+    from operations.ahead import reaches
+
+    found = reaches(context.system, metrics, value)
+    if context.json:
+        print_json({"reaches": [one.to_json() for one in found]})
+    else:
+        for one in found:
+            say(f"{one.series} {one.words}")
+    return OK
+
+
 def _say_detected(found: "Detected") -> None:
     if found.anomalies:
         table(
@@ -132,6 +152,10 @@ def _say_detected(found: "Detected") -> None:
     if found.learning:
         series, words = next(iter(found.learning.items()))
         say(f"{len(found.learning)} series are not judged yet, e.g. {series} ({words})")
+    for one in found.ahead[:MOST_AHEAD]:
+        say(f"ahead: {one.dataset}.{one.metric} {one.words}")
+    if len(found.ahead) > MOST_AHEAD:
+        say(f"… and {len(found.ahead) - MOST_AHEAD} more (see --json)")
 
 
 def _say_backtest(found: "Backtest") -> None:

@@ -12,6 +12,7 @@ from data_pipeline.detect.feedback import heard, masked
 from data_pipeline.detect.feedback_views import FeedbackGiven, Said
 from data_pipeline.detect.robust import MINIMUM_POINTS
 from integrated_system import IntegratedSystem
+from operations.ahead import Trouble, troubles
 from operations.detect_names import Asked, asked_for
 from operations.own_metrics import own_blocks
 
@@ -23,14 +24,20 @@ _STORED = 10_000  # points of each series that a back-test goes through
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """What the detectors find unlikely now, and the series that are still too short to judge."""
+    """What the detectors find unlikely now, the series that are still too short to judge, and what lies ahead."""
 
     judged: int
     anomalies: tuple[dict[str, Any], ...]
     learning: dict[str, str]
+    ahead: tuple[Trouble, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {"judged": self.judged, "anomalies": list(self.anomalies), "learning": self.learning}
+        return {
+            "judged": self.judged,
+            "anomalies": list(self.anomalies),
+            "learning": self.learning,
+            "ahead": [one.to_json() for one in self.ahead],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,7 @@ def detect(system: IntegratedSystem, names: Sequence[str] = ()) -> Detected:
         judged=found.judged,
         anomalies=tuple(_told(asked, one) for one in found.anomalies),
         learning=dict(sorted(learning.items())),
+        ahead=tuple(one for one in troubles(system, asked.datasets) if asked.has(one.dataset, one.metric)),
     )
 
 

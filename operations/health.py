@@ -14,6 +14,9 @@ from utils.network import reachable
 LEAST_FREE = 200 * 2**20
 """Bytes that must be free on the state's disk."""
 
+FULL_WITHIN = 86_400.0
+"""A disk that is full within so many seconds needs somebody now."""
+
 STUCK_AFTER = 3
 """Failures of one event in a row after which a consumer of the log is stuck, and not just unlucky."""
 
@@ -97,7 +100,21 @@ def _storage(system: IntegratedSystem) -> Check:
 
 def _disk(system: IntegratedSystem) -> Check:
     free = shutil.disk_usage(system.state_dir).free
-    return Check("disk", free >= LEAST_FREE, f"{size(free)} free at {system.state_dir}")
+    told = f"{size(free)} free at {system.state_dir}"
+    if full := _full_soon(system):
+        return Check("disk", False, f"{told}; {full}")
+    return Check("disk", free >= LEAST_FREE, told)
+
+
+def _full_soon(system: IntegratedSystem) -> str:
+    """What a `host` dataset's history says of the next day; "" without one, or when the disk does not fill."""
+    hosts = [dataset for dataset in system.settings.datasets if dataset.collect.kind == "host"]
+    if not hosts:
+        return ""
+    from operations.ahead import DISK, troubles
+
+    ahead = [one for one in troubles(system, hosts) if one.metric == DISK and one.in_s <= FULL_WITHIN]
+    return f"{ahead[0].dataset}.{DISK} {ahead[0].words}" if ahead else ""
 
 
 def _cache(system: IntegratedSystem) -> Check:

@@ -10,13 +10,14 @@ from tests.integration.installation import Installation
 from utils.clock import ManualClock
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+PATIENT = {"resilience": {"deadline": "2m"}}
 
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Installation:
     """40 usual points of `orders`, and one that sticks out."""
     made, clock = Installation(tmp_path), ManualClock(NOON)
-    made.configure({"name": "fx", "provider": "ecb", "collect": {"kind": "simulated", "rows": 3}})
+    made.configure({"name": "fx", "provider": "ecb", "collect": {"kind": "simulated", "rows": 3}, **PATIENT})
     with made.system(clock) as system:
         for number in range(40):
             system.record("orders", 100.0 + number % 5)
@@ -62,3 +63,20 @@ def test_a_backtest_is_a_table_of_sensitivities(installation: Installation, caps
     assert "per 1,000 points" in words
     assert [one["rate"] for one in found["sensitivities"]] == [0.1, 0.5, 1.0, 2.0, 5.0, 10.0]
     assert (found["judged"], len(found["episodes"])) == (30, 1)
+
+
+def test_what_lies_ahead_is_a_line(installation: Installation, capsys: pytest.CaptureFixture[str]) -> None:
+    """And a value of one's own is asked for by `--reaches`."""
+    now = datetime.now(UTC).timestamp()  # the command's clock is the machine's
+    hours = [now - 3600.0 * back for back in range(48, 0, -1)]
+    with installation.system() as system:
+        system.history.append("latency_s", hours, [float(hour) for hour in range(48)], {"dataset": "fx"})
+
+    assert installation.typed("detect", "fx") == 0
+    told = capsys.readouterr().out
+    assert installation.typed("detect", "fx.latency_s", "--reaches", "1000") == 0
+    asked = capsys.readouterr().out
+    assert installation.typed("detect", "fx.latency_s", "--reaches", "60", "--backtest") == 2
+
+    assert "ahead: fx.latency_s reaches its deadline (2 min) in about 71 h" in told
+    assert asked == "fx.latency_s does not grow steadily towards 1000\n"
