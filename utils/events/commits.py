@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from utils.clock import Clock
 from utils.database import Connection, Database, StateError, Statement, StatementRefused
 from utils.events.chain import GENESIS
-from utils.events.event import Event, NewEvent, OwnIds, encoded, events_of
+from utils.events.event import Event, NewEvent, OwnIds, encoded, events_of, stamp
 from utils.events.links import name_anew
 from utils.events.newest import Newest
 from utils.events.projections import ProjectionFailed, Projections
@@ -26,7 +26,7 @@ from utils.events.rows import (
     stored,
 )
 from utils.events.signing import Secrets
-from utils.events.tail import Tail
+from utils.events.tail import Tail, linked
 from utils.turn import TURN
 
 __all__ = ["Append", "Commits", "ConcurrencyError", "Guard"]
@@ -79,6 +79,7 @@ class Commits:
         self._newest = Newest()
         self._change: NewEvent | None = None  # what has to be said first, once another secret signs
         self._tail = Tail(0, GENESIS, Newest(), now=0.0, ids=(), secret=b"")
+        self._lone: Event | None = None  # written by itself, without a tail
         self._ids = OwnIds()
 
     def commit(self, work: Sequence[Append]) -> list[Any]:
@@ -109,26 +110,25 @@ class Commits:
         if len(work) > 1 or len(events) != 1 or guard is not None or self._head is None or self._database.batches:
             return None
         event = events[0]
-        newest = self._newest.of_one(event)
-        if newest is None or event.id or event.expected is not None:
+        links = self._newest.links(event)
+        if links is None or event.id or event.expected is not None:
             return None
-        now = self._clock.time()
-        ids = self._ids.take(self._head[0] + 1, 1, now)
-        self._tail = tail = Tail(*self._head, newest, now=now, ids=ids, secret=self._secrets.newest)
+        (last, before), now = self._head, self._clock.time()
+        place = (last + 1, self._ids.one(last + 1, now), stamp(now), before)
+        row, fresh = linked(event, data[0][0], place, links, self._secrets.newest, named=0)
         try:
             with self._database.transaction_reading(()) as (connection, _), TURN:
-                done = tail.add(events, data[0])
-                rows, fresh = tail.unwritten()
-                connection.execute(INSERT_NEXT, rows[0])
-                connection.execute(PUT_NAMES_OF_ONE, _named(fresh[0]))
-                self._projections.apply(connection, fresh)
+                connection.execute(INSERT_NEXT, row)
+                connection.execute(PUT_NAMES_OF_ONE, _named(fresh))
+                self._projections.apply(connection, [fresh])
                 for sql, parameters in statements:
                     connection.execute(sql, parameters)
-                self._projections.checkpoint(connection, tail.seq)
+                self._projections.checkpoint(connection, fresh.seq)
                 self._database.announce(connection)
         except StatementRefused:
             return None  # whatever it was, the careful way will say
-        return [done]
+        self._lone = fresh
+        return [[fresh]]
 
     def _commit_once(self, work: Sequence[Append], data: Sequence[Sequence[bytes]], *, together: bool) -> list[Any]:
         database = self._database
@@ -201,14 +201,18 @@ class Commits:
 
     def committed(self) -> None:
         """After a commit: what was written is known, and announced."""
-        tail = self._tail
-        if not tail.fresh:
+        written: Sequence[Event] = self._tail.fresh
+        if self._lone is not None:
+            written, self._lone = [self._lone], None
+            self._newest.moved(written[0])
+        elif written:
+            self._change = None
+            self._newest.update(self._tail.newest)
+        else:
             return
-        self._head = (tail.seq, tail.hash)
-        self._change = None
-        self._newest.update(tail.newest)
+        self._head = (written[-1].seq, written[-1].hash)
         if self._announce is not None:
-            self._announce(tail.fresh)
+            self._announce(written)
 
     def _catch_up(self, connection: Connection, newest: Sequence[Sequence[Any]]) -> tuple[tuple[int, str], bool]:
         """The head of the log; and whether the table of names was made anew, as somebody had changed the log by hand.

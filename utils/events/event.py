@@ -111,11 +111,25 @@ class OwnIds:
     the time, chance the last 36. One commit at a time may ask.
     """
 
-    __slots__ = ("_at", "_noise")
+    __slots__ = ("_at", "_front", "_noise", "_of")
 
     def __init__(self) -> None:
+        self._of = (0, 0)
+        self._front = ""
         self._noise = ""  # asking the system for it each time took a tenth of a lone append
         self._at = 0
+
+    def one(self, seq: int, now: float) -> str:
+        """The id for the event of a position; `now` in epoch seconds."""
+        at = self._at
+        if len(self._noise) - at < 9:
+            self._noise, at = os.urandom(_NOISE).hex(), 0
+        self._at = at + 9
+        of = (int(now * 1000), seq >> 12)
+        if of != self._of:  # many in a millisecond
+            self._of, moment = of, f"{of[0]:012x}"
+            self._front = f"{moment[:8]}-{moment[8:]}-7{seq >> 26 & 0xFFF:03x}-{0x8000 | of[1] & 0x3FFF:04x}-"
+        return f"{self._front}{seq & 0xFFF:03x}{self._noise[at : at + 9]}"
 
     def take(self, first: int, count: int, now: float) -> list[str]:
         """Ids for the events from position `first` on; `now` in epoch seconds."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Self
 
-from utils.events.event import NewEvent
+from utils.events.event import Event, NewEvent
 
 __all__ = ["Newest"]
 
@@ -38,18 +38,21 @@ class Newest:
         part.versions.update((name, self.versions[name]) for name in part.subjects)
         return part
 
-    def of_one(self, event: NewEvent) -> Self | None:
-        """The same of one event; None when one of its names is not known."""
-        source, kind, subject = event.source, event.type, event.subject
-        part = type(self)()
+    def links(self, event: NewEvent) -> tuple[int, int, int, int] | None:
+        """Positions of the newest events of its source, type and subject, and the subject's version.
+
+        None when one of its names is not known.
+        """
+        subject = event.subject
         try:
-            part.sources[source] = self.sources[source]
-            part.types[kind] = self.types[kind]
-            part.subjects[subject] = self.subjects[subject]
+            return self.sources[event.source], self.types[event.type], self.subjects[subject], self.versions[subject]
         except KeyError:
             return None
-        part.versions[subject] = self.versions[subject]
-        return part
+
+    def moved(self, event: Event) -> None:
+        """An event of names that are known was written."""
+        self.sources[event.source] = self.types[event.type] = self.subjects[event.subject] = event.seq
+        self.versions[event.subject] = event.version
 
     def lacking(self, events: Collection[NewEvent]) -> tuple[list[str], list[str], list[str]]:
         """The names of these events that are not known, by kind, each once."""

@@ -7,9 +7,39 @@ from utils.events.chain import chained
 from utils.events.event import Event, NewEvent, stamp
 from utils.events.newest import Newest
 
-__all__ = ["Tail"]
+__all__ = ["Tail", "linked"]
 
 _event = tuple.__new__  # `Event._make` takes twice as long
+
+
+def linked(
+    event: NewEvent,
+    text: bytes,
+    place: tuple[int, str, str, str],
+    links: tuple[int, int, int, int],
+    secret: bytes,
+    named: int,
+) -> tuple[tuple[Any, ...], Event]:
+    """An event as it will stand in the log, and its row.
+
+    Args:
+        text: Its data, encoded.
+        place: Position, id, time, and the hash of the event before.
+        links: Positions of the newest events of its source, type and subject, and the subject's version before.
+        named: 1 when the id came from the caller, else 0.
+    """
+    seq, identity, time, before = place
+    source, kind, subject = event.source, event.type, event.subject
+    source_before, type_before, subject_before, version = links
+    version += 1
+    after = chained(before, (seq, identity, time, source, kind, subject, version), text, secret)
+    return (
+        (
+            *(seq, source_before, type_before, subject_before, version, named, identity),
+            *(time, source, kind, subject, before, after, text.decode()),
+        ),
+        _event(Event, (seq, identity, time, source, kind, subject, event.data, version, before, after)),
+    )
 
 
 class Tail:
@@ -50,22 +80,16 @@ class Tail:
                 tell(known[identity])
                 continue
             seq += 1
-            version = versions[subject] + 1
-            named = 1 if identity else 0
-            if not named:
-                identity = ids[seq - first]
-            after = chained(before, (seq, identity, time, source, kind, subject, version), text, secret)
-            fresh: Event = _event(
-                Event, (seq, identity, time, source, kind, subject, event.data, version, before, after)
-            )
-            links = (sources[source], types[kind], subjects[subject], version, named)
-            add_row((seq, *links, identity, time, source, kind, subject, before, after, text.decode()))
+            links = (sources[source], types[kind], subjects[subject], versions[subject])
+            place = (seq, identity or ids[seq - first], time, before)
+            row, fresh = linked(event, text, place, links, secret, named=1 if identity else 0)
+            add_row(row)
             add_fresh(fresh)
             tell(fresh)
             sources[source] = types[kind] = subjects[subject] = seq
-            versions[subject] = version
-            before = after
-            if named:
+            versions[subject] = fresh.version
+            before = fresh.hash
+            if identity:
                 known[identity] = fresh
         self.seq, self.hash = seq, before
         return told
