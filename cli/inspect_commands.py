@@ -69,7 +69,10 @@ def show_status(context: Context, as_of: str | None = None) -> int:
         held = "held " if breaker.get("held") else ""
         say(f"circuit of {provider} is {held}{breaker['state'].replace('_', ' ')}: {breaker['reason']}")
     if found.last_run:
-        say(f"last run {found.last_run['run_id']}: {found.last_run['status']}")
+        because = found.last_run["because"]
+        # Its end says nothing about what is due, so that all may be well when it failed.
+        older = f", of backfill {because['schedule']}" if because["kind"] == "backfill" else ""
+        say(f"last run {found.last_run['run_id']}: {found.last_run['status']}{older}")
     return OK
 
 

@@ -9,6 +9,7 @@ from config.datasets import DatasetSettings
 from data_pipeline.collect.network_events import last_told
 from data_pipeline.fallback import from_version
 from data_pipeline.promise_views import Holding
+from data_pipeline.run_queue.request import Because
 from data_pipeline.store.upstreams import Upstream
 from data_pipeline.store.views import Current, Views
 from integrated_system import IntegratedSystem
@@ -138,6 +139,7 @@ def _status(
         else {
             "run_id": last.run_id,
             "status": last.status,
+            "because": Because.from_json(last.request.get("because") or {}).to_json(),
             "started_at": last.started_at,
             "finished_at": last.finished_at,
             "duration_s": (last.summary or {}).get("duration_s"),

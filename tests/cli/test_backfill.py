@@ -116,6 +116,20 @@ def test_what_is_over_says_which_pieces_to_ask_for(
     assert "`backfill sales --only missing --only failed`" in capsys.readouterr().err
 
 
+def test_status_says_that_the_last_run_was_of_a_backfill(
+    installation: Installation, feed: Feed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else it would say that all is well, and that the last run failed."""
+    feed.pieces = {}
+    assert installation.typed("backfill", "sales", "--partition", "2026-03-01", "--json") == 1
+    (*_, result) = lines(capsys.readouterr().out)
+    assert installation.typed("status") == 0
+    assert capsys.readouterr().out.endswith(f": failed, of backfill {result['backfill']}\n")
+    assert installation.typed("status", "--json") == 0
+    because = json.loads(capsys.readouterr().out)["last_run"]["because"]
+    assert because == {"kind": "backfill", "schedule": result["backfill"]}
+
+
 def test_partitions_says_how_each_piece_stands(
     installation: Installation, feed: Feed, capsys: pytest.CaptureFixture[str]
 ) -> None:
