@@ -67,8 +67,9 @@ def show(context: Context, run_id: RunId) -> int:
         say(run.error)
     if found.partitions:
         say(f"pieces: {', '.join(found.partitions)}")
+    unfinished = "not over" if found.run.status == "running" else "waits"
     rows = [
-        (part.dataset, marked(part.status) if part.status else "waits", part.origin, f"{part.rows:,}")
+        (part.dataset, marked(part.status) if part.status else unfinished, part.origin, f"{part.rows:,}")
         for part in found.parts
     ]
     table(("dataset", "status", "origin", "rows"), rows, right=("rows",))

@@ -233,6 +233,24 @@ def test_a_run_that_is_called_off_stops_and_keeps_what_it_has(placed: Installati
         }
 
 
+def test_what_a_run_is_at_is_not_said_to_wait(installation: Installation, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run that waits has datasets that wait; one that runs has some that are not over."""
+    installation.configure(stuck("slow"))
+    with installation.system() as system:
+        (run_id,) = put(system, asked("slow"))
+        installation.typed("runs", "show", run_id)
+        assert "waits" in capsys.readouterr().out
+        with working(system) as worker:
+            worker.step()
+            installation.typed("runs", "show", run_id)
+            shown = capsys.readouterr().out
+            cancel(system, ME, run_id)
+
+    assert f"run {run_id} running" in shown
+    assert "not over" in shown
+    assert "waits" not in shown
+
+
 def died(system: IntegratedSystem, run_id: str) -> None:
     """As if a process had begun the run and died."""
     stored = system.views.run(run_id)
