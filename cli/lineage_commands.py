@@ -62,4 +62,5 @@ def _print(found: "Lineage") -> None:
         if old:
             say(f"{node.id} was made of an older version of {listed(old)}: `run {node.id}`")
     derived = sum(node.kind == "derived" for node in datasets)
-    say(f"{count_of(len(datasets), 'dataset')}, {derived:,} of them made of others; {len(found.edges):,} edges")
+    edges = count_of(len(found.edges), "edge")
+    say(f"{count_of(len(datasets), 'dataset')}, {derived:,} of them made of others; {edges}")

@@ -28,7 +28,7 @@ def check_function(target: str) -> str:
     """
     module, _, name = target.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
-        raise Fault(f"expected `module:name`, got {shown(target)}", hint="Write it like: function: my_sources:rates.")
+        raise Fault(f"expected `module:name`, got {shown(target)}", hint="Write it like `my_sources:rates`.")
     try:
         spec = importlib.util.find_spec(module)
         if spec is None:

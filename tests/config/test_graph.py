@@ -91,6 +91,7 @@ def test_a_wrong_transform_is_told_when_it_is_read(sums: House, keys: str, key: 
     problem = sums.problem(datasets("orders: tags: []", f"daily: {keys}"))
     assert problem.key == f"datasets.daily.{key}"
     assert message in problem.message
+    assert "function:" not in (problem.hint or "")  # no such key here
 
 
 def test_a_derived_dataset_is_one_like_any_other(sums: House) -> None:
