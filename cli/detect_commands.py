@@ -139,14 +139,18 @@ def _say_reaches(context: Context, metrics: Sequence[str], value: float) -> int:
 
 
 def _say_detected(found: "Detected") -> None:
-    if found.anomalies:
-        table(
-            ("dataset", "metric", "when", "severity", "why"),
-            [
-                (a.get("dataset") or a["series"], a["metric"], _when(a["time"]), a["severity"], a["reason"])
-                for a in found.anomalies
-            ],
-        )
+    several = any(len(one.figures) > 1 for one in found.incidents)
+    if found.incidents:
+        rows = [
+            (
+                *((f"{number} {one.of}", f"{figure.share:.0%}") if several else ()),
+                *(figure.dataset, figure.metric, _when(figure.time), figure.severity, figure.reason),
+            )
+            for number, one in enumerate(found.incidents, start=1)
+            for figure in one.figures
+        ]
+        together = ("incident", "share") if several else ()
+        table((*together, "dataset", "metric", "when", "severity", "why"), rows, right=together[1:])
     else:
         say(f"Nothing unlikely in {found.judged} series.")
     if found.learning:

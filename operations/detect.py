@@ -1,7 +1,7 @@
 """Anomalies over what the history holds: the figures of datasets, and the numbers that were recorded."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from data_pipeline.detect.datasets import LOOKED_AT, detect_datasets
@@ -10,6 +10,7 @@ from data_pipeline.detect.detect import detect as judge
 from data_pipeline.detect.detector import Anomaly
 from data_pipeline.detect.feedback import heard, masked
 from data_pipeline.detect.feedback_views import FeedbackGiven, Said
+from data_pipeline.detect.incidents import Part, incidents
 from data_pipeline.detect.robust import MINIMUM_POINTS
 from integrated_system import IntegratedSystem
 from operations.ahead import Trouble, troubles
@@ -23,6 +24,32 @@ _STORED = 10_000  # points of each series that a back-test goes through
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of an incident; `share`: how much it stands out, of all of them together."""
+
+    dataset: str
+    metric: str
+    share: float
+    time: float
+    severity: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An incident: `of` a dataset, a recorded number, or a provider. What stands out most comes first."""
+
+    of: str
+    severity: str
+    since: float
+    until: float
+    figures: tuple[Figure, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class Detected:
     """What the detectors find unlikely now, the series that are still too short to judge, and what lies ahead."""
 
@@ -30,11 +57,13 @@ class Detected:
     anomalies: tuple[dict[str, Any], ...]
     learning: dict[str, str]
     ahead: tuple[Trouble, ...] = ()
+    incidents: tuple[Told, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
             "judged": self.judged,
             "anomalies": list(self.anomalies),
+            "incidents": [one.to_json() for one in self.incidents],
             "learning": self.learning,
             "ahead": [one.to_json() for one in self.ahead],
         }
@@ -83,6 +112,7 @@ def detect(system: IntegratedSystem, names: Sequence[str] = ()) -> Detected:
         anomalies=tuple(_told(asked, one) for one in found.anomalies),
         learning=dict(sorted(learning.items())),
         ahead=tuple(one for one in troubles(system, asked.datasets) if asked.has(one.dataset, one.metric)),
+        incidents=_incidents(system, asked, found.anomalies),
     )
 
 
@@ -105,6 +135,36 @@ def backtest(system: IntegratedSystem, names: Sequence[str] = ()) -> Backtest:
     for one in sorted(found.anomalies, key=lambda one: one.time):
         firsts.setdefault((one.subject, one.metric, one.since), one)
     return Backtest(found.judged, tuple(_told(asked, one) for one in firsts.values()), tuple(table))
+
+
+def _incidents(system: IntegratedSystem, asked: Asked, anomalies: Sequence[Anomaly]) -> tuple[Told, ...]:
+    of_datasets = {dataset.name: dataset for dataset in asked.datasets}
+    several = len({one.subject for one in anomalies} & of_datasets.keys()) > 1
+
+    def provider_of(subject: str) -> str:
+        # A single dataset's provider is not asked for: that builds the collectors.
+        return system.collector.provider_of(of_datasets[subject]) if several and subject in of_datasets else subject
+
+    # Recorded numbers without tags have one subject, and no more than that in common.
+    named = [
+        replace(one, subject=_shown(asked, one.subject, one.metric)) if one.subject.startswith("{") else one
+        for one in anomalies
+    ]
+    return tuple(
+        Told(
+            of=found.of,
+            severity=found.severity,
+            since=found.since,
+            until=found.until,
+            figures=tuple(_figure(part) for part in found.parts),
+        )
+        for found in incidents(named, provider_of)
+    )
+
+
+def _figure(part: Part) -> Figure:
+    one = part.anomaly
+    return Figure(one.subject, one.metric, round(part.share, 4), one.time, one.severity, one.reason)
 
 
 def _judged(

@@ -80,3 +80,23 @@ def test_what_lies_ahead_is_a_line(installation: Installation, capsys: pytest.Ca
 
     assert "ahead: fx.latency_s reaches its deadline (2 min) in about 71 h" in told
     assert asked == "fx.latency_s does not grow steadily towards 1000\n"
+
+
+def test_an_incident_of_several_figures_shows_their_shares(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Numbered, in each what stands out most first; one figure alone is all of its incident."""
+    with installation.system(ManualClock(NOON)) as system:
+        for metric, last in (("rows", 0.0), ("bytes", 900.0)):
+            values = [1000.0 + number % 5 for number in range(40)] + [last]
+            times = [NOON.timestamp() + 3600.0 * number for number in range(41)]
+            system.history.append(metric, times, values, {"dataset": "fx"})
+
+    assert installation.typed("detect") == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+
+    assert lines[0][:4] == ["incident", "share", "dataset", "metric"]
+    assert [line[:2] for line in lines[1:4]] == [["1", "orders"], ["2", "fx"], ["2", "fx"]]
+    shares = [int(line[2].rstrip("%")) for line in lines[1:4]]
+    assert shares[0] == 100
+    assert shares[1] >= shares[2] > 0

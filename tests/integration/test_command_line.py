@@ -208,7 +208,7 @@ def test_all_commands_of_this_release_are_there() -> None:
     ("words", "fields"),
     [
         ("health", {"healthy", "checks"}),
-        ("detect", {"judged", "anomalies", "learning", "ahead"}),
+        ("detect", {"judged", "anomalies", "learning", "ahead", "incidents"}),
         ("events --limit 3", {"events"}),
         ("events verify", {"events", "head", "fault", "signed_from", "whole"}),
         ("events consumers", {"consumers", "parked"}),
