@@ -97,10 +97,13 @@ def normal_since(
     """What the named series are since then is normal: nothing before counts as their past.
 
     Raises:
-        UsageError: no series was named, or `since` is no time.
+        UsageError: no series was named, or `since` is no time, or lies ahead.
         PipelineError: a name has no history, or there is no such metric.
     """
     moment = moment_of("normal-since", since).timestamp()
+    if moment > system.clock.now().timestamp():
+        hint = "say it once it is so; a time ahead that is not to count: --exclude FROM..TO"
+        raise UsageError(f"--normal-since: {since} lies ahead", hint=hint)
     targets = _named(system, names, "--normal-since")
     return _append(system, [_event(target, "normal_since", moment, None, actor, reason) for target in targets])
 

@@ -61,11 +61,14 @@ def _heard(one: Anomaly, fine: Sequence[Said]) -> Anomaly | None:
         return None
     score = ratio / (1.0 + ratio) if ratio < np.inf else 1.0
     reach = (width - 1.0) * (one.expected_high - one.expected_low) / 2.0
+    low = one.expected_low - reach
+    if one.expected_low >= 0.0:
+        low = max(low, 0.0)  # what was never expected to be negative still is not
     return replace(
         one,
         score=score,
         severity="critical" if score >= CRITICAL else "warning",
-        expected_low=one.expected_low - reach if one.direction == "down" else one.expected_low,
+        expected_low=low if one.direction == "down" else one.expected_low,
         expected_high=one.expected_high + reach if one.direction == "up" else one.expected_high,
         reason=f"{one.reason}; even for a limit {width:.2g} times as wide, because the like was said to be fine",
     )

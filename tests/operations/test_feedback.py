@@ -183,6 +183,7 @@ def test_a_backtest_of_one_figure_counts_its_points_only(tmp_path: Path) -> None
         ([], "not_an_anomaly", "last", "--not-an-anomaly needs the name of a series"),
         ([], "normal_since", "2026-11-20", "--normal-since needs the name of a series"),
         (["orders"], "not_an_anomaly", "soon", "'soon' is not a time"),
+        (["orders"], "normal_since", "2026-11-21", "2026-11-21 lies ahead"),
         (["orders"], "exclude", "2026-11-20", "'2026-11-20' is not a period"),
         (["orders"], "exclude", "2026-11-20..2026-11-19", "ends before it begins"),
         (["orders"], "exclude", "2026-11-20..soon", "'soon' is not a time"),

@@ -79,6 +79,7 @@ def test_one_word_never_makes_deaf() -> None:
     assert widened([fine, fine], "orders", "rows", "down") == pytest.approx(100.0)
     (still,) = heard([anomaly(15 / 16, direction="down")], [fine])  # 15 times as far out as the limit
     assert (still.severity, round(still.score, 3)) == ("warning", 0.6)
+    assert (still.expected_low, still.expected_high) == (0.0, 3.0)
 
 
 def test_normal_since_then_begins_to_learn_anew() -> None:
