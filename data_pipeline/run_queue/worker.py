@@ -42,6 +42,9 @@ STOP_S = 5.0
 PAGE, MOST_LOOKED_AT = 200, 2000
 """Runs that are read at once, and of which one is looked for that may be begun."""
 
+MOST_LEFT_OUT = 50
+"""Datasets at work whose runs are not even read: however many of them wait, those of others are found."""
+
 DATASETS_LOOKED_AT = 50
 """Of a run: so many of its datasets tell whether it can be begun."""
 
@@ -191,10 +194,17 @@ class QueueWorker:
             self._elsewhere = {name: moment for name, moment in self._elsewhere.items() if moment > now}
             at_work.update(self._elsewhere)
             passed_over = {*self._taken, *self._later}
+            alone = {
+                name
+                for taken in self._taken.values()
+                if len(names := taken.run.request["datasets"]) == 1
+                for name in names
+            }
+            left_out = sorted({*alone, *self._elsewhere})[:MOST_LEFT_OUT]
         oldest = self._begun % OLDEST_EVERY == OLDEST_EVERY - 1
         seen, size = 0, 2 * self._most
         while seen < MOST_LOOKED_AT:
-            page = self._views.waiting(limit=size, oldest=oldest, passed=seen)
+            page = self._views.waiting(limit=size, oldest=oldest, passed=seen, without=left_out)
             for run in page:
                 if run.run_id not in passed_over and self._can_begin(run, at_work, waiting_for):
                     return run

@@ -142,16 +142,28 @@ def runs(database: Database, *, limit: int, status: str | None) -> list[Run]:
     return _runs(database, where, (status, limit))
 
 
-def waiting(database: Database, *, limit: int, oldest: bool = False, passed: int = 0) -> list[Run]:
+def waiting(
+    database: Database, *, limit: int, oldest: bool = False, passed: int = 0, without: Sequence[str] = ()
+) -> list[Run]:
     """Queued runs in the order in which they are begun: by priority, then age; `oldest`: by age alone.
 
     Args:
         passed: So many of the first ones are left out.
+        without: Runs of one of these datasets and no other are left out before.
     """
     index, order = ("runs_waiting_longest", "") if oldest else ("runs_waiting", "priority DESC, ")
     # SQLite takes the index of all statuses, and sorts.
-    where = f"INDEXED BY {index} WHERE status = 'queued' ORDER BY {order}queued_at, run_id LIMIT ? OFFSET ?"
-    return _runs(database, where, (limit, passed))
+    but = " AND request NOT LIKE ? ESCAPE '!'" * len(without)
+    where = f"INDEXED BY {index} WHERE status = 'queued'{but} ORDER BY {order}queued_at, run_id LIMIT ? OFFSET ?"
+    return _runs(database, where, (*map(_of_one, without), limit, passed))
+
+
+def _of_one(dataset: str) -> str:
+    """What requests of this dataset and no other are like, for `LIKE … ESCAPE '!'`."""
+    found = f'"datasets":{_text([dataset])}'
+    for one in "!%_":
+        found = found.replace(one, f"!{one}")
+    return f"%{found}%"
 
 
 def past(database: Database, before: str, *, at_most: int) -> tuple[str, int]:

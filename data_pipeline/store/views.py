@@ -273,9 +273,9 @@ class Views:
         """Newest first."""
         return run_views.runs(self._database, limit=limit, status=status)
 
-    def waiting(self, *, limit: int, oldest: bool = False, passed: int = 0) -> list[Run]:
+    def waiting(self, *, limit: int, oldest: bool = False, passed: int = 0, without: Sequence[str] = ()) -> list[Run]:
         """Queued runs in the order in which they are begun: by priority, then age; `oldest`: by age alone."""
-        return run_views.waiting(self._database, limit=limit, oldest=oldest, passed=passed)
+        return run_views.waiting(self._database, limit=limit, oldest=oldest, passed=passed, without=without)
 
     def past_runs(self, before: str, *, at_most: int) -> tuple[str, int]:
         """Which runs may be forgotten of those that ended before a time: all before another time, and how many.

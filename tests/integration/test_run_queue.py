@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from data_pipeline.recorder import RunLostError
+from data_pipeline.run_queue import worker as worker_module
 from data_pipeline.run_queue.at_work import at_work
 from data_pipeline.run_queue.request import RunRequest
 from data_pipeline.run_queue.worker import QueueWorker
@@ -154,6 +155,23 @@ def test_two_runs_of_one_dataset_come_after_each_other(installation: Installatio
             worker.drain()
 
         assert [parts(system, run_id) for run_id in ids] == [{"fx": ("succeeded", None)}] * 6
+
+
+def test_however_many_runs_of_a_dataset_wait_those_of_others_are_found(
+    placed: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than a worker looks at: what was missed in a night of one dataset does not stop all."""
+    monkeypatch.setattr(worker_module, "PAGE", 4)
+    monkeypatch.setattr(worker_module, "MOST_LOOKED_AT", 8)
+    placed.configure(*simulated("fx", "gold"), executor={"workers": 1})
+    with placed.system() as system, placed.system() as other:
+        put(system, *(asked("fx") for _ in range(20)))
+        (gold,) = put(system, asked("gold"))
+        other.leases.acquire(["dataset:fx"])
+        with working(system) as worker:
+            worker.drain()
+
+        assert begun(system) == [gold]
 
 
 def test_a_slow_provider_does_not_keep_the_others_waiting(installation: Installation) -> None:

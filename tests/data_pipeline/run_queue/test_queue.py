@@ -133,6 +133,16 @@ def test_the_highest_priority_is_first_and_among_equals_the_oldest(queued: Queue
     assert [run.run_id for run in queued.views.waiting(limit=9, oldest=True)] == ["low", "first", "second", "high"]
 
 
+def test_runs_of_one_dataset_can_be_left_out(queued: Queued) -> None:
+    """That of no other dataset, whatever its name is like, and none of several datasets."""
+    for run_id, names in (("1", ["a_b"]), ("2", ["axb"]), ("3", ["a_b", "c"]), ("4", ["c"]), ("5", ["a_b"])):
+        queued.queue.put([RunRequest(tuple(names), run_id=run_id)])
+        queued.clock.advance(1.0)
+
+    assert [run.run_id for run in queued.views.waiting(limit=9, without=["a_b"])] == ["2", "3", "4"]
+    assert [run.run_id for run in queued.views.waiting(limit=1, passed=1, without=["a_b", "c"])] == ["3"]
+
+
 @pytest.mark.parametrize("was", ["queued", "running", "crashed", "interrupted"])
 def test_what_is_not_over_can_be_called_off(queued: Queued, was: str) -> None:
     """Who did it stands in the log, and it does not go on."""
