@@ -163,9 +163,7 @@ class Pipeline:
             )
             return delivery.fallen_back(served(), told)
 
-    def _collect(
-        self, delivery: Delivery, asked: Question, provider: str, now: datetime, number: int
-    ) -> Answers:
+    def _collect(self, delivery: Delivery, asked: Question, provider: str, now: datetime, number: int) -> Answers:
         """What comes of a question. A piece of the table that does not come is told by its key."""
         try:
             answers = self._bringer.collect(delivery.dataset, asked, provider=provider, now=now, number=number)

@@ -125,15 +125,14 @@ class Decisions:
         Args:
             dataset: Only of this one; None: of all.
         """
-        one = "" if dataset is None else "AND h.dataset = ?"
         sql = (
-            "SELECT h.dataset, max(h.version) FROM versions h JOIN datasets d ON d.dataset = h.dataset"
+            "SELECT h.dataset, h.version FROM versions h JOIN datasets d ON d.dataset = h.dataset"
             " LEFT JOIN versions v ON v.version = d.version AND v.dataset = d.dataset"
             " WHERE h.state = 'held' AND (v.time IS NULL OR (v.time, v.version) < (h.time, h.version))"
             " AND (d.version IS NULL OR d.collected_at IS NULL OR d.collected_at <= h.time)"
-            f" {one} GROUP BY h.dataset"  # noqa: S608 - our own words
+            " AND (h.dataset = ?1 OR ?1 IS NULL) ORDER BY h.time, h.version"
         )
-        return dict(self._database.query(sql, () if dataset is None else (dataset,)))
+        return dict(self._database.query(sql, (dataset,)))  # the last of each dataset stays
 
     def seen_of(self, dataset: str, run: str) -> dict[str, Any]:
         """The same of one dataset, if that run was its last when somebody decided."""

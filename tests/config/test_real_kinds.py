@@ -61,7 +61,11 @@ def test_every_kind_names_a_collector_with_options() -> None:
 @pytest.mark.parametrize(
     ("block", "key", "message"),
     [
-        ("rules: [{fresh: {column: a, within: 1d, calendar: b}}]", "datasets.a.rules", "rule `fresh(a)`: `b` is no calendar"),
+        (
+            "rules: [{fresh: {column: a, within: 1d, calendar: b}}]",
+            "datasets.a.rules",
+            "rule `fresh(a)`: `b` is no calendar",
+        ),
         ("rules: [{drift: {column: a}}]", "datasets.a.rules[0]", "needs `psi` or `ks`"),
         ("rules: [{rnge: {column: a}}]", "datasets.a.rules[0]", "range"),
         ("parse: {format: cvs}", "datasets.a.parse.format", "csv"),
