@@ -10,7 +10,7 @@ from data_pipeline.scheduling.views import Schedules, Standing, paused
 from utils.database import Connection, StateError
 from utils.events import EventStore, NewEvent, rfc3339
 
-__all__ = ["is_paused", "pause", "resume"]
+__all__ = ["begins", "is_paused", "pause", "resume"]
 
 SOURCE = "operations"
 
@@ -43,13 +43,22 @@ def resume(events: EventStore, moving: Sequence[Scheduled], *, actor: str, now: 
         for skip in _in_the_pause(one, here, now):
             told += skip_events(one.dataset, skip, source=SOURCE)
             skipped += len(skip.occurrences)
-        since = now if here.handled - now > FAR_AHEAD else max(now, here.handled)
-        data = {"since": rfc3339(since), "actor": actor}
+        data = {"since": rfc3339(begins(here, now)), "actor": actor}
         told.append(NewEvent("schedule.resumed", one.dataset, data, source=SOURCE))
     if told:
         names = {one.dataset for one in moving}
         events.append(told, guard=lambda connection: _still_paused(connection, names))
     return skipped
+
+
+def begins(stands: Standing | None, now: datetime) -> datetime:
+    """From when on a schedule counts that is changed or resumed now.
+
+    Where the clock was set back, what was seen to is not seen to again, unless it lies in a future that was none.
+    """
+    if stands is None or stands.handled - now > FAR_AHEAD:
+        return now
+    return max(now, stands.handled)
 
 
 def _in_the_pause(one: Scheduled, stands: Standing, now: datetime) -> list[Skip]:

@@ -10,6 +10,7 @@ from data_pipeline.scheduling.closing import Windows
 from data_pipeline.scheduling.entry import Entry, Shut
 from data_pipeline.scheduling.leader import Deposed, Leader
 from data_pipeline.scheduling.occurrence import Occurrence
+from data_pipeline.scheduling.pausing import begins
 from data_pipeline.scheduling.plan import ACTOR, SOURCE, Caused, Plan, Told
 from data_pipeline.scheduling.policy import MOST_MISSED, Busy, Skip, decide, overlap_of, skip_all
 from data_pipeline.scheduling.scheduled import Scheduled
@@ -147,9 +148,14 @@ class Scheduler:
         declared = {one.dataset: one for one in self._scheduled()}
         self._heard = self._events.head()[0]
         stands = self._schedules.all()
-        now = rfc3339(self._clock.now())
+        now = self._clock.now()
         events = [
-            NewEvent("schedule.set", name, {"since": now, "fingerprint": one.fingerprint}, source=SOURCE)
+            NewEvent(
+                "schedule.set",
+                name,
+                {"since": rfc3339(begins(stands.get(name), now)), "fingerprint": one.fingerprint},
+                source=SOURCE,
+            )
             for name, one in declared.items()
             if name not in stands or stands[name].fingerprint != one.fingerprint
         ]

@@ -224,6 +224,23 @@ def test_a_clock_that_is_set_back_fires_nothing_twice(world: World) -> None:
     assert world.skipped("fx") == []
 
 
+def test_a_schedule_that_is_changed_while_the_clock_is_set_back_sees_to_nothing_twice(world: World) -> None:
+    """It begins where the one before ended, for an occurrence of both is one."""
+    world.declare(fx={"every": "10m"})
+    scheduler = world.process()
+    world.work(scheduler, at("13:00"))  # the first run is never over, so the others are skipped
+    world.finish_all()
+    scheduler.close()
+    world.clock.advance(-1800)
+    world.declare(fx={"every": "5m"})
+    world.work(world.process(), at("13:10"))
+
+    seen = [event.subject for event in world.events("run.queued")]
+    seen += [event.data["id"] for event in world.events("schedule.skipped")]
+    assert len(seen) == len(set(seen)) == 9
+    assert world.seen("fx")[-1].due == at("13:10")
+
+
 def test_a_clock_that_is_set_forward_loses_nothing_silently(world: World) -> None:
     """It is as if nobody had been there."""
     world.declare(fx={"every": "1h"})
