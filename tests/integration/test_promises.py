@@ -137,7 +137,7 @@ def test_a_promise_is_at_risk_before_it_breaks(house: House) -> None:
 
 def test_a_try_that_waits_in_the_queue_may_still_mend_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """So nobody is told yet."""
-    monkeypatch.setattr("operations.run.start_detached", lambda *_: None)
+    monkeypatch.setattr("operations.detached.start_detached", lambda *_: None)
     house.declare(schedule={"cron": "5 16 * * mon-fri", "zone": "Europe/Berlin"})
     house.run()
     house.clock.advance(3 * DAY + 360)
