@@ -260,6 +260,7 @@ def test_what_a_run_is_at_is_not_said_to_wait(installation: Installation, capsys
         assert "waits" in capsys.readouterr().out
         with working(system) as worker:
             worker.step()
+            heard(system, "run.started", run_id)
             installation.typed("runs", "show", run_id)
             shown = capsys.readouterr().out
             cancel(system, ME, run_id)
