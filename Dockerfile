@@ -16,6 +16,7 @@ COPY pyproject.toml integrated_system.py ./
 COPY config config
 COPY utils utils
 COPY data_pipeline data_pipeline
+COPY monitoring monitoring
 COPY operations operations
 COPY cli cli
 COPY dashboard dashboard

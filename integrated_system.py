@@ -14,8 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from monitoring.watching import Watching
 from utils.clock import SYSTEM_CLOCK, Clock
-from utils.state import State
 
 if TYPE_CHECKING:
     from config.loading import Loaded
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent
 
 
-class IntegratedSystem(State):
-    """The parts of one installation: a configuration and a state directory; what it keeps is opened by `State`.
+class IntegratedSystem(Watching):
+    """The parts of one installation. `State` opens what it keeps, `Watching` builds what watches and tells.
 
     Args:
         config: The configuration file; default: found as the configuration contract says.

@@ -1,8 +1,8 @@
 """The base of every section: unknown keys refused, values frozen; and laying one partial section over another."""
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 
 class Section(BaseModel):
@@ -10,6 +10,13 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) and value else value or []
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+"""Several texts; one may be written bare."""
 
 S = TypeVar("S", bound=BaseModel)
 

@@ -8,17 +8,12 @@ from config.errors import KeyPath
 
 KEYS: tuple[str, ...] = (
     "retention.last_good",
-    "monitor",
-    "protector",
-    "healing",
-    "alerts",
     "api",
     "dashboard.api",
     "dashboard.auth",
     "dashboard.language",
     "storage.options",
     "executor.address",
-    "logging.loki",
 )
 
 VALUES: dict[str, tuple[str, ...]] = {

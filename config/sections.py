@@ -190,6 +190,13 @@ class MaintenanceSettings(Section):
     every: Duration = 6 * 3600.0
 
 
+class LokiSettings(Section):
+    """Where log lines are sent besides; "" is nowhere."""
+
+    url: str = ""
+    labels: dict[str, str] = Field(default_factory=lambda: {"job": "orchestrator"})
+
+
 class LoggingSettings(Section):
     """`console`: `auto` (a terminal gets colours), true or false; `redact`: more texts to mask."""
 
@@ -197,6 +204,7 @@ class LoggingSettings(Section):
     console: bool | Literal["auto"] = "auto"
     files: bool = True
     redact: tuple[str, ...] = ()
+    loki: LokiSettings = LokiSettings()
 
 
 _HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})")

@@ -9,6 +9,7 @@ from typing import Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from config import graph
+from config.alerts import AlertsSettings
 from config.calendars_named import unknown_calendars
 from config.datasets import (
     DatasetDefaults,
@@ -44,8 +45,10 @@ from config.sections import (
     RetentionSettings,
     StorageSettings,
 )
+from config.watching import HealingSettings, MonitorSettings, ProtectorSettings, health_faults
 
 __all__ = [
+    "AlertsSettings",
     "AppSettings",
     "BreakerSettings",
     "BulkheadSettings",
@@ -58,10 +61,13 @@ __all__ = [
     "DefaultSettings",
     "DetectSettings",
     "ExecutorSettings",
+    "HealingSettings",
     "LoggingSettings",
     "MaintenanceSettings",
+    "MonitorSettings",
     "NetworkSettings",
     "PromiseSettings",
+    "ProtectorSettings",
     "ProviderResilience",
     "ProviderSettings",
     "QualitySettings",
@@ -100,6 +106,10 @@ class Settings(Section):
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     defaults: DefaultSettings = DefaultSettings()
     datasets: tuple[DatasetSettings, ...] = ()
+    monitor: MonitorSettings = MonitorSettings()
+    protector: ProtectorSettings = ProtectorSettings()
+    healing: HealingSettings = HealingSettings()
+    alerts: AlertsSettings = AlertsSettings()
     dashboard: DashboardSettings = DashboardSettings()
 
     _providers: dict[tuple[str, bool], ProviderSettings] = PrivateAttr(default_factory=dict)
@@ -133,6 +143,7 @@ class Settings(Section):
         found += self._without_source(seen)
         found += graph.faults(self.datasets)
         found += unknown_calendars(self.datasets, self.calendars)
+        found += health_faults(self.monitor)
         if found:
             raise Faults(found)
         return self

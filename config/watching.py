@@ -1,0 +1,151 @@
+"""How this host is watched, protected and healed: `monitor`, `protector`, `healing`."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from config.durations import Duration, SomeTime
+from config.errors import Fault, shown
+from config.model import Names, Section
+
+__all__ = [
+    "HealingActionSettings",
+    "HealingSettings",
+    "HealthCheckSettings",
+    "Limits",
+    "MonitorSettings",
+    "ProtectorSettings",
+    "ScopeSettings",
+    "ThresholdSettings",
+]
+
+LEVELS = ("IDLE", "NORMAL", "INTENSIVE", "CRITICAL")
+CHECKS = ("http", "tcp", "function", "database", "disk", "heartbeat")
+
+
+def _limits(value: object) -> object:
+    """Two percentages: from the first on it is a warning, from the second on critical."""
+    if not isinstance(value, list | tuple) or len(value) != 2 or not all(_is_percent(one) for one in value):
+        raise Fault(f"expected two percentages, got {shown(value)}", hint="Write for example `[70, 85]`.")
+    if value[0] > value[1]:
+        raise Fault(f"the warning at {value[0]} % lies above the critical at {value[1]} %", hint="Swap the two.")
+    return (float(value[0]), float(value[1]))
+
+
+def _is_percent(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100
+
+
+Limits = Annotated[tuple[float, float], BeforeValidator(_limits)]
+"""Percent from which on it is a warning, and critical."""
+
+
+class ThresholdSettings(Section):
+    """Percent, per resource: warning, critical."""
+
+    cpu: Limits = (70.0, 85.0)
+    memory: Limits = (75.0, 90.0)
+    disk: Limits = (80.0, 95.0)
+
+
+class HealthCheckSettings(Section):
+    """A named check; exactly one of `http tcp function database disk heartbeat` says what is looked at.
+
+    `every`, `timeout` in seconds; `parent`: the check that explains this one when it fails too.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
+    http: str | None = None
+    tcp: str | None = None
+    function: str | None = None
+    database: str | None = None
+    disk: str | None = None
+    heartbeat: str | None = None
+    every: SomeTime = 30.0
+    timeout: SomeTime = 5.0
+    parent: str | None = None
+
+    @model_validator(mode="after")
+    def _looks_at_one_thing(self) -> "HealthCheckSettings":
+        given = [kind for kind in CHECKS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            told = f"names {' and '.join(given)}" if given else "names nothing to look at"
+            raise Fault(f"check {shown(self.name)} {told}", hint=f"Give exactly one of {', '.join(CHECKS)}.")
+        return self
+
+
+class MonitorSettings(Section):
+    """The watch on this host. `level`: where it begins, and comes back to."""
+
+    enabled: bool = True
+    level: Literal["IDLE", "NORMAL", "INTENSIVE", "CRITICAL"] = "NORMAL"
+    thresholds: ThresholdSettings = ThresholdSettings()
+    health: tuple[HealthCheckSettings, ...] = ()
+
+
+class ScopeSettings(Section):
+    """Which processes the protector may end at all; empty: our own children only."""
+
+    names: Names = ()
+    users: Names = ()
+    cgroup: str = ""
+
+
+class ProtectorSettings(Section):
+    """What is done when the host suffocates. Off, and only told (`dry_run`), unless asked for."""
+
+    enabled: bool = False
+    mode: Literal["dev", "test", "prod"] = "dev"
+    dry_run: bool = True
+    scope: ScopeSettings = ScopeSettings()
+    protected: Names = ()
+
+
+class HealingActionSettings(Section):
+    """One kind of treatment. `cooldown` in seconds; `paths`: what `clean_temporary` may look into."""
+
+    enabled: bool = True
+    dry_run: bool = False
+    cooldown: Duration = 600.0
+    max_per_hour: Annotated[int, Field(ge=0)] = 3
+    paths: tuple[Path, ...] = ()
+
+
+class HealingSettings(Section):
+    """Treatments by name; one that is not named has the defaults of the program."""
+
+    enabled: bool = True
+    actions: dict[str, HealingActionSettings] = Field(default_factory=dict)
+
+
+def health_faults(settings: MonitorSettings) -> list[tuple[tuple[Any, ...], ValueError, type | None]]:
+    """Names given twice, and parents that are none or go in circles."""
+    found: list[tuple[tuple[Any, ...], ValueError, type | None]] = []
+    parents: dict[str, str | None] = {}
+    for position, check in enumerate(settings.health):
+        if check.name in parents:
+            fault = Fault(f"{shown(check.name)} is named twice", hint="Rename one of the two.")
+            found.append((("monitor", "health", position, "name"), fault, None))
+        parents[check.name] = check.parent
+    for position, check in enumerate(settings.health):
+        if check.parent is None:
+            continue
+        here = ("monitor", "health", position, "parent")
+        if check.parent not in parents:
+            hint = f"Named are: {', '.join(parents)}."
+            found.append((here, Fault(f"{shown(check.parent)} is no check", hint=hint), None))
+        elif _is_its_own_ancestor(check.name, parents):
+            hint = "A parent explains its children; it cannot be one of them."
+            found.append((here, Fault(f"{shown(check.name)} is its own ancestor", hint=hint), None))
+    return found
+
+
+def _is_its_own_ancestor(name: str, parents: dict[str, str | None]) -> bool:
+    seen, at = set[str](), parents.get(name)
+    while at is not None and at not in seen:
+        if at == name:
+            return True
+        seen.add(at)
+        at = parents.get(at)
+    return False

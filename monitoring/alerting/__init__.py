@@ -1,0 +1,1 @@
+"""From events to incidents, from incidents to messages, from messages to channels."""

@@ -1,0 +1,32 @@
+"""The parts that watch this host and tell people, each built when it is first asked for."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from utils.state import State
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from utils.host import MetricsCollector
+
+__all__ = ["Watching"]
+
+
+class Watching(State):
+    """What is kept, and the parts that watch and tell. Who builds the whole gives settings and state directory."""
+
+    if TYPE_CHECKING:
+
+        @cached_property
+        def settings(self) -> Settings: ...
+
+        @cached_property
+        def state_dir(self) -> Path: ...
+
+    @cached_property
+    def host(self) -> "MetricsCollector":
+        """The samples of this machine: a burst of readers costs one."""
+        from utils.host import MetricsCollector
+
+        return MetricsCollector(self.clock, disk_path=self.state_dir)
