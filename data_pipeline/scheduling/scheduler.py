@@ -35,7 +35,7 @@ LEADER_GRACE_S = 60.0
 FILES_S = 3600.0
 """How often files of holidays are looked at again."""
 
-MOST_AT_ONCE = 100
+MOST_AT_ONCE = 50
 """Schedules that one tick sees to, so that none takes long; the next one goes on at once."""
 
 MOST_ROWS = 200
@@ -43,6 +43,9 @@ MOST_ROWS = 200
 
 BUSY_S = 1.0
 """For how long the runs that are not over are taken as they were read, while many schedules are due."""
+
+MANY_BUSY = 1_000
+"""Schedules with runs that are not over, from which on reading them is a tick of its own."""
 
 MOST_READ = 10_000
 """Occurrences of one schedule that one tick reads."""
@@ -227,11 +230,13 @@ class Scheduler:
         """Decide about, and write down, what is due of some schedules; whether more of them wait."""
         if not self._heap or self._heap[0][0] > now:
             return False
+        busy, is_new = self._under_way()
+        if is_new and len(busy) > MANY_BUSY:
+            return True  # reading so many took its time: the next tick decides
         taken: list[Entry] = []
         after: list[tuple[datetime, datetime | None, str]] = []
+        plan = Plan()
         try:
-            busy = self._under_way()
-            plan = Plan()
             while self._heap and self._heap[0][0] <= now and len(taken) < MOST_AT_ONCE and plan.rows < MOST_ROWS:
                 _, _, turn, name = heapq.heappop(self._heap)
                 entry = self._entries[name]
@@ -250,12 +255,13 @@ class Scheduler:
         self._busy = plan.added_to(busy) if more else None
         return more
 
-    def _under_way(self) -> dict[str, Busy]:
-        """The runs that are not over. Read once where many schedules are due at once, and each second."""
-        at = self._clock.monotonic()
-        if self._busy is None or at - self._busy_at > BUSY_S:
-            self._busy, self._busy_at = self._schedules.busy(), at
-        return self._busy
+    def _under_way(self) -> tuple[dict[str, Busy], bool]:
+        """The runs that are not over, and whether they were read just now: once where many are due, and each second."""
+        if self._busy is not None and self._clock.monotonic() - self._busy_at <= BUSY_S:
+            return self._busy, False
+        self._busy = self._schedules.busy()
+        self._busy_at = self._clock.monotonic()
+        return self._busy, True
 
     def _planned(self, entry: Entry, now: datetime, busy: Busy, plan: Plan) -> tuple[datetime, datetime | None, str]:
         """Decide about what is due of a schedule; gives where it stands once that is written."""
