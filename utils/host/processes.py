@@ -1,0 +1,155 @@
+"""The processes of this machine by one short read each, and how much of a core each used between two looks."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from utils.clock import SYSTEM_CLOCK, Clock
+from utils.host.rates import seconds_between
+
+__all__ = ["Identity", "ProcessStat", "ProcessTable"]
+
+Identity = tuple[int, int]
+"""Process id and start: a number is given again to another process, a number with its start never is."""
+
+_KERNEL_THREAD = 0x0020_0000  # PF_KTHREAD of linux/sched.h
+_STAT_BYTES = 1024  # a line of /proc/PID/stat has 52 numbers and a name of 64 bytes at most
+
+
+class ProcessStat(NamedTuple):
+    """What /proc/PID/stat says of one process.
+
+    Attributes:
+        session: Process id of the session's leader.
+        state: One letter: `R` running, `S` sleeping, `D` waiting for a disk, `Z` ended but not waited for, …
+        started: Clock ticks from boot to its start.
+        name: Of the program, its first 15 bytes; whoever runs it may choose it.
+        cpu_seconds: User and system time so far, of all threads.
+        uid: Effective user; None: not asked for, or not told.
+    """
+
+    pid: int
+    ppid: int
+    session: int
+    state: str
+    started: int
+    name: str
+    cpu_seconds: float
+    rss_bytes: int
+    kernel_thread: bool
+    uid: int | None = None
+
+    @property
+    def identity(self) -> Identity:
+        return self.pid, self.started
+
+
+class ProcessTable:
+    """Reads all processes that may be seen. Where there is no /proc there are none. Safe for threads.
+
+    Args:
+        clock: Tells the time between two looks.
+        proc: Where the kernel tells of processes.
+    """
+
+    def __init__(self, clock: Clock = SYSTEM_CLOCK, *, proc: Path = Path("/proc")) -> None:
+        self._clock = clock
+        self._proc = str(proc)
+        self._tick = _sysconf("SC_CLK_TCK", 100)
+        self._page = _sysconf("SC_PAGE_SIZE", 4096)
+        self._most = 100.0 * (os.cpu_count() or 1)
+        self._lock = threading.Lock()
+        self._before: dict[Identity, float] | None = None  # cpu seconds at the last look
+        self._looked = (0.0, 0.0)
+        self._percents: dict[Identity, float] = {}
+
+    def read(self, *, owners: bool = True) -> Sequence[ProcessStat]:
+        """All processes now, by id; those that end meanwhile are left out. `owners`: `uid` is told too.
+
+        What each used since the look before is then told by `cpu_percent`.
+        """
+        with self._lock:
+            found = self._all(owners)
+            self._note(found)
+            return found
+
+    def one(self, pid: int) -> ProcessStat | None:
+        """One process as it is now; None: there is none, or it may not be seen. No look in the sense of `read`."""
+        return self._stat(str(pid), owners=True)
+
+    def cpu_percent(self, process: ProcessStat) -> float | None:
+        """Share of one core (100: a whole one) that a process used between the last two reads.
+
+        None: it was not seen twice, or the clocks went apart between the two.
+        """
+        return self._percents.get(process.identity)
+
+    def cpu_percents(self) -> Mapping[Identity, float]:
+        """The same of all processes."""
+        return self._percents
+
+    def _all(self, owners: bool) -> tuple[ProcessStat, ...]:
+        try:
+            names = os.listdir(self._proc)  # noqa: PTH208 - a path for each of hundreds of processes is too dear
+        except OSError:
+            return ()
+        read = (self._stat(name, owners) for name in names if name.isdigit())
+        return tuple(stat for stat in read if stat is not None)
+
+    def _stat(self, pid: str, owners: bool) -> ProcessStat | None:
+        # The calls of the system as they are: 200 processes are looked at once a second, so a file object is too dear.
+        try:
+            descriptor = os.open(f"{self._proc}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            line = os.read(descriptor, _STAT_BYTES)
+            # Of the folder, not of the file: the files of a process that may not be dumped belong to root.
+            uid = os.stat(f"{self._proc}/{pid}").st_uid if owners else None
+            # A name may hold blanks and brackets of its own: it ends with the last one.
+            end = line.rindex(b")")
+            part = line[end + 2 :].split(None, 22)
+            return ProcessStat(
+                int(pid),
+                int(part[1]),
+                int(part[3]),
+                part[0].decode(),
+                int(part[19]),
+                line[line.index(b"(") + 1 : end].decode(errors="replace"),
+                (int(part[11]) + int(part[12])) / self._tick,
+                int(part[21]) * self._page,
+                int(part[6]) & _KERNEL_THREAD != 0,
+                uid,
+            )
+        except (OSError, ValueError, IndexError):
+            return None  # it ended while it was read
+        finally:
+            os.close(descriptor)
+
+    def _note(self, found: Sequence[ProcessStat]) -> None:
+        looked = (self._clock.monotonic(), self._clock.time())
+        used = {(stat[0], stat[4]): stat[6] for stat in found}
+        seconds = None if self._before is None else seconds_between(self._looked, looked)
+        before, self._before, self._looked = self._before, used, looked
+        if not before or not seconds:
+            self._percents = {}
+            return
+        newest = max(started for _, started in before)
+        share = 100.0 / seconds
+        percents = {}
+        for identity, cpu in used.items():
+            # One that began between the two looks used all of its time there; one that is older was missed before.
+            since = before.get(identity, 0.0 if identity[1] >= newest else None)
+            percent = None if since is None else (cpu - since) * share
+            if percent is not None and 0.0 <= percent <= 2.0 * self._most:
+                percents[identity] = min(percent, self._most)
+        self._percents = percents
+
+
+def _sysconf(name: str, usual: int) -> int:
+    with contextlib.suppress(ValueError, OSError, AttributeError):
+        return os.sysconf(name)
+    return usual
