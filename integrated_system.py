@@ -245,7 +245,7 @@ class IntegratedSystem(Watching):
         super().close()
 
     def _what_is_kept(self) -> "Kept":
-        from data_pipeline.kept import kept
+        from operations.kept import kept
 
         return kept(self.settings, self.state_dir, self.loaded.known.redacted)
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from data_pipeline.backfill_views import Backfills, BackfillViews, Piece, refuse_if_done
-from data_pipeline.kept import MIGRATIONS
 from data_pipeline.store.views import PipelineViews, Views
+from operations.kept import MIGRATIONS
 from tests.databases import opened_at
 from utils.clock import ManualClock
 from utils.database import StateError

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from data_pipeline.kept import MIGRATIONS, projections
 from data_pipeline.run_queue.queue import NothingToCancel, RunQueue
 from data_pipeline.run_queue.request import Because, RunRequest
 from data_pipeline.store.run_views import MOST_CRASHES
 from data_pipeline.store.views import Views
+from operations.kept import MIGRATIONS, projections
 from tests.databases import opened_at
 from utils.clock import ManualClock
 from utils.database import Database

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from config.settings import Settings
-from data_pipeline.kept import MIGRATIONS, projections
 from data_pipeline.run_queue.queue import RunQueue
 from data_pipeline.scheduling import pausing
 from data_pipeline.scheduling.closing import Windows
@@ -18,6 +17,7 @@ from data_pipeline.scheduling.scheduler import LEADER_GRACE_S, Scheduler
 from data_pipeline.scheduling.triggers import Triggers
 from data_pipeline.scheduling.views import Schedules, Seen
 from data_pipeline.store.views import Views
+from operations.kept import MIGRATIONS, projections
 from tests.databases import opened_at
 from utils.clock import ManualClock
 from utils.events import Event, EventStore, NewEvent

@@ -1,4 +1,8 @@
-"""What the main database holds: its tables, release by release, and the views that the log keeps up to date."""
+"""What the main database holds: its tables, release by release, and the views that the log keeps up to date.
+
+Those of the line and those of what watches and tells, in one list: only here both are known. Who adds a table appends
+a script at the end of `MIGRATIONS`, after whatever stands there.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +15,7 @@ from data_pipeline.publish.views import SCHEMA as PUBLICATIONS
 from data_pipeline.publish.views import PublicationViews
 from data_pipeline.scheduling import views as scheduling_views
 from data_pipeline.store import decisions, provider_counters, quarantine_views, run_views, views
+from monitoring.alerting import views as incident_views
 from utils import events, history, transaction_views
 from utils.events import cursors, segments
 from utils.events.projections import Projection
@@ -36,6 +41,7 @@ MIGRATIONS = (
     promise_views.SCHEMA,
     ";".join((events.LINKED_SCHEMA, segments.NAMED_SCHEMA)),
     feedback_views.SCHEMA,
+    incident_views.SCHEMA,
 )
 """Scripts in order. One that was released is never changed: what is new is one more at the end."""
 
@@ -69,4 +75,5 @@ def projections() -> tuple[Projection, ...]:
         scheduling_views.ScheduleViews(),
         promise_views.PromiseViews(),
         feedback_views.FeedbackViews(),
+        incident_views.IncidentViews(),
     )
