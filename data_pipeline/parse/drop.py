@@ -7,12 +7,12 @@ from data_pipeline.batch import Batch
 from data_pipeline.dataset import UNPARSED
 from data_pipeline.errors import PayloadUnreadable
 from data_pipeline.parse.unreadable import printable
-from data_pipeline.validate.expression import columns_of, parse_expression
 from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk, column_type, loader_of
 from data_pipeline.validate.kernels.compare import compare
 from data_pipeline.validate.rules import Rule
 from data_pipeline.validate.surroundings import NOTHING_AROUND
 from utils.arrow import compute, pa
+from utils.expression.grammar import columns_of, parse_expression
 
 
 def dropped(batch: Batch, expression: str, *, dataset: str) -> tuple[Batch, int]:

@@ -130,7 +130,7 @@ class ParseOptions(BaseModel):
     @classmethod
     def _valid_expression(cls, value: str | None) -> str | None:
         if value:
-            from data_pipeline.validate.expression import parse_expression
+            from utils.expression.grammar import parse_expression
 
             parse_expression(value)
             parse_expression(f"not ({value})")  # as it is judged; a little longer

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from data_pipeline.validate.expression import (
+from utils.expression.grammar import (
     FUNCTIONS,
     Call,
     Column,
@@ -24,7 +24,7 @@ from data_pipeline.validate.expression import (
     columns_of,
     worded,
 )
-from data_pipeline.validate.tokens import ExpressionError, Token
+from utils.expression.words import ExpressionError, Token
 
 __all__ = ["AGGREGATES", "Aggregate", "Fold", "GroupParser", "folded", "lifted", "parse_aggregate"]
 

@@ -9,8 +9,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from data_pipeline.validate.aggregates import AGGREGATES, parse_aggregate
-from data_pipeline.validate.expression import ExpressionError, columns_of, moment_of, parse_expression
 from data_pipeline.validate.pattern import check_pattern
+from utils.expression.grammar import ExpressionError, columns_of, moment_of, parse_expression
 
 __all__ = ["FORMATS", "KEYS", "SHORT_FORM", "TYPES", "names", "number", "parse", "seconds"]
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from data_pipeline.validate.aggregates import Fold, GroupParser, lifted
-from data_pipeline.validate.expression import COMPARISONS, Call, Column, ExpressionError, Literal, Node, columns_of
-from data_pipeline.validate.tokens import Token
+from utils.expression.grammar import COMPARISONS, Call, Column, ExpressionError, Literal, Node, columns_of
+from utils.expression.words import Token
 
 __all__ = ["DAYS", "Done", "parse_done"]
 

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from data_pipeline.validate import arguments
-from data_pipeline.validate.expression import columns_of, parse_expression
+from utils.expression.grammar import columns_of, parse_expression
 
 __all__ = ["DIMENSIONS", "KINDS", "SEVERITIES", "Rule", "implied_type_rules", "parse_rule", "parse_rules"]
 

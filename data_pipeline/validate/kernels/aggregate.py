@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from data_pipeline.validate.aggregates import Aggregate, Fold, folded, parse_aggregate
-from data_pipeline.validate.expression import A, Call, ExpressionError, Kind, Literal, Node, check, columns_of
 from data_pipeline.validate.kernels.columns import CannotJudge, Chunk
 from data_pipeline.validate.kernels.compare import holds, kind_of, value
 from data_pipeline.validate.kernels.failing_groups import Failing, Worst, worst_of
@@ -20,6 +19,7 @@ from data_pipeline.validate.kernels.gathered import Found, Gather
 from data_pipeline.validate.kernels.groups import Groups, figure, in_order, lines
 from data_pipeline.validate.surroundings import NOTHING_AROUND
 from utils.arrow import compute, pa
+from utils.expression.grammar import A, Call, ExpressionError, Kind, Literal, Node, check, columns_of
 
 if TYPE_CHECKING:
     from data_pipeline.validate.rules import Rule

@@ -9,7 +9,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from data_pipeline.validate.expression import (
+from data_pipeline.validate.kernels.bounds import microseconds
+from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk, without_nan
+from data_pipeline.validate.kernels.rowwise import evaluate_rows
+from utils.arrow import compute, pa
+from utils.expression.grammar import (
     COMPARISONS,
     A,
     Call,
@@ -23,10 +27,6 @@ from data_pipeline.validate.expression import (
     moment_of,
     parse_expression,
 )
-from data_pipeline.validate.kernels.bounds import microseconds
-from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk, without_nan
-from data_pipeline.validate.kernels.rowwise import evaluate_rows
-from utils.arrow import compute, pa
 
 if TYPE_CHECKING:
     from data_pipeline.validate.rules import Rule

@@ -4,13 +4,13 @@ from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from data_pipeline.validate.done import Done, parse_done
-from data_pipeline.validate.expression import ExpressionError, check
 from data_pipeline.validate.kernels.aggregate import Columns, figures_of, fold_kind
 from data_pipeline.validate.kernels.columns import CannotJudge, Chunk, column_type, loader_of
 from data_pipeline.validate.kernels.compare import holds, kind_of, value
 from data_pipeline.validate.kernels.groups import Groups, lines
 from data_pipeline.validate.surroundings import NOTHING_AROUND
 from utils.arrow import pa
+from utils.expression.grammar import ExpressionError, check
 
 if TYPE_CHECKING:
     from data_pipeline.batch import Batch

@@ -19,12 +19,12 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from data_pipeline.validate.expression import columns_of, parse_expression
 from data_pipeline.validate.kernels.bins import Bins, bins_of, kind_between, prepared
 from data_pipeline.validate.kernels.columns import CannotJudge, Chunk, column_type, loader_of
 from data_pipeline.validate.kernels.gathered import Found, Gather
 from data_pipeline.validate.kernels.where import selected_by
 from utils.arrow import pa
+from utils.expression.grammar import columns_of, parse_expression
 
 if TYPE_CHECKING:
     from data_pipeline.validate.rules import Rule

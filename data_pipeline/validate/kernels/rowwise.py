@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, localcontext
 from typing import Any
 
-from data_pipeline.validate.expression import Call, Column, Literal, Node
 from data_pipeline.validate.kernels.bounds import microseconds, storage_of
 from data_pipeline.validate.kernels.columns import Chunk
 from utils.arrow import pa
+from utils.expression.grammar import Call, Column, Literal, Node
 
 __all__ = ["evaluate_rows"]
 

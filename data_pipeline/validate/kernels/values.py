@@ -6,10 +6,10 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from data_pipeline.validate.expression import moment_of
 from data_pipeline.validate.kernels.bounds import Limit, as_moment, limit_of, microseconds, scalar_at, storage_of
 from data_pipeline.validate.kernels.columns import CannotJudge, Check, Chunk
 from utils.arrow import compute, pa
+from utils.expression.grammar import moment_of
 
 if TYPE_CHECKING:
     from data_pipeline.validate.rules import Rule

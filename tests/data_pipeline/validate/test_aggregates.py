@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from data_pipeline.validate.aggregates import parse_aggregate
 from data_pipeline.validate.rules import parse_rule
-from data_pipeline.validate.tokens import ExpressionError
+from utils.expression.words import ExpressionError
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline.validate.engine import validate
-from data_pipeline.validate.expression import ExpressionError, parse_expression
 from data_pipeline.validate.rules import parse_rule
 from tests.data_pipeline.validate.plain import NOW, batch_of
 from utils.arrow import pa
+from utils.expression.grammar import ExpressionError, parse_expression
 
 Row = dict[str, Any]
 Reading = tuple[str, Callable[[Row], Any]]

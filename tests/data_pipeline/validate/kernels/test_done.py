@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from data_pipeline.validate.done import parse_done
-from data_pipeline.validate.expression import ExpressionError
 from data_pipeline.validate.kernels.columns import CannotJudge
 from data_pipeline.validate.kernels.done import done
 from tests.data_pipeline.validate.plain import batch_of
 from utils.arrow import pa
+from utils.expression.grammar import ExpressionError
 
 NOW = datetime(2026, 11, 20, 22, 30, tzinfo=UTC)
 BERLIN, TOKYO = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Tokyo")
