@@ -6,12 +6,11 @@ import os
 import shutil
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from utils.database import Connection, Durability, StateError, Statement, StatementRefused
+from utils.database import Connection, Durability, News, StateError, Statement, StatementRefused
 from utils.file_lock import FileLock
 from utils.file_systems import MOUNTS, network_file_system
 
@@ -224,8 +223,10 @@ class SqliteDatabase:
     def explain(self, error: BaseException) -> StateError | None:
         return self._explained(error) if isinstance(error, sqlite3.Error) else None
 
-    def news(self) -> "SqliteNews":
-        return SqliteNews(self)
+    def news(self) -> News:
+        from utils.sqlite_news import SqliteNews
+
+        return SqliteNews(self.changes, self.path)
 
     def announce(self, connection: Connection) -> None:
         """Nothing to do: whoever waits looks at the file's own counter."""
@@ -335,39 +336,6 @@ class _Transaction:
         self._idle.append(self._connection)
         if (told := self._database.explain(error)) is not None:
             raise told from error
-
-
-class SqliteNews:
-    """Looks every 50 ms whether somebody has committed, every 200 ms once nobody has for ten seconds.
-
-    A look costs 3 microseconds, to wake up for it 150: where nothing happens that is all that a process costs.
-    """
-
-    EVERY, RARELY = 0.05, 0.2
-    QUIET_AFTER = 10.0
-
-    def __init__(self, database: SqliteDatabase) -> None:
-        self._database = database
-        self._seen = database.changes()
-        self._heard = time.monotonic()
-        self._closed = threading.Event()
-
-    def wait(self, seconds: float) -> bool:
-        over = time.monotonic() + seconds
-        while not self._closed.is_set():
-            version = self._database.changes()
-            now = time.monotonic()
-            if version != self._seen:
-                self._seen, self._heard = version, now
-                return True
-            left = over - now
-            if left <= 0:
-                break
-            self._closed.wait(min(left, self.EVERY if now - self._heard < self.QUIET_AFTER else self.RARELY))
-        return False
-
-    def close(self) -> None:
-        self._closed.set()
 
 
 def roll_back(connection: sqlite3.Connection) -> None:

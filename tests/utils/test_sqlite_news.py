@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from utils.sqlite import SqliteDatabase, SqliteNews
+from utils import sqlite_news
+from utils.sqlite import SqliteDatabase
+from utils.sqlite_news import SqliteNews
 
 SCHEMA = "CREATE TABLE t (x INTEGER)"
 
@@ -23,14 +25,22 @@ def commit(database: SqliteDatabase) -> None:
         connection.execute("INSERT INTO t VALUES (1)")
 
 
-@pytest.mark.parametrize("quiet_after", [60.0, 0.0], ids=["soon after the last news", "after a long quiet time"])
-def test_what_another_connection_commits_is_news(
-    database: SqliteDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet_after: float
-) -> None:
-    """Once; whether it is looked at often or seldom. Without a commit there is none."""
-    monkeypatch.setattr(SqliteNews, "QUIET_AFTER", quiet_after)
-    monkeypatch.setattr(SqliteNews, "EVERY", 0.001 if quiet_after else 60.0)
-    monkeypatch.setattr(SqliteNews, "RARELY", 60.0 if quiet_after else 0.001)
+@pytest.fixture(params=["told by the kernel", "asked again soon", "asked again seldom"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How it is heard; what must not be needed takes a minute."""
+    if request.param == "told by the kernel":
+        monkeypatch.setattr(SqliteNews, "IN_ANY_CASE", 60.0)
+        return
+    monkeypatch.setattr(sqlite_news, "_watch", lambda _: None)
+    seldom = request.param == "asked again seldom"
+    monkeypatch.setattr(SqliteNews, "QUIET_AFTER", 0.0 if seldom else 60.0)
+    monkeypatch.setattr(SqliteNews, "EVERY", 60.0 if seldom else 0.001)
+    monkeypatch.setattr(SqliteNews, "RARELY", 0.001 if seldom else 60.0)
+
+
+@pytest.mark.usefixtures("way")
+def test_what_another_connection_commits_is_news(database: SqliteDatabase, tmp_path: Path) -> None:
+    """Once, whichever way it is heard. Without a commit there is none."""
     other = SqliteDatabase(tmp_path / "log.db", migrations=[SCHEMA])
     news = database.news()
     try:
@@ -43,3 +53,31 @@ def test_what_another_connection_commits_is_news(
     finally:
         news.close()
         other.close()
+
+
+def test_a_log_that_was_emptied_is_heard_too(database: SqliteDatabase, tmp_path: Path) -> None:
+    """A checkpoint truncates the write-ahead log; the next commit is news all the same."""
+    other = SqliteDatabase(tmp_path / "log.db", migrations=[SCHEMA])
+    news = database.news()
+    try:
+        for _ in range(3):
+            commit(other)
+            assert news.wait(30.0)
+            other.tidy()
+            news.wait(0.0)  # the checkpoint itself may count as a change
+    finally:
+        news.close()
+        other.close()
+
+
+@pytest.mark.usefixtures("way")
+def test_who_waits_is_let_go_when_it_is_closed(database: SqliteDatabase) -> None:
+    """At once, not when its time is over; closing twice does no harm."""
+    news = database.news()
+    heard: list[bool] = []
+    waiter = threading.Thread(target=lambda: heard.append(news.wait(3600.0)))
+    waiter.start()
+    news.close()
+    waiter.join(30.0)
+    news.close()
+    assert heard == [False]

@@ -324,10 +324,10 @@ def test_many_that_are_due_at_once_are_seen_to_in_pieces(world: World) -> None:
     scheduler.tick()
     world.move_to(at("12:00"))
 
-    waits = [scheduler.tick() for _ in range(3)]
+    waits = [scheduler.tick() for _ in range(5)]
 
-    assert waits[:2] == [0.0, 0.0]
-    assert waits[2] > 0.0
+    assert waits[:4] == [0.0] * 4
+    assert waits[4] > 0.0
     assert len(world.views.runs(limit=1000, status="queued")) == 250
 
 
