@@ -1,0 +1,161 @@
+"""Write the message about an incident: what is wrong since when, what it means, what was done, what to do."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from monitoring.alerting.incident import Incident, NoticeKind, Severity
+from monitoring.alerting.message.advice import Advice, advised
+from monitoring.alerting.message.impact import impact, standing
+from monitoring.alerting.message.message import LONGEST_TITLE, Kind, Message, Part, Style
+from monitoring.alerting.message.over import ended, left, missed
+from monitoring.alerting.message.seen import Seen, look
+from monitoring.alerting.message.what import Headline, headline
+from monitoring.alerting.situation import Situation
+from utils.ages import duration
+from utils.one_line import one_line
+
+__all__ = ["KINDS", "compose"]
+
+KINDS: Mapping[NoticeKind, Kind] = {
+    "begun": "opened",
+    "worse": "changed",
+    "again": "reminded",
+    "escalated": "escalated",
+    "flapping": "flapping",
+    "over": "resolved",
+    "digest": "digest",
+}
+"""The message that a notice asks for."""
+
+_BEFORE: Mapping[Kind, str] = {"changed": "Now: ", "reminded": "Still: ", "escalated": "Nobody took it: "}
+_MOST_LISTED = 12
+
+
+def compose(incident: Incident, kind: Kind, situation: Situation, now: datetime) -> Message:
+    """The message about one incident, as its kind asks for."""
+    seen = look(incident, situation, now)
+    head = headline(seen)
+    if kind == "resolved" or incident.state == "resolved":
+        return _over(seen, head) if kind != "digest" else _told(seen, head, kind)
+    return _told(seen, head, kind)
+
+
+def _told(seen: Seen, head: Headline, kind: Kind) -> Message:
+    advice = advised(seen, head)
+    said = [_sentence(head.sentence), _impact(seen, head), advice.words]
+    title = f"{_BEFORE.get(kind, '')}{head.words}: {advice.brief}"
+    if kind == "flapping":
+        title = f"Comes and goes: {head.words}"
+        said.append("It comes and goes; the next message comes when it stays as it is.")
+    if kind == "escalated":
+        said.insert(0, f"Nobody took it for {_open_for(seen)}.")
+    if seen.incident.acknowledged_by and kind == "reminded":
+        said.insert(0, f"{seen.words(seen.incident.acknowledged_by, 60)} took it; that is over, and it is still so.")
+    parts = [
+        Part("", " ".join(words for words in said if words)),
+        *_datasets(seen),
+        *_done(seen, head),
+        *_command(seen, advice),
+        *_people(seen),
+        *_acknowledge(seen, kind),
+    ]
+    return _message(seen, kind, title, parts)
+
+
+def _over(seen: Seen, head: Headline) -> Message:
+    advice = left(seen)
+    words = ended(seen, head)
+    said = [f"{words}.", *missed(seen), advice.words]
+    parts = [Part("", " ".join(said)), *_datasets(seen), *_command(seen, advice), *_people(seen)]
+    return _message(seen, "resolved", f"Over: {words}: {advice.brief}", parts)
+
+
+def _message(seen: Seen, kind: Kind, title: str, parts: Sequence[Part]) -> Message:
+    incident = seen.incident
+    severity: Severity = incident.severity
+    urgent = "CRITICAL: " if severity == "critical" and kind != "resolved" else ""
+    footer = f"{incident.id} · {severity} · {seen.words(seen.situation.app, 40)} · times in {seen.situation.zone}"
+    return Message(
+        kind,
+        severity,
+        one_line(f"{urgent}{title}", LONGEST_TITLE),
+        tuple(parts),
+        footer,
+        incident.id,
+        incident.datasets,
+    )
+
+
+def _sentence(words: str) -> str:
+    return f"{words}."
+
+
+def _impact(seen: Seen, head: Headline) -> str:
+    told = impact(seen, head)
+    return _sentence("; ".join(told)) if told else ""
+
+
+def _datasets(seen: Seen) -> Iterable[Part]:
+    """All of them by name, where the sentence only counts them."""
+    names = [standing(seen, one) for one in seen.standings] or list(seen.incident.datasets)
+    if len(names) < 2:
+        return
+    more = [f"{len(names) - _MOST_LISTED} more"] if len(names) > _MOST_LISTED else []
+    yield Part("Datasets", ", ".join([*names[:_MOST_LISTED], *more]))
+    made = sorted({reader for one in seen.standings for reader in one.readers} - set(seen.incident.datasets))
+    if made:
+        yield Part("Made of them", ", ".join([*made[:_MOST_LISTED], *(["…"] if len(made) > _MOST_LISTED else [])]))
+
+
+def _done(seen: Seen, head: Headline) -> Iterable[Part]:
+    """What the system did by itself, and what it will do."""
+    did = []
+    if seen.provider is not None and head.about in {"provider", "providers", "refused", "unreadable"}:
+        name = seen.words(seen.provider.provider, 60)
+        if seen.provider.tries:
+            did.append(f"asked {name} {seen.provider.tries:,} {'time' if seen.provider.tries == 1 else 'times'}")
+        if seen.provider.breaker != "closed":
+            did.append(f"spares it now (its circuit is {seen.provider.breaker.replace('_', ' ')})")
+    kept = [one for one in seen.standings if one.held]
+    if kept:
+        did.append(f"keeps the new batch{'es' if len(kept) > 1 else ''} apart")
+    if any(one.origin == "last_good" for one in seen.standings) or kept:
+        did.append("goes on serving the last good copy" if len(seen.standings) == 1 else "serves the last good copies")
+    next_try = seen.next_try
+    if next_try is not None:
+        did.append(f"tries again {seen.moments.at(next_try)}")
+    if did:
+        yield Part("The system", ", ".join(did))
+
+
+def _command(seen: Seen, advice: Advice) -> Iterable[Part]:
+    if advice.command:
+        yield Part("Paste", seen.situation.command(advice.command), "command")
+
+
+def _people(seen: Seen) -> Iterable[Part]:
+    concerned = [(one.owner, one.runbook) for one in seen.standings]
+    if seen.provider is not None:
+        concerned.insert(0, (seen.provider.owner, seen.provider.runbook))
+    owners = dict.fromkeys(seen.words(owner) for owner, _ in concerned if owner)
+    runbooks = dict.fromkeys(seen.words(runbook) for _, runbook in concerned if runbook)
+    if owners:
+        yield Part("Owner", ", ".join(list(owners)[:3]))
+    for one in list(runbooks)[:2]:
+        yield Part("Runbook", one, _linked(one))
+    if link := seen.situation.link(seen.incident.id):
+        yield Part("Link", link, _linked(link))
+
+
+def _acknowledge(seen: Seen, kind: Kind) -> Iterable[Part]:
+    """How to take it, where taking it stops anything."""
+    if kind in {"escalated", "reminded"} and seen.incident.state != "acknowledged":
+        yield Part("Take it", seen.situation.command(f"alerts ack {seen.incident.id}"), "command")
+
+
+def _open_for(seen: Seen) -> str:
+    return duration((seen.now - seen.began).total_seconds())
+
+
+def _linked(text: str) -> Style:
+    return "link" if text.startswith(("http://", "https://")) else "text"
