@@ -123,7 +123,9 @@ def health(context: Context) -> int:
     if context.json:
         print_json(found.to_json())
     else:
-        table(("check", "healthy", "detail"), [(c.name, "yes" if c else "NO", c.detail) for c in found.checks])
+        explained = {c.name: f" (explained by {c.explained_by})" for c in found.checks if c.explained_by}
+        told = [(c.name, "yes" if c else "NO", c.detail + explained.get(c.name, "")) for c in found.checks]
+        table(("check", "healthy", "detail"), told)
     return OK if found.healthy else FAILED
 
 

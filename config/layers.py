@@ -22,6 +22,7 @@ _PATH_KEYS: tuple[tuple[str, ...], ...] = (
     ("providers", "*", "tls", "ca"),
     ("providers", "*", "tls", "client_cert"),
     ("providers", "*", "tls", "client_key"),
+    ("monitor", "health", "*", "disk"),
     ("datasets", "*", "snapshot"),
     ("datasets", "*", "schedule", "on_file"),
 )

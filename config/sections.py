@@ -210,7 +210,8 @@ class LoggingSettings(Section):
 _HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
 
 
-def _host_and_port(text: str) -> tuple[str, int]:
+def host_and_port(text: str) -> tuple[str, int]:
+    """`1.1.1.1:443` or `[::1]:443` in its two parts. Raises a Fault when it is neither."""
     found = _HOST_AND_PORT.fullmatch(text)
     if found is None or not 1 <= int(found[2]) <= 65535:
         raise Fault(f"expected `host:port`, got {shown(text)}", hint="Write for example `1.1.1.1:443` or `[::1]:443`.")
@@ -218,7 +219,7 @@ def _host_and_port(text: str) -> tuple[str, int]:
 
 
 def _canary(text: str) -> str:
-    _host_and_port(text)
+    host_and_port(text)
     return text
 
 
@@ -230,7 +231,7 @@ class NetworkSettings(Section):
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
         """Host and port of each canary."""
-        return tuple(_host_and_port(text) for text in self.canaries)
+        return tuple(host_and_port(text) for text in self.canaries)
 
 
 class DashboardSettings(Section):

@@ -1,13 +1,17 @@
 """How this host is watched, protected and healed: `monitor`, `protector`, `healing`."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from config.database_url import database_url
 from config.durations import Duration, SomeTime
 from config.errors import Fault, shown
 from config.model import Names, Section
+from config.sections import host_and_port
 
 __all__ = [
     "HealingActionSettings",
@@ -49,6 +53,53 @@ class ThresholdSettings(Section):
     disk: Limits = (80.0, 95.0)
 
 
+def _web_address(value: str) -> str:
+    hint = "Write for example `https://shop.example.org/health`."
+    try:
+        parts = urlsplit(value)
+        well = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        well = False
+    if not well or any(sign.isspace() for sign in value):
+        raise Fault("expected an address that begins with `http://` or `https://`", hint=hint)  # it may hold a password
+    return value
+
+
+def _host_and_port(value: str) -> str:
+    host_and_port(value)
+    return value
+
+
+def _function(value: str) -> str:
+    module, colon, name = value.partition(":")
+    if not colon or not name.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
+        raise Fault(
+            f"expected `module:function`, got {shown(value)}",
+            hint="Write for example `my_checks:shop_is_open`; the folder of the module stands under `code`.",
+        )
+    return value
+
+
+def _database(value: str) -> str:
+    if value.startswith("sqlite:///") and len(value) > len("sqlite:///"):
+        return value
+    if not value.startswith(("postgresql://", "postgresql+psycopg://")):
+        raise Fault(
+            "expected the address of a database, PostgreSQL or SQLite",  # it may hold a password: not shown
+            hint="Write `postgresql://user:${PASSWORD}@host:5432/database`, or `sqlite:////folder/file.db`.",
+        )
+    return database_url(value)
+
+
+def _series_name(value: str) -> str:
+    if re.fullmatch(r"(?!__)[A-Za-z_][A-Za-z0-9_]{0,63}", value) is None:
+        raise Fault(
+            f"{shown(value)} is no name of a heartbeat",
+            hint="Letters, digits and `_`, as in `record-metric backup_done 1`.",
+        )
+    return value
+
+
 class HealthCheckSettings(Section):
     """A named check; exactly one of `http tcp function database disk heartbeat` says what is looked at.
 
@@ -56,12 +107,12 @@ class HealthCheckSettings(Section):
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
-    http: str | None = None
-    tcp: str | None = None
-    function: str | None = None
-    database: str | None = None
-    disk: str | None = None
-    heartbeat: str | None = None
+    http: Annotated[str, AfterValidator(_web_address)] | None = None
+    tcp: Annotated[str, AfterValidator(_host_and_port)] | None = None
+    function: Annotated[str, AfterValidator(_function)] | None = None
+    database: Annotated[str, AfterValidator(_database)] | None = None
+    disk: Annotated[str, Field(min_length=1)] | None = None
+    heartbeat: Annotated[str, AfterValidator(_series_name)] | None = None
     every: SomeTime = 30.0
     timeout: SomeTime = 5.0
     parent: str | None = None
@@ -73,6 +124,11 @@ class HealthCheckSettings(Section):
             told = f"names {' and '.join(given)}" if given else "names nothing to look at"
             raise Fault(f"check {shown(self.name)} {told}", hint=f"Give exactly one of {', '.join(CHECKS)}.")
         return self
+
+    @property
+    def kind(self) -> str:
+        """Which of them."""
+        return next(kind for kind in CHECKS if getattr(self, kind) is not None)
 
 
 class MonitorSettings(Section):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from integrated_system import IntegratedSystem
+from monitoring.health import HealthResult, HealthResults
 from operations.status import status
 from operations.words import listed, size
 from utils.network import reachable
@@ -22,25 +23,25 @@ STUCK_AFTER = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at. Truthy when it is well."""
-
-    name: str
-    healthy: bool
-    detail: str
-
-    def __bool__(self) -> bool:
-        return self.healthy
-
-    def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "healthy": self.healthy, "detail": self.detail}
-
-
-@dataclass(frozen=True, slots=True)
 class Health:
-    """All checks; `healthy` when every one is."""
+    """All checks; `healthy` when every one is.
 
-    checks: tuple[Check, ...]
+    Attributes:
+        own: The program's own checks.
+        services: Those of the configuration, by name.
+    """
+
+    own: tuple[HealthResult, ...]
+    services: HealthResults
+
+    @property
+    def checks(self) -> tuple[HealthResult, ...]:
+        return (*self.own, *self.services.values())
+
+    @property
+    def failed(self) -> list[HealthResult]:
+        """What is not well by itself: what a failed parent explains is left out."""
+        return [check for check in self.checks if not check and check.explained_by is None]
 
     @property
     def healthy(self) -> bool:
@@ -51,35 +52,43 @@ class Health:
 
 
 def health(system: IntegratedSystem) -> Health:
-    """Look at the log, the disk, the cache, the datasets, the runs, and with canaries at our own network."""
-    checks: tuple[Check, ...] = (_log(system), _views(system), _coordination(system), _disk(system), _cache(system))
-    checks = (*checks, _storage(system), _datasets(system), _versions(system), _runs(system))
-    checks = (*checks, _consumers(system), _transactions(system))
+    """Look at the log, the disk, the cache, the datasets, the runs, our network; ask what `monitor.health` names."""
+    own = [_log(system), _views(system), _coordination(system), _disk(system), _cache(system)]
+    own += [_storage(system), _datasets(system), _versions(system), _runs(system)]
+    own += [_consumers(system), _transactions(system)]
     if system.settings.plugins:
-        checks = (*checks, _plugins(system))
-    return Health((*checks, _network(system)) if system.settings.network.canaries else checks)
+        own.append(_plugins(system))
+    if system.settings.network.canaries:
+        own.append(_network(system))
+    return Health(tuple(own), _services(system) if system.settings.monitor.health else HealthResults())
 
 
-def _log(system: IntegratedSystem) -> Check:
+def _services(system: IntegratedSystem) -> HealthResults:
+    from operations.service_checks import service_checks
+
+    return service_checks(system).run()
+
+
+def _log(system: IntegratedSystem) -> HealthResult:
     seq, _ = system.events.head()
     damage = system.database.damage()
-    return Check("log", not damage, f"damaged: {damage}" if damage else f"{seq:,} events")
+    return HealthResult("log", not damage, f"damaged: {damage}" if damage else f"{seq:,} events")
 
 
-def _views(system: IntegratedSystem) -> Check:
+def _views(system: IntegratedSystem) -> HealthResult:
     """One that failed is left behind by the log; each process tries it again, and this one has just done so."""
     behind = system.events.views_behind()
     told = "; ".join(f"{one.name} is left behind at event {one.seq:,} ({one.reason})" for one in behind)
-    return Check("views", not behind, f"{told}; `maintain --rebuild` begins it anew" if behind else "up to date")
+    return HealthResult("views", not behind, f"{told}; `maintain --rebuild` begins it anew" if behind else "up to date")
 
 
-def _coordination(system: IntegratedSystem) -> Check:
+def _coordination(system: IntegratedSystem) -> HealthResult:
     from utils.damage import set_aside_before
 
     database = system.coordination
     (damage,) = database.query("PRAGMA quick_check(1)")[0]
     told = _were_set_aside(set_aside_before(database.path))
-    return Check("coordination", damage == "ok", ("sound" if damage == "ok" else f"damaged: {damage}") + told)
+    return HealthResult("coordination", damage == "ok", ("sound" if damage == "ok" else f"damaged: {damage}") + told)
 
 
 def _were_set_aside(files: Iterable[Path]) -> str:
@@ -87,23 +96,23 @@ def _were_set_aside(files: Iterable[Path]) -> str:
     return f"; a damaged one was set aside: {listed(names)}, delete it once you have looked" if names else ""
 
 
-def _storage(system: IntegratedSystem) -> Check:
+def _storage(system: IntegratedSystem) -> HealthResult:
     """The file of small versions is only asked whether it answers: it may be large, and versions have checksums."""
     from utils.storage import StorageError
 
     try:
         system.storage.exists("any")
     except StorageError as error:
-        return Check("storage", False, str(error))
-    return Check("storage", True, "usable" + _were_set_aside(system.storage.set_aside()))
+        return HealthResult("storage", False, str(error))
+    return HealthResult("storage", True, "usable" + _were_set_aside(system.storage.set_aside()))
 
 
-def _disk(system: IntegratedSystem) -> Check:
+def _disk(system: IntegratedSystem) -> HealthResult:
     free = shutil.disk_usage(system.state_dir).free
     told = f"{size(free)} free at {system.state_dir}"
     if full := _full_soon(system):
-        return Check("disk", False, f"{told}; {full}")
-    return Check("disk", free >= LEAST_FREE, told)
+        return HealthResult("disk", False, f"{told}; {full}")
+    return HealthResult("disk", free >= LEAST_FREE, told)
 
 
 def _full_soon(system: IntegratedSystem) -> str:
@@ -117,45 +126,45 @@ def _full_soon(system: IntegratedSystem) -> str:
     return f"{ahead[0].dataset}.{DISK} {ahead[0].words}" if ahead else ""
 
 
-def _cache(system: IntegratedSystem) -> Check:
+def _cache(system: IntegratedSystem) -> HealthResult:
     """Without it providers are asked more often, and nothing is lost: degraded, not unhealthy."""
     trouble = system.cache.trouble()
-    return Check("cache", True, f"degraded: it cannot be used now ({trouble})" if trouble else "usable")
+    return HealthResult("cache", True, f"degraded: it cannot be used now ({trouble})" if trouble else "usable")
 
 
-def _datasets(system: IntegratedSystem) -> Check:
+def _datasets(system: IntegratedSystem) -> HealthResult:
     found = status(system)
     failed = [dataset.dataset for dataset in found.datasets if dataset.status == "failed"]
-    return Check("datasets", not failed, f"failed: {listed(failed)}" if failed else found.sentence)
+    return HealthResult("datasets", not failed, f"failed: {listed(failed)}" if failed else found.sentence)
 
 
-def _versions(system: IntegratedSystem) -> Check:
+def _versions(system: IntegratedSystem) -> HealthResult:
     """What was found damaged of what readers should see. Well again with the next version, or the file put back."""
     found = [f"{version} of {dataset}" for dataset, version in system.views.damaged()]
-    return Check("versions", not found, f"damaged: {listed(found)}" if found else "none is known to be damaged")
+    return HealthResult("versions", not found, f"damaged: {listed(found)}" if found else "none is known to be damaged")
 
 
-def _runs(system: IntegratedSystem) -> Check:
+def _runs(system: IntegratedSystem) -> HealthResult:
     running = system.views.runs(limit=100, status="running")
     stuck = [run.run_id for run in running if system.leases.is_dead(run.owner)]
-    return Check("runs", not stuck, f"crashed and not yet marked: {listed(stuck)}" if stuck else "none is stuck")
+    return HealthResult("runs", not stuck, f"crashed and not yet marked: {listed(stuck)}" if stuck else "none is stuck")
 
 
-def _consumers(system: IntegratedSystem) -> Check:
+def _consumers(system: IntegratedSystem) -> HealthResult:
     """Who follows the log. One whose handler failed again and again keeps everything behind it waiting."""
     standing = system.cursors.standing()
     stuck = [one for one in standing if one.attempts >= STUCK_AFTER]
     if stuck:
         words = "; ".join(f"{one.name}: event {one.failed} failed {one.attempts} times: {one.error}" for one in stuck)
-        return Check("consumers", False, f"stuck: {words}")
+        return HealthResult("consumers", False, f"stuck: {words}")
     behind = [f"{one.name} {one.behind:,} events behind" for one in standing if one.behind]
     waiting = [f"{one.name} parked {one.parked:,}" for one in standing if one.parked]
     if not standing:
-        return Check("consumers", True, "nobody follows the log")
-    return Check("consumers", True, "; ".join((*behind, *waiting)) or f"none of {len(standing)} is behind")
+        return HealthResult("consumers", True, "nobody follows the log")
+    return HealthResult("consumers", True, "; ".join((*behind, *waiting)) or f"none of {len(standing)} is behind")
 
 
-def _transactions(system: IntegratedSystem) -> Check:
+def _transactions(system: IntegratedSystem) -> HealthResult:
     """What is neither done nor taken back. A compensation that fails leaves things half done until it works."""
     waiting = system.transactions.open()
     stuck = [one for one in waiting if one.attempts and (one.state == "undoing" or one.attempts >= STUCK_AFTER)]
@@ -164,19 +173,19 @@ def _transactions(system: IntegratedSystem) -> Check:
             f"{one.id}: {'taking back ' * (one.state == 'undoing')}{one.step} failed {one.attempts} times: {one.error}"
             for one in stuck
         )
-        return Check("transactions", False, f"stuck: {words}")
-    return Check("transactions", True, f"{len(waiting):,} under way" if waiting else "none is under way")
+        return HealthResult("transactions", False, f"stuck: {words}")
+    return HealthResult("transactions", True, f"{len(waiting):,} under way" if waiting else "none is under way")
 
 
-def _plugins(system: IntegratedSystem) -> Check:
+def _plugins(system: IntegratedSystem) -> HealthResult:
     """One that cannot be loaded hears of nothing, and its metrics are not sampled."""
     faults = [f"{fault.plugin}: {fault.error}" for fault in system.plugins.faults]
-    return Check("plugins", not faults, "; ".join(faults) or f"{len(system.plugins.loaded)} loaded")
+    return HealthResult("plugins", not faults, "; ".join(faults) or f"{len(system.plugins.loaded)} loaded")
 
 
-def _network(system: IntegratedSystem) -> Check:
+def _network(system: IntegratedSystem) -> HealthResult:
     """Asks the canaries now. Without a network the readers are served from what we have: degraded, not unhealthy."""
     asked = ", ".join(system.settings.network.canaries)
     if reachable(system.settings.network.addresses, 1.0):
-        return Check("network", True, f"there, says one of {asked}")
-    return Check("network", True, f"degraded: our own network is away, none of {asked} can be reached")
+        return HealthResult("network", True, f"there, says one of {asked}")
+    return HealthResult("network", True, f"degraded: our own network is away, none of {asked} can be reached")

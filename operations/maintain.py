@@ -337,7 +337,12 @@ def _database(system: IntegratedSystem, dry_run: bool) -> Step:
 
 
 def _health(system: IntegratedSystem) -> Step:
-    sick = [f"{check.name}: {check.detail}" for check in health(system).checks if not check]
+    found = health(system)
+    if len(found.services):
+        from operations.service_checks import note_services
+
+        note_services(system, found.services)
+    sick = [f"{check.name}: {check.detail}" for check in found.failed]
     return Step("health", len(sick), detail="; ".join(sick) or "healthy", well=not sick)
 
 

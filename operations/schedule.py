@@ -164,4 +164,8 @@ def serving(
         Maintaining(system, leading.leads),
         *beside(system),
     ]
+    if system.settings.monitor.health:
+        from operations.service_checks import ServiceWatch
+
+        services.append(ServiceWatch(system, leading.leads))
     return Serving(system.database, services)
