@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from utils.state import State
 
 if TYPE_CHECKING:
+    from config.loading import Loaded
     from config.settings import Settings
     from utils.host import MetricsCollector
 
@@ -19,6 +20,9 @@ class Watching(State):
     if TYPE_CHECKING:
 
         @cached_property
+        def loaded(self) -> Loaded: ...
+
+        @cached_property
         def settings(self) -> Settings: ...
 
         @cached_property
@@ -28,5 +32,13 @@ class Watching(State):
     def host(self) -> "MetricsCollector":
         """The samples of this machine: a burst of readers costs one."""
         from utils.host import MetricsCollector
+        from utils.host.processes import ProcessTable
 
-        return MetricsCollector(self.clock, disk_path=self.state_dir)
+        return MetricsCollector(
+            self.clock,
+            ttl=0.25,
+            disk_path=self.state_dir,
+            processes=ProcessTable(self.clock),
+            canaries=self.settings.network.addresses,
+            redacted=self.loaded.known.redacted,
+        )

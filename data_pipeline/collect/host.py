@@ -14,9 +14,15 @@ from utils.clock import Clock
 if TYPE_CHECKING:
     from utils.host import MetricsCollector
 
-__all__ = ["HostCollector", "Options"]
+__all__ = ["COLUMNS", "HostCollector", "Options"]
 
 PROVIDER = "host"
+
+COLUMNS = (
+    *("cpu_percent", "memory_percent", "disk_percent", "network_bytes_sent", "network_bytes_recv", "process_threads"),
+    *("gc_collections", "load_1m", "swap_percent", "disk_free_bytes", "temperature_c", "time"),
+)
+"""Of each row. A sample has more: what it has is for those who watch the host, a column is a promise to readers."""
 
 
 class Options(BaseModel):
@@ -28,7 +34,7 @@ class Options(BaseModel):
 
 
 class HostCollector:
-    """Brings one row; its columns are those of `utils.host.HostSample`."""
+    """Brings one row: `COLUMNS` of a `utils.host.HostSample`."""
 
     Options: ClassVar[type] = Options
 
@@ -53,7 +59,8 @@ class HostCollector:
             calls += 1
             # Rates (CPU, network) are differences between two samples, which must not overlap.
             with self._lock:
-                return self._collector(request.clock).collect().as_dict()
+                taken = self._collector(request.clock).collect()
+            return {column: getattr(taken, column) for column in COLUMNS}
 
         row = request.call(request.provider, sample)
         batch = pa.RecordBatch.from_pylist([row])

@@ -16,6 +16,7 @@ Identity = tuple[int, int]
 """Process id and start: a number is given again to another process, a number with its start never is."""
 
 _KERNEL_THREAD = 0x0020_0000  # PF_KTHREAD of linux/sched.h
+_LEAST = 0.25  # seconds between two looks that are compared: a process is charged in ticks of 10 ms
 _STAT_BYTES = 1024  # a line of /proc/PID/stat has 52 numbers and a name of 64 bytes at most
 
 
@@ -81,7 +82,7 @@ class ProcessTable:
         return self._stat(str(pid), owners=True)
 
     def cpu_percent(self, process: ProcessStat) -> float | None:
-        """Share of one core (100: a whole one) that a process used between the last two reads.
+        """Share of one core (100: a whole one) that a process used between the last two reads, a quarter second apart.
 
         None: it was not seen twice, or the clocks went apart between the two.
         """
@@ -131,6 +132,8 @@ class ProcessTable:
 
     def _note(self, found: Sequence[ProcessStat]) -> None:
         looked = (self._clock.monotonic(), self._clock.time())
+        if self._before is not None and 0.0 <= looked[0] - self._looked[0] < _LEAST:
+            return  # what was told holds, and the next look compares with the one before this
         used = {(stat[0], stat[4]): stat[6] for stat in found}
         seconds = None if self._before is None else seconds_between(self._looked, looked)
         before, self._before, self._looked = self._before, used, looked

@@ -1,6 +1,6 @@
 """Rates of counters: what was added between two looks, and nothing where the two cannot be compared."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 
 __all__ = ["CounterRates", "Moment", "seconds_between"]
 
@@ -31,10 +31,10 @@ class CounterRates:
     """
 
     def __init__(self) -> None:
-        self._before: Mapping[Hashable, tuple[int, ...]] | None = None
+        self._before: Mapping[str, tuple[float, ...]] | None = None
         self._looked: Moment = (0.0, 0.0)
 
-    def rates(self, counters: Mapping[Hashable, tuple[int, ...]] | None, looked: Moment) -> tuple[float, ...] | None:
+    def rates(self, counters: Mapping[str, tuple[float, ...]] | None, looked: Moment) -> tuple[float, ...] | None:
         """Growth a second since the call before, summed over all sources; None: not to be had this time.
 
         Args:
@@ -46,7 +46,7 @@ class CounterRates:
         self._looked = looked
         if before is None or counters is None or seconds is None:
             return None
-        sums: list[int] | None = None
+        sums: list[float] | None = None
         for source, now in counters.items():
             if source not in before:
                 continue

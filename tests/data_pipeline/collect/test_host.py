@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from data_pipeline.collect.host import HostCollector, Options
+from data_pipeline.collect.host import COLUMNS, HostCollector, Options
 from tests.data_pipeline.collect.requests import Calls, make_request
 from utils.clock import ManualClock
 
 
 def test_one_sample_is_one_row() -> None:
-    """Its columns are the sample's fields, its source is the host, and it was asked once."""
+    """Its columns are those that readers know, its source is the host, and it was asked once."""
     collector, calls, clock = HostCollector(), Calls(), ManualClock()
     provider = collector.provider_of(Options(), "this_host")
     collected = collector.collect(make_request(Options(), Path(), provider=provider, call=calls, clock=clock))
@@ -21,6 +21,7 @@ def test_one_sample_is_one_row() -> None:
     assert collected.rows is not None
     (batch,) = collected.rows()
     (row,) = batch.to_pylist()
+    assert tuple(row) == COLUMNS
     assert row["time"] == clock.now()
     assert 0 <= row["memory_percent"] <= 100
     assert math.isfinite(row["process_threads"])

@@ -1,0 +1,115 @@
+"""The few processes that use the most, with what a person needs to know them by."""
+
+import heapq
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from utils.host.processes import Identity, ProcessStat, ProcessTable
+from utils.host.sample import TopProcess
+from utils.one_line import one_line
+from utils.redaction import MASK, Redactor
+
+__all__ = ["TopProcesses"]
+
+_BYTES = 4096  # of a command line: what is longer is for nobody's eyes
+_REMEMBERED = 60.0  # seconds: a process may become another program under its number
+
+
+class TopProcesses:
+    """Reads all processes at each call, and of the top ones what costs more.
+
+    Args:
+        table: Reads them.
+        most: How many by CPU, and how many by memory.
+        redacted: Takes secrets that are known out of a text; what looks like one goes in any case.
+        proc: Where the kernel tells of processes.
+    """
+
+    def __init__(
+        self,
+        table: ProcessTable,
+        most: int,
+        redacted: Callable[[str], str] = str,
+        proc: Path = Path("/proc"),
+    ) -> None:
+        self._table, self._most = table, most
+        self._redactor = Redactor()
+        self._redacted = redacted
+        self._proc = proc
+        self._boot: float | None = None
+        self._known: dict[tuple[Identity, str], tuple[float, str, str]] = {}  # until when; command, user
+
+    def look(self, now: float) -> tuple[int | None, tuple[TopProcess, ...], tuple[TopProcess, ...]]:
+        """How many processes there are (None: they cannot be seen), the top by CPU, the top by memory.
+
+        `now`: monotonic seconds.
+        """
+        found = [process for process in self._table.read(owners=False) if not process.kernel_thread]
+        if not found:
+            return None, (), ()
+        percents = self._table.cpu_percents()
+        busy = [process for process in found if percents.get(process.identity, 0.0) > 0.0]
+        by_cpu = heapq.nlargest(self._most, busy, key=lambda process: percents[process.identity])
+        by_memory = heapq.nlargest(self._most, found, key=lambda process: process.rss_bytes)
+        self._known = {key: kept for key, kept in self._known.items() if kept[0] > now}
+        return len(found), self._told(by_cpu, now), self._told(by_memory, now)
+
+    def _told(self, processes: Sequence[ProcessStat], now: float) -> tuple[TopProcess, ...]:
+        return tuple(self._one(process, now) for process in processes)
+
+    def _one(self, process: ProcessStat, now: float) -> TopProcess:
+        key = (process.identity, process.name)
+        if key not in self._known:
+            self._known[key] = (now + _REMEMBERED, self._command(process), self._user(process))
+        _, command, user = self._known[key]
+        return TopProcess(
+            pid=process.pid,
+            started=process.started,
+            created=self._created(process),
+            name=one_line(process.name),
+            command=command,
+            cpu_percent=self._table.cpu_percent(process),
+            rss_bytes=process.rss_bytes,
+            user=user,
+        )
+
+    def _command(self, process: ProcessStat) -> str:
+        """Without secrets: those known, those that look like one, and what follows an option named like one."""
+        try:
+            with (self._proc / str(process.pid) / "cmdline").open("rb") as file:
+                words = file.read(_BYTES).rstrip(b"\0").decode(errors="replace").split("\0")
+        except OSError:
+            words = []
+        secret = False
+        for place, word in enumerate(words):
+            if secret:
+                words[place] = MASK
+            secret = word.startswith("-") and "=" not in word and self._redactor.is_secret_key(word.lstrip("-"))
+        return one_line(self._redacted(self._redactor.text(" ".join(words)))) or one_line(process.name)
+
+    def _user(self, process: ProcessStat) -> str:
+        try:
+            uid = (self._proc / str(process.pid)).stat().st_uid
+        except OSError:
+            return ""
+        try:
+            import pwd
+
+            return pwd.getpwuid(uid).pw_name
+        except (ImportError, KeyError):
+            return str(uid)
+
+    def _created(self, process: ProcessStat) -> float | None:
+        if self._boot is None:
+            self._boot = _boot_time(self._proc)
+        return None if not self._boot else self._boot + process.started / os.sysconf("SC_CLK_TCK")
+
+
+def _boot_time(proc: Path) -> float:
+    """Epoch seconds; 0: not told."""
+    try:
+        found = [line for line in (proc / "stat").read_text().splitlines() if line.startswith("btime ")]
+    except OSError:
+        return 0.0
+    return float(found[0].split()[1]) if found else 0.0
