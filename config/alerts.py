@@ -67,8 +67,12 @@ class AlertRuleSettings(Section):
 
 
 class AlertsSettings(Section):
-    """Channels by name (Apprise URLs), hours by name, and rules over the shipped ones."""
+    """Channels by name (Apprise URLs), hours by name, and rules over the shipped ones.
+
+    `link`: the address of an incident's page, told in messages; `{id}` in it stands for the incident.
+    """
 
     channels: dict[ChannelName, ChannelUrl] = Field(default_factory=dict)
     hours: dict[ChannelName, HoursSettings] = Field(default_factory=dict)
     rules: tuple[AlertRuleSettings, ...] = ()
+    link: str = ""

@@ -43,6 +43,11 @@ def listed(system: IntegratedSystem) -> list[Breaker]:
     return [_breaker(system, name, known.get(name, Verdict("closed"))) for name in sorted(names)]
 
 
+def breaker_of(system: IntegratedSystem, provider: str) -> Breaker:
+    """How the circuit of one provider stands."""
+    return _breaker(system, provider, system.verdicts.all().get(provider, Verdict("closed")))
+
+
 @operation("operator")
 def force_open(system: IntegratedSystem, actor: Actor, provider: str, *, reason: str = "") -> Breaker:
     """Refuse every call to a provider, in all processes, until somebody closes or resets its circuit.

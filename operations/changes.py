@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from data_pipeline.store.views import Version
 from data_pipeline.validate.report import Report
 from operations.words import count_of
 from utils.events import Event
 
-__all__ = ["Change", "between", "drifted"]
+__all__ = ["Change", "Same", "between", "drifted", "same_in_a_row"]
 
 ROWS_THAT_MATTER = 0.2
 """A number of rows that moved by less than this share is no news."""
@@ -28,6 +28,22 @@ class Change:
 
     def to_json(self) -> dict[str, Any]:
         return {"about": self.about, "words": self.words, "since": self.since}
+
+
+class Same(NamedTuple):
+    """The same content so many `times` in a row, `since` a time, RFC 3339."""
+
+    times: int
+    since: str
+
+
+def same_in_a_row(runs: Sequence[dict[str, Any]]) -> Same | None:
+    """How often the provider sent what it sent last, of dataset runs, newest first; None: once."""
+    asked = [run for run in runs if run["origin"] == "provider"]
+    same = 0
+    while same < len(asked) and asked[same]["content_sha256"] == asked[0]["content_sha256"]:
+        same += 1
+    return Same(same, asked[same - 1]["time"]) if same > 1 else None
 
 
 def between(before: Version, after: Version) -> list[Change]:

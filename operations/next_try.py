@@ -14,13 +14,18 @@ __all__ = ["next_try"]
 
 
 def next_try(
-    system: IntegratedSystem, dataset: DatasetSettings, breaker: Breaker | None, last: dict[str, Any] | None
+    system: IntegratedSystem,
+    dataset: DatasetSettings,
+    breaker: Breaker | None,
+    last: dict[str, Any] | None,
+    attempts: Attempts | None = None,
 ) -> dict[str, Any]:
     """When it is asked next, in words; `at`: not before, RFC 3339.
 
     Args:
         breaker: The circuit of the provider.
         last: The last dataset run that was not skipped.
+        attempts: Who asks for many datasets makes one for all.
     """
     now = system.clock.now()
     if breaker is not None and breaker.state == "open":
@@ -36,7 +41,7 @@ def next_try(
             by = error.get("refused_by")
             who = f"our {by} refused it" if by else "the provider asked for it"
             return _told(at, f"by a run after {moment(rfc3339(at))}: {who}")
-    tries = Attempts(system, system.database).of(dataset, now, last_failed=False)
+    tries = (attempts or Attempts(system, system.database)).of(dataset, now, last_failed=False)
     if tries.following is not None:  # a run of a schedule asks also within the TTL
         return _told(tries.following, f"by its schedule at {moment(rfc3339(tries.following))}")
     paused = f"; its schedule is paused (`schedules resume {dataset.name}`)" if tries.paused else ""

@@ -13,7 +13,7 @@ from integrated_system import IntegratedSystem
 from operations.advice import advice
 from operations.breakers import Breaker
 from operations.breakers import listed as breakers
-from operations.changes import Change, between, configuration, drifted
+from operations.changes import Change, between, configuration, drifted, same_in_a_row
 from operations.next_try import next_try
 from operations.objectives import Stand
 from operations.status import DatasetStatus, status_of
@@ -274,12 +274,8 @@ def _provider(system: IntegratedSystem, seen: _Seen, since: dict[str, Any] | Non
 
 def _same_content(seen: _Seen) -> Iterator[Change]:
     """A provider that goes on sending the same lets data grow old as surely as one that is down."""
-    same = 0
-    runs = [run for run in seen.runs if run["origin"] == "provider"]
-    while same < len(runs) and runs[same]["content_sha256"] == runs[0]["content_sha256"]:
-        same += 1
-    if same > 1:
-        yield Change("content", f"the provider sent the same content {same} times in a row", runs[same - 1]["time"])
+    if (same := same_in_a_row(seen.runs)) is not None:
+        yield Change("content", f"the provider sent the same content {same.times} times in a row", same.since)
 
 
 def _held(seen: _Seen) -> dict[str, Any] | None:

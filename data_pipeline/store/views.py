@@ -289,15 +289,21 @@ class Views:
         sql = "SELECT body FROM dataset_runs WHERE run_id = ? ORDER BY dataset"
         return [orjson.loads(body) for (body,) in self._database.query(sql, (run_id,))]
 
-    def latest(self) -> dict[str, dict[str, Any]]:
+    def latest(self, datasets: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
         """Each dataset's last dataset run that was not skipped, as it is seen since somebody decided about it.
 
         Or since rows that it had set aside joined the dataset.
+
+        Args:
+            datasets: Only of these; None, or very many: of all.
         """
         sql = "SELECT d.dataset, d.run_id, r.body, r.time FROM datasets d JOIN dataset_runs r USING (run_id, dataset)"
+        where, values = decisions.only(datasets)
+        if where:
+            sql += f" WHERE d.{where}"
         seen, mended = self.decisions.seen(), self.quarantines.seen()
         found = {}
-        for name, run_id, body, time in self._database.query(sql):
+        for name, run_id, body, time in self._database.query(sql, values):
             run = {**orjson.loads(body), **seen.get((name, run_id), {}), "time": time}
             # A run that sent the same again, or served the copy, delivered the batch of another run.
             batch = run["version"] if run["accepted"] and (name, run["version"]) in mended else run_id
