@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from config.datasets import DatasetSettings
-from data_pipeline.detect.ahead import LEAST, Ahead, ahead
 from data_pipeline.detect.blocks import together
 from data_pipeline.detect.feedback import masked
 from data_pipeline.detect.feedback_views import FeedbackGiven
@@ -19,6 +18,7 @@ from integrated_system import IntegratedSystem
 from operations.actor import UsageError
 from operations.detect_names import asked_for
 from operations.words import duration
+from utils.ahead import LEAST, Ahead, ahead
 from utils.events import rfc3339
 
 __all__ = ["DISK", "Reach", "Trouble", "reaches", "troubles"]
@@ -56,7 +56,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Whether and when one series reaches a value that somebody named. `state`: as in `data_pipeline.detect.ahead`."""
+    """Whether and when one series reaches a value that somebody named. `state`: as in `utils.ahead`."""
 
     series: str
     value: float

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from data_pipeline.detect.agreement import Agreement
 from data_pipeline.detect.blocks import together
-from data_pipeline.detect.detector import CRITICAL, Anomaly, Direction, Directions, Series, in_order
+from data_pipeline.detect.detector import CRITICAL, Anomaly, Direction, Directions, Series
 from data_pipeline.detect.explain import reason
 from data_pipeline.detect.median import MedianDetector, MedianModel
 from data_pipeline.detect.robust import MINIMUM_POINTS, Floats, Ints, baseline, core_limit
@@ -26,6 +26,7 @@ from data_pipeline.detect.traits import (
     to_scale,
 )
 from utils.history import Block
+from utils.point_order import in_order
 
 _LANES = 512  # series looked at together: their windows stay in the processor's cache
 _SEASON_POINTS = 48  # a series this long may have a season that hides a new extreme from the cheap look

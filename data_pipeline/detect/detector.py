@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-import numpy as np
-
 from data_pipeline.detect.robust import Floats
 
 Severity = Literal["warning", "critical"]
@@ -91,17 +89,3 @@ class Detector(Protocol):
     def fit(self, history: Series) -> Model:
         """Learn what is usual; a history may be empty, short, constant or full of gaps."""
         ...
-
-
-def in_order(times: Floats, values: Floats) -> tuple[Floats, Floats]:
-    """The points that have a value, by time; of two points at one time the later one in the array counts."""
-    times, values = np.asarray(times, np.float64), np.asarray(values, np.float64)
-    there = np.isfinite(values) & np.isfinite(times)
-    if not there.all():
-        times, values = times[there], values[there]
-    if len(times) < 2 or (times[1:] > times[:-1]).all():
-        return times, values
-    order = np.argsort(times, kind="stable")
-    times, values = times[order], values[order]
-    last = np.append(times[1:] != times[:-1], True)
-    return times[last], values[last]

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data_pipeline.detect.algorithm import Learned
-from data_pipeline.detect.detector import Series, in_order
+from data_pipeline.detect.detector import Series
 from data_pipeline.detect.registry import algorithm
 from data_pipeline.detect.robust import MINIMUM_POINTS, Floats, baseline, limit
 from data_pipeline.detect.traits import to_scale
 from data_pipeline.detect.view import Profile, View
+from utils.point_order import in_order
 
 CONTEXT = 600  # points before a point that any algorithm may look at
 _NEWEST = 4000  # points of the history that members are put on one scale by

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from data_pipeline.detect.detector import Directions, Series, in_order
+from data_pipeline.detect.detector import Directions, Series
 from data_pipeline.detect.robust import MINIMUM_POINTS, RECENT, Floats, baseline, limit, median
 from data_pipeline.detect.season import Season, choose
 from data_pipeline.detect.traits import direction_of, floors, to_scale
+from utils.point_order import in_order
 
 WINDOW = 256  # points a judgement looks back at: what a run reads of a metric's history
 _CELLS = 512 * WINDOW  # of the windows sorted at a time: they stay in the processor's cache

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_pipeline.detect.ahead import ahead
+from utils.ahead import ahead
 
 HOUR = 3600.0
 DRAWS: dict[str, Any] = {

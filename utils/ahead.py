@@ -12,11 +12,13 @@ from statistics import NormalDist
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from data_pipeline.detect.detector import in_order
-from data_pipeline.detect.robust import Floats
+from utils.point_order import in_order
 
 __all__ = ["LEAST", "Ahead", "State", "ahead"]
+
+Floats = NDArray[np.float64]
 
 State = Literal["learning", "there", "steady", "ahead"]
 
