@@ -10,7 +10,7 @@ from utils.host.sample import TopProcess
 from utils.one_line import one_line
 from utils.redaction import MASK, Redactor
 
-__all__ = ["TopProcesses"]
+__all__ = ["TopProcesses", "without_secrets"]
 
 _BYTES = 4096  # of a command line: what is longer is for nobody's eyes
 _REMEMBERED = 60.0  # seconds: a process may become another program under its number
@@ -34,7 +34,6 @@ class TopProcesses:
         proc: Path = Path("/proc"),
     ) -> None:
         self._table, self._most = table, most
-        self._redactor = Redactor()
         self._redacted = redacted
         self._proc = proc
         self._boot: float | None = None
@@ -75,18 +74,12 @@ class TopProcesses:
         )
 
     def _command(self, process: ProcessStat) -> str:
-        """Without secrets: those known, those that look like one, and what follows an option named like one."""
         try:
             with (self._proc / str(process.pid) / "cmdline").open("rb") as file:
                 words = file.read(_BYTES).rstrip(b"\0").decode(errors="replace").split("\0")
         except OSError:
             words = []
-        secret = False
-        for place, word in enumerate(words):
-            if secret:
-                words[place] = MASK
-            secret = word.startswith("-") and "=" not in word and self._redactor.is_secret_key(word.lstrip("-"))
-        return one_line(self._redacted(self._redactor.text(" ".join(words)))) or one_line(process.name)
+        return without_secrets(words, self._redacted) or one_line(process.name)
 
     def _user(self, process: ProcessStat) -> str:
         try:
@@ -104,6 +97,20 @@ class TopProcesses:
         if self._boot is None:
             self._boot = _boot_time(self._proc)
         return None if not self._boot else self._boot + process.started / os.sysconf("SC_CLK_TCK")
+
+
+def without_secrets(words: Sequence[str], redacted: Callable[[str], str] = str) -> str:
+    """A command line in one line without secrets: those known, those that look like one, those of an option.
+
+    >>> without_secrets(["load", "--password", "hunter2", "--rows", "3"])
+    'load --password *** --rows 3'
+    """
+    redactor, shown, secret = Redactor(), list(words), False
+    for place, word in enumerate(words):
+        if secret:
+            shown[place] = MASK
+        secret = word.startswith("-") and "=" not in word and redactor.is_secret_key(word.lstrip("-"))
+    return one_line(redacted(redactor.text(" ".join(shown))))
 
 
 def _boot_time(proc: Path) -> float:
