@@ -1,6 +1,7 @@
 """What somebody is to do, and by when: the part of a message that says whether to get up."""
 
 from collections.abc import Callable, Mapping
+from shlex import quote
 from typing import NamedTuple
 
 from monitoring.alerting.message.impact import first_break
@@ -43,7 +44,11 @@ def _waiting(seen: Seen) -> Advice:
         words = f"{listed(hurt)} {needs} somebody now: tell the readers.{only}"
         return Advice(words, f"{listed(hurt)} {needs} somebody now", f"why {seen.incident.id}", urgent=True)
     if seen.provider is not None and seen.provider.held:
-        return Advice("It stays so until somebody closes it.", "somebody opened it", f"breakers close {who}")
+        return Advice(
+            "It stays so until somebody closes it.",
+            "somebody opened it",
+            f"breakers close {quote(seen.provider.provider)}",
+        )
     return _in_time(seen) or Advice("Nothing breaks by it: it can wait.", "it can wait")
 
 
@@ -69,7 +74,7 @@ def _mending(what: str, command: str) -> Callable[[Seen], Advice]:
         hints = [seen.provider.hint] if seen.provider is not None else []
         hint = next((hint for hint in [*hints, *(one.hint for one in seen.standings)] if hint), "")
         how = f"{what}: {seen.words(hint).rstrip('.')}" if hint else what
-        name = seen.standings[0].dataset if seen.standings else seen.incident.about
+        name = seen.standings[0].dataset if seen.standings else quote(seen.incident.about)
         deadline, hurt = first_break(seen), any(one.broken or one.origin == "none" for one in seen.standings)
         if hurt:
             return Advice(f"Somebody has to act now: {how}.", f"{what} now", command.format(name), urgent=True)
@@ -83,7 +88,7 @@ def _mending(what: str, command: str) -> Callable[[Seen], Advice]:
 
 def _held(seen: Seen) -> Advice:
     waits = [one.dataset for one in seen.standings if one.held]
-    name = waits[0] if waits else seen.incident.about
+    name = waits[0] if waits else quote(seen.incident.about)
     verdict = f"look at it, then `accept {name}` or `reject {name}`"
     command, deadline = f"show {name} --batch", first_break(seen)
     if any(one.broken or one.origin == "none" for one in seen.standings):
@@ -123,8 +128,9 @@ def _late(seen: Seen) -> Advice:
 
 def _fixed(words: str, brief: str, command: str = "", *, urgent: bool = False) -> Callable[[Seen], Advice]:
     def advise(seen: Seen) -> Advice:
-        first = seen.incident.datasets[0] if seen.incident.datasets else seen.incident.about
-        return Advice(words, brief, command.format(id=seen.incident.id, about=seen.incident.about, first=first), urgent)
+        about = quote(seen.incident.about)
+        first = seen.incident.datasets[0] if seen.incident.datasets else about
+        return Advice(words, brief, command.format(id=seen.incident.id, about=about, first=first), urgent)
 
     return advise
 

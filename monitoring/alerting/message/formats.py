@@ -14,7 +14,7 @@ Formatted = Callable[[Sequence["Part"], str], str]
 
 # Only what could set something: an underscore within a word (`fx_daily`) does not, and not every service that takes
 # Markdown drops the stroke before it.
-_MARKDOWN = re.compile(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w))")
+_MARKDOWN = re.compile(r"([\\`*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_]))")
 _AT_START = re.compile(r"^(?:([-+=#])|(\d+)([.)])(?=\s|$))")
 _CALLS = re.compile(r"@(?=everyone\b|here\b|channel\b)", re.IGNORECASE)
 """Names that call everybody in a chat, which words of a provider must not."""
