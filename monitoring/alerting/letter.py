@@ -1,0 +1,91 @@
+"""A row of the outbox: one message for one channel, and how far it is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import orjson
+
+from monitoring.alerting.incident import Severity
+from monitoring.alerting.message.message import Message
+
+__all__ = ["SELECT", "Letter", "LetterState", "Post", "letter_of"]
+
+LetterState = Literal["waiting", "sending", "sent", "dead", "merged", "summarised"]
+"""`merged` and `summarised`: told by another letter (`into`)."""
+
+_COLUMNS = (
+    "key, channel, thread, place, severity, state, attempts, created, next_try, not_before, told_at, "
+    "failing_since, reported, error, into_key, owner, message"
+)
+SELECT = f"SELECT {_COLUMNS} FROM alert_outbox"  # noqa: S608 - our own
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A message for a channel, to be put into the outbox.
+
+    Attributes:
+        key: Of the message at this channel: the same for whoever makes it again.
+        thread: What it is about; of one thread a channel hears in the order of `place`.
+    """
+
+    key: str
+    channel: str
+    thread: str
+    place: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A row of the outbox. Times in seconds since the epoch.
+
+    Attributes:
+        attempts: Tries so far; `next_try`: when the next one is due, `not_before`: as the service asked.
+        told_at: When it was sent, or may have been; None: nobody can have got it.
+        failing_since: When the first of its tries failed; `reported`: the channel was called down because of it.
+        into: The key of the letter that tells it in its place.
+    """
+
+    key: str
+    channel: str
+    thread: str
+    place: int
+    severity: Severity
+    state: LetterState
+    attempts: int
+    created: float
+    next_try: float
+    not_before: float
+    told_at: float | None
+    failing_since: float | None
+    reported: bool
+    error: str
+    into: str
+    owner: str = field(repr=False)
+    message: Message = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "channel": self.channel,
+            "incident": self.message.incident or None,
+            "kind": self.message.kind,
+            "severity": self.severity,
+            "state": self.state,
+            "title": self.message.title,
+            "attempts": self.attempts,
+            "created": self.created,
+            "next_try": max(self.next_try, self.not_before) if self.state == "waiting" else None,
+            "told_at": self.told_at,
+            "error": self.error,
+            "into": self.into or None,
+        }
+
+
+def letter_of(row: Sequence[Any]) -> Letter:
+    """A letter from its row."""
+    *_, reported, error, into, owner, message = row
+    told = Message.from_json(orjson.loads(message))
+    return Letter(*row[:12], reported=bool(reported), error=error, into=into, owner=owner, message=told)
