@@ -15,6 +15,7 @@ from data_pipeline.publish.views import SCHEMA as PUBLICATIONS
 from data_pipeline.publish.views import PublicationViews
 from data_pipeline.scheduling import views as scheduling_views
 from data_pipeline.store import decisions, provider_counters, quarantine_views, run_views, views
+from monitoring.alerting import outbox_table
 from monitoring.alerting import views as incident_views
 from utils import events, history, transaction_views
 from utils.events import cursors, segments
@@ -42,6 +43,7 @@ MIGRATIONS = (
     ";".join((events.LINKED_SCHEMA, segments.NAMED_SCHEMA)),
     feedback_views.SCHEMA,
     incident_views.SCHEMA,
+    outbox_table.SCHEMA,
 )
 """Scripts in order. One that was released is never changed: what is new is one more at the end."""
 

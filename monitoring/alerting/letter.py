@@ -1,7 +1,7 @@
 """A row of the outbox: one message for one channel, and how far it is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import orjson
@@ -84,8 +84,12 @@ class Letter:
         }
 
 
+_NAMES = tuple(one.name for one in fields(Letter))
+
+
 def letter_of(row: Sequence[Any]) -> Letter:
     """A letter from its row."""
-    *_, reported, error, into, owner, message = row
-    told = Message.from_json(orjson.loads(message))
-    return Letter(*row[:12], reported=bool(reported), error=error, into=into, owner=owner, message=told)
+    values = dict(zip(_NAMES, row, strict=True))
+    values["reported"] = bool(values["reported"])
+    values["message"] = Message.from_json(orjson.loads(values["message"]))
+    return Letter(**values)

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 
 from monitoring.alerting.channels import Outcome
 from monitoring.alerting.incident import Severity
-from monitoring.alerting.letter import SCHEMA, Post
+from monitoring.alerting.letter import Post
 from monitoring.alerting.message.message import Kind, Message, Part
 from monitoring.alerting.outbox import Outbox
+from monitoring.alerting.outbox_table import SCHEMA
 from tests.databases import opened_at
 from utils.clock import Clock
 from utils.events import SCHEMA as EVENTS
