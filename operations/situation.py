@@ -120,6 +120,7 @@ class InstallationSituation:
             collected_at=_moment(status.collected_at),
             next_try=_moment(again),
             breaks_at=until,
+            promised=promise is not None,
             broken=promise is not None and promise.state == "broken",
             at_risk=status.at_risk,
             reason=status.reason or "",

@@ -22,6 +22,7 @@ class DatasetStanding:
         next_try: When the provider is asked next; None: not by itself.
         breaks_at: When its promise breaks unless something newer comes; when it is `broken`, when it broke. None:
             nothing is promised, or nobody knows.
+        promised: Something is promised of it.
         broken: Its promise is broken by now; `at_risk`: it breaks before anything mends it.
         error: The words of the last error, and its type (`error_type`).
         held: What stands against the batch that waits for a decision; "": none waits.
@@ -40,6 +41,7 @@ class DatasetStanding:
     collected_at: datetime | None = None
     next_try: datetime | None = None
     breaks_at: datetime | None = None
+    promised: bool = False
     broken: bool = False
     at_risk: bool = False
     reason: str = ""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from monitoring.alerting.message.impact import first_break
 from monitoring.alerting.message.seen import Seen
-from monitoring.alerting.message.what import About, Headline, listed
+from monitoring.alerting.message.what import About, Headline, full_at, listed
 
 __all__ = ["Advice", "advised"]
 
@@ -126,6 +126,15 @@ def _late(seen: Seen) -> Advice:
     return Advice(f"{ask}.", brief, command)
 
 
+def _disk(seen: Seen) -> Advice:
+    words = "This drops what may go, never last good, held batches, the log or the outbox."
+    ends = [at for one in seen.of("host.disk_filling") if (at := full_at(one)) is not None and at > seen.now]
+    if not ends:
+        return Advice(f"Make room now. {words}", "make room now", "maintain", urgent=True)
+    by = seen.moments.said(min(ends))
+    return Advice(f"Make room before {by}. {words}", "make room by then", "maintain")
+
+
 def _fixed(words: str, brief: str, command: str = "", *, urgent: bool = False) -> Callable[[Seen], Advice]:
     def advise(seen: Seen) -> Advice:
         about = quote(seen.incident.about)
@@ -139,8 +148,7 @@ _BY_ABOUT: Mapping[About, Callable[[Seen], Advice]] = {
     "network": _network,
     "clock": _fixed("Ages and promises were judged by another clock: see that it is right now.", "see that it is right",
                     "health"),
-    "disk": _fixed("Make room: this drops what may go, never last good, held batches, the log or the outbox.",
-                   "make room now", "maintain", urgent=True),
+    "disk": _disk,
     "host": _fixed("Look what weighs on this host.", "look what weighs on it", "monitor --once"),
     "providers": _waiting,
     "provider": _waiting,

@@ -9,7 +9,7 @@ from monitoring.alerting.message.impact import impact, standing
 from monitoring.alerting.message.message import LONGEST_TITLE, Kind, Message, Part, Style
 from monitoring.alerting.message.over import ended, left, missed
 from monitoring.alerting.message.seen import Seen, look
-from monitoring.alerting.message.what import Headline, headline
+from monitoring.alerting.message.what import OF_PROVIDERS, Headline, headline
 from monitoring.alerting.situation import Situation
 from utils.ages import duration
 from utils.one_line import one_line
@@ -65,7 +65,7 @@ def _told(seen: Seen, head: Headline, kind: Kind) -> Message:
 def _over(seen: Seen, head: Headline) -> Message:
     advice = left(seen)
     words = ended(seen, head)
-    said = [f"{words}.", *missed(seen), advice.words]
+    said = [f"{words}.", *missed(seen, head), advice.words]
     parts = [Part("", " ".join(said)), *_datasets(seen), *_command(seen, advice), *_people(seen)]
     return _message(seen, "resolved", f"Over: {words}: {advice.brief}", parts)
 
@@ -110,7 +110,7 @@ def _datasets(seen: Seen) -> Iterable[Part]:
 def _done(seen: Seen, head: Headline) -> Iterable[Part]:
     """What the system did by itself, and what it will do."""
     did = []
-    if seen.provider is not None and head.about in {"provider", "providers", "refused", "unreadable"}:
+    if seen.provider is not None and head.about in OF_PROVIDERS:
         name = seen.words(seen.provider.provider, 60)
         if seen.provider.tries:
             did.append(f"asked {name} {seen.provider.tries:,} {'time' if seen.provider.tries == 1 else 'times'}")

@@ -7,7 +7,7 @@ from monitoring.alerting.message.advice import Advice
 from monitoring.alerting.message.impact import standing
 from monitoring.alerting.message.moments import utc
 from monitoring.alerting.message.seen import Seen
-from monitoring.alerting.message.what import About, Headline, listed
+from monitoring.alerting.message.what import OF_PROVIDERS, About, Headline, listed
 from utils.ages import duration
 
 __all__ = ["ended", "left", "missed"]
@@ -42,7 +42,7 @@ def ended(seen: Seen, head: Headline) -> str:
     return f"{words.format(about=about, datasets=datasets)} since {seen.moments.said(_end(seen))}"
 
 
-def missed(seen: Seen) -> list[str]:
+def missed(seen: Seen, head: Headline) -> list[str]:
     """How long it was, and what readers had to do without."""
     began, end = seen.began, _end(seen)
     lasted = duration((end - began).total_seconds(), decimals=1)
@@ -52,9 +52,9 @@ def missed(seen: Seen) -> list[str]:
         spans = [_span(seen, one) for one in broken[:3]]
         more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
         told.append(f"Promises that broke: {', '.join(spans)}{more}.")
-    elif seen.standings:
+    elif any(one.promised for one in seen.standings):
         told.append("No promise broke.")
-    if seen.provider is not None and seen.provider.tries:
+    if seen.provider is not None and seen.provider.tries and head.about in OF_PROVIDERS:
         told.append(f"It was tried {seen.provider.tries:,} times.")
     return told
 

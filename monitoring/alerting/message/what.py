@@ -2,19 +2,23 @@
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from monitoring.alerting.incident import Cause
 from monitoring.alerting.message.moments import utc
 from monitoring.alerting.message.seen import PROVIDER_ERRORS, Seen
 
-__all__ = ["About", "Headline", "briefly", "headline", "listed"]
+__all__ = ["OF_PROVIDERS", "About", "Headline", "briefly", "full_at", "headline", "listed"]
 
 About = Literal[
     "network", "clock", "disk", "host", "providers", "provider", "refused", "unreadable", "held", "same", "overdue",
     "promise", "quarantine", "dataset", "objective", "service", "channel", "anomaly", "other",
 ]  # fmt: skip
 """What kind of trouble it is: what the advice goes by."""
+
+OF_PROVIDERS: frozenset[About] = frozenset({"provider", "providers", "refused", "unreadable"})
+"""Of these it is told how often the provider was asked."""
 
 _ANSWERED = re.compile(r"\banswered (\d{3})\b")
 _BRIEF = (
@@ -105,20 +109,32 @@ def _clock(seen: Seen) -> Headline | None:
 
 
 def _host(seen: Seen) -> Headline | None:
-    if causes := seen.of("host.disk_filling", "host.disk_full", "disk.filling", "disk.full"):
+    if causes := seen.of("host.disk_filling"):
         newest = max(causes, key=lambda one: one.seq)
-        return Headline("disk", f"Disk {_full(newest)} {_since(seen, causes)}", _figures(seen, newest))
-    if causes := seen.of("host.", "healing."):
-        newest = max(causes, key=lambda one: one.seq)
-        reason = _reason(seen, newest)
-        words = reason or f"{newest.subject} {_plain(newest.type)}"
-        return Headline("host", f"{_capital(words)} {_since(seen, causes)}", () if reason else _figures(seen, newest))
-    return None
+        full = full_at(newest)
+        words = "Disk fills up" if full is None else f"Disk full {seen.moments.at(full)}"
+        free = newest.data.get("free_bytes")
+        left = (f"{free / 1e9:.1f} GB free",) if isinstance(free, int | float) else ()
+        return Headline("disk", words, (*left, f"told {_since(seen, causes)}"))
+    if not (causes := seen.of("host.", "healing.", "protector.")):
+        return None
+    newest = max(causes, key=lambda one: one.seq)
+    percent, limit = newest.data.get("percent"), newest.data.get("limit")
+    if not isinstance(percent, int | float):
+        words = _reason(seen, newest) or f"{newest.subject} {_plain(newest.type)}"
+        return Headline("host", f"{_capital(words)} {_since(seen, causes)}")
+    name = {"cpu": "CPU"}.get(newest.subject, newest.subject.capitalize())
+    above = (f"limit {limit:g} %",) if isinstance(limit, int | float) else ()
+    top = newest.data.get("top")
+    worst = (f"most by {seen.words(top[0].get('name', '?'), 40)}",) if isinstance(top, list) and top else ()
+    about: About = "disk" if newest.subject == "disk" else "host"
+    return Headline(about, f"{name} at {percent:.0f} % {_since(seen, causes)}", (*above, *worst))
 
 
-def _full(cause: Cause) -> str:
-    percent = cause.data.get("disk_percent", cause.data.get("percent"))
-    return f"{percent:.0f} % full" if isinstance(percent, int | float) else "fills"
+def full_at(cause: Cause) -> datetime | None:
+    """When nothing is free any more, by the forecast that was told."""
+    left = cause.data.get("hours_left")
+    return utc(cause.last) + timedelta(hours=left) if isinstance(left, int | float) else None
 
 
 def _figures(seen: Seen, cause: Cause) -> tuple[str, ...]:
