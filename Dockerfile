@@ -19,6 +19,7 @@ COPY data_pipeline data_pipeline
 COPY monitoring monitoring
 COPY operations operations
 COPY cli cli
+COPY api api
 COPY dashboard dashboard
 # Compiled here once, because the program's own folder is not writable for its user.
 RUN python -m compileall -q .

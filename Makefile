@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Tests wait for processes and disks: three at a time keep two cores busy.
 JOBS ?= 3
-CODE := config utils data_pipeline monitoring operations cli dashboard integrated_system.py
+CODE := config utils data_pipeline monitoring operations cli api dashboard integrated_system.py
 
 # Without its compiled modules the program starts three times slower.
 unexport PYTHONDONTWRITEBYTECODE

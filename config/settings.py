@@ -10,6 +10,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from config import graph
 from config.alerts import AlertsSettings
+from config.api import ApiSettings
 from config.calendars_named import unknown_calendars
 from config.datasets import (
     DatasetDefaults,
@@ -49,6 +50,7 @@ from config.watching import HealingSettings, MonitorSettings, ProtectorSettings,
 
 __all__ = [
     "AlertsSettings",
+    "ApiSettings",
     "AppSettings",
     "BreakerSettings",
     "BulkheadSettings",
@@ -110,6 +112,7 @@ class Settings(Section):
     protector: ProtectorSettings = ProtectorSettings()
     healing: HealingSettings = HealingSettings()
     alerts: AlertsSettings = AlertsSettings()
+    api: ApiSettings = ApiSettings()
     dashboard: DashboardSettings = DashboardSettings()
 
     _providers: dict[tuple[str, bool], ProviderSettings] = PrivateAttr(default_factory=dict)

@@ -147,7 +147,6 @@ def test_a_fault_is_told_with_its_key_and_what_was_expected(house: House, text: 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("api: {}", "api"),
         ("executor: {kind: dask}", "kind: dask"),
         ('storage: {url: "s3://b/p"}', "url: s3://b/p"),
         ("dashboard: {api: x}", "api"),
