@@ -16,13 +16,13 @@ __all__ = ["DiskForecast", "Filling", "filling"]
 Points = Sequence[tuple[float, float]]
 """(seconds, free bytes), the oldest first."""
 
-_WINDOWS = (600.0, 3600.0)
+_WINDOWS = (120.0, 600.0, 3600.0)
 _DAY = 86_400.0
 _DAY_POINTS = 240
 _MOST_POINTS = 120
 _LEAST_POINTS = 20  # as `utils.ahead` has it
 _HORIZON = 3 * _DAY  # of the cheap look: what at its pace is not full by then is not looked at further
-_EVERY = 60.0
+_EVERY = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def filling(points: Points) -> Filling | None:
 
 
 class DiskForecast:
-    """Asks all windows, at most once a minute. While the disk does not sink, no history is read and no numpy imported.
+    """Asks all windows, at most every 15 seconds. While nothing sinks, no history is read and no numpy imported.
 
     Args:
         recent: The last hour.

@@ -53,6 +53,8 @@ class HostPoints:
         Args:
             at: Monotonic seconds.
         """
+        over = self._began is not None and not 0.0 <= at - self._began < EVERY
+        statements = self.rest() if over else ()
         if self._began is None:
             self._began = at
         for name in FIGURES:
@@ -62,7 +64,7 @@ class HostPoints:
             total, count, high = self._sums.get(name, (0.0, 0, -math.inf))
             self._sums[name] = (value, 1, value) if name in _LAST else (total + value, count + 1, max(high, value))
         self._newest = sample.time.timestamp()
-        return self.rest() if not 0.0 <= at - self._began < EVERY else ()
+        return statements
 
     def rest(self) -> tuple[Statement, ...]:
         """What was noted and is not kept yet, at the end of the watch; empty when there is nothing."""

@@ -2,7 +2,6 @@
 
 import math
 from array import array
-from collections.abc import Iterator
 from typing import Any
 
 from utils.host.trends import Trend, trend
@@ -51,15 +50,16 @@ class Recent:
         Raises:
             KeyError: it is none of `FIGURES`.
         """
-        values = self._values[figure]
-        if not self._noted:
-            return []
-        since = self._at[(self._noted - 1) % self._size] - min(seconds, self._seconds)
-        return [
-            (self._at[place], values[place])
-            for place in self._places()
-            if self._at[place] >= since and not math.isnan(values[place])
-        ]
+        values, found = self._values[figure], []
+        newest = self._at[(self._noted - 1) % self._size]
+        for number in range(self._noted - 1, self._noted - 1 - len(self), -1):
+            at, value = self._at[number % self._size], values[number % self._size]
+            if at < newest - min(seconds, self._seconds):
+                break
+            if not math.isnan(value):
+                found.append((at, value))
+        found.reverse()
+        return found
 
     def trend(self, figure: str, seconds: float = _HOUR) -> Trend | None:
         """Mean and slope over a window; None: nothing is known of it."""
@@ -67,7 +67,3 @@ class Recent:
 
     def __len__(self) -> int:
         return min(self._noted, self._size)
-
-    def _places(self) -> Iterator[int]:
-        first = max(0, self._noted - self._size)
-        return (number % self._size for number in range(first, self._noted))

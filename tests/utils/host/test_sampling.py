@@ -10,8 +10,10 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.utils.host.table import put
 from utils.clock import ManualClock
 from utils.host import HostSample, MetricsCollector
+from utils.host.processes import ProcessTable
 
 FIELDS = [
     "cpu_percent", "memory_percent", "disk_percent", "network_bytes_sent", "network_bytes_recv", "process_threads",
@@ -166,3 +168,110 @@ def test_temperature_is_the_hottest_core(
     monkeypatch.setattr(psutil, "sensors_temperatures", lambda: readings, raising=False)
 
     assert MetricsCollector(ManualClock()).collect().temperature_c == expected
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 7200.0], ids=["set back", "set forward, or slept"])
+def test_after_a_jump_of_the_clock_no_share_of_the_processor_is_told(
+    monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    """The sample after it compares again."""
+    clock = ManualClock()
+    readings = iter([cpu(10, 90), cpu(11, 92), cpu(500, 93), cpu(501, 96)])
+    monkeypatch.setattr(psutil, "cpu_times", lambda: next(readings))
+    collector = MetricsCollector(clock)
+
+    percents = []
+    for sample in range(3):
+        percents.append(collector.collect().cpu_percent)
+        clock.advance(1)
+        if sample == 0:
+            clock.set_forward(jump)
+
+    assert percents == [pytest.approx(100 / 3), None, 25.0]
+
+
+def test_a_counter_of_the_processor_that_was_reset_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine restored from a snapshot."""
+    clock = ManualClock()
+    readings = iter([cpu(10, 90), cpu(11, 92), cpu(1, 2), cpu(2, 5)])
+    monkeypatch.setattr(psutil, "cpu_times", lambda: next(readings))
+    collector = MetricsCollector(clock)
+
+    percents = []
+    for _ in range(3):
+        percents.append(collector.collect().cpu_percent)
+        clock.advance(1)
+
+    assert percents == [pytest.approx(100 / 3), None, 25.0]
+
+
+def test_each_core_is_told_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Since the call before; a core that was taken away makes the next call begin anew."""
+    clock = ManualClock()
+    readings = iter([[cpu(0, 1), cpu(0, 1)], [cpu(1, 1), cpu(0, 2)], [cpu(1, 2)], [cpu(2, 3)]])
+    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: next(readings) if percpu else pytest.fail("the sum"))
+    collector = MetricsCollector(clock)
+
+    told = []
+    for _ in range(3):
+        told.append(collector.core_percents())
+        clock.advance(1)
+
+    assert told == [(100.0, 0.0), None, (50.0,)]
+
+
+def test_a_sample_looks_at_processes_only_when_it_shall(tmp_path: Path) -> None:
+    """What a dataset does not use costs it nothing."""
+    put(tmp_path, 5, rss_pages=10)
+    clock = ManualClock()
+
+    without = MetricsCollector(clock).collect()
+    with_them = MetricsCollector(clock, processes=ProcessTable(clock, proc=tmp_path)).collect()
+
+    assert (without.processes, without.top_memory) == (None, ())
+    assert with_them.processes == 1
+    assert [one.pid for one in with_them.top_memory] == [5]
+
+
+def test_rates_are_those_between_two_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loopback is no network; the first sample has no rates."""
+    clock = ManualClock()
+    counters = iter([{"eth0": (100, 1000), "lo": (5, 5)}, {"eth0": (300, 5000), "lo": (10**9, 10**9)}])
+
+    def network(**_: object) -> dict[str, object]:
+        return {
+            name: types.SimpleNamespace(bytes_sent=sent, bytes_recv=received)
+            for name, (sent, received) in next(counters).items()
+        }
+
+    monkeypatch.setattr(psutil, "net_io_counters", network)
+    collector = MetricsCollector(clock)
+
+    first = collector.collect()
+    clock.advance(2)
+    second = collector.collect()
+
+    assert (first.network_sent_bytes_s, first.network_bytes_sent) == (None, 105)
+    assert second.network_sent_bytes_s is not None
+    assert second.network_recv_bytes_s is not None
+    assert 0 < second.network_sent_bytes_s <= 100.0
+    assert second.network_recv_bytes_s == pytest.approx(20 * second.network_sent_bytes_s)
+    assert second.network_bytes_recv == 10**9 + 5000
+
+
+def test_a_second_sample_knows_this_process_and_the_room_it_has(tmp_path: Path) -> None:
+    """Of this very machine."""
+    collector = MetricsCollector(ttl=0.0, disk_path=tmp_path, first_interval=0.01)
+    collector.collect()
+
+    sample = collector.collect()
+
+    assert sample.cpu_cores is not None
+    assert sample.memory_total_bytes is not None
+    assert sample.memory_available_bytes is not None
+    assert 0 < sample.memory_available_bytes <= sample.memory_total_bytes
+    assert sample.own_rss_bytes is not None
+    assert sample.own_rss_bytes > 1_000_000
+    assert sample.own_open_files is not None
+    assert sample.own_cpu_percent is not None
+    assert sample.python_threads >= 1
