@@ -10,7 +10,14 @@ from config.model import Names, Section
 from config.schedule import TimeOfDay
 from config.sections import Zone
 
-__all__ = ["AlertRuleSettings", "AlertsSettings", "EscalationSettings", "HoursSettings", "Severity"]
+__all__ = [
+    "AlertRuleSettings",
+    "AlertsSettings",
+    "EscalationSettings",
+    "HeartbeatSettings",
+    "HoursSettings",
+    "Severity",
+]
 
 Severity = Literal["info", "warning", "error", "critical"]
 
@@ -66,6 +73,19 @@ class AlertRuleSettings(Section):
     enabled: bool = True
 
 
+def _web(value: str) -> str:
+    if value and not value.startswith(("https://", "http://")):
+        raise Fault("expected a web address", hint="Write the address that is to be asked: https://…")
+    return value
+
+
+class HeartbeatSettings(Section):
+    """Who notices that we are silent: `url` is asked `every` so many seconds, as long as alerts work; "": nobody."""
+
+    url: Annotated[str, AfterValidator(_web)] = ""
+    every: SomeTime = 300.0
+
+
 class AlertsSettings(Section):
     """Channels by name (Apprise URLs), hours by name, and rules over the shipped ones.
 
@@ -76,3 +96,4 @@ class AlertsSettings(Section):
     hours: dict[ChannelName, HoursSettings] = Field(default_factory=dict)
     rules: tuple[AlertRuleSettings, ...] = ()
     link: str = ""
+    heartbeat: HeartbeatSettings = HeartbeatSettings()
