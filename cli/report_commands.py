@@ -17,11 +17,16 @@ def register(app: typer.Typer) -> None:
 
 def why(
     context: Context,
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="The dataset.")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET|INCIDENT", help="The dataset, or an incident's id.")],
 ) -> int:
-    """Why a dataset is as it is: last good against now, what changed, when it is tried next, what to do."""
+    """Why a dataset is as it is: last good against now, what changed, when it is tried next, what to do.
+
+    Of an incident: what a message says of it now, and all that is wrong in it.
+    """
     from operations.why import why as ask
 
+    if context.system.settings.find(dataset) is None and _is_incident(dataset):
+        return _why_incident(context, dataset)
     found = ask(context.system, dataset)
     if context.json:
         print_json(found.to_json())
@@ -38,6 +43,32 @@ def why(
     _list("what you can do:", [f"{one.command:<{width}}  {one.does}" for one in found.commands])
     return OK
 
+
+def _is_incident(text: str) -> bool:
+    from operations.alerts import incident_id
+
+    return incident_id(text)
+
+
+def _why_incident(context: Context, prefix: str) -> int:
+    from operations.why_incident import why_incident
+
+    found = why_incident(context.system, prefix)
+    if context.json:
+        print_json(found.to_json())
+        return OK
+    say(found.message.title)
+    say()
+    for line in found.message.text.splitlines():
+        say(line)
+    _list("how it stands:", found.standing)
+    _list("what is or was wrong:", found.causes[:MOST_CAUSES])
+    if len(found.causes) > MOST_CAUSES:
+        say(f"  … and {len(found.causes) - MOST_CAUSES} more (see --json)")
+    return OK
+
+
+MOST_CAUSES = 20
 
 Format = Literal["json", "html", "markdown"]
 _SUFFIXES: dict[str, Format] = {".json": "json", ".html": "html", ".htm": "html", ".md": "markdown"}

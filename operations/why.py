@@ -136,7 +136,7 @@ def why(system: IntegratedSystem, name: str) -> Why:
     try:
         dataset = system.settings.dataset(name)
     except ConfigError as error:
-        hint = "Name a dataset: incidents come with alerts, which this version does not have."
+        hint = "Name a dataset, or an incident by its id: `alerts list` shows those."
         raise ConfigError(error.problems, hint=hint) from error
     now = status_of(system, name)
     versions = system.views.versions(name)

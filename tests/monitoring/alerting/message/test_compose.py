@@ -179,7 +179,7 @@ def test_our_own_network_is_one_message_about_us() -> None:
             incident("host", "host", cause("host.disk_filling", "disk", hours_left=3.0, free_bytes=2.1e9)),
             "Disk full at 05:12: make room by then", id="the disk fills"),
         pytest.param(
-            incident("host", "host", cause("host.overloaded", "cpu", percent=97.2, limit=90.0, top=[{"name": "python"}])),
+            incident("host", "host", cause("host.overloaded", "cpu", percent=97.2, limit=90.0)),
             "CPU at 97 % since 02:12: look what weighs on it", id="the processor"),
         pytest.param(
             incident("host", "host", cause("host.overloaded", "disk", percent=97.2, limit=95.0)),
