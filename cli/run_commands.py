@@ -34,6 +34,10 @@ def run(
     from_raw: Annotated[
         str, typer.Option(metavar="RUN_ID", help="Take the raw answers kept of a run (`keep_raw`), ask no provider.")
     ] = "",
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="So many datasets at most: by priority, those first that ran the longest ago."),
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, max=1024, help="Datasets at the same time.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN_ID", help="Go on with a queued or broken-off run.")] = None,
     due: Annotated[bool, typer.Option("--due", help="What its schedule says is due, once: for a crontab.")] = False,
@@ -42,17 +46,20 @@ def run(
 ) -> int:
     """Run the pipeline: collect, validate, score, store, detect."""
     if due:
-        if datasets or fresh or full or from_raw or resume or dry_run:
+        if datasets or fresh or full or from_raw or limit or resume or dry_run:
             raise UsageError("--due goes with --workers and --strict only", hint="what is due its schedule says")
         return _run_due(context, workers=workers, strict=strict)
+    if limit and resume:
+        raise UsageError("--limit does not go with --resume", hint="a run goes on with all that it has not finished")
     if dry_run:
-        return _dry_run(context, datasets or [], fresh or full, from_raw)
+        return _dry_run(context, datasets or [], fresh or full, from_raw, limit)
     return run_all(
         context,
         datasets or [],
         fresh=fresh,
         full=full,
         from_raw=from_raw,
+        limit=limit,
         workers=workers,
         resume=resume,
         strict=strict,
@@ -66,6 +73,7 @@ def run_all(
     fresh: bool = False,
     full: bool = False,
     from_raw: str = "",
+    limit: int | None = None,
     workers: int | None = None,
     resume: str | None = None,
     strict: bool = False,
@@ -79,7 +87,7 @@ def run_all(
     system = context.system
     gc.set_threshold(20_000, 20, 100)  # a run makes many values that last, and little garbage
     cancel = operations.CancelToken()
-    with interruptible(cancel.cancel) as stopped, _progress(context, system, datasets) as progress:
+    with interruptible(cancel.cancel) as stopped, _progress(context, system, datasets, limit) as progress:
         if resume is not None:
             result = operations.resume(system, local_user(), resume, workers=workers, cancel=cancel, progress=progress)
         else:
@@ -90,6 +98,7 @@ def run_all(
                 fresh=fresh,
                 full=full,
                 from_raw=from_raw,
+                limit=limit,
                 workers=workers,
                 cancel=cancel,
                 progress=progress,
@@ -134,10 +143,10 @@ def _code(status: str, *, strict: bool) -> int:
     return FAILED if status in {"failed", "cancelled"} or (strict and status == "degraded") else OK
 
 
-def _dry_run(context: Context, datasets: list[str], fresh: bool, from_raw: str) -> int:
+def _dry_run(context: Context, datasets: list[str], fresh: bool, from_raw: str, limit: int | None) -> int:
     from operations.run import plan
 
-    planned = plan(context.system, datasets, fresh=fresh, from_raw=from_raw)
+    planned = plan(context.system, datasets, fresh=fresh, from_raw=from_raw, limit=limit)
     if context.json:
         print_json({"dry_run": True, "datasets": [dataset.to_json() for dataset in planned]})
     else:
@@ -275,7 +284,7 @@ def leave(context: Context, code: int) -> None:
 
 @contextmanager
 def _progress(
-    context: Context, system: "IntegratedSystem", datasets: list[str] | None
+    context: Context, system: "IntegratedSystem", datasets: list[str] | None, limit: int | None
 ) -> Iterator["Callable[[DatasetRun], None]"]:
     """A live bar on a terminal; nothing in pipes and logs, where the table at the end says it all."""
     if context.json or not sys.stderr.isatty() or "NO_COLOR" in os.environ:
@@ -288,5 +297,6 @@ def _progress(
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("collecting", total=len(chosen(system, datasets or ())))
+        total = len(chosen(system, datasets or ()))
+        task = bar.add_task("collecting", total=min(total, limit or total))
         yield lambda run: bar.update(task, advance=1, description=run.dataset[:30])

@@ -73,6 +73,17 @@ def chosen(system: IntegratedSystem, names: Sequence[str]) -> list[DatasetSettin
     return select(system.settings, names)
 
 
+def at_most(system: IntegratedSystem, datasets: list[DatasetSettings], limit: int | None) -> list[DatasetSettings]:
+    """So many of these, in their order: those of the highest priority, of them those that ran the longest ago."""
+    if limit is None or limit >= len(datasets):
+        return datasets
+    current = system.views.current([dataset.name for dataset in datasets])
+    last = {name: stand.time for name, stand in current.items()}
+    first = sorted(datasets, key=lambda dataset: (-dataset.priority, last.get(dataset.name, "")))[:limit]
+    names = {dataset.name for dataset in first}
+    return [dataset for dataset in datasets if dataset.name in names]
+
+
 def _captured(system: IntegratedSystem, run_id: str) -> list[str]:
     """The declared datasets of which a run's raw answers are kept."""
     captures = system.raw.captures()
@@ -107,10 +118,15 @@ def _asked(system: IntegratedSystem, names: Sequence[str], from_raw: str) -> lis
 
 
 def plan(
-    system: IntegratedSystem, names: Sequence[str] = (), *, fresh: bool = False, from_raw: str = ""
+    system: IntegratedSystem,
+    names: Sequence[str] = (),
+    *,
+    fresh: bool = False,
+    from_raw: str = "",
+    limit: int | None = None,
 ) -> list[Planned]:
     """What `run` would do, without doing it."""
-    asked = _asked(system, names, from_raw)
+    asked = at_most(system, _asked(system, names, from_raw), limit)
     also = {dataset.name for dataset in asked}
     current = system.views.current([dataset.name for dataset in asked])
     planned = []
@@ -159,6 +175,7 @@ def run(
     fresh: bool = False,
     full: bool = False,
     from_raw: str = "",
+    limit: int | None = None,
     workers: int | None = None,
     cancel: CancelToken | None = None,
     progress: Progress = lambda _: None,
@@ -169,6 +186,7 @@ def run(
         fresh: Ask the providers also within the TTL.
         full: Take everything, whatever the cursors and the ledgers of files say.
         from_raw: Take the raw answers of this run in place of the providers'; without names, all that it has.
+        limit: Run so many datasets at most; see `at_most`.
         cancel: Interrupts the run.
 
     Raises:
@@ -176,7 +194,7 @@ def run(
         PipelineError: nothing is kept of the run `from_raw`, or nothing of a dataset that is named.
         StateError: the state cannot be written; no run starts without its log.
     """
-    datasets = _asked(system, names, from_raw)
+    datasets = at_most(system, _asked(system, names, from_raw), limit)
     system.runner.recover()
     request = RunRequest(actor=actor.name, fresh=fresh, full=full, from_raw=from_raw)
     token = cancel or CancelToken()

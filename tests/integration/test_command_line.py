@@ -110,6 +110,23 @@ def test_dry_run_does_nothing(installation: Installation) -> None:
     assert installation.events("run.started") == []
 
 
+def test_a_limit_takes_the_most_important_and_then_those_that_waited_longest(installation: Installation) -> None:
+    """Call by call each has its turn; what the plan says is what is run."""
+    installation.configure(
+        {"name": "a", "collect": {"kind": "simulated"}},
+        {"name": "b", "collect": {"kind": "simulated"}},
+        {"name": "c", "collect": {"kind": "simulated"}, "priority": 5},
+    )
+
+    def ran(*options: str) -> list[str]:
+        return [one["dataset"] for one in installation.cli("run", "--limit", "2", *options, "--json").json["datasets"]]
+
+    assert ran("--dry-run") == ["a", "c"]
+    assert [ran("--fresh"), ran("--fresh"), ran("--fresh")] == [["a", "c"], ["b", "c"], ["a", "c"]]
+    wrong = installation.cli("run", "--limit", "2", "--resume", "x")
+    assert (wrong.code, "--limit does not go with --resume" in wrong.err) == (2, True)
+
+
 # status
 
 
