@@ -39,6 +39,7 @@ MOST_LINES = 25
 """A status must fit on a screen, also with sixty datasets."""
 
 MOST_REASONS = 3
+MOST_INCIDENTS = 3
 
 
 def show_status(context: Context, as_of: str | None = None) -> int:
@@ -65,6 +66,11 @@ def show_status(context: Context, as_of: str | None = None) -> int:
             say(f"{consumer.name} waits since event {consumer.failed} ({consumer.attempts} tries): {consumer.error}")
     if found.network_away_since:
         say(f"our own network is away since {moment(found.network_away_since)}: no circuit counts what fails meanwhile")
+    if found.incidents:
+        named = ", ".join(f"{one.id} ({one.about}, {one.severity})" for one in found.incidents[:MOST_INCIDENTS])
+        more = f" and {len(found.incidents) - MOST_INCIDENTS} more" if len(found.incidents) > MOST_INCIDENTS else ""
+        count = len(found.incidents)
+        say(f"{count} incident{' is' if count == 1 else 's are'} open: {named}{more}; see `alerts list`")
     for provider, breaker in list(found.breakers.items())[:3]:
         held = "held " if breaker.get("held") else ""
         say(f"circuit of {provider} is {held}{breaker['state'].replace('_', ' ')}: {breaker['reason']}")
@@ -82,7 +88,7 @@ def _say_datasets(datasets: "Sequence[DatasetStatus]") -> None:
 
     short = [(d.dataset, d.objective.trouble) for d in datasets if d.objective and d.objective.trouble]
     short = short[:MOST_REASONS]
-    shown = datasets[: MOST_LINES - 12 - len(short)]
+    shown = datasets[: MOST_LINES - 13 - len(short)]
     objective = ("objective",) if any(d.objective for d in datasets) else ()
     table(
         ("dataset", "status", "origin", "rows", "score", "copy age", "data age", *objective),

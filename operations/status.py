@@ -13,6 +13,8 @@ from data_pipeline.run_queue.request import Because
 from data_pipeline.store.upstreams import Upstream
 from data_pipeline.store.views import Current, Views
 from integrated_system import IntegratedSystem
+from monitoring.alerting.incident import Incident
+from monitoring.alerting.views import Incidents
 from operations.actor import UsageError
 from operations.moments import moment_of
 from operations.objectives import Stand, stands
@@ -23,6 +25,7 @@ from utils.events import rfc3339
 from utils.events.cursors import Standing
 
 ORDER = {"failed": 0, "degraded": 1, "never ran": 2, "skipped": 3, "succeeded": 4}
+_OF_INCIDENT = ("id", "kind", "about", "severity", "state", "opened_at", "datasets")
 _STATES = {"opened": "open", "half_opened": "half_open"}
 """What a circuit is after an event of that name; `closed` is both."""
 
@@ -75,6 +78,7 @@ class Status:
     Attributes:
         network_away_since: As the last run found our own network; None: not away.
         consumers: Who follows the log; of a past moment nobody, as the log does not keep it.
+        incidents: Those that are not over, the most urgent first.
         as_of: The past moment whose state it is; None: now.
     """
 
@@ -86,6 +90,7 @@ class Status:
     network_away_since: str | None = None
     consumers: tuple[Standing, ...] = ()
     as_of: str | None = None
+    incidents: tuple[Incident, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -97,6 +102,7 @@ class Status:
             "network_away_since": self.network_away_since,
             "consumers": [consumer.to_json() for consumer in self.consumers],
             "as_of": self.as_of,
+            "incidents": [{name: getattr(one, name) for name in _OF_INCIDENT} for one in self.incidents],
         }
 
 
@@ -152,7 +158,8 @@ def _status(
         if body["state"] != "closed" or body.get("held")
     }
     queued = len(views.runs(limit=1000, status="queued"))
-    return Status(sentence(datasets), tuple(datasets), told, breakers, queued, away_since, consumers, as_of)
+    incidents = tuple(Incidents(database).active())
+    return Status(sentence(datasets), tuple(datasets), told, breakers, queued, away_since, consumers, as_of, incidents)
 
 
 def status_of(system: IntegratedSystem, name: str) -> DatasetStatus:
