@@ -70,7 +70,10 @@ class Context:
 
     def close(self) -> None:
         if self._system is not None:
+            from utils.logger import close
+
             self._system.close()
+            close()
             self._system = None
 
 

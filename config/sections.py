@@ -166,10 +166,11 @@ class RawRetention(Section):
 
 
 class LogRetention(Section):
-    """Bytes a log file may have before it is rotated, and how many are kept."""
+    """Bytes a log file may have before it is rotated, how many of those are kept, and for how many seconds."""
 
     size: Size = 50_000_000
     files: Count = 10
+    age: Duration = 30 * 86_400.0
 
 
 class RetentionSettings(Section):
@@ -198,11 +199,14 @@ class LokiSettings(Section):
 
 
 class LoggingSettings(Section):
-    """`console`: `auto` (a terminal gets colours), true or false; `redact`: more texts to mask."""
+    """`console`: `auto` (a terminal gets colours), true or false; `files`: both forms, or one of them, or none.
+
+    `redact`: more words that make a field's name secret.
+    """
 
     level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = "INFO"
     console: bool | Literal["auto"] = "auto"
-    files: bool = True
+    files: bool | Literal["text", "json"] = True
     redact: tuple[str, ...] = ()
     loki: LokiSettings = LokiSettings()
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from integrated_system import ROOT, IntegratedSystem
+from utils.log_archive import LogArchive
 from utils.log_files import LogFile
 
 __all__ = ["start_detached"]
@@ -23,9 +24,9 @@ def start_detached(system: IntegratedSystem, run_id: str) -> None:
     _detached[:] = [child for child in _detached if child.poll() is None]
     kept = system.settings.retention.logs
     path = folder / "detached.log"
-    LogFile(path, size=kept.size, files=kept.files).rotate()
-    # With its mode from the start: what a process says at its end may hold anything.
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as log:
+    archive = LogArchive(folder, files=kept.files, age=kept.age)
+    # While the child holds it, nobody compresses what it still writes to.
+    with os.fdopen(LogFile(path, size=kept.size, archive=archive).rotate(system.clock.time()), "ab") as log:
         child = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )

@@ -1,6 +1,14 @@
-"""Where log records go."""
+"""Where log records go, and what becomes of old ones."""
+
+from typing import TYPE_CHECKING
 
 from integrated_system import IntegratedSystem
+from operations.step import Step
+
+if TYPE_CHECKING:
+    from utils.log_archive import LogArchive
+
+__all__ = ["log_archive", "start_logging", "tidy_logs"]
 
 
 def start_logging(system: IntegratedSystem, *, level: str | None = None) -> None:
@@ -12,9 +20,32 @@ def start_logging(system: IntegratedSystem, *, level: str | None = None) -> None
         level or written.level,
         console="auto" if written.console == "auto" else "on" if written.console else "off",
         directory=system.state_dir / "logs" if written.files else None,
+        forms="both" if isinstance(written.files, bool) else written.files,
         size=kept.size,
         files=kept.files,
+        age=kept.age,
         redact=written.redact,
         secrets=lambda: system.loaded.secrets,
         clock=system.clock,
     )
+
+
+def log_archive(system: IntegratedSystem) -> "LogArchive":
+    """The rotated log files of the installation."""
+    from utils.log_archive import LogArchive
+
+    kept = system.settings.retention.logs
+    return LogArchive(system.state_dir / "logs", files=kept.files, age=kept.age)
+
+
+def tidy_logs(system: IntegratedSystem, *, dry_run: bool) -> Step:
+    """Compress what was rotated and is written to no more, drop what is past its retention."""
+    archive, now = log_archive(system), system.clock.time()
+    old = archive.old(now)
+    detail = "old log files removed"
+    if dry_run:
+        return Step("logs", len(old), sum(path.stat().st_size for path in old), detail)
+    try:
+        return Step("logs", len(old), max(0, archive.tidy_all(now)), detail)
+    except OSError as error:
+        return Step("logs", detail=f"log files could not be tidied: {error}", well=False)

@@ -11,6 +11,7 @@ from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
 from operations.health import health
 from operations.housekeeping import left_first, turn
+from operations.logs import tidy_logs
 from operations.objectives import tell_burning
 from operations.plugins import let_work
 from operations.promises import judge_promises
@@ -96,6 +97,7 @@ def _maintain(
         ("quarantine", lambda: _quarantine(system, dry_run, gone)),
         ("objectives", lambda: _objectives(system, dry_run)),
         ("plugins", lambda: _plugins(system, dry_run)),
+        ("logs", lambda: tidy_logs(system, dry_run=dry_run)),
         ("history", lambda: _history(system, dry_run, seconds)),
         ("events", lambda: seal_events(system, dry_run=dry_run, in_time=in_time)),
         ("database", lambda: _database(system, dry_run)),

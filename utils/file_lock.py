@@ -9,7 +9,7 @@ try:
 except ImportError:  # Windows: threads are still kept apart by their own locks, processes are not
     fcntl = None  # type: ignore[assignment]  # the module is absent on this platform
 
-__all__ = ["FileLock"]
+__all__ = ["FileLock", "try_lock"]
 
 
 class FileLock:
@@ -53,3 +53,14 @@ class FileLock:
     ) -> None:
         os.close(self._fd)  # closing releases
         self._fd = -1
+
+
+def try_lock(fd: int, *, shared: bool = False) -> bool:
+    """Lock an open file without waiting, until it is closed everywhere; False when another holder is in the way."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

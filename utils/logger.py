@@ -12,35 +12,48 @@ Everything is redacted (`utils.redaction`) before a record exists, so no handler
 secret. Until `configure` is called only warnings and errors show, as with any library.
 """
 
-import json
 import logging
 import os
 import re
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ContextDecorator
-from datetime import UTC, datetime
 from functools import wraps
 from inspect import iscoroutinefunction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Protocol, Self, TypeVar
 
 from utils.clock import SYSTEM_CLOCK, Clock
+from utils.log_forms import Entry, as_console, as_json, as_text, one_line, pairs
 from utils.redaction import Redactor
 
-__all__ = ["Logger", "configure", "get_logger", "timed"]
+__all__ = ["Logger", "Sink", "close", "configure", "get_logger", "set_incidents", "timed"]
 
 NAMESPACE: Final = "orchestrator"  # the parent of all our loggers in the standard library's tree
 
 F = TypeVar("F", bound=Callable[..., Any])
 Level = Literal["debug", "info", "warning", "error"]
+Files = Literal["both", "text", "json"]
 
-_COLOURS = {logging.DEBUG: "\x1b[2m", logging.INFO: "\x1b[32m", logging.WARNING: "\x1b[33m", logging.ERROR: "\x1b[31m"}
-_RESET, _DIM, _BOLD = "\x1b[0m", "\x1b[2m", "\x1b[1m"
-# A provider's text must not draw on the terminal, run backwards, or fake a line of its own.
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
+_LEVEL_NAMES = {number: logging.getLevelName(number) for number in _LEVELS}
+_CONCERNED = ("dataset", "provider", "service")
+"""Fields whose value may have an incident."""
+
+
+class Sink(Protocol):
+    """Where entries go."""
+
+    def write(self, entry: Entry) -> None:
+        """Take one; never raises, and never waits for anything far away."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what is held; another entry may come all the same."""
+        ...
 
 
 class _State:
@@ -48,7 +61,8 @@ class _State:
 
     redactor = Redactor()
     clock: Clock = SYSTEM_CLOCK
-    handlers: tuple[logging.Handler, ...] = ()
+    sinks: tuple[Sink, ...] = ()
+    incidents: Mapping[str, Sequence[str]] = {}
 
 
 class Logger:
@@ -81,16 +95,35 @@ class Logger:
         return Timed(self, event, level, fields)
 
     def _emit(self, level: int, event: str, exc: BaseException | None, fields: dict[str, Any]) -> None:
-        if not self._log.isEnabledFor(level):
+        log = self._log
+        if not log.isEnabledFor(level):
             return
         redactor = _State.redactor
-        event, fields = redactor.text(event), redactor.fields(fields)
-        message = _line(event) + _pairs(fields)
-        record = self._log.makeRecord(self._log.name, level, "", 0, message, (), None)
-        record.created = _State.clock.time()
-        record.component, record.event, record.fields = self.component, event, fields
-        record.trace = None if exc is None else redactor.text("".join(traceback.format_exception(exc)).rstrip())
-        self._log.handle(record)
+        if _State.incidents:
+            fields = self._with_incidents(fields)
+        entry = Entry(
+            _State.clock.time(),
+            level,
+            _LEVEL_NAMES[level],
+            self.component,
+            redactor.name(event),
+            redactor.fields(fields),
+            None if exc is None else redactor.text("".join(traceback.format_exception(exc)).rstrip()),
+        )
+        if _is_ours_alone(log):
+            # Nobody else listens: a record of the standard library would cost as much as all the rest.
+            for sink in _State.sinks:
+                sink.write(entry)
+            return
+        record = log.makeRecord(log.name, level, "", 0, one_line(entry.event) + pairs(entry.fields), (), None)
+        record.created, record.entry = entry.created, entry
+        log.handle(record)
+
+    def _with_incidents(self, fields: dict[str, Any]) -> dict[str, Any]:
+        known = _State.incidents
+        keys = (f"component:{self.component}", *(f"{key}:{fields[key]}" for key in _CONCERNED if key in fields))
+        found = sorted({one for key in keys for one in known.get(key, ())})
+        return {**fields, "incidents": found} if found and "incidents" not in fields else fields
 
 
 class Timed(ContextDecorator):
@@ -149,138 +182,130 @@ def configure(
     console: Literal["auto", "on", "off"] = "auto",
     directory: Path | None = None,
     *,
+    forms: Files = "both",
     size: int = 50_000_000,
     files: int = 10,
+    age: float = 30 * 86_400.0,
     redact: Iterable[str] = (),
     secrets: Callable[[], Iterable[str]] = tuple,
+    more: Sequence[Sink] = (),
     clock: Clock = SYSTEM_CLOCK,
 ) -> None:
     """Say where events go. May be called again: the last call holds.
 
     Args:
-        level: DEBUG, INFO, WARNING or ERROR.
+        level: DEBUG, INFO, WARNING, ERROR or CRITICAL (which is above all of ours).
         console: To stderr. `auto`: in colour on a terminal unless NO_COLOR is set, else plain; `on`: in colour also
             when it is no terminal (NO_COLOR still counts); `off`: nothing.
         directory: Where `<component>.log` and `<component>.jsonl` are made at a component's first record; `None`:
             no files.
-        size: Bytes of one file before it is rotated and gzipped.
+        forms: Which of the two files.
+        size: Bytes of one file before it is rotated and gzipped; a new day (UTC) begins a new file too.
         files: Rotated files kept of each.
+        age: Seconds for which they are kept at most.
         redact: More words that make a field's name secret, besides password, token, secret and the like.
         secrets: Asked for every record: the values never to be written.
+        more: Other sinks, such as Loki.
         clock: Stamps records and measures durations.
 
     Raises:
-        ValueError: An unknown level or console; size or files below 1.
+        ValueError: An unknown level, console or form; size or files below 1.
     """
     number = logging.getLevelNamesMapping().get(level.upper())
-    if number not in _COLOURS:
-        raise ValueError(f"logging.level: {level!r} is unknown; use DEBUG, INFO, WARNING or ERROR")
+    if number not in _LEVELS:
+        raise ValueError(f"logging.level: {level!r} is unknown; use DEBUG, INFO, WARNING, ERROR or CRITICAL")
     if console not in {"auto", "on", "off"}:
         raise ValueError(f"logging.console: {console!r} is unknown; use auto, on or off")
-    if size < 1 or files < 1:
-        raise ValueError(f"logging: size and files must be at least 1, got {size} and {files}")
-    handlers: list[logging.Handler] = []
+    if forms not in {"both", "text", "json"}:
+        raise ValueError(f"logging.files: {forms!r} is unknown; use both, text or json")
+    if size < 1 or files < 1 or age <= 0.0:
+        raise ValueError(f"logging: size, files and age must be at least 1, got {size}, {files} and {age:g}")
+    sinks: list[Sink] = []
     if console != "off":
-        handlers.append(_Console(always_colour=console == "on"))
+        sinks.append(_Console(always_colour=console == "on"))
     if directory is not None:
         from utils.log_files import ComponentFiles
 
-        handlers.append(ComponentFiles(directory, size=size, files=files, text=_as_text, json=_as_json))
-    parent = logging.getLogger(NAMESPACE)
-    for old in _State.handlers:
-        parent.removeHandler(old)
-        old.close()
-    _State.redactor, _State.clock, _State.handlers = Redactor(redact, secrets), clock, tuple(handlers)
-    for handler in handlers:
-        parent.addHandler(handler)
-    parent.setLevel(number)
+        written = {".log": as_text, ".jsonl": as_json}
+        chosen = {"both": written, "text": {".log": as_text}, "json": {".jsonl": as_json}}[forms]
+        sinks.append(ComponentFiles(directory, size=size, files=files, age=age, forms=chosen))
+    close()
+    _State.redactor, _State.clock, _State.sinks = Redactor(redact, secrets), clock, (*more, *sinks)
+    if _BRIDGE not in _PARENT.handlers:
+        _PARENT.addHandler(_BRIDGE)
+    _PARENT.setLevel(number)
 
 
-class _Console(logging.Handler):
-    """One line a record on stderr, whatever stderr is at that moment."""
+def close() -> None:
+    """Bring out what is on its way, within a bound, and let go of the files. What is logged later opens them again."""
+    for sink in _State.sinks:
+        sink.close()
 
-    def __init__(self, *, always_colour: bool) -> None:
-        super().__init__()
-        self._always_colour = always_colour
+
+def set_incidents(active: Mapping[str, Sequence[str]]) -> None:
+    """What is wrong just now: records of what is concerned get the field `incidents`, a list of ids.
+
+    Args:
+        active: `dataset:fx`, `provider:ecb`, `service:shop` or `component:store` -> ids. An empty one costs nothing.
+    """
+    _State.incidents = active
+
+
+def _is_ours_alone(log: logging.Logger) -> bool:
+    """Whether no handler or filter but our own would see its records."""
+    if log.filters:
+        return False
+    node = log
+    while node is not _PARENT:
+        if node.handlers or not node.propagate or node.parent is None:
+            return False
+        node = node.parent
+    return node.handlers == _OURS and not (node.propagate and logging.root.handlers)
+
+
+class _Bridge(logging.Handler):
+    """Brings records to our sinks: ours when others listen too, and those that a program sent below our name."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        entry = getattr(record, "entry", None)
+        if not isinstance(entry, Entry):
+            text = _State.redactor.text(record.getMessage())
+            trace = (
+                _State.redactor.text(logging.Formatter().formatException(record.exc_info)) if record.exc_info else None
+            )
+            entry = Entry(record.created, record.levelno, record.levelname, "app", text, {}, trace)
+        for sink in _State.sinks:
+            sink.write(entry)
+
+    def close(self) -> None:
+        close()
+        super().close()
+
+
+_BRIDGE = _Bridge()
+_OURS = [_BRIDGE]
+_PARENT = logging.getLogger(NAMESPACE)
+
+
+class _Console:
+    """One line an entry on stderr, whatever stderr is at that moment."""
+
+    def __init__(self, *, always_colour: bool) -> None:
+        self._always_colour = always_colour
+        self._lock = threading.Lock()
+
+    def write(self, entry: Entry) -> None:
         stream = sys.stderr
         if stream is None:  # a program without a console
             return
-        colour = not os.environ.get("NO_COLOR") and (self._always_colour or stream.isatty())
+        traces = _PARENT.level <= logging.DEBUG
         try:
-            stream.write(_as_console(record, colour=colour) + "\n")
-            stream.flush()
+            colour = not os.environ.get("NO_COLOR") and (self._always_colour or stream.isatty())
+            with self._lock:
+                stream.write(as_console(entry, colour=colour, traces=traces) + "\n")
+                stream.flush()
         except (OSError, ValueError):
             pass  # the reader of a pipe has gone, or stderr is closed: no reason to stop working
 
-
-def _as_console(record: logging.LogRecord, *, colour: bool) -> str:
-    moment = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
-    level, component, event, fields, trace = _parts(record)
-    if trace is not None and logging.getLogger(NAMESPACE).level > logging.DEBUG:
-        trace = None
-    if colour:
-        shown = "".join(f" {_DIM}{_line(key)}={_RESET}{_shown(value)}" for key, value in fields.items())
-        level = f"{_COLOURS.get(record.levelno, '')}{level:<7}{_RESET}"
-        line = f"{_DIM}{moment}{_RESET} {level} {component} {_BOLD}{_line(event)}{_RESET}"
-    else:
-        shown = _pairs(fields)
-        line = f"{moment} {level:<7} {component} {_line(event)}"
-    return line + shown + ("" if trace is None else _indented(trace))
-
-
-def _as_text(record: logging.LogRecord) -> str:
-    level, component, event, fields, trace = _parts(record)
-    return f"{_moment(record)} {level:<7} {component} {_line(event)}{_pairs(fields)}" + (
-        "" if trace is None else _indented(trace)
-    )
-
-
-def _as_json(record: logging.LogRecord) -> str:
-    level, component, event, fields, trace = _parts(record)
-    line: dict[str, Any] = {"time": _moment(record), "level": level, "component": component, "event": event}
-    line.update((key if key not in line else f"{key}_", value) for key, value in fields.items())
-    if trace is not None:
-        line["traceback"] = trace
-    return _line(json.dumps(line, ensure_ascii=False, separators=(",", ":")))  # readers split lines at U+2028 too
-
-
-def _parts(record: logging.LogRecord) -> tuple[str, str, str, dict[str, Any], str | None]:
-    """A record of ours; one that a program sent into our namespace by itself gets the same shape."""
-    event = getattr(record, "event", None) or _State.redactor.text(record.getMessage())
-    component = getattr(record, "component", None) or "app"
-    return (
-        record.levelname,
-        component,
-        event,
-        getattr(record, "fields", {}),
-        getattr(record, "trace", None),
-    )
-
-
-def _indented(trace: str) -> str:
-    return "".join(f"\n    {_line(line)}" for line in trace.split("\n"))
-
-
-def _moment(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _shown(value: Any) -> str:
-    """A field's value in one line: words bare, the rest as JSON."""
-    if isinstance(value, str) and value and not re.search(r"[\s\"'=]", value):
-        return _line(value)
-    return _line(json.dumps(value, ensure_ascii=False, default=str))
-
-
-def _pairs(fields: dict[str, Any]) -> str:
-    return "".join(f" {_line(key)}={_shown(value)}" for key, value in fields.items())
-
-
-def _line(text: str) -> str:
-    return _UNSAFE.sub(_escaped, text)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return f"\\u{ord(found.group()):04x}"
+    def close(self) -> None:
+        """Nothing is held."""

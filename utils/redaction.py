@@ -11,6 +11,10 @@ SECRET_WORDS: Final = ("password", "passwd", "token", "secret", "authorization",
 
 _SHORTEST = 4  # a shorter secret would mask half of every text, and is none
 _DEEPEST = 12
+_SHORT = 64
+"""Texts of at most so many signs are remembered: names and kinds come again, sentences hardly do."""
+
+_MOST_REMEMBERED = 1000
 _URL_USER = re.compile(r"://[^\s/?#\"'<>]*@")
 _BEARER = re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
 
@@ -40,7 +44,9 @@ class Redactor:
         self._secrets = secrets
         self._known: tuple[str, ...] = ()
         self._values: re.Pattern[str] | None = None
+        self._asked: object = None
         self._verdicts: dict[str, bool] = {}  # whether a key is secret; the same few keys come again and again
+        self._names: dict[str, str] = {}
 
     def text(self, text: str) -> str:
         """`text` without secret values, user parts of URLs, bearer tokens and `password=…`."""
@@ -55,9 +61,24 @@ class Redactor:
             text = self._assigned.sub(rf"\1{MASK}", text)
         return text
 
+    def name(self, text: str) -> str:
+        """As `text`, for what comes again and again: what came out is remembered until the secrets change."""
+        self._pattern()
+        return self._names.get(text) or self._remembered(text)
+
     def fields(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """A copy that JSON can hold, masked: other objects become their text, NaN and infinity theirs."""
-        return {key: self._value(key, value, 0) for key, value in fields.items()}
+        self._pattern()
+        verdicts, names = self._verdicts, self._names
+        masked = {}
+        for key, value in fields.items():
+            if type(value) is str and verdicts.get(key) is False:  # nearly all of them
+                masked[key] = names.get(value) or (
+                    self._remembered(value) if len(value) <= _SHORT else self.text(value)
+                )
+            else:
+                masked[key] = self._value(key, value, 0)
+        return masked
 
     def is_secret_key(self, key: str) -> bool:
         """Whether what stands under this key is never shown."""
@@ -68,15 +89,25 @@ class Redactor:
                 self._verdicts[key] = verdict
         return verdict
 
+    def _remembered(self, text: str) -> str:
+        if len(self._names) >= _MOST_REMEMBERED:
+            self._names.clear()
+        found = self._names[text] = self.text(text)
+        return found
+
     def _value(self, key: str, value: Any, depth: int) -> Any:
         if value is None or value is True or value is False:
             return value
-        if self.is_secret_key(key):
+        verdict = self._verdicts.get(key)
+        if self.is_secret_key(key) if verdict is None else verdict:
             return MASK
-        if type(value) is int:
+        kind = type(value)
+        if kind is str:
+            return self.text(value)
+        if kind is int:
             pattern = self._pattern()  # a numeric PIN is a secret like any other
             return value if pattern is None or pattern.fullmatch(str(value)) is None else MASK
-        if type(value) is float:
+        if kind is float:
             return value if value - value == 0.0 else str(value)
         if isinstance(value, str):
             return self.text(value)
@@ -91,8 +122,14 @@ class Redactor:
             return f"<{type(value).__name__} without text: {type(error).__name__}>"
 
     def _pattern(self) -> re.Pattern[str] | None:
-        known = tuple(self._secrets())
+        asked = self._secrets()
+        if asked is self._asked:
+            return self._values
+        known = tuple(asked)
+        if type(asked) in {frozenset, tuple}:  # cannot change: the next look need not go through it
+            self._asked = asked
         if known != self._known:
+            self._names = {}
             spellings = {spelling for secret in known if len(secret) >= _SHORTEST for spelling in _spellings(secret)}
             longest_first = sorted(spellings, key=len, reverse=True)  # one secret may be part of another
             self._values = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None

@@ -17,14 +17,23 @@ from typing import Any
 import pytest
 
 from utils.clock import ManualClock
-from utils.logger import configure, get_logger, timed
+from utils.logger import close, configure, get_logger, set_incidents, timed
 
 
 @pytest.fixture(autouse=True)
 def silence_afterwards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("NO_COLOR", raising=False)
     yield
+    set_incidents({})
     configure("WARNING", "off")
+
+
+@pytest.fixture(params=["alone", "heard by others"])
+def listeners(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Whether a handler that is not ours sees the records too (pytest's own does): then they go another way."""
+    if request.param == "alone":
+        monkeypatch.setattr(logging.root, "handlers", [])
+    return str(request.param)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -45,7 +54,9 @@ def test_nothing_heavy_is_imported_and_no_file_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_record_goes_to_console_text_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_record_goes_to_console_text_and_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], listeners: str
+) -> None:
     """One event, three forms, in the component's own files; nothing on stdout."""
     configure("INFO", directory=tmp_path / "logs", clock=ManualClock())
 
@@ -96,6 +107,7 @@ def test_log_files_are_private(tmp_path: Path) -> None:
         ("info", "info warning error"),
         ("WARNING", "warning error"),
         ("ERROR", "error"),
+        ("CRITICAL", ""),
     ],
 )
 def test_the_level_decides(capsys: pytest.CaptureFixture[str], level: str, shown: str) -> None:
@@ -160,7 +172,7 @@ def test_a_closed_stderr_does_not_stop_the_program(monkeypatch: pytest.MonkeyPat
 
 
 def test_secrets_reach_no_output(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, listeners: str
 ) -> None:
     """By key, by value, in URLs, in the event, in tracebacks: console, files and foreign handlers see the mask."""
     configure("DEBUG", "on", tmp_path, redact=["iban"], secrets=lambda: ["swordfish"])
@@ -211,7 +223,7 @@ def test_a_providers_text_cannot_fake_lines_or_draw(tmp_path: Path, capsys: pyte
     assert lines(tmp_path / "x.jsonl")[0]["body"] == "a\nERROR x faked\x1b[2J\u2028end"
 
 
-def test_fields_named_like_the_frame_do_not_replace_it(tmp_path: Path) -> None:
+def test_fields_named_like_the_frame_do_not_replace_it(tmp_path: Path, listeners: str) -> None:
     """`level=`, `event=` and `time=` as fields keep the record readable."""
     configure("INFO", "off", tmp_path)
 
@@ -241,6 +253,7 @@ def test_files_rotate_by_size_and_are_gzipped(tmp_path: Path) -> None:
     log = get_logger("x")
     for i in range(200):
         log.info("event", i=i)
+    close()
 
     rotated = sorted(tmp_path.glob("x-*.jsonl.gz"))
     numbers = [json.loads(line)["i"] for path in rotated for line in gzip.decompress(path.read_bytes()).splitlines()]
@@ -253,6 +266,7 @@ def test_files_rotate_by_size_and_are_gzipped(tmp_path: Path) -> None:
     configure("INFO", "off", tmp_path, size=2_000, files=2)
     for i in range(200):
         log.info("event", i=i)
+    close()
     assert len(list(tmp_path.glob("x-*.jsonl.gz"))) == len(list(tmp_path.glob("x-*.log.gz"))) == 2
 
 
@@ -343,6 +357,8 @@ def test_a_full_disk_is_told_once_and_stops_nothing(tmp_path: Path, capsys: pyte
         ({"console": "maybe"}, "logging.console"),
         ({"size": 0}, "size"),
         ({"files": 0}, "files"),
+        ({"age": 0.0}, "age"),
+        ({"forms": "xml"}, "logging.files"),
     ],
 )
 def test_a_wrong_setting_is_refused(settings: dict[str, Any], word: str) -> None:
@@ -409,3 +425,95 @@ def test_a_record_of_the_standard_library_in_our_namespace_is_written_too(tmp_pa
 
     (line,) = lines(tmp_path / "app.jsonl")
     assert line["event"] == "hello ***"
+
+
+def test_one_form_alone_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
+    """JSON without text, or text without JSON: half of the disk, half of the time."""
+    configure("INFO", "off", tmp_path, forms="json")
+    get_logger("x").info("one")
+    configure("INFO", "off", tmp_path, forms="text")
+    get_logger("x").info("two")
+
+    assert [line["event"] for line in lines(tmp_path / "x.jsonl")] == ["one"]
+    assert "two" in (tmp_path / "x.log").read_text()
+    assert "one" not in (tmp_path / "x.log").read_text()
+
+
+def test_numbers_beyond_64_bits_and_odd_signs_are_written_in_json(tmp_path: Path, listeners: str) -> None:
+    """What the quick writer refuses, or writes as readers would split it, is still a line of JSON."""
+    configure("INFO", "off", tmp_path)
+
+    get_logger("x").info("event", big=2**70, half="\ud800", wide="a\u2028b", delete="\x7f", name="Zürich")
+
+    (line,) = lines(tmp_path / "x.jsonl")
+    assert (line["big"], line["wide"], line["delete"], line["name"]) == (2**70, "a\u2028b", "\x7f", "Zürich")
+    assert b"\x7f" not in (tmp_path / "x.jsonl").read_bytes()
+
+
+def test_records_name_the_incidents_of_what_they_concern(tmp_path: Path, listeners: str) -> None:
+    """Of their dataset, provider, service or component; a field of that name stays; without incidents there is none."""
+    configure("INFO", "off", tmp_path)
+    log = get_logger("collect")
+    log.info("before", dataset="fx")
+    set_incidents(
+        {"dataset:fx": ["i2"], "provider:ecb": ["i1", "i2"], "component:store": ["i3"], "service:shop": ["i4"]}
+    )
+
+    log.info("both", dataset="fx", provider="ecb")
+    log.info("other", dataset="other")
+    log.info("own", dataset="fx", incidents=["mine"])
+    log.info("service", service="shop")
+    get_logger("store").info("component")
+    set_incidents({})
+    log.info("after", dataset="fx")
+
+    told = {line["event"]: line.get("incidents") for line in lines(tmp_path / "collect.jsonl")}
+    assert told == {
+        "before": None,
+        "both": ["i1", "i2"],
+        "other": None,
+        "own": ["mine"],
+        "service": ["i4"],
+        "after": None,
+    }
+    assert lines(tmp_path / "store.jsonl")[0]["incidents"] == ["i3"]
+    assert 'incidents=["i1", "i2"]' in (tmp_path / "collect.log").read_text()
+
+
+def test_a_record_of_the_standard_library_keeps_its_traceback(tmp_path: Path) -> None:
+    """Redacted, as ours."""
+    configure("INFO", "off", tmp_path, secrets=lambda: ["swordfish"])
+    try:
+        raise ValueError("swordfish")
+    except ValueError:
+        logging.getLogger("orchestrator.plugin").exception("failed")
+
+    (line,) = lines(tmp_path / "app.jsonl")
+    assert (line["level"], line["event"]) == ("ERROR", "failed")
+    assert "ValueError: ***" in line["traceback"]
+
+
+def test_a_handler_of_the_program_sees_our_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One at our parent, at a component, or a filter: each is asked, and our own files get the line once."""
+    monkeypatch.setattr(logging.root, "handlers", [])
+    configure("INFO", "off", tmp_path)
+    seen: list[str] = []
+
+    class Theirs(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append(record.getMessage())
+
+    theirs = Theirs()
+    for name in ("orchestrator", "orchestrator.collect", "orchestrator.collect.http"):
+        logging.getLogger(name).addHandler(theirs)
+        get_logger("collect.http").info("event", place=name)
+        logging.getLogger(name).removeHandler(theirs)
+    refuse = logging.getLogger("orchestrator.collect.http")
+    refuse.addFilter(nothing := (lambda record: False))
+    get_logger("collect.http").info("refused")
+    refuse.removeFilter(nothing)
+
+    assert seen == [
+        f"event place={name}" for name in ("orchestrator", "orchestrator.collect", "orchestrator.collect.http")
+    ]
+    assert [line["event"] for line in lines(tmp_path / "collect.http.jsonl")] == ["event"] * 3
