@@ -4,11 +4,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from monitoring.stacks import ThreadStack
-from utils.events.event import NewEvent, rfc3339
 from utils.logger import get_logger
+
+if TYPE_CHECKING:
+    from utils.events.event import NewEvent
 
 __all__ = ["Listener", "Listeners", "ServiceEvent", "What", "Why"]
 
@@ -61,8 +63,10 @@ class ServiceEvent:
     def type(self) -> str:
         return _TYPES[self.what]
 
-    def to_event(self, source: str = "watchdog") -> NewEvent:
+    def to_event(self, source: str = "watchdog") -> "NewEvent":
         """As it stands in a log of events."""
+        from utils.events.event import NewEvent, rfc3339
+
         data: dict[str, Any] = {
             "kind": self.why,
             "since": None if self.silent_s is None else rfc3339(self.at - timedelta(seconds=self.silent_s)),
