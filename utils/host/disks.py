@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from utils.host.attempt import lines
-
 __all__ = ["Disks"]
 
 _LOOK_AGAIN = 60.0
@@ -54,7 +52,11 @@ class Disks:
         return link.resolve().name.replace("!", "/") if link.exists() else ""
 
     def _source_of(self, number: str) -> int:
-        for line in lines(self._mounts):
+        try:
+            mounts = self._mounts.read_text(errors="replace").splitlines()
+        except OSError:
+            return 0
+        for line in mounts:
             before, _, after = line.partition(" - ")
             parts, source = before.split(" "), after.split(" ")
             if len(parts) > 2 and len(source) > 1 and parts[2] == number and source[1].startswith("/dev/"):

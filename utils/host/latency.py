@@ -32,13 +32,13 @@ class Latency:
         """Milliseconds; None: not measured yet, or nobody accepted. Begins the next measurement when it is due."""
         if not self._canaries:
             return None
-        now = self._clock.monotonic()
+        now, known = self._clock.monotonic(), self._newest
         due = self._asked is None or not 0.0 <= now - self._asked < self._every
         if due and (self._thread is None or not self._thread.is_alive()):
             self._asked = now
             self._thread = threading.Thread(target=self._measure, name="latency", daemon=True)
             self._thread.start()
-        return self._newest
+        return known
 
     def wait(self, timeout: float) -> None:
         """Until the measurement that runs is over."""

@@ -63,6 +63,8 @@ class ProcessTable:
         self._page = _sysconf("SC_PAGE_SIZE", 4096)
         self._most = 100.0 * (os.cpu_count() or 1)
         self._lock = threading.Lock()
+        # What was told of a process that rests is told again, byte by byte: it need not be taken apart anew.
+        self._known: dict[str, tuple[bytes, ProcessStat]] = {}
         self._before: dict[Identity, float] | None = None  # cpu seconds at the last look
         self._looked = (0.0, 0.0)
         self._percents: dict[Identity, float] = {}
@@ -79,7 +81,7 @@ class ProcessTable:
 
     def one(self, pid: int) -> ProcessStat | None:
         """One process as it is now; None: there is none, or it may not be seen. No look in the sense of `read`."""
-        return self._stat(str(pid), owners=True)
+        return self._parsed(str(pid), *self._read(str(pid), owners=True))
 
     def cpu_percent(self, process: ProcessStat) -> float | None:
         """Share of one core (100: a whole one) that a process used between the last two reads, a quarter second apart.
@@ -97,19 +99,39 @@ class ProcessTable:
             names = os.listdir(self._proc)  # noqa: PTH208 - a path for each of hundreds of processes is too dear
         except OSError:
             return ()
-        read = (self._stat(name, owners) for name in names if name.isdigit())
-        return tuple(stat for stat in read if stat is not None)
+        known, self._known = self._known, {}
+        found = []
+        for name in names:
+            if not name.isdigit():
+                continue
+            line, uid = self._read(name, owners)
+            before = known.get(name)
+            if before is not None and before[0] == line and before[1][9] == uid:
+                self._known[name] = before
+                found.append(before[1])
+            elif (stat := self._parsed(name, line, uid)) is not None:
+                self._known[name] = line, stat
+                found.append(stat)
+        return tuple(found)
 
-    def _stat(self, pid: str, owners: bool) -> ProcessStat | None:
+    def _read(self, pid: str, owners: bool) -> tuple[bytes, int | None]:
+        """The line of a process, empty when there is none, and who owns it."""
         # The calls of the system as they are: 200 processes are looked at once a second, so a file object is too dear.
         try:
             descriptor = os.open(f"{self._proc}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
-            return None
+            return b"", None
         try:
-            line = os.read(descriptor, _STAT_BYTES)
             # Of the folder, not of the file: the files of a process that may not be dumped belong to root.
             uid = os.stat(f"{self._proc}/{pid}").st_uid if owners else None
+            return os.read(descriptor, _STAT_BYTES), uid
+        except OSError:
+            return b"", None  # it ended meanwhile
+        finally:
+            os.close(descriptor)
+
+    def _parsed(self, pid: str, line: bytes, uid: int | None) -> ProcessStat | None:
+        try:
             # A name may hold blanks and brackets of its own: it ends with the last one.
             end = line.rindex(b")")
             part = line[end + 2 :].split(None, 22)
@@ -125,10 +147,8 @@ class ProcessTable:
                 int(part[6]) & _KERNEL_THREAD != 0,
                 uid,
             )
-        except (OSError, ValueError, IndexError):
+        except (ValueError, IndexError):
             return None  # it ended while it was read
-        finally:
-            os.close(descriptor)
 
     def _note(self, found: Sequence[ProcessStat]) -> None:
         looked = (self._clock.monotonic(), self._clock.time())

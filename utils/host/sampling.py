@@ -7,19 +7,19 @@ import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.host.attempt import attempt, psutil_or_none
 from utils.host.container import Container
 from utils.host.cpu import BusyShare, all_cores, each_core
 from utils.host.disks import Disks
-from utils.host.own_process import OwnProcess
+from utils.host.own_process import Own, OwnProcess
 from utils.host.pressure import pressure
 from utils.host.processes import ProcessTable
 from utils.host.rates import CounterRates, Moment
 from utils.host.room import Rooms
-from utils.host.sample import HostSample
+from utils.host.sample import HostSample, TopProcess
 from utils.host.sockets import Sockets
 from utils.network import Address
 
@@ -27,7 +27,28 @@ __all__ = ["MetricsCollector"]
 
 _CPU_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "soc_thermal", "acpitz")
 _TEMPERATURE_EVERY = 10.0  # some sensors take milliseconds to answer
+_DEAR_EVERY = 0.9  # seconds between two looks at what costs more; samples between them tell the look before again
 _PRESSURE = Path("/proc/pressure")
+
+
+Two = tuple[float | None, float | None]
+"""Rates in and out, or read and written."""
+
+
+class _Dear(NamedTuple):
+    """What costs most to look at."""
+
+    bytes_sent: int | None
+    bytes_received: int | None
+    network: Two
+    all_disks: Two
+    disk: Two
+    swap_percent: float | None
+    connections: int | None
+    own: Own
+    processes: int | None
+    top_cpu: tuple[TopProcess, ...]
+    top_memory: tuple[TopProcess, ...]
 
 
 class MetricsCollector:
@@ -35,7 +56,7 @@ class MetricsCollector:
 
     Containers without /proc, missing rights, missing sensors and a missing psutil give `None` in the fields they
     concern, never an exception. Rates are differences of two samples: the first has none, nor has one behind a counter
-    that was reset or a clock that jumped.
+    that was reset or a clock that jumped. Rates, processes and what else costs more are looked at once a second.
 
     Args:
         clock: Stamps samples and waits for the first one.
@@ -77,6 +98,8 @@ class MetricsCollector:
         self._own = OwnProcess()
         self._temperature: float | None = None
         self._felt_at: float | None = None
+        self._dear: _Dear | None = None
+        self._dear_at = 0.0
         self._top = None
         if processes is not None:
             from utils.host.top import TopProcesses
@@ -109,24 +132,20 @@ class MetricsCollector:
         memory: Any = attempt(lambda: psutil.virtual_memory())  # noqa: PLW0108 - psutil may be None
         room = self._rooms.look(looked, cpu[0] if cpu else None, memory)
         usage: Any = attempt(lambda: shutil.disk_usage(self._disk_path))
-        network = attempt(lambda: _network(psutil)) or {}
-        sent, received = _two(self._network, {name: io for name, io in network.items() if name != "lo"}, looked)
-        disks = attempt(lambda: self._disks.counters(psutil, looked[0])) or (None, None)
-        io_read, io_written = _two(self._all_disks, disks[0], looked)
-        disk_read, disk_written = _two(self._disk, disks[1], looked)
-        own = self._own.look(psutil, looked)
-        processes, top_cpu, top_memory = self._top.look(looked[0]) if self._top is not None else (None, (), ())
+        if self._dear is None or not 0.0 <= looked[0] - self._dear_at < _DEAR_EVERY:
+            self._dear, self._dear_at = self._look_closely(psutil, looked), looked[0]
+        dear = self._dear
         return HostSample(
             cpu_percent=room.cpu_percent,
             memory_percent=room.memory_percent,
             # as df: what root keeps is not ours
             disk_percent=attempt(lambda: 100.0 * usage.used / (usage.used + usage.free)),
-            network_bytes_sent=round(sum(io[0] for io in network.values())) if network else None,
-            network_bytes_recv=round(sum(io[1] for io in network.values())) if network else None,
-            process_threads=own.threads,
+            network_bytes_sent=dear.bytes_sent,
+            network_bytes_recv=dear.bytes_received,
+            process_threads=dear.own.threads,
             gc_collections=sum(generation["collections"] for generation in gc.get_stats()),
             load_1m=attempt(lambda: os.getloadavg()[0]),
-            swap_percent=attempt(lambda: _swap(psutil)),
+            swap_percent=dear.swap_percent,
             disk_free_bytes=None if usage is None else usage.free,
             temperature_c=self._hottest(psutil, looked[0]),
             time=self._clock.now(),
@@ -134,24 +153,42 @@ class MetricsCollector:
             memory_available_bytes=room.available,
             memory_total_bytes=room.total,
             disk_total_bytes=None if usage is None else usage.used + usage.free,
-            disk_read_bytes_s=disk_read,
-            disk_write_bytes_s=disk_written,
-            io_read_bytes_s=io_read,
-            io_write_bytes_s=io_written,
-            network_sent_bytes_s=sent,
-            network_recv_bytes_s=received,
+            disk_read_bytes_s=dear.disk[0],
+            disk_write_bytes_s=dear.disk[1],
+            io_read_bytes_s=dear.all_disks[0],
+            io_write_bytes_s=dear.all_disks[1],
+            network_sent_bytes_s=dear.network[0],
+            network_recv_bytes_s=dear.network[1],
             network_latency_ms=self._latency.newest() if self._latency is not None else None,
-            connections=attempt(lambda: self._sockets.count(looked[0])),
-            processes=processes,
+            connections=dear.connections,
+            processes=dear.processes,
             pressure_cpu=pressure(_PRESSURE / "cpu").some,
             pressure_memory=room.pressure.some,
             pressure_memory_full=room.pressure.full,
             pressure_io=pressure(_PRESSURE / "io").some,
-            own_cpu_percent=own.cpu_percent,
-            own_rss_bytes=own.rss,
-            own_open_files=own.files,
+            own_cpu_percent=dear.own.cpu_percent,
+            own_rss_bytes=dear.own.rss,
+            own_open_files=dear.own.files,
             python_threads=threading.active_count(),
             contained=room.contained,
+            top_cpu=dear.top_cpu,
+            top_memory=dear.top_memory,
+        )
+
+    def _look_closely(self, psutil: Any, looked: Moment) -> "_Dear":
+        network = attempt(lambda: _network(psutil)) or {}
+        disks = attempt(lambda: self._disks.counters(psutil, looked[0])) or (None, None)
+        processes, top_cpu, top_memory = self._top.look(looked[0]) if self._top is not None else (None, (), ())
+        return _Dear(
+            bytes_sent=round(sum(io[0] for io in network.values())) if network else None,
+            bytes_received=round(sum(io[1] for io in network.values())) if network else None,
+            network=_two(self._network, {name: io for name, io in network.items() if name != "lo"}, looked),
+            all_disks=_two(self._all_disks, disks[0], looked),
+            disk=_two(self._disk, disks[1], looked),
+            swap_percent=attempt(lambda: _swap(psutil)),
+            connections=attempt(lambda: self._sockets.count(looked[0])),
+            own=self._own.look(psutil, looked),
+            processes=processes,
             top_cpu=top_cpu,
             top_memory=top_memory,
         )
@@ -163,9 +200,7 @@ class MetricsCollector:
         return self._temperature
 
 
-def _two(
-    rates: CounterRates, counters: Mapping[str, tuple[float, ...]] | None, looked: Moment
-) -> tuple[float | None, float | None]:
+def _two(rates: CounterRates, counters: Mapping[str, tuple[float, ...]] | None, looked: Moment) -> Two:
     found = rates.rates(counters, looked)
     return (None, None) if found is None else (found[0], found[1])
 

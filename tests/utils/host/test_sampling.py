@@ -233,6 +233,28 @@ def test_a_sample_looks_at_processes_only_when_it_shall(tmp_path: Path) -> None:
     assert [one.pid for one in with_them.top_memory] == [5]
 
 
+def test_what_costs_more_is_looked_at_once_a_second(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Between two such looks samples tell the look before again; what is cheap is new in each."""
+    put(tmp_path, 5)
+    clock = ManualClock()
+    memory = iter(range(10))
+    monkeypatch.setattr(
+        psutil,
+        "virtual_memory",
+        lambda: types.SimpleNamespace(percent=float(next(memory)), available=1, total=1),
+    )
+    collector = MetricsCollector(clock, ttl=0.25, processes=ProcessTable(clock, proc=tmp_path))
+
+    told = []
+    for number in range(4):
+        sample = collector.collect()
+        told.append((sample.memory_percent, sample.processes))
+        put(tmp_path, 6 + number)
+        clock.advance(0.5)
+
+    assert told == [(0.0, 1), (1.0, 1), (2.0, 3), (3.0, 3)]
+
+
 def test_rates_are_those_between_two_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loopback is no network; the first sample has no rates."""
     clock = ManualClock()
@@ -261,8 +283,10 @@ def test_rates_are_those_between_two_samples(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_second_sample_knows_this_process_and_the_room_it_has(tmp_path: Path) -> None:
     """Of this very machine."""
-    collector = MetricsCollector(ttl=0.0, disk_path=tmp_path, first_interval=0.01)
+    clock = ManualClock()
+    collector = MetricsCollector(clock, disk_path=tmp_path)
     collector.collect()
+    clock.advance(1)
 
     sample = collector.collect()
 
