@@ -33,7 +33,8 @@ IncidentKind = Literal[
     "provider", "dataset", "rule", "host", "service", "channel", "installation", "network", "clock", "several", "digest"
 ]
 """What `about` names. `network` and `clock`: our own, the cause of others. `several`: providers that went down
-together, and not because of us. `digest`: what was unlikely on a day; it is over as it begins. `installation`: the rest."""
+together, and not because of us. `digest`: what was unlikely on a day; it is over as it begins. `installation`: all
+the rest."""
 
 NoticeKind = Literal["begun", "worse", "again", "escalated", "flapping", "over", "digest"]
 """Why somebody is told. `again`: repeated, or an acknowledgement or a silence ran out."""
@@ -107,7 +108,10 @@ class Incident:
     explains: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        # Not `asdict`, which copies the data of every cause.
+        found = {name: getattr(self, name) for name in self.__slots__}
+        found["causes"] = [{name: getattr(one, name) for name in one.__slots__} for one in self.causes]
+        return found
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Incident":
@@ -143,7 +147,8 @@ class IncidentNews:
     reason: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        notice = None if self.notice is None else asdict(self.notice)
+        return {"incident": self.incident.to_json(), "notice": notice, "actor": self.actor, "reason": self.reason}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "IncidentNews":
