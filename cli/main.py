@@ -16,6 +16,7 @@ from cli import (
     lineage_commands,
     maintain_commands,
     metric_commands,
+    monitor_commands,
     profile_commands,
     quarantine_commands,
     report_commands,
@@ -41,6 +42,7 @@ for module in (
     backfill_commands,
     *(detect_commands, schedule_commands, runs_commands, lineage_commands),
     *(gate_commands, profile_commands, quarantine_commands, breaker_commands, maintain_commands, serve_commands),
+    monitor_commands,
 ):
     module.register(app)
 

@@ -1,21 +1,19 @@
 """Commands about what is due: `schedule`, and the group `schedules`."""
 
-import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.command import OK, Context, command
 from cli.output import marked, print_json, print_json_line, say, table
+from cli.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
     from data_pipeline.scheduling.plan import Told
     from integrated_system import IntegratedSystem
     from operations.schedules import Listing, Schedule
-    from operations.serving import Service, Serving
+    from operations.serving import Service
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="[DATASET]...", help="Whose; default: all.")]
 
@@ -42,10 +40,11 @@ def serve(
     workers: Workers = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="The dashboard's; default: as configured.")] = None,
 ) -> int:
-    """As `schedule`, with the dashboard beside it."""
+    """As `schedule`, with the watch on this machine, and the dashboard beside it."""
+    from operations.monitor import services
     from operations.schedule import DashboardBeside
 
-    return _serve(context, workers, lambda system: [DashboardBeside(system, port=port)])
+    return _serve(context, workers, lambda system: [DashboardBeside(system, port=port), *services(system)])
 
 
 def _serve(context: Context, workers: int | None, beside: "Callable[[IntegratedSystem], list[Service]]") -> int:
@@ -60,7 +59,7 @@ def _serve(context: Context, workers: int | None, beside: "Callable[[IntegratedS
     if not context.json and not any(dataset.schedule for dataset in system.settings.datasets):
         say("No dataset has a schedule yet: give one `schedule: {every: 15m}`.")
     everything = serving(system, workers=workers, told=told, beside=beside)
-    with _stopped_by_signals(everything) as came:
+    with stopped_by_signals(everything) as came:
         everything.run()
     if came:
         from cli.run_commands import leave
@@ -111,25 +110,6 @@ def resume(context: Context, datasets: Names = None) -> int:
         if moved.skipped:
             say(f"{moved.skipped:,} skipped that were due before")
     return OK
-
-
-@contextmanager
-def _stopped_by_signals(serving: "Serving") -> Iterator[list[int]]:
-    """Ctrl-C and SIGTERM stop the services in order; yields the list of signals that came."""
-    came: list[int] = []
-
-    def stop(number: int, _: object) -> None:
-        came.append(number)
-        if len(came) > 1:
-            os._exit(128 + number)  # asked twice: at once
-        serving.stop()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _tell(verb: str, moved: tuple[str, ...], other: str, already: tuple[str, ...]) -> None:

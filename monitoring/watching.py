@@ -9,6 +9,7 @@ from utils.state import State
 if TYPE_CHECKING:
     from config.loading import Loaded
     from config.settings import Settings
+    from monitoring.progressive import ProgressiveMonitor
     from utils.host import MetricsCollector
 
 __all__ = ["Watching"]
@@ -42,3 +43,12 @@ class Watching(State):
             canaries=self.settings.network.addresses,
             redacted=self.loaded.known.redacted,
         )
+
+    @cached_property
+    def progressive(self) -> "ProgressiveMonitor":
+        """Watches this machine, once somebody steps it (`operations.monitor`)."""
+        from monitoring.progressive import Level, ProgressiveMonitor, Thresholds
+
+        asked = self.settings.monitor
+        limits = Thresholds(asked.thresholds.cpu, asked.thresholds.memory, asked.thresholds.disk)
+        return ProgressiveMonitor(self.host.collect, thresholds=limits, level=Level(asked.level), clock=self.clock)

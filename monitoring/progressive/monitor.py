@@ -3,7 +3,7 @@
 import threading
 import time as _time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -12,7 +12,7 @@ from monitoring.progressive.callbacks import Callback, Callbacks
 from monitoring.progressive.cost import OwnCost
 from monitoring.progressive.levels import Level
 from monitoring.progressive.notices import LevelChanged, Notice, Overloaded, Throttled
-from monitoring.progressive.policy import CALM_S, Decision, asked_for, begin, decide
+from monitoring.progressive.policy import CALM_S, Decision, asked_for, begin, decide, take_up
 from monitoring.progressive.report import Report, report
 from monitoring.progressive.snapshot import Sampled, Snapshot, snapshot
 from monitoring.progressive.states import DEFAULT_THRESHOLDS, Resource, ResourceState, Thresholds
@@ -32,6 +32,8 @@ NAMED = 3
 
 _STOP_S = 5.0
 
+Listener = Callable[[Snapshot | Notice | Report], None]
+
 
 class ProgressiveMonitor:
     """Watches more closely the worse the host stands, and comes back step by step once it is calm.
@@ -44,8 +46,6 @@ class ProgressiveMonitor:
         level: Where it begins, and comes back to.
         calm_s: Seconds without a warning after which it comes down one level.
         history: Snapshots kept.
-        told: Called with every notice, in order, in the thread that steps or sets the level: the way to the log of
-            events. What it raises passes through.
         cpu_time: Processor seconds of the calling thread.
     """
 
@@ -57,12 +57,12 @@ class ProgressiveMonitor:
         level: Level = Level.NORMAL,
         calm_s: float = CALM_S,
         history: int = SNAPSHOTS,
-        told: Callable[[Notice], None] | None = None,
         clock: Clock = SYSTEM_CLOCK,
         cpu_time: Callable[[], float] = _time.thread_time,
     ) -> None:
         self.thresholds = thresholds
-        self._collect, self._calm_s, self._told = collect, calm_s, told
+        self._collect, self._calm_s = collect, calm_s
+        self._listeners: list[Listener] = []
         self._clock, self._cpu_time = clock, cpu_time
         self._log = get_logger("monitor")
         self._stepping = threading.Lock()  # one step at a time; held while the sample is taken
@@ -130,7 +130,8 @@ class ProgressiveMonitor:
     def set_level(self, level: Level | str, *, reason: str = "", actor: str = "") -> Level:
         """Watch at this level from now on, and come back to it; gives the level that holds now.
 
-        What was read last may ask for a higher one: then that holds until it is calm.
+        What was read last may ask for a higher one: then that holds until it is calm. Before the first look it is where
+        the watch begins, which is no news.
 
         Raises:
             ValueError: there is no such level.
@@ -146,7 +147,8 @@ class ProgressiveMonitor:
             if decision.notices or before is not base:
                 self._due = min(self._due, self._clock.monotonic() + self._interval())
                 self._changed.notify_all()
-        self._tell(decision.notices)
+            news = decision.notices if self._taken else ()
+        self._tell(news)
         return decision.condition.level
 
     def on_snapshot(self, callback: Callback) -> int:
@@ -164,6 +166,24 @@ class ProgressiveMonitor:
     def on_notice(self, callback: Callback) -> int:
         """Call it with all that is told: `LevelChanged`, `Overloaded`, `Relieved`, `Throttled`; likewise."""
         return self._callbacks.add("host.*", callback)
+
+    def listen(self, listener: Listener) -> None:
+        """Call it with all that there is, in order, in the thread that steps or sets the level.
+
+        For parts of the program: unlike a callback it is waited for, and what it raises passes through.
+        """
+        self._listeners.append(listener)
+
+    def tell(self, notice: Notice) -> None:
+        """Tell what a part beside it has found, as its own."""
+        self._tell([notice])
+
+    def take_up(self, level: Level, overloaded: Collection[Resource]) -> None:
+        """Go on from what was told by a watch that is over: what is otherwise now is told, ends after the calm time."""
+        with self._changed:
+            decision = take_up(self._condition, level, overloaded, self._clock.monotonic(), self.thresholds)
+            self._condition = decision.condition
+        self._tell(decision.notices)
 
     def unsubscribe(self, callback: int) -> bool:
         """No further call of it begins; False when the id is not known (any more)."""
@@ -184,9 +204,9 @@ class ProgressiveMonitor:
                 with self._changed:
                     notices = self._note(sample, planned_s)
                     seen = self._snapshots[-1]
-                self._callbacks.publish(seen)
-                self._callbacks.look()
+                self._publish(seen)
                 self._tell(notices)
+                self._callbacks.look()
                 self._report_if_due()
             finally:
                 self._plan(begun)
@@ -255,18 +275,21 @@ class ProgressiveMonitor:
             return
         self._reported_at = now
         found = self.report()
-        self._callbacks.publish(found)
+        self._publish(found)
         if found.states != self._logged or not 0.0 <= now - self._logged_at < LOG_EVERY_S:
             self._logged, self._logged_at = found.states, now
-            self._log.info("host.reported", **found.to_json())
+            calm = set(found.states.values()) <= {"stable"}
+            (self._log.debug if calm else self._log.info)("host.reported", **found.to_json())
 
     def _tell(self, notices: Sequence[Notice]) -> None:
         for one in notices:
             self._log.info(one.type, told=one.words())
-            self._callbacks.publish(one)
-        if self._told is not None:
-            for one in notices:
-                self._told(one)
+            self._publish(one)
+
+    def _publish(self, one: Snapshot | Notice | Report) -> None:
+        self._callbacks.publish(one)
+        for listener in self._listeners:
+            listener(one)
 
     def _watch(self) -> None:
         while True:

@@ -5,7 +5,7 @@ time without anything that asks for the level. So the level never comes down fas
 readings tremble. Moments are monotonic seconds: no wall clock that is set changes anything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from monitoring.progressive.levels import Level
@@ -13,7 +13,7 @@ from monitoring.progressive.notices import LevelChanged, Notice, Overloaded, Rel
 from monitoring.progressive.snapshot import Snapshot
 from monitoring.progressive.states import RESOURCES, Resource, ResourceState, Standing, Thresholds, stands
 
-__all__ = ["CALM_S", "Condition", "Decision", "asked_for", "begin", "decide"]
+__all__ = ["CALM_S", "Condition", "Decision", "asked_for", "begin", "decide", "take_up"]
 
 CALM_S = 60.0
 """Seconds without anything that asks for a level, after which it is left."""
@@ -112,6 +112,28 @@ def asked_for(before: Condition, base: Level, at: float, *, reason: str = "", ac
     now = replace(now, level=level, since=at, calm_at=None)
     told = LevelChanged(before.level, level, base, reason or "asked for", now.figures(), now.states(), actor)
     return Decision(now, (told,))
+
+
+def take_up(
+    before: Condition, level: Level, overloaded: Collection[Resource], at: float, thresholds: Thresholds
+) -> Decision:
+    """Go on from what another watch has told, which is over: its level, and what was overloaded.
+
+    Another level is told at once, as is an overload that is new. One that was told and is none now ends as any does,
+    after the calm time: a restart is no reason to say that it is over.
+    """
+    resources = dict(before.resources)
+    notices: list[Notice] = []
+    if level is not before.level:
+        reason = "the watch began anew"
+        notices.append(LevelChanged(level, before.level, before.base, reason, before.figures(), before.states()))
+    for name, now in before.resources.items():
+        if now.overloaded and name not in overloaded:
+            limit = thresholds.overload(name)
+            notices.append(Overloaded(name, now.percent or 0.0, limit, at - (now.over_at or at)))
+        elif name in overloaded and not now.overloaded:
+            resources[name] = replace(now, overloaded=True)
+    return Decision(replace(before, resources=resources), tuple(notices))
 
 
 def _moved(now: Condition, seen: Snapshot, calm_s: float, *, slept: bool) -> Condition:

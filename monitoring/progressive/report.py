@@ -9,12 +9,15 @@ from monitoring.progressive.levels import Level
 from monitoring.progressive.policy import Condition
 from monitoring.progressive.snapshot import Snapshot
 from monitoring.progressive.states import RESOURCES, ResourceState
-from monitoring.progressive.trends import Trend, trend
+from utils.host.trends import Trend, trend
 
 __all__ = ["Report", "report"]
 
 OVER_S = 600.0
 """Seconds that averages and trends are told over."""
+
+LEAST_S = 60.0
+"""Seconds without which there is no trend: a spike says nothing of an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,14 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """For programs."""
         told = asdict(self)
+        trends = {
+            name: {"mean": round(one.mean, 2), "per_hour": None if one.per_hour is None else round(one.per_hour, 2)}
+            for name, one in self.trends.items()
+        }
         cost = None if self.cost_percent is None else round(self.cost_percent, 3)
         time = None if self.time is None else self.time.isoformat().replace("+00:00", "Z")
-        return {**told, "time": time, "level": str(self.level), "base": str(self.base), "cost_percent": cost}
+        levels = {"level": str(self.level), "base": str(self.base)}
+        return {**told, **levels, "time": time, "trends": trends, "cost_percent": cost}
 
     def words(self) -> str:
         """One line for people."""
@@ -86,7 +94,8 @@ def report(
         for name in RESOURCES:
             points = [(at, value) for at, one in times if (value := getattr(one, f"{name}_percent")) is not None]
             if (found := trend(points)) is not None:
-                trends[name] = found
+                far = newest.at - points[0][0] >= LEAST_S
+                trends[name] = found if far else Trend(found.mean, None)
     return Report(
         time=None if newest is None else newest.time,
         level=condition.level,

@@ -85,8 +85,8 @@ class Snapshot:
     type = "snapshot.taken"
 
     def to_json(self) -> dict[str, Any]:
-        """For programs; `time` in RFC 3339, and no monotonic seconds, which mean nothing elsewhere."""
-        told = asdict(self)
+        """For programs; `time` in RFC 3339, and no monotonic seconds, which mean nothing elsewhere; two decimals."""
+        told = {name: round(value, 2) if isinstance(value, float) else value for name, value in asdict(self).items()}
         del told["at"], told["interval_s"]
         return {**told, "time": self.time.isoformat().replace("+00:00", "Z"), "absurd": list(self.absurd)}
 

@@ -1,9 +1,10 @@
 """Samples and snapshots that tests make up, and a monitor that reads them on a clock of the test's."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from monitoring.progressive import Level, ProgressiveMonitor, Snapshot
+from monitoring.progressive import Level, ProgressiveMonitor, Report, Snapshot
 from monitoring.progressive.policy import Condition, Decision, begin, decide
 from monitoring.progressive.states import DEFAULT_THRESHOLDS, Thresholds
 from utils.clock import ManualClock
@@ -80,9 +81,12 @@ class Walk:
 QUIET = {"cpu_percent": 10.0, "memory_percent": 20.0, "disk_percent": 30.0}
 
 
-def watching(host: Host, **settings: Any) -> ProgressiveMonitor:
-    """A monitor of that host, whose steps cost nothing unless the test says so."""
-    return ProgressiveMonitor(host.collect, clock=host.clock, **{"cpu_time": lambda: 0.0, **settings})
+def watching(host: Host, *, told: Callable[[Any], None] | None = None, **settings: Any) -> ProgressiveMonitor:
+    """A monitor of that host, whose steps cost nothing unless the test says so; `told`: hears its notices."""
+    monitor = ProgressiveMonitor(host.collect, clock=host.clock, **{"cpu_time": lambda: 0.0, **settings})
+    if told is not None:
+        monitor.listen(lambda one: None if isinstance(one, Snapshot | Report) else told(one))
+    return monitor
 
 
 def steps(monitor: ProgressiveMonitor, clock: ManualClock, seconds: float) -> int:
