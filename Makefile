@@ -45,6 +45,8 @@ bench: .venv/dev .peers/ready  ## Measure, side by side with the peers
 	$(BIN)/python -m benchmarks events
 	$(BIN)/python -m benchmarks quality
 	$(BIN)/python -m benchmarks schedule
+	$(BIN)/python -m benchmarks logs
+	$(BIN)/python -m benchmarks host
 
 lock: .venv/dev  ## Pin the newest versions that the ranges allow
 	$(BIN)/pip install --quiet pip-tools

@@ -18,7 +18,9 @@ ROUNDS = {
     "events": 5,
     "quality": 3,
     "schedule": 3,
+    "logs": 5,
     "detect": 1,
+    "host": 3,
 }
 
 
