@@ -10,9 +10,9 @@ from monitoring.alerting.channels import Outcome, Sending
 from monitoring.alerting.letter import Letter
 from monitoring.alerting.outbox import LONGEST_ASKED_S, LONGEST_PAUSE_S, Outbox
 from monitoring.alerting.throttle import GATHER_S, WINDOW_S, Send, Summarise, Wait, Waiting, choose
+from monitoring.alerting.turn import Turn
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.database import StateError
-from utils.leases import Leases
 from utils.logger import get_logger
 
 __all__ = ["DEADLINE_S", "Delivery"]
@@ -24,7 +24,6 @@ MOST_HUNG = 3
 """Calls of one channel that may hang at the same time; then it is left alone until one of them comes back."""
 
 IDLE_S, STANDBY_S, AGAIN_S = 3600.0, 5.0, 1.0
-LEASE = "alerts"
 
 
 @dataclass(eq=False, slots=True)
@@ -39,7 +38,7 @@ class Delivery:
 
     Args:
         channels: How to send, by name of the channel.
-        leases: Says which process sends; None: nobody else does.
+        turn: Says which process sends; None: nobody else does.
         deadline_s: Seconds that a call may take.
         gather_s: How long the last message of a window is kept back for others; 0.0: nothing else will come.
     """
@@ -49,14 +48,14 @@ class Delivery:
         outbox: Outbox,
         channels: Mapping[str, Sending],
         *,
-        leases: Leases | None = None,
+        turn: Turn | None = None,
         clock: Clock = SYSTEM_CLOCK,
         deadline_s: float = DEADLINE_S,
         gather_s: float = GATHER_S,
     ) -> None:
         self._outbox = outbox
         self._channels = channels
-        self._leases = leases
+        self._turn = turn
         self._clock = clock
         self._deadline_s = deadline_s
         self._gather_s = gather_s
@@ -64,7 +63,6 @@ class Delivery:
         self._calls: dict[str, _Call] = {}
         self._hung: dict[str, int] = {}
         self._unsettled: list[tuple[Letter, Outcome]] = []
-        self._mine = False
         self._ended = 0  # how often something ended, or was new
 
     def step(self) -> float:
@@ -79,9 +77,9 @@ class Delivery:
             busy = {channel: call.letter.key for channel, call in self._calls.items()}
         letters = self._outbox.undelivered()
         if not letters:
-            self._let_go()
+            self._give()
             return IDLE_S
-        if not self._take():
+        if self._turn is not None and not self._turn.take():
             return STANDBY_S
         if self._free([one for one in letters if one.state == "sending" and busy.get(one.channel) != one.key]):
             return 0.0
@@ -116,6 +114,11 @@ class Delivery:
             seen = self._ended if seen is None else seen
             self._changed.wait_for(lambda: self._ended != seen, seconds)
 
+    @property
+    def ended(self) -> int:
+        """How often something ended or was new, to be given to `wait`: what ends before that is not missed."""
+        return self._ended
+
     def wake(self) -> None:
         """There is something new in the outbox."""
         with self._changed:
@@ -127,22 +130,11 @@ class Delivery:
         with self._changed:
             self._changed.wait_for(lambda: not self._calls, within_s)
         self._settle_late()
-        self._let_go()
+        self._give()
 
-    # --- whose turn it is -----------------------------------------------------------------------
-
-    def _take(self) -> bool:
-        if self._leases is not None and not self._mine:
-            self._mine = bool(self._leases.acquire([LEASE]))
-        return self._mine or self._leases is None
-
-    def _let_go(self) -> None:
-        if self._leases is not None and self._mine:
-            with self._changed:
-                if self._calls:
-                    return
-            self._mine = False
-            self._leases.release([LEASE])
+    def _give(self) -> None:
+        if self._turn is not None and not self._calls:
+            self._turn.give()
 
     # --- one channel ----------------------------------------------------------------------------
 

@@ -303,5 +303,10 @@ def test_what_was_sent_long_ago_is_forgotten(world: World, clock: ManualClock) -
 
 def _work(delivery: Delivery, world: World) -> None:
     """Until there is nothing to do now."""
-    while delivery.step() < 1.0 or any(one.state == "sending" for one in world.outbox.undelivered()):
-        delivery.wait(0.01)
+    while True:
+        seen = delivery.ended
+        wait = delivery.step()
+        busy = any(one.state == "sending" for one in world.outbox.undelivered())
+        if wait >= 1.0 and not busy and delivery.ended == seen:
+            return
+        delivery.wait(0.01, seen)
