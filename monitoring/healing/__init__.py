@@ -1,0 +1,1 @@
+"""Treatments: what a program can mend by itself, how often it may, and whether it helped."""
