@@ -18,8 +18,8 @@ __all__ = ["HostWatch", "Report", "Shown", "Snapshot", "look_once", "services", 
 Shown = Snapshot | Notice | Report
 """What there is to show of the watch, in the order in which it came."""
 
-SETTLES_S = 0.5
-"""Seconds between the two samples of one look: rates are differences."""
+SETTLES_S = 1.0
+"""Seconds from a first sample to the first that counts: rates are differences, and to begin is work by itself."""
 
 
 class HostWatch:
@@ -39,7 +39,8 @@ class HostWatch:
     def __init__(
         self, system: IntegratedSystem, *, level: str | None = None, told: Callable[[Shown], None] | None = None
     ) -> None:
-        self._monitor = system.progressive
+        self._monitor, self._host = system.progressive, system.host
+        self._settled = False
         if level is not None:
             self._monitor.set_level(_known(level), reason="asked for at the start")
         self._keeper = HostKeeper(
@@ -53,6 +54,10 @@ class HostWatch:
 
     def step(self) -> float:
         """Look, if it is time to; gives the seconds until it is again."""
+        if not self._settled:
+            self._settled = True
+            self._host.collect()
+            return SETTLES_S
         try:
             if (before := self._keeper.begin()) is not None:
                 if before.filling:
@@ -82,7 +87,7 @@ def watching(
 
 
 def look_once(system: IntegratedSystem, *, level: str | None = None) -> tuple[Snapshot, Report]:
-    """One look, and how the host stands by it; nothing is kept. Takes half a second.
+    """One look, and how the host stands by it; nothing is kept. Takes a second.
 
     Raises:
         UsageError: there is no such level.
