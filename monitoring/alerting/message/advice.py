@@ -109,21 +109,14 @@ def _late(seen: Seen) -> Advice:
     whom, name = listed(providers, noun="provider"), names[0]
     command = f"run {' '.join(names[:3])} --fresh"
     deadline = first_break(seen)
+    by = (
+        f" before {seen.moments.said(deadline)}" if deadline is not None and not any(one.broken for one in late) else ""
+    )
+    urgent = any(one.broken for one in late)
     if any(one.same > 1 for one in late):
-        ask = f"{whom} answers, but with old data: ask for the new one, then collect it"
-        brief = f"ask {whom} for new data"
-    else:
-        ask, brief = f"Collect it at once, and see why with `why {name}`", "collect it"
-    if any(one.broken for one in late):
-        return Advice(f"{ask}.", brief, command, urgent=True)
-    if deadline is not None:
-        by = seen.moments.said(deadline)
-        return Advice(
-            f"Before {by}: {ask[:1].lower() if ask.startswith('Collect') else ask[:1]}{ask[1:]}.",
-            f"{brief} before {by}",
-            command,
-        )
-    return Advice(f"{ask}.", brief, command)
+        words = f"{whom} answers, but with old data: ask for the new one{by}, then collect it."
+        return Advice(words, f"ask {whom} for new data{by}", command, urgent)
+    return Advice(f"Collect it{by or ' at once'}, and see why with `why {name}`.", f"collect it{by}", command, urgent)
 
 
 def _disk(seen: Seen) -> Advice:

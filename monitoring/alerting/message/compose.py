@@ -29,6 +29,8 @@ KINDS: Mapping[NoticeKind, Kind] = {
 
 _BEFORE: Mapping[Kind, str] = {"changed": "Now: ", "reminded": "Still: ", "escalated": "Nobody took it: "}
 _MOST_LISTED = 12
+_OUR_WORDS = ("it ", "its ", "the ", "our ", "this ", "nothing ", "channel ", "a batch ")
+"""How our own sentences begin. Names of datasets are never written otherwise than they are."""
 
 
 def compose(incident: Incident, kind: Kind, situation: Situation, now: datetime) -> Message:
@@ -49,8 +51,6 @@ def _told(seen: Seen, head: Headline, kind: Kind) -> Message:
         said.append("It comes and goes; the next message comes when it stays as it is.")
     if kind == "escalated":
         said.insert(0, f"Nobody took it for {_open_for(seen)}.")
-    if seen.incident.acknowledged_by and kind == "reminded":
-        said.insert(0, f"{seen.words(seen.incident.acknowledged_by, 60)} took it; that is over, and it is still so.")
     parts = [
         Part("", " ".join(words for words in said if words)),
         *_datasets(seen),
@@ -65,7 +65,7 @@ def _told(seen: Seen, head: Headline, kind: Kind) -> Message:
 def _over(seen: Seen, head: Headline) -> Message:
     advice = left(seen)
     words = ended(seen, head)
-    said = [f"{words}.", *missed(seen, head), advice.words]
+    said = [f"{_begun(words)}.", *missed(seen, head), advice.words]
     parts = [Part("", " ".join(said)), *_datasets(seen), *_command(seen, advice), *_people(seen)]
     return _message(seen, "resolved", f"Over: {words}: {advice.brief}", parts)
 
@@ -90,9 +90,15 @@ def _sentence(words: str) -> str:
     return f"{words}."
 
 
+def _begun(words: str) -> str:
+    """As a sentence begins, unless it begins with the name of a dataset."""
+    return f"{words[:1].upper()}{words[1:]}" if words.startswith(_OUR_WORDS) else words
+
+
 def _impact(seen: Seen, head: Headline) -> str:
     told = impact(seen, head)
-    return _sentence("; ".join(told)) if told else ""
+    words = "; ".join(told)
+    return _sentence(_begun(words)) if told else ""
 
 
 def _datasets(seen: Seen) -> Iterable[Part]:
@@ -110,12 +116,8 @@ def _datasets(seen: Seen) -> Iterable[Part]:
 def _done(seen: Seen, head: Headline) -> Iterable[Part]:
     """What the system did by itself, and what it will do."""
     did = []
-    if seen.provider is not None and head.about in OF_PROVIDERS:
-        name = seen.words(seen.provider.provider, 60)
-        if seen.provider.tries:
-            did.append(f"asked {name} {seen.provider.tries:,} {'time' if seen.provider.tries == 1 else 'times'}")
-        if seen.provider.breaker != "closed":
-            did.append(f"spares it now (its circuit is {seen.provider.breaker.replace('_', ' ')})")
+    if seen.provider is not None and head.about in OF_PROVIDERS and seen.provider.breaker != "closed":
+        did.append(f"spares {seen.words(seen.provider.provider, 60)} (its circuit is {_plain(seen.provider.breaker)})")
     kept = [one for one in seen.standings if one.held]
     if kept:
         did.append(f"keeps the new batch{'es' if len(kept) > 1 else ''} apart")
@@ -155,6 +157,10 @@ def _acknowledge(seen: Seen, kind: Kind) -> Iterable[Part]:
 
 def _open_for(seen: Seen) -> str:
     return duration((seen.now - seen.began).total_seconds())
+
+
+def _plain(state: str) -> str:
+    return state.replace("_", " ")
 
 
 def _linked(text: str) -> Style:

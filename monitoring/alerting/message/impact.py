@@ -22,6 +22,8 @@ def impact(seen: Seen, head: Headline) -> list[str]:
     broken = [one for one in seen.standings if one.broken and one.dataset not in head.promises]
     told += [_broke(seen, broken)] if broken else []
     told += _breaks(seen)
+    if explained := len(seen.incident.explains):
+        told.append(f"it explains {explained} other incident{'s' * (explained != 1)}, of which nobody is told")
     return told
 
 
@@ -70,14 +72,16 @@ def _dated(seen: Seen, old: Sequence[DatasetStanding]) -> str:
     several = len(old) > 1 and len({*data} or {one.collected_at for one in old}) > 1
     if what == "collected":
         return f", {'the oldest ' if several else ''}collected {seen.moments.said(oldest)}"
-    return f", {'oldest ' if several else ''}data of {seen.moments.said(oldest)}"
+    return f", {'oldest ' if several else ''}data of {seen.moments.dated(oldest)}"
 
 
 def _broke(seen: Seen, broken: Sequence[DatasetStanding]) -> str:
     names = listed([one.dataset for one in broken])
     since = min((one.breaks_at for one in broken if one.breaks_at is not None), default=None)
-    whose = "its promise" if len(broken) == 1 else "their promises"
-    return f"{names} broke {whose}{'' if since is None else f' {seen.moments.at(since)}'}"
+    when = "" if since is None else f" {seen.moments.at(since)}"
+    if len(seen.standings) == 1:
+        return f"its promise broke{when}"
+    return f"{names} broke {'its promise' if len(broken) == 1 else 'their promises'}{when}"
 
 
 def _pending(seen: Seen) -> list[tuple[datetime, str]]:
@@ -95,6 +99,8 @@ def _breaks(seen: Seen) -> list[str]:
     if not pending:
         return []
     (first, name), *others = pending
+    if len(seen.standings) == 1:
+        return [f"its promise breaks {seen.moments.at(first)}"]
     told = [f"{name} breaks its promise {seen.moments.at(first)}"]
     told += [f"{name} {seen.moments.at(at)}" for at, name in others[: _MOST_BREAKS - 1]]
     more = [f"{len(pending) - _MOST_BREAKS} more later"] if len(pending) > _MOST_BREAKS else []

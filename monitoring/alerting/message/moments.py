@@ -34,6 +34,18 @@ class Moments:
         year = "" if at.year == self._now.year else f" {at.year}"
         return f"{at.day} {at:%b}{year} {time}"
 
+    def dated(self, moment: datetime) -> str:
+        """What data is dated: midnight is a day.
+
+        >>> night = Moments("Europe/Berlin", datetime.fromisoformat("2026-11-20T02:05:00Z"))
+        >>> night.dated(datetime.fromisoformat("2026-11-18T23:00:00Z"))
+        '19 Nov'
+        """
+        at = moment.astimezone(self._zone)
+        if (at.hour, at.minute) != (0, 0):
+            return self.said(moment)
+        return f"{at.day} {at:%b}{'' if at.year == self._now.year else f' {at.year}'}"
+
     def at(self, moment: datetime | str) -> str:
         """The moment as it stands in a sentence.
 

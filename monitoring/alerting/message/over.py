@@ -13,22 +13,22 @@ from utils.ages import duration
 __all__ = ["ended", "left", "missed"]
 
 _WELL: dict[About, str] = {
-    "network": "Our own network is back",
-    "clock": "The clock of this host goes on evenly",
-    "disk": "The disk has room again",
-    "host": "This host is at ease again",
-    "provider": "{about} answers again",
-    "refused": "{about} lets us in again",
-    "unreadable": "{about} sends what can be read again",
-    "providers": "The providers answer again",
-    "held": "Nothing of {datasets} is held any more",
-    "same": "{datasets}: new data came",
-    "overdue": "{datasets}: the data came",
-    "promise": "{datasets}: the data came",
-    "quarantine": "{datasets}: the rows are well again",
-    "objective": "{datasets}: the error budget holds again",
-    "service": "{about} is well again",
-    "channel": "Channel {about} takes messages again",
+    "network": "our own network is back since {end}",
+    "clock": "the clock of this host goes on evenly since {end}",
+    "disk": "the disk has room again since {end}",
+    "host": "this host is at ease again since {end}",
+    "provider": "{about} answers again since {end}",
+    "refused": "{about} lets us in again since {end}",
+    "unreadable": "{about} sends what can be read again since {end}",
+    "providers": "the providers answer again since {end}",
+    "held": "nothing of {datasets} is held any more since {end}",
+    "same": "{datasets}: new data came at {end}",
+    "overdue": "{datasets}: the data came at {end}",
+    "promise": "{datasets}: the data came at {end}",
+    "quarantine": "{datasets}: the rows are well again since {end}",
+    "objective": "{datasets}: the error budget holds again since {end}",
+    "service": "{about} is well again since {end}",
+    "channel": "channel {about} takes messages again since {end}",
 }
 
 
@@ -36,17 +36,22 @@ def ended(seen: Seen, head: Headline) -> str:
     """`ECB answers again since 08:14`."""
     incident = seen.incident
     datasets = listed(incident.datasets or (incident.about,))
-    words = _WELL.get(head.about, "{about} is well again")
+    words = _WELL.get(head.about, "{about} is well again since {end}")
     # Who was called to a single dataset knows it by name.
     about = seen.words(incident.about, 60) if incident.kind != "dataset" else datasets
-    return f"{words.format(about=about, datasets=datasets)} since {seen.moments.said(_end(seen))}"
+    return words.format(about=about, datasets=datasets, end=seen.moments.said(_end(seen)))
 
 
 def missed(seen: Seen, head: Headline) -> list[str]:
     """How long it was, and what readers had to do without."""
     began, end = seen.began, _end(seen)
-    lasted = duration((end - began).total_seconds(), decimals=1)
-    told = [f"It lasted {lasted}, from {seen.moments.said(began)}."]
+    if end < began:  # the clock was set back meanwhile
+        told = [f"It began at {seen.moments.said(began)}, by the clock as it was then."]
+    else:
+        lasted = duration((end - began).total_seconds(), decimals=1)
+        told = [f"It lasted {lasted}, from {seen.moments.said(began)}."]
+    if seen.incident.explains:
+        told.append(f"{_explained(seen)} explained by it.")
     broken = _of_each(seen.of("promise.broken"))
     if broken:
         spans = [_span(seen, one) for one in broken[:3]]
@@ -54,6 +59,9 @@ def missed(seen: Seen, head: Headline) -> list[str]:
         told.append(f"Promises that broke: {', '.join(spans)}{more}.")
     elif any(one.promised for one in seen.standings):
         told.append("No promise broke.")
+    copies = sorted({one.subject for one in seen.of("dataset.degraded")})
+    if copies and head.about in OF_PROVIDERS:
+        told.append(f"Meanwhile {listed(copies)} {'was' if len(copies) == 1 else 'were'} served from a copy.")
     if seen.provider is not None and seen.provider.tries and head.about in OF_PROVIDERS:
         told.append(f"It was tried {seen.provider.tries:,} times.")
     return told
@@ -71,6 +79,11 @@ def left(seen: Seen) -> Advice:
         words = f"Not well yet: {', '.join(standing(seen, one) for one in bad[:3])}."
         return Advice(words, f"{bad[0].dataset} is not well yet", f"why {bad[0].dataset}")
     return Advice("Nothing is left to do.", "nothing is left to do")
+
+
+def _explained(seen: Seen) -> str:
+    count = len(seen.incident.explains)
+    return "One other incident was" if count == 1 else f"{count} other incidents were"
 
 
 def _end(seen: Seen) -> datetime:

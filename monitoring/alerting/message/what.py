@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from monitoring.alerting.incident import Cause
 from monitoring.alerting.message.moments import utc
 from monitoring.alerting.message.seen import PROVIDER_ERRORS, Seen
+from utils.ages import duration
 
 __all__ = ["OF_PROVIDERS", "About", "Headline", "briefly", "full_at", "headline", "listed"]
 
@@ -105,17 +106,20 @@ def _clock(seen: Seen) -> Headline | None:
     if seen.incident.kind != "clock":
         return None
     newest = max(seen.causes, key=lambda one: one.seq)
-    return Headline("clock", f"The clock of this host was set {_since(seen, seen.causes)}", _figures(seen, newest))
+    by = newest.data.get("by_s")
+    way = f" {'forward' if by > 0 else 'back'} by {duration(abs(by))}" if isinstance(by, int | float) else ""
+    return Headline("clock", f"The clock of this host was set{way} {seen.moments.at(newest.last)}")
 
 
 def _host(seen: Seen) -> Headline | None:
     if causes := seen.of("host.disk_filling"):
         newest = max(causes, key=lambda one: one.seq)
         full = full_at(newest)
-        words = "Disk fills up" if full is None else f"Disk full {seen.moments.at(full)}"
-        free = newest.data.get("free_bytes")
+        words = "Disk fills up" if full is None else f"Disk full {seen.moments.at(full)}, filling"
+        free, each = newest.data.get("free_bytes"), newest.data.get("bytes_per_hour")
         left = (f"{free / 1e9:.1f} GB free",) if isinstance(free, int | float) else ()
-        return Headline("disk", words, (*left, f"told {_since(seen, causes)}"))
+        speed = (f"{each / 1e9:.1f} GB more an hour",) if isinstance(each, int | float) else ()
+        return Headline("disk", f"{words} {_since(seen, causes)}", (*left, *speed) or _figures(seen, newest))
     if not (causes := seen.of("host.", "healing.", "protector.")):
         return None
     newest = max(causes, key=lambda one: one.seq)
@@ -207,7 +211,7 @@ def _late(seen: Seen) -> Headline | None:
         newest = max(same, key=lambda one: one.same)
         since = "" if newest.same_since is None else f" since {seen.moments.said(newest.same_since)}"
         whose = listed([one.dataset for one in same])
-        dated = () if newest.data_time is None else (f"data of {seen.moments.said(newest.data_time)}",)
+        dated = () if newest.data_time is None else (f"data of {seen.moments.dated(newest.data_time)}",)
         return Headline("same", f"{whose}: the same data again{since}", (f"{newest.same} times", *dated))
     if overdue := seen.of("dataset.overdue"):
         newest_one = max(overdue, key=lambda one: one.seq)

@@ -150,8 +150,8 @@ def test_yesterdays_file_again_asks_the_provider() -> None:
 
     assert message.title == "fx_daily: the same data again since 19 Nov 16:10: ask ECB for new data before 09:00"
     assert said(message) == (
-        "fx_daily: the same data again since 19 Nov 16:10 (3 times, data of 19 Nov 16:00). fx_daily breaks its promise "
-        "at 09:00. Before 09:00: ECB answers, but with old data: ask for the new one, then collect it."
+        "fx_daily: the same data again since 19 Nov 16:10 (3 times, data of 19 Nov 16:00). Its promise breaks "
+        "at 09:00. ECB answers, but with old data: ask for the new one before 09:00, then collect it."
     )
     assert part(message, "Paste") == "python integrated_system.py run fx_daily --fresh"
 
@@ -177,7 +177,7 @@ def test_our_own_network_is_one_message_about_us() -> None:
             "ECB and FED down since 02:12: it can wait", id="several providers at once"),
         pytest.param(
             incident("host", "host", cause("host.disk_filling", "disk", hours_left=3.0, free_bytes=2.1e9)),
-            "Disk full at 05:12: make room by then", id="the disk fills"),
+            "Disk full at 05:12, filling since 02:12: make room by then", id="the disk fills"),
         pytest.param(
             incident("host", "host", cause("host.overloaded", "cpu", percent=97.2, limit=90.0)),
             "CPU at 97 % since 02:12: look what weighs on it", id="the processor"),
@@ -185,8 +185,8 @@ def test_our_own_network_is_one_message_about_us() -> None:
             incident("host", "host", cause("host.overloaded", "disk", percent=97.2, limit=95.0)),
             "Disk at 97 % since 02:12: make room now", id="the disk is full"),
         pytest.param(
-            incident("clock", "our clock", cause("dataset.overdue", "fx_daily", reason="set forward by 1 h")),
-            "The clock of this host was set since 02:12: see that it is right", id="our clock was set"),
+            incident("clock", "our clock", cause("clock.jumped", "clock", by_s=7200.0)),
+            "The clock of this host was set forward by 2 h at 02:12: see that it is right", id="our clock was set"),
         pytest.param(
             incident("dataset", "fx", cause("dataset.overdue", "fx", tries=12), datasets=("fx",)),
             "fx overdue since 02:12: collect it", id="a window that closed"),
@@ -228,7 +228,7 @@ def test_the_end_says_how_long_what_was_missed_and_that_nothing_is_left() -> Non
     assert message.title == "Over: ECB answers again since 08:14: nothing is left to do"
     assert said(message) == (
         "ECB answers again since 08:14. It lasted 6 h, from 02:12. Promises that broke: fx_daily 07:30 to 08:14. "
-        "It was tried 122 times. Nothing is left to do."
+        "Meanwhile fx_daily was served from a copy. It was tried 122 times. Nothing is left to do."
     )
     assert "No promise broke." in said(compose(over, "resolved", house, NOW))
 
