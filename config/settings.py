@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from config import graph
-from config.alerts import AlertsSettings
+from config.alerts import AlertsSettings, alert_faults
 from config.api import ApiSettings
 from config.calendars_named import unknown_calendars
 from config.datasets import (
@@ -147,6 +147,7 @@ class Settings(Section):
         found += graph.faults(self.datasets)
         found += unknown_calendars(self.datasets, self.calendars)
         found += health_faults(self.monitor)
+        found += alert_faults(self.alerts, self.calendars)
         if found:
             raise Faults(found)
         return self

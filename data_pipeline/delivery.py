@@ -344,8 +344,9 @@ class Delivery:
         events.append(self._event("quality.scored", {**scored, "rows": report.rows, "quarantined": report.quarantined}))
         if written.bad is not None:
             reasons = {rule.rule: rule.failed for rule in report.failed_rules() if rule.severity != "warning"}
-            quarantined = {"rows": written.quarantined, "path": written.bad.path, "reasons": reasons}
-            events.append(self._event("rows.quarantined", quarantined))
+            share = round(written.quarantined / report.rows, 6) if report.rows else None
+            quarantined = {"rows": written.quarantined, "of": report.rows, "share": share, "reasons": reasons}
+            events.append(self._event("rows.quarantined", {**quarantined, "path": written.bad.path}))
         version = {
             "version": self._run_id,
             **written.to_json(),

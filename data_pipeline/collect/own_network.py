@@ -9,7 +9,7 @@ from data_pipeline.errors import NetworkAway, ProviderUnavailable
 from utils.network import OwnNetwork, resolve
 from utils.resilience.retry import is_transient
 
-__all__ = ["NetworkJudge", "tells_against_provider"]
+__all__ = ["NetworkJudge", "is_near", "tells_against_provider"]
 
 T = TypeVar("T")
 
@@ -68,11 +68,7 @@ class NetworkJudge:
 
     def _is_near(self, host: str) -> bool:
         """Whether the host is known not to be on the internet, without asking anybody."""
-        try:
-            ipaddress.ip_address(host.partition("%")[0])
-        except ValueError:
-            return host in self._near or "." not in host or host.endswith(tuple(f".{domain}" for domain in NEAR))
-        return not is_public(host)
+        return host in self._near or is_near(host)
 
     def _leads_near(self, host: str) -> bool:
         try:
@@ -83,3 +79,13 @@ class NetworkJudge:
             return False
         self._near.add(host)
         return True
+
+
+def is_near(host: str) -> bool:
+    """Whether a host is known not to be on the internet by its name or address, without asking anybody."""
+    host = host.lower().rstrip(".")
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return "." not in host or host.endswith(tuple(f".{domain}" for domain in NEAR))
+    return not is_public(host)

@@ -51,7 +51,8 @@ class IncidentEngine:
 
     Args:
         setup: Built when it is first needed.
-        probe: Looks at ourselves; called when several providers go down together. It may take seconds.
+        probe: Looks at ourselves; called when several providers go down together, with those of them that are asked
+            over the internet. It may take seconds.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class IncidentEngine:
         cursors: Cursors,
         setup: Callable[[], Setup],
         *,
-        probe: Callable[[], Finding | None] = lambda: None,
+        probe: Callable[[Sequence[str]], Finding | None] = lambda _: None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._events = events
@@ -154,7 +155,7 @@ class IncidentEngine:
                 now = self._clock.time()
                 core.tick(now)
                 if core.memory.meta.probe_at is not None and now >= core.memory.meta.probe_at:
-                    core.explaining.probed(self._look_at_ourselves(), now)
+                    core.explaining.probed(self._look_at_ourselves(core), now)
                 if hurry:
                     core.tick(now, hurry=True)
                 self._commit(core)
@@ -251,9 +252,9 @@ class IncidentEngine:
             self._cursors.move(self._cursor, seq)
             self._moved_to, self._moved_at = seq, now
 
-    def _look_at_ourselves(self) -> Finding | None:
+    def _look_at_ourselves(self, core: Core) -> Finding | None:
         try:
-            return self._probe()
+            return self._probe(core.explaining.over_the_internet())
         except Exception as error:  # noqa: BLE001 - told; then it is not us, as far as we know
             get_logger("alerting").error("incidents.probe_failed", reason=str(error), exc=error)
             return None
@@ -269,7 +270,7 @@ class IncidentEngine:
 
     def _jumped(self, core: Core, seconds: float) -> None:
         core.shift(seconds)
-        core.news.event("clock.jumped", "clock", {"by_s": round(seconds, 3)})
+        core.news.clock_jumped(seconds)
 
 
 def _generation(rows: Sequence[Sequence[Any]]) -> int:

@@ -81,6 +81,12 @@ class Explaining:
         holding = (one for one in self._memory.silences.values() if one.since <= now < one.until)
         ongoing.silenced_by = next((one.id for one in holding if one.matcher.matches(incident)), None)
 
+    def over_the_internet(self) -> list[str]:
+        """Providers that are away and are asked over the internet; none, when they are too few to speak against us."""
+        is_asked = self._setup.declared.needs_network
+        away = [one.about for one in self._memory.ongoing.values() if one.kind == "provider" and is_asked(one.about)]
+        return away if len(away) >= PROVIDERS or "our_network|network|probe" in self._memory.wrongs else []
+
     def probed(self, found: Finding | None, at: float) -> None:
         """We looked at ourselves: `found` explains what went down together, or None: it is not us."""
         memory, core = self._memory, self._core

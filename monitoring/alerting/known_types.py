@@ -83,7 +83,6 @@ _KNOWN: dict[str, KnownType] = {
     "breaker.opened": KnownType("provider", ("breaker.closed",), ("before", "reason", "open_until", "held", "actor")),
     "breaker.half_opened": _PROVIDER,
     "breaker.closed": _PROVIDER,
-    "provider.blocked": _PROVIDER,
     "network.away": KnownType("network", ("network.back",), ("canaries",)),
     "network.back": KnownType("network"),
     "clock.jumped": KnownType("clock"),
@@ -125,13 +124,8 @@ _KNOWN: dict[str, KnownType] = {
     "log.sealed": _REST,
     "plugin.failed": _REST,
     "maintenance.finished": _REST,
-    "config.changed": _REST,
-    "action.invoked": _REST,
-    "token.created": _REST,
-    "token.revoked": _REST,
     "alert.sent": KnownType("channel"),
     "alert.failed": KnownType("channel", ("alert.sent",)),
-    "alert.raised": _REST,
 }
 TYPES = frozenset(_KNOWN)
 _OURS = frozenset(kind.partition(".")[0] for kind in _KNOWN) | {"alert", "incident", "silence"}

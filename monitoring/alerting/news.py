@@ -1,7 +1,5 @@
 """What the log is told of incidents, and when somebody is to be told."""
 
-from typing import Any
-
 from monitoring.alerting.freezing import frozen, rank
 from monitoring.alerting.incident import Incident, IncidentNews, Notice
 from monitoring.alerting.memory import Memory, Ongoing
@@ -15,6 +13,19 @@ GATHER_S = 5.0
 """Seconds for which what begins together is waited for, so that it is told together."""
 
 SOURCE = "alerting"
+
+_CHANGES = {
+    "opened": "incident.opened",
+    "changed": "incident.changed",
+    "acknowledged": "incident.acknowledged",
+    "unacknowledged": "incident.unacknowledged",
+    "escalated": "incident.escalated",
+    "flapping": "incident.flapping",
+    "inhibited": "incident.inhibited",
+    "silenced": "incident.silenced",
+    "resolved": "incident.resolved",
+}
+_SILENCES = {"added": "silence.added", "ended": "silence.ended"}
 
 
 class News:
@@ -90,12 +101,12 @@ class News:
 
     def silence(self, change: str, silence: Silence) -> None:
         """A silence was `added` or `ended`."""
-        self._events.append(NewEvent(f"silence.{change}", silence.id, silence.to_json(), SOURCE))
+        self._events.append(NewEvent(_SILENCES[change], silence.id, silence.to_json(), SOURCE))
 
-    def event(self, kind: str, subject: str, data: dict[str, Any]) -> None:
-        """Anything else that the engine noticed."""
-        self._events.append(NewEvent(kind, subject, data, SOURCE))
+    def clock_jumped(self, seconds: float) -> None:
+        """Our clock was set by so much."""
+        self._events.append(NewEvent("clock.jumped", "clock", {"by_s": round(seconds, 3)}, SOURCE))
 
     def _append(self, change: str, incident: Incident, notice: Notice | None, actor: str, reason: str) -> None:
         news = IncidentNews(incident, notice, actor, reason)
-        self._events.append(NewEvent(f"incident.{change}", incident.id, news.to_json(), SOURCE))
+        self._events.append(NewEvent(_CHANGES[change], incident.id, news.to_json(), SOURCE))
