@@ -17,6 +17,7 @@ Identity = tuple[int, int]
 
 _KERNEL_THREAD = 0x0020_0000  # PF_KTHREAD of linux/sched.h
 _LEAST = 0.25  # seconds between two looks that are compared: a process is charged in ticks of 10 ms
+_KERNEL_FOR = 60.0
 _STAT_BYTES = 1024  # a line of /proc/PID/stat has 52 numbers and a name of 64 bytes at most
 
 
@@ -65,17 +66,27 @@ class ProcessTable:
         self._lock = threading.Lock()
         # What was told of a process that rests is told again, byte by byte: it need not be taken apart anew.
         self._known: dict[str, tuple[bytes, ProcessStat]] = {}
+        self._kernel: set[str] = set()  # numbers of its own threads, which stay what they are for a while
+        self._kernel_until = 0.0
         self._before: dict[Identity, float] | None = None  # cpu seconds at the last look
         self._looked = (0.0, 0.0)
         self._percents: dict[Identity, float] = {}
 
-    def read(self, *, owners: bool = True) -> Sequence[ProcessStat]:
-        """All processes now, by id; those that end meanwhile are left out. `owners`: `uid` is told too.
+    def read(self, *, owners: bool = True, kernel_threads: bool = True) -> Sequence[ProcessStat]:
+        """All processes now; those that end meanwhile are left out.
 
         What each used since the look before is then told by `cpu_percent`.
+
+        Args:
+            owners: `uid` is told too, which costs another call for each.
+            kernel_threads: Those of the kernel are told too. Without them a process that takes over a number of theirs
+                is told within a minute.
         """
         with self._lock:
-            found = self._all(owners)
+            if kernel_threads or self._clock.monotonic() >= self._kernel_until:
+                self._kernel.clear()
+                self._kernel_until = self._clock.monotonic() + _KERNEL_FOR
+            found = self._all(owners, kernel_threads)
             self._note(found)
             return found
 
@@ -94,7 +105,7 @@ class ProcessTable:
         """The same of all processes."""
         return self._percents
 
-    def _all(self, owners: bool) -> tuple[ProcessStat, ...]:
+    def _all(self, owners: bool, kernel_threads: bool) -> tuple[ProcessStat, ...]:
         try:
             names = os.listdir(self._proc)  # noqa: PTH208 - a path for each of hundreds of processes is too dear
         except OSError:
@@ -102,14 +113,18 @@ class ProcessTable:
         known, self._known = self._known, {}
         found = []
         for name in names:
-            if not name.isdigit():
+            if not name.isdigit() or name in self._kernel:
                 continue
             line, uid = self._read(name, owners)
             before = known.get(name)
             if before is not None and before[0] == line and before[1][9] == uid:
                 self._known[name] = before
                 found.append(before[1])
-            elif (stat := self._parsed(name, line, uid)) is not None:
+            elif (stat := self._parsed(name, line, uid)) is None:
+                continue
+            elif stat.kernel_thread and not kernel_threads:
+                self._kernel.add(name)
+            else:
                 self._known[name] = line, stat
                 found.append(stat)
         return tuple(found)

@@ -27,6 +27,7 @@ __all__ = ["MetricsCollector"]
 
 _CPU_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "soc_thermal", "acpitz")
 _TEMPERATURE_EVERY = 10.0  # some sensors take milliseconds to answer
+_SLOW_EVERY = 4.9
 _DEAR_EVERY = 0.9  # seconds between two looks at what costs more; samples between them tell the look before again
 _PRESSURE = Path("/proc/pressure")
 
@@ -36,19 +37,24 @@ Two = tuple[float | None, float | None]
 
 
 class _Dear(NamedTuple):
-    """What costs most to look at."""
+    """What costs more to look at: once a second."""
 
     bytes_sent: int | None
     bytes_received: int | None
     network: Two
     all_disks: Two
     disk: Two
-    swap_percent: float | None
-    connections: int | None
-    own: Own
     processes: int | None
     top_cpu: tuple[TopProcess, ...]
     top_memory: tuple[TopProcess, ...]
+
+
+class _Slow(NamedTuple):
+    """What moves slowly: every few seconds."""
+
+    swap_percent: float | None
+    connections: int | None
+    own: Own
 
 
 class MetricsCollector:
@@ -56,7 +62,8 @@ class MetricsCollector:
 
     Containers without /proc, missing rights, missing sensors and a missing psutil give `None` in the fields they
     concern, never an exception. Rates are differences of two samples: the first has none, nor has one behind a counter
-    that was reset or a clock that jumped. Rates, processes and what else costs more are looked at once a second.
+    that was reset or a clock that jumped. Rates and processes are looked at once a second at most, swap space, sockets
+    and this process every five seconds.
 
     Args:
         clock: Stamps samples and waits for the first one.
@@ -100,6 +107,8 @@ class MetricsCollector:
         self._felt_at: float | None = None
         self._dear: _Dear | None = None
         self._dear_at = 0.0
+        self._slow: _Slow | None = None
+        self._slow_at = 0.0
         self._top = None
         if processes is not None:
             from utils.host.top import TopProcesses
@@ -134,7 +143,9 @@ class MetricsCollector:
         usage: Any = attempt(lambda: shutil.disk_usage(self._disk_path))
         if self._dear is None or not 0.0 <= looked[0] - self._dear_at < _DEAR_EVERY:
             self._dear, self._dear_at = self._look_closely(psutil, looked), looked[0]
-        dear = self._dear
+        if self._slow is None or not 0.0 <= looked[0] - self._slow_at < _SLOW_EVERY:
+            self._slow, self._slow_at = self._look_slowly(psutil, looked), looked[0]
+        dear, slow = self._dear, self._slow
         return HostSample(
             cpu_percent=room.cpu_percent,
             memory_percent=room.memory_percent,
@@ -142,10 +153,10 @@ class MetricsCollector:
             disk_percent=attempt(lambda: 100.0 * usage.used / (usage.used + usage.free)),
             network_bytes_sent=dear.bytes_sent,
             network_bytes_recv=dear.bytes_received,
-            process_threads=dear.own.threads,
+            process_threads=slow.own.threads,
             gc_collections=sum(generation["collections"] for generation in gc.get_stats()),
             load_1m=attempt(lambda: os.getloadavg()[0]),
-            swap_percent=dear.swap_percent,
+            swap_percent=slow.swap_percent,
             disk_free_bytes=None if usage is None else usage.free,
             temperature_c=self._hottest(psutil, looked[0]),
             time=self._clock.now(),
@@ -160,15 +171,15 @@ class MetricsCollector:
             network_sent_bytes_s=dear.network[0],
             network_recv_bytes_s=dear.network[1],
             network_latency_ms=self._latency.newest() if self._latency is not None else None,
-            connections=dear.connections,
+            connections=slow.connections,
             processes=dear.processes,
             pressure_cpu=pressure(_PRESSURE / "cpu").some,
             pressure_memory=room.pressure.some,
             pressure_memory_full=room.pressure.full,
             pressure_io=pressure(_PRESSURE / "io").some,
-            own_cpu_percent=dear.own.cpu_percent,
-            own_rss_bytes=dear.own.rss,
-            own_open_files=dear.own.files,
+            own_cpu_percent=slow.own.cpu_percent,
+            own_rss_bytes=slow.own.rss,
+            own_open_files=slow.own.files,
             python_threads=threading.active_count(),
             contained=room.contained,
             top_cpu=dear.top_cpu,
@@ -185,12 +196,16 @@ class MetricsCollector:
             network=_two(self._network, {name: io for name, io in network.items() if name != "lo"}, looked),
             all_disks=_two(self._all_disks, disks[0], looked),
             disk=_two(self._disk, disks[1], looked),
-            swap_percent=attempt(lambda: _swap(psutil)),
-            connections=attempt(lambda: self._sockets.count(looked[0])),
-            own=self._own.look(psutil, looked),
             processes=processes,
             top_cpu=top_cpu,
             top_memory=top_memory,
+        )
+
+    def _look_slowly(self, psutil: Any, looked: Moment) -> _Slow:
+        return _Slow(
+            swap_percent=attempt(lambda: _swap(psutil)),
+            connections=attempt(lambda: self._sockets.count(looked[0])),
+            own=self._own.look(psutil, looked),
         )
 
     def _hottest(self, psutil: Any, now: float) -> float | None:

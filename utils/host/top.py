@@ -44,7 +44,7 @@ class TopProcesses:
 
         `now`: monotonic seconds.
         """
-        found = [process for process in self._table.read(owners=False) if not process.kernel_thread]
+        found = self._table.read(owners=False, kernel_threads=False)
         if not found:
             return None, (), ()
         percents = self._table.cpu_percents()

@@ -62,6 +62,25 @@ def test_the_kernels_own_threads_are_known(tmp_path: Path) -> None:
     assert told == {2: True, 7: False}
 
 
+def test_who_wants_no_kernel_threads_is_spared_their_reading(tmp_path: Path) -> None:
+    """A process that takes over the number of one is told a minute later, and at once to who wants all."""
+    clock = ManualClock()
+    table = ProcessTable(clock, proc=tmp_path)
+    put(tmp_path, 2, flags=0x00200000)
+    put(tmp_path, 5)
+
+    def told(**options: bool) -> list[int]:
+        return sorted(stat.pid for stat in table.read(**options))
+
+    assert told(kernel_threads=False) == [5]
+    put(tmp_path, 2, "mine")
+    assert told(kernel_threads=False) == [5]
+    clock.advance(60)
+    assert told(kernel_threads=False) == [2, 5]
+    put(tmp_path, 2, flags=0x00200000)
+    assert told() == [2, 5]
+
+
 @settings(max_examples=60, deadline=None)
 @given(name=st.text(min_size=0, max_size=15))
 def test_a_name_may_hold_anything(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
