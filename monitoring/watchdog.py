@@ -1,13 +1,12 @@
 """Notice that a thread, an event loop or the whole process has stopped working, and say where it stands."""
 
-import asyncio
 import faulthandler
 import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from monitoring.locks import LockGraph, Waiting, WatchedLock
 from monitoring.sd_notify import SystemdNotifier
@@ -15,6 +14,9 @@ from monitoring.service_event import Listener, Listeners, ServiceEvent
 from monitoring.stacks import ThreadStack, all_stacks
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.redaction import Redactor
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["ProcessWatchdog"]
 
@@ -29,7 +31,7 @@ class _Beat:
     limit: float
     at: float
     thread: threading.Thread | None
-    loop: asyncio.AbstractEventLoop | None = None
+    loop: "asyncio.AbstractEventLoop | None" = None
     away_since: float | None = None
 
 
@@ -107,7 +109,7 @@ class ProcessWatchdog:
         if self._notifier is not None and self.well:
             self._notifier.alive()
 
-    def watch_loop(self, loop: asyncio.AbstractEventLoop, name: str = "loop", limit: float | None = None) -> None:
+    def watch_loop(self, loop: "asyncio.AbstractEventLoop", name: str = "loop", limit: float | None = None) -> None:
         """Watch an event loop: it beats by itself as long as it comes round. Until it is closed, or `forget`."""
         beat = self._watch(name, limit, None)
         beat.loop = loop
