@@ -11,11 +11,12 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-def _listed(value: object) -> object:
+def listed(value: object) -> object:
+    """One text is a list of one."""
     return [value] if isinstance(value, str) and value else value or []
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
 """Several texts; one may be written bare."""
 
 S = TypeVar("S", bound=BaseModel)

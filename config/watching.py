@@ -1,6 +1,7 @@
 """How this host is watched, protected and healed: `monitor`, `protector`, `healing`."""
 
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -10,10 +11,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from config.database_url import database_url
 from config.durations import Duration, SomeTime
 from config.errors import Fault, shown
-from config.model import Names, Section
+from config.model import Names, Section, listed
 from config.sections import host_and_port
+from config.temporary_roots import why_not_a_root
 
 __all__ = [
+    "HEALING_ACTIONS",
     "HealingActionSettings",
     "HealingSettings",
     "HealthCheckSettings",
@@ -140,12 +143,30 @@ class MonitorSettings(Section):
     health: tuple[HealthCheckSettings, ...] = ()
 
 
-class ScopeSettings(Section):
-    """Which processes the protector may end at all; empty: our own children only."""
+def _program(value: str) -> str:
+    if not value or "/" in value:
+        hint = "Write it as `ps -o comm` shows it, without its folder: `worker`."
+        raise Fault(f"expected the name of a program, got {shown(value)}", hint=hint)
+    return value
 
-    names: Names = ()
+
+def _cgroup(value: str) -> str:
+    if value and (not value.startswith("/") or not value.removeprefix("/sys/fs/cgroup").strip("/")):
+        hint = "Write its path below /sys/fs/cgroup, as /proc/PID/cgroup shows it: `/user.slice/jobs.scope`."
+        raise Fault(f"expected the path of one cgroup, got {shown(value)}", hint=hint)
+    return value
+
+
+Program = Annotated[str, AfterValidator(_program)]
+"""A program's name, as the kernel tells it."""
+
+
+class ScopeSettings(Section):
+    """Which processes the protector may touch at all; empty: our own children only. Of several parts all must hold."""
+
+    names: Annotated[tuple[Program, ...], BeforeValidator(listed)] = ()
     users: Names = ()
-    cgroup: str = ""
+    cgroup: Annotated[str, AfterValidator(_cgroup)] = ""
 
 
 class ProtectorSettings(Section):
@@ -155,24 +176,64 @@ class ProtectorSettings(Section):
     mode: Literal["dev", "test", "prod"] = "dev"
     dry_run: bool = True
     scope: ScopeSettings = ScopeSettings()
-    protected: Names = ()
+    protected: Annotated[tuple[Program, ...], BeforeValidator(listed)] = ()
+
+
+def _root(value: Path) -> Path:
+    if why := why_not_a_root(value):
+        raise Fault(f"{shown(str(value))} cannot be swept: {why}", hint="Name a folder of temporary files alone.")
+    return value
 
 
 class HealingActionSettings(Section):
-    """One kind of treatment. `cooldown` in seconds; `paths`: what `clean_temporary` may look into."""
+    """One kind of treatment. `cooldown` in seconds; `paths`: what `clean_temporary` may look into.
+
+    `enabled`, `dry_run`: what is not given is true and false; of `reapply_network` false and true.
+    """
 
     enabled: bool = True
     dry_run: bool = False
     cooldown: Duration = 600.0
     max_per_hour: Annotated[int, Field(ge=0)] = 3
-    paths: tuple[Path, ...] = ()
+    paths: tuple[Annotated[Path, AfterValidator(_root)], ...] = ()
+
+
+HEALING_ACTIONS = (
+    *("collect_garbage", "clean_caches", "clean_temporary"),
+    *("reap_zombies", "reapply_network", "restart_component"),
+)
+"""The treatments that are built in; a handler of the user's may have any other name."""
+
+
+def _action(value: str) -> str:
+    near = get_close_matches(value, HEALING_ACTIONS, n=1, cutoff=0.75)
+    if value not in HEALING_ACTIONS and near:
+        hint = f"There are {', '.join(HEALING_ACTIONS)}; and treatments of your own, with names that look like none."
+        raise Fault(f"no treatment is called {shown(value)}; did you mean `{near[0]}`?", hint=hint)
+    return value
 
 
 class HealingSettings(Section):
     """Treatments by name; one that is not named has the defaults of the program."""
 
     enabled: bool = True
-    actions: dict[str, HealingActionSettings] = Field(default_factory=dict)
+    actions: dict[Annotated[str, AfterValidator(_action)], HealingActionSettings] = Field(default_factory=dict)
+
+    def action(self, name: str) -> HealingActionSettings:
+        """How an action is taken, named or not: the network is only touched where somebody says so, and twice."""
+        asked = self.actions.get(name, HealingActionSettings())
+        if name != "reapply_network":
+            return asked
+        careful = {"enabled": False, "dry_run": True}
+        return asked.model_copy(update={key: careful[key] for key in careful.keys() - asked.model_fields_set})
+
+    @model_validator(mode="after")
+    def _only_one_has_paths(self) -> "HealingSettings":
+        for name, action in self.actions.items():
+            if action.paths and name != "clean_temporary":
+                hint = "Move them to `clean_temporary`."
+                raise Fault(f"`paths` of {shown(name)}: only `clean_temporary` looks into folders", hint=hint)
+        return self
 
 
 def health_faults(settings: MonitorSettings) -> list[tuple[tuple[Any, ...], ValueError, type | None]]:
