@@ -15,6 +15,9 @@ from config.variables import Secrets, fill, plain
 
 PREFIX = "ORCHESTRATOR_"
 RESERVED = frozenset({"ORCHESTRATOR_CONFIG", "ORCHESTRATOR_ENV"})
+OTHER_NAMES = {"LOKI_URL": ("logging", "loki", "url"), "LOKI_LABELS": ("logging", "loki", "labels")}
+"""Variables that other programs know too; ours of the same key lie over them."""
+
 """Variables of ours that are no keys of the configuration."""
 
 _PATH_KEYS: tuple[tuple[str, ...], ...] = (
@@ -218,6 +221,7 @@ def variable_layer(environ: Mapping[str, str], below: dict[str, Any], cwd: Path)
     """
     layer = Layer("variables", cwd, {})
     tree: dict[str, Any] = {}
+    given = [(name, list(path)) for name, path in OTHER_NAMES.items() if environ.get(name)]
     for name in sorted(environ):
         if not name.startswith(PREFIX) or name in RESERVED or len(name) == len(PREFIX):
             continue
@@ -226,6 +230,8 @@ def variable_layer(environ: Mapping[str, str], below: dict[str, Any], cwd: Path)
         for part in name[len(PREFIX) :].split("__"):
             key, here = _nearest(here, part)
             path.append(key)
+        given.append((name, path))
+    for name, path in given:
         target = tree
         for key in path[:-1]:
             if not isinstance(target.get(key), dict):

@@ -191,11 +191,34 @@ class MaintenanceSettings(Section):
     every: Duration = 6 * 3600.0
 
 
+def _loki_url(value: str) -> str:
+    if value and re.fullmatch(r"https?://([^\s/?#@]+@)?[^\s/?#@]+(/[^\s?#]*)?", value) is None:
+        raise Fault(  # it may hold a password: not shown
+            "expected the address of a Loki", hint="Write for example `http://loki:3100`, without a query."
+        )
+    return value
+
+
+def _loki_labels(value: dict[str, str]) -> dict[str, str]:
+    for name, text in value.items():
+        if re.fullmatch(r"(?!__)[A-Za-z_][A-Za-z0-9_]*", name) is None:
+            raise Fault(f"{shown(name)} is no name of a label", hint="Letters, digits and `_`, no digit first.")
+        if name in {"component", "level"}:
+            raise Fault(f"the label `{name}` is given by the program", hint="Choose another name.")
+        if not text:
+            raise Fault(f"the label `{name}` is empty", hint="Give it a value, or leave it out.")
+    if not value:
+        raise Fault("no label is left", hint="A stream needs one at least: `{job: orchestrator}`.")
+    return value
+
+
 class LokiSettings(Section):
     """Where log lines are sent besides; "" is nowhere."""
 
-    url: str = ""
-    labels: dict[str, str] = Field(default_factory=lambda: {"job": "orchestrator"})
+    url: Annotated[str, AfterValidator(_loki_url)] = ""
+    labels: Annotated[dict[str, str], AfterValidator(_loki_labels)] = Field(
+        default_factory=lambda: {"job": "orchestrator"}
+    )
 
 
 class LoggingSettings(Section):

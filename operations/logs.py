@@ -7,6 +7,7 @@ from operations.step import Step
 
 if TYPE_CHECKING:
     from utils.log_archive import LogArchive
+    from utils.loki import LokiSink
 
 __all__ = ["log_archive", "start_logging", "tidy_logs"]
 
@@ -26,8 +27,19 @@ def start_logging(system: IntegratedSystem, *, level: str | None = None) -> None
         age=kept.age,
         redact=written.redact,
         secrets=lambda: system.loaded.secrets,
+        more=[_loki(system)] if written.loki.url else [],
         clock=system.clock,
     )
+
+
+def _loki(system: IntegratedSystem) -> "LokiSink":
+    from utils.logger import get_logger
+    from utils.loki import LokiSink
+
+    def told(new: int, whole: int, reason: str) -> None:
+        get_logger("loki").warning("loki.dropped", lines=new, since_start=whole, reason=reason)
+
+    return LokiSink(system.settings.logging.loki.url, system.settings.logging.loki.labels, told=told)
 
 
 def log_archive(system: IntegratedSystem) -> "LogArchive":

@@ -55,6 +55,8 @@ def collect(system: IntegratedSystem) -> Metrics:
         state.set(STATES[breaker.state], provider=breaker.provider)
     _providers(system, metrics)
     _recorded(system, metrics)
+    if system.settings.logging.loki.url:
+        _loki(metrics)
     seconds = metrics.histogram("orchestrator_dataset_run_seconds", "Duration of recent dataset runs")
     ended = metrics.gauge(
         "orchestrator_recent_dataset_runs", "How recent dataset runs ended", labels=("status", "origin")
@@ -147,3 +149,14 @@ def as_json(system: IntegratedSystem) -> dict[str, Any]:
 
 def as_prometheus(system: IntegratedSystem) -> str:
     return collect(system).to_prometheus()
+
+
+def _loki(metrics: Metrics) -> None:
+    """What became of the log lines of this process."""
+    from utils.logger import sinks
+    from utils.loki import LokiSink
+
+    lines = metrics.counter("orchestrator_loki_lines_total", "Log lines for Loki, of this process", labels=("outcome",))
+    for figures in (sink.figures() for sink in sinks() if isinstance(sink, LokiSink)):
+        lines.inc(figures.sent, outcome="sent")
+        lines.inc(figures.dropped, outcome="dropped")

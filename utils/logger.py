@@ -30,7 +30,7 @@ from utils.clock import SYSTEM_CLOCK, Clock
 from utils.log_forms import Entry, as_console, as_json, as_text, one_line, pairs
 from utils.redaction import Redactor
 
-__all__ = ["Logger", "Sink", "close", "configure", "get_logger", "set_incidents", "timed"]
+__all__ = ["Logger", "Sink", "close", "configure", "get_logger", "set_incidents", "sinks", "timed"]
 
 NAMESPACE: Final = "orchestrator"  # the parent of all our loggers in the standard library's tree
 
@@ -220,17 +220,17 @@ def configure(
         raise ValueError(f"logging.files: {forms!r} is unknown; use both, text or json")
     if size < 1 or files < 1 or age <= 0.0:
         raise ValueError(f"logging: size, files and age must be at least 1, got {size}, {files} and {age:g}")
-    sinks: list[Sink] = []
+    chosen_sinks: list[Sink] = []
     if console != "off":
-        sinks.append(_Console(always_colour=console == "on"))
+        chosen_sinks.append(_Console(always_colour=console == "on"))
     if directory is not None:
         from utils.log_files import ComponentFiles
 
         written = {".log": as_text, ".jsonl": as_json}
         chosen = {"both": written, "text": {".log": as_text}, "json": {".jsonl": as_json}}[forms]
-        sinks.append(ComponentFiles(directory, size=size, files=files, age=age, forms=chosen))
+        chosen_sinks.append(ComponentFiles(directory, size=size, files=files, age=age, forms=chosen))
     close()
-    _State.redactor, _State.clock, _State.sinks = Redactor(redact, secrets), clock, (*more, *sinks)
+    _State.redactor, _State.clock, _State.sinks = Redactor(redact, secrets), clock, (*more, *chosen_sinks)
     if _BRIDGE not in _PARENT.handlers:
         _PARENT.addHandler(_BRIDGE)
     _PARENT.setLevel(number)
@@ -240,6 +240,11 @@ def close() -> None:
     """Bring out what is on its way, within a bound, and let go of the files. What is logged later opens them again."""
     for sink in _State.sinks:
         sink.close()
+
+
+def sinks() -> tuple[Sink, ...]:
+    """Where entries go just now."""
+    return _State.sinks
 
 
 def set_incidents(active: Mapping[str, Sequence[str]]) -> None:
