@@ -114,6 +114,7 @@ def run_all(
     if result.status == "cancelled":
         leave(context, FAILED)
     _maintain_if_overdue(context)
+    _tell(context)
     return _code(result.status, strict=strict)
 
 
@@ -136,6 +137,7 @@ def _run_due(context: Context, *, workers: int | None, strict: bool) -> int:
     if stopped:
         leave(context, 128 + stopped[0])
     _maintain_if_overdue(context)
+    _tell(context)
     return _code(done.status, strict=strict)
 
 
@@ -236,6 +238,13 @@ def _print_what_to_do(result: "PipelineRun", system: "IntegratedSystem") -> None
         if run.origin == "provider":
             for line in notes(system, run.dataset)[:MOST_ADVICE]:
                 say(f"{run.dataset}: note: {line}")
+
+
+def _tell(context: Context) -> None:
+    """Tell people what they are to be told, once everything else is done."""
+    from operations.alerting import after_run
+
+    after_run(context.system)
 
 
 def _maintain_if_overdue(context: Context) -> None:

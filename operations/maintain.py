@@ -102,6 +102,7 @@ def _maintain(
         ("events", lambda: seal_events(system, dry_run=dry_run, in_time=in_time)),
         ("database", lambda: _database(system, dry_run)),
         ("health", lambda: _health(system)),
+        ("alerts", lambda: _alerts(system, dry_run)),
     ]
     if seconds is None:
         steps.insert(0, ("storage", lambda: _storage(system)))
@@ -346,6 +347,18 @@ def _health(system: IntegratedSystem) -> Step:
         note_services(system, found.services)
     sick = [f"{check.name}: {check.detail}" for check in found.failed]
     return Step("health", len(sick), detail="; ".join(sick) or "healthy", well=not sick)
+
+
+def _alerts(system: IntegratedSystem, dry_run: bool) -> Step:
+    """Tell what is to be told, and forget what was told long ago."""
+    from operations.alerting import deliver
+
+    if dry_run:
+        return Step("alerts", detail="what waits would be sent")
+    forgotten = system.alert_outbox.forget()
+    done = deliver(system)
+    left = f"; {done.waiting} wait" if done.waiting else ""
+    return Step("alerts", done.sent, detail=f"messages sent{left}; {forgotten} of long ago forgotten")
 
 
 def _log(system: IntegratedSystem) -> Step:

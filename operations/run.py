@@ -18,6 +18,7 @@ from data_pipeline.store.views import Current
 from data_pipeline.workforce import Workforce
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
+from operations.alerting import told_without_log
 from operations.plugins import begin as begin_plugins
 from operations.plugins import let_work
 from operations.publish import publish_pending
@@ -194,16 +195,17 @@ def run(
         PipelineError: nothing is kept of the run `from_raw`, or nothing of a dataset that is named.
         StateError: the state cannot be written; no run starts without its log.
     """
-    datasets = at_most(system, _asked(system, names, from_raw), limit)
-    system.runner.recover()
-    request = RunRequest(actor=actor.name, fresh=fresh, full=full, from_raw=from_raw)
     token = cancel or CancelToken()
-    with _workers(system, workers, token) as workforce:
-        begin_plugins(system)
-        result = execute(system, datasets, request, Execution(workforce, token, progress))
-    if not token.cancelled:  # who was told to stop does not wait for handlers; they go on next time
-        judge_others(system, datasets)
-        let_work(system)
+    with told_without_log(system):
+        datasets = at_most(system, _asked(system, names, from_raw), limit)
+        system.runner.recover()
+        request = RunRequest(actor=actor.name, fresh=fresh, full=full, from_raw=from_raw)
+        with _workers(system, workers, token) as workforce:
+            begin_plugins(system)
+            result = execute(system, datasets, request, Execution(workforce, token, progress))
+        if not token.cancelled:  # who was told to stop does not wait for handlers; they go on next time
+            judge_others(system, datasets)
+            let_work(system)
     return result
 
 

@@ -152,6 +152,7 @@ def serving(
         told: Hears what becomes of every occurrence.
         beside: More services.
     """
+    from operations.alerting import services as alerting
     from operations.backfill_service import BackfillService
     from operations.queue import queue_worker
 
@@ -162,6 +163,7 @@ def serving(
         BackfillService(system, leading.leads),
         Judging(system, leading.leads),
         Maintaining(system, leading.leads),
+        *alerting(system),
         *beside(system),
     ]
     if system.settings.monitor.health:

@@ -63,6 +63,7 @@ class Delivery:
         self._calls: dict[str, _Call] = {}
         self._hung: dict[str, int] = {}
         self._unsettled: list[tuple[Letter, Outcome]] = []
+        self._stands_by = False
         self._ended = 0  # how often something ended, or was new
 
     def step(self) -> float:
@@ -79,7 +80,8 @@ class Delivery:
         if not letters:
             self._give()
             return IDLE_S
-        if self._turn is not None and not self._turn.take():
+        self._stands_by = self._turn is not None and not self._turn.take()
+        if self._stands_by:
             return STANDBY_S
         if self._free([one for one in letters if one.state == "sending" and busy.get(one.channel) != one.key]):
             return 0.0
@@ -103,7 +105,7 @@ class Delivery:
                 self.wait(min(wait, max(left, AGAIN_S)), seen)
                 if left <= 0.0 and self._ended == seen:
                     return
-            elif wait > left:
+            elif wait > left or self._stands_by:
                 return
             else:
                 self._clock.sleep(wait)

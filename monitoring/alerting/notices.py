@@ -11,18 +11,28 @@ from monitoring.alerting.message.message import Kind, Message, Part
 from monitoring.alerting.outbox import Outbox
 from monitoring.alerting.situation import Situation
 from utils.clock import SYSTEM_CLOCK, Clock
-from utils.database import StateError
+from utils.database import Database, StateError
 from utils.events import Event
 from utils.events.following import Consumer
 from utils.logger import get_logger
 
-__all__ = ["CONSUMER", "PATTERN", "Notices"]
+__all__ = ["CONSUMER", "PATTERN", "Notices", "is_behind"]
 
 CONSUMER, PATTERN = "alerts.outbox", "incident.*"
 """Its cursor's name, and what it follows."""
 
+_BEHIND = (
+    "SELECT 1 FROM names WHERE kind = 'type' AND name >= 'incident.' AND name < 'incident/' "
+    "AND newest > COALESCE((SELECT seq FROM cursors WHERE cursors.name = ?), 0) LIMIT 1"
+)
+
 PAGE = 20
 """Events that are put into the outbox together."""
+
+
+def is_behind(database: Database) -> bool:
+    """Whether there are events of incidents that nobody has written messages about."""
+    return bool(database.query(_BEHIND, (CONSUMER,)))
 
 
 class Notices:
