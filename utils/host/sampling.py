@@ -19,7 +19,7 @@ from utils.host.pressure import pressure
 from utils.host.processes import ProcessTable
 from utils.host.rates import CounterRates, Moment
 from utils.host.room import Rooms
-from utils.host.sample import HostSample, TopProcess
+from utils.host.sample import HostSample
 from utils.host.sockets import Sockets
 from utils.network import Address
 
@@ -44,9 +44,6 @@ class _Dear(NamedTuple):
     network: Two
     all_disks: Two
     disk: Two
-    processes: int | None
-    top_cpu: tuple[TopProcess, ...]
-    top_memory: tuple[TopProcess, ...]
 
 
 class _Slow(NamedTuple):
@@ -146,6 +143,7 @@ class MetricsCollector:
         if self._slow is None or not 0.0 <= looked[0] - self._slow_at < _SLOW_EVERY:
             self._slow, self._slow_at = self._look_slowly(psutil, looked), looked[0]
         dear, slow = self._dear, self._slow
+        processes, top_cpu, top_memory = self._top.look(looked[0]) if self._top is not None else (None, (), ())
         return HostSample(
             cpu_percent=room.cpu_percent,
             memory_percent=room.memory_percent,
@@ -172,7 +170,7 @@ class MetricsCollector:
             network_recv_bytes_s=dear.network[1],
             network_latency_ms=self._latency.newest() if self._latency is not None else None,
             connections=slow.connections,
-            processes=dear.processes,
+            processes=processes,
             pressure_cpu=pressure(_PRESSURE / "cpu").some,
             pressure_memory=room.pressure.some,
             pressure_memory_full=room.pressure.full,
@@ -182,23 +180,19 @@ class MetricsCollector:
             own_open_files=slow.own.files,
             python_threads=threading.active_count(),
             contained=room.contained,
-            top_cpu=dear.top_cpu,
-            top_memory=dear.top_memory,
+            top_cpu=top_cpu,
+            top_memory=top_memory,
         )
 
     def _look_closely(self, psutil: Any, looked: Moment) -> "_Dear":
         network = attempt(lambda: _network(psutil)) or {}
         disks = attempt(lambda: self._disks.counters(psutil, looked[0])) or (None, None)
-        processes, top_cpu, top_memory = self._top.look(looked[0]) if self._top is not None else (None, (), ())
         return _Dear(
             bytes_sent=round(sum(io[0] for io in network.values())) if network else None,
             bytes_received=round(sum(io[1] for io in network.values())) if network else None,
             network=_two(self._network, {name: io for name, io in network.items() if name != "lo"}, looked),
             all_disks=_two(self._all_disks, disks[0], looked),
             disk=_two(self._disk, disks[1], looked),
-            processes=processes,
-            top_cpu=top_cpu,
-            top_memory=top_memory,
         )
 
     def _look_slowly(self, psutil: Any, looked: Moment) -> _Slow:

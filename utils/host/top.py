@@ -4,6 +4,7 @@ import heapq
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import thread_time
 
 from utils.host.processes import Identity, ProcessStat, ProcessTable
 from utils.host.sample import TopProcess
@@ -13,11 +14,17 @@ from utils.redaction import MASK, Redactor
 __all__ = ["TopProcesses", "without_secrets"]
 
 _BYTES = 4096  # of a command line: what is longer is for nobody's eyes
+_EVERY = 0.9  # seconds from one look to the next at least; between them the look before is told again
+_SHARE = 0.004  # of a core: where thousands of processes run, they are looked at less often
 _REMEMBERED = 60.0  # seconds: a process may become another program under its number
 
 
+Top = tuple[int | None, tuple[TopProcess, ...], tuple[TopProcess, ...]]
+"""How many processes there are (None: they cannot be seen), the top by CPU, the top by memory."""
+
+
 class TopProcesses:
-    """Reads all processes at each call, and of the top ones what costs more.
+    """Reads all processes, once a second at most, and of the top ones what costs more.
 
     Args:
         table: Reads them.
@@ -37,13 +44,20 @@ class TopProcesses:
         self._redacted = redacted
         self._proc = proc
         self._boot: float | None = None
+        self._looked: float | None = None
+        self._rests = _EVERY
+        self._found: Top = (None, (), ())
         self._known: dict[tuple[Identity, str], tuple[float, str, str]] = {}  # until when; command, user
 
-    def look(self, now: float) -> tuple[int | None, tuple[TopProcess, ...], tuple[TopProcess, ...]]:
-        """How many processes there are (None: they cannot be seen), the top by CPU, the top by memory.
+    def look(self, now: float) -> Top:
+        """The newest look. `now`: monotonic seconds."""
+        if self._looked is None or not 0.0 <= now - self._looked < self._rests:
+            self._looked, began = now, thread_time()
+            self._found = self._look(now)
+            self._rests = max(_EVERY, (thread_time() - began) / _SHARE)
+        return self._found
 
-        `now`: monotonic seconds.
-        """
+    def _look(self, now: float) -> Top:
         found = self._table.read(owners=False, kernel_threads=False)
         if not found:
             return None, (), ()

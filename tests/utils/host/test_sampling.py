@@ -243,6 +243,7 @@ def test_what_costs_more_is_looked_at_once_a_second(monkeypatch: pytest.MonkeyPa
         "virtual_memory",
         lambda: types.SimpleNamespace(percent=float(next(memory)), available=1, total=1),
     )
+    monkeypatch.setattr("utils.host.top.thread_time", lambda: 0.0)
     collector = MetricsCollector(clock, ttl=0.25, processes=ProcessTable(clock, proc=tmp_path))
 
     told = []

@@ -1,5 +1,6 @@
 """The processes that use the most: known to a person, and without a secret."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -80,6 +81,22 @@ def test_a_real_process_is_told_with_its_user_and_start() -> None:
     assert one.created == pytest.approx(created, abs=1.5)
     top.look(61.0)
     assert child.pid not in {identity[0] for identity, _ in top._known}
+
+
+def test_where_many_processes_run_they_are_looked_at_less_often(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A look that took 20 ms of the processor is followed by five seconds of rest."""
+    times = itertools.count()
+    monkeypatch.setattr("utils.host.top.thread_time", lambda: next(times) * 0.02)
+    top = TopProcesses(ProcessTable(ManualClock(), proc=tmp_path), 1, proc=tmp_path)
+
+    seen = []
+    for second in range(11):
+        put(tmp_path, 10 + second)
+        seen.append(top.look(float(second))[0])
+
+    assert seen == [1, 1, 1, 1, 1, 6, 6, 6, 6, 6, 11]
 
 
 def test_without_processes_nothing_is_told(tmp_path: Path) -> None:
