@@ -143,7 +143,7 @@ def test_it_is_stopped_by_signals(installation: Installation, number: int, code:
     assert running.stdout is not None
     assert ", memory" in running.stdout.readline()
     running.send_signal(number)
-    out, errors = running.communicate(timeout=PATIENCE_S)
+    _, errors = running.communicate(timeout=PATIENCE_S)
 
     assert (running.returncode, errors) == (code, "")
     with installation.system() as system:
