@@ -3,7 +3,8 @@
 import threading
 from collections.abc import Callable, Sequence
 
-from monitoring.alerting.channels import Outcome
+from monitoring.alerting.channels import Outcome, Sending
+from monitoring.alerting.delivery import Delivery
 from monitoring.alerting.incident import Severity
 from monitoring.alerting.letter import Post
 from monitoring.alerting.message.message import Kind, Message, Part
@@ -53,14 +54,20 @@ class Hanging:
 class World:
     """The outbox, its log and its channels."""
 
-    def __init__(self, address: str, clock: Clock) -> None:
+    def __init__(self, address: str, clock: Clock, *, migrations: Sequence[str] = (f"{EVENTS};{SCHEMA}",)) -> None:
         self.clock = clock
-        self.database = opened_at(address, [f"{EVENTS};{SCHEMA}"])
+        self.database = opened_at(address, migrations)
         self.events = EventStore(self.database, clock=clock)
         self.outbox = Outbox(self.database, record(self.events), clock=clock)
 
     def put(self, *posts: Post) -> None:
         self.outbox.put(posts)
+
+    def drain(self, within_s: float = 10.0, **channels: Sending) -> None:
+        """Send as a command does that ends."""
+        delivery = Delivery(self.outbox, channels, clock=self.clock, gather_s=0.0)
+        delivery.drain(within_s)
+        delivery.close()
 
     def told(self, kind: str) -> list[dict[str, object]]:
         return [event.data for event in self.events.read(type=kind)]

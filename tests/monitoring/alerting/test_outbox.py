@@ -25,19 +25,12 @@ def world(address: str, clock: ManualClock) -> Iterator[World]:
     made.close()
 
 
-def drain(world: World, within_s: float = 10.0, **channels: Receiver) -> None:
-    """As a command does that ends."""
-    delivery = Delivery(world.outbox, channels, clock=world.clock, gather_s=0.0)
-    delivery.drain(within_s)
-    delivery.close()
-
-
 def test_a_message_reaches_each_of_its_channels_once(world: World) -> None:
     """However often it is put, and however often somebody sends."""
     team, ops = Receiver(), Receiver()
     for _ in range(2):
         world.put(begun("i1"), begun("i1", "ops"))
-        drain(world, team=team, ops=ops)
+        world.drain(team=team, ops=ops)
 
     assert (team.got, ops.got) == (["i1 down"], ["i1 down"])
     assert [event["message"] for event in world.told("alert.sent")] == ["i1-opened:ops", "i1-opened:team"] or [
@@ -49,7 +42,7 @@ def test_a_failed_message_is_tried_after_a_second_and_then_ever_later(world: Wor
     """Up to five minutes, with the same key each time."""
     team = Receiver(DOWN)
     world.put(begun("i1"))
-    drain(world, 3600.0, team=team)
+    world.drain(3600.0, team=team)
 
     assert clock.slept[0] == pytest.approx(1.0, rel=0.21)
     assert clock.slept[1] == pytest.approx(2.0, rel=0.21)
@@ -61,13 +54,13 @@ def test_a_service_that_asks_us_to_wait_is_asked_again_only_then(world: World, c
     """Also by the next command, which tries everything else at once."""
     team = Receiver(Outcome("failed", "error=429", retry_after=120.0), Outcome("sent"))
     world.put(begun("i1"))
-    drain(world, team=team)
+    world.drain(team=team)
     world.outbox.hasten()
-    drain(world, team=team)
+    world.drain(team=team)
     assert team.tries == 1
 
     clock.advance(115.0)
-    drain(world, team=team)
+    world.drain(team=team)
     assert team.got == ["i1 down"]
 
 
@@ -75,11 +68,11 @@ def test_what_waits_is_hastened_by_a_command(world: World, clock: ManualClock) -
     """A pause is for who stays."""
     team = Receiver(*[DOWN] * 6, Outcome("sent"))
     world.put(begun("i1"))
-    drain(world, 40.0, team=team)
+    world.drain(40.0, team=team)
     assert team.got == []
 
     world.outbox.hasten()
-    drain(world, 0.0, team=team)
+    world.drain(0.0, team=team)
     assert team.got == ["i1 down"]
 
 
@@ -87,9 +80,9 @@ def test_the_end_comes_after_the_beginning(world: World) -> None:
     """One message each, when the beginning was told."""
     team = Receiver()
     world.put(begun("i1"))
-    drain(world, team=team)
+    world.drain(team=team)
     world.put(over("i1"))
-    drain(world, team=team)
+    world.drain(team=team)
 
     assert team.got == ["i1 down", "i1 over"]
 
@@ -98,9 +91,9 @@ def test_beginning_and_end_that_go_out_together_are_one_message(world: World) ->
     """Nobody is told an end to what he never heard of."""
     team = Receiver()
     world.put(begun("i1"))
-    drain(world, 1.0, team=Receiver(DOWN))
+    world.drain(1.0, team=Receiver(DOWN))
     world.put(over("i1"))
-    drain(world, 60.0, team=team)
+    world.drain(60.0, team=team)
 
     assert team.got == ["i1 over"]
     (told,) = [one for one in world.outbox.of_thread("i1") if one.state == "sent"]
@@ -113,9 +106,9 @@ def test_nobody_hears_the_end_who_was_to_hear_no_beginning(world: World) -> None
     """A channel that was added meanwhile, for example."""
     team, late = Receiver(), Receiver()
     world.put(begun("i1"))
-    drain(world, team=team, late=late)
+    world.drain(team=team, late=late)
     world.put(over("i1"), over("i1", "late"))
-    drain(world, team=team, late=late)
+    world.drain(team=team, late=late)
 
     assert late.got == []
     assert team.got == ["i1 down", "i1 over"]
@@ -125,9 +118,9 @@ def test_a_try_without_an_answer_is_repeated_with_the_same_key(world: World) -> 
     """So that a receiver who heeds it sees one message; and the end is no beginning's."""
     team = Receiver(Outcome("unknown", "no answer"), Outcome("sent"))
     world.put(begun("i1"))
-    drain(world, 0.0, team=team)
+    world.drain(0.0, team=team)
     world.put(over("i1"))
-    drain(world, 60.0, team=team)
+    world.drain(60.0, team=team)
 
     assert team.keys == ["i1-opened:team", "i1-opened:team", "i1-resolved:team"]
 
@@ -136,13 +129,13 @@ def test_what_is_refused_for_good_is_a_dead_letter_at_once(world: World) -> None
     """Kept and shown; sent again when somebody asks for it."""
     team = Receiver(GONE, Outcome("sent"))
     world.put(begun("i1"))
-    drain(world, team=team)
+    world.drain(team=team)
     (dead,) = world.outbox.dead()
     assert (dead.state, dead.error, team.tries) == ("dead", "error=404", 1)
     assert [event["dead"] for event in world.told("alert.failed")] == [True]
 
     assert world.outbox.resend([dead.key]) == 1
-    drain(world, team=team)
+    world.drain(team=team)
     assert team.got == ["i1 down"]
     assert world.outbox.dead() == []
 
@@ -151,7 +144,7 @@ def test_what_nobody_takes_for_three_days_is_a_dead_letter(world: World, clock: 
     """And it is told."""
     world.put(begun("i1"))
     for _ in range(12):
-        drain(world, 0.0, team=Receiver(DOWN))
+        world.drain(0.0, team=Receiver(DOWN))
         clock.advance(DEAD_AFTER_S / 10)
 
     assert [one.key for one in world.outbox.dead()] == ["i1-opened:team"]
@@ -162,7 +155,7 @@ def test_a_clock_that_jumps_ahead_kills_no_letter(world: World, clock: ManualClo
     """Three days that were none: it was hardly tried."""
     world.put(begun("i1"))
     clock.set_forward(2 * DEAD_AFTER_S)
-    drain(world, 0.0, team=Receiver(DOWN))
+    world.drain(0.0, team=Receiver(DOWN))
 
     assert world.outbox.dead() == []
 
@@ -171,9 +164,9 @@ def test_a_clock_that_is_set_back_holds_up_no_letter(world: World, clock: Manual
     """Its next try lies a day ahead then."""
     team = Receiver(DOWN, Outcome("sent"))
     world.put(begun("i1"))
-    drain(world, 0.0, team=team)
+    world.drain(0.0, team=team)
     clock.set_back(86_400.0)
-    drain(world, 0.0, team=team)
+    world.drain(0.0, team=team)
 
     assert team.got == ["i1 down"]
 
@@ -182,10 +175,10 @@ def test_a_channel_that_is_down_is_told_once(world: World, clock: ManualClock) -
     """After a minute, for a blip is none; and when it is back, how long it was."""
     team = Receiver(*[DOWN] * 20, Outcome("sent"))
     world.put(begun("i1"), begun("i2", place=2))
-    drain(world, 50.0, team=team)
+    world.drain(50.0, team=team)
     assert world.told("alert.failed") == []
 
-    drain(world, 3600.0, team=team)
+    world.drain(3600.0, team=team)
     (failed,) = world.told("alert.failed")
     assert (failed["dead"], failed["error"]) == (False, "connection refused")
     assert failed["failing_s"] >= DOWN_AFTER_S
@@ -196,7 +189,7 @@ def test_a_channel_that_is_down_holds_up_no_other(world: World) -> None:
     """And is left alone: the second message is not tried before the first is due again."""
     team, ops = Receiver(DOWN), Receiver()
     world.put(*(begun(f"i{number}", name, place=number) for number in (1, 2) for name in ("team", "ops")))
-    drain(world, 0.5, team=team, ops=ops)
+    world.drain(0.5, team=team, ops=ops)
 
     assert sorted(ops.got) == ["i1 down", "i2 down"]
     assert team.tries == 1
@@ -227,7 +220,7 @@ def test_a_channel_that_hangs_holds_up_no_other_and_is_tried_again(world: World,
 def test_a_channel_that_is_no_more_is_told_with_those_that_are(world: World) -> None:
     """Whoever renamed it sees why nothing comes."""
     world.put(begun("i1", "gone"))
-    drain(world, team=Receiver())
+    world.drain(team=Receiver())
 
     (dead,) = world.outbox.dead()
     assert "`gone`" in dead.error
@@ -263,10 +256,10 @@ def test_what_follows_a_summary_waits_for_it(world: World, clock: ManualClock) -
     """The end of something whose beginning is in a summary that was not taken yet."""
     team = Receiver(Outcome("sent"), Outcome("sent"), DOWN, Outcome("sent"))
     world.put(*(begun(f"i{number}", place=number) for number in range(4)))
-    drain(world, 0.5, team=team)
+    world.drain(0.5, team=team)
     world.put(over("i3", place=9))
     clock.advance(WINDOW_S)
-    drain(world, team=team)
+    world.drain(team=team)
 
     assert team.got[2].startswith("2 more messages (2 began)")
     assert team.got[3] == "i3 over"
@@ -276,7 +269,7 @@ def test_a_summary_that_is_refused_leaves_what_is_in_it(world: World) -> None:
     """Each of them is a dead letter by itself."""
     team = Receiver(Outcome("sent"), Outcome("sent"), GONE)
     world.put(*(begun(f"i{number}", place=number) for number in range(4)))
-    drain(world, team=team)
+    world.drain(team=team)
 
     assert [one.thread for one in world.outbox.dead()] == ["i2", "i3"]
 
@@ -284,7 +277,7 @@ def test_a_summary_that_is_refused_leaves_what_is_in_it(world: World) -> None:
 def test_a_letter_says_how_far_it_is(world: World) -> None:
     """As the commands show it: no message's whole text, no address."""
     world.put(begun("i1"))
-    drain(world, 0.0, team=Receiver(DOWN))
+    world.drain(0.0, team=Receiver(DOWN))
     (shown,) = [one.to_json() for one in world.outbox.of_thread("i1")]
 
     assert (shown["channel"], shown["state"], shown["attempts"], shown["title"]) == ("team", "waiting", 1, "i1 down")
@@ -294,7 +287,7 @@ def test_a_letter_says_how_far_it_is(world: World) -> None:
 def test_what_was_sent_long_ago_is_forgotten(world: World, clock: ManualClock) -> None:
     """Dead letters are not."""
     world.put(begun("i1"), begun("i2", "gone"))
-    drain(world, team=Receiver())
+    world.drain(team=Receiver())
     clock.advance(timedelta(days=91).total_seconds())
 
     assert world.outbox.forget() == 1
