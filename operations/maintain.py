@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from data_pipeline.errors import StoreError
-from data_pipeline.store.views import Current, Version
 from integrated_system import IntegratedSystem
+from operations import pruning
 from operations.actor import Actor, operation
 from operations.health import health
 from operations.housekeeping import left_first, turn
@@ -16,12 +15,9 @@ from operations.objectives import tell_burning
 from operations.plugins import let_work
 from operations.promises import judge_promises
 from operations.publish import publish_pending
-from operations.retention import RETENTION, forget_runs, seal_events
+from operations.retention import forget_runs, seal_events
 from operations.step import Step
 from utils.events import NewEvent, rfc3339
-
-TEMPORARY_AGE = 24 * 3600.0
-"""Seconds after which a temporary file belongs to nobody who is still writing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +85,11 @@ def _maintain(
         ("runs", lambda: _runs(system, dry_run)),
         ("past_runs", lambda: forget_runs(system, forgotten, dry_run=dry_run)),
         ("leases", lambda: _leases(system, dry_run)),
-        ("temporary", lambda: _temporary(system, dry_run)),
-        ("cache", lambda: _cache(system, dry_run)),
+        ("temporary", lambda: pruning.temporary(system, dry_run=dry_run)),
+        ("cache", lambda: pruning.cache(system, dry_run=dry_run)),
         ("publish", lambda: _publish(system, dry_run)),
-        ("versions", lambda: _versions(system, dry_run, gone)),
-        ("raw", lambda: _raw(system, dry_run)),
+        ("versions", lambda: pruning.versions(system, gone, dry_run=dry_run)),
+        ("raw", lambda: pruning.raw(system, dry_run=dry_run)),
         ("quarantine", lambda: _quarantine(system, dry_run, gone)),
         ("objectives", lambda: _objectives(system, dry_run)),
         ("plugins", lambda: _plugins(system, dry_run)),
@@ -136,27 +132,6 @@ def _leases(system: IntegratedSystem, dry_run: bool) -> Step:
     return Step("leases", len(freed), detail="leases of dead processes freed")
 
 
-def _temporary(system: IntegratedSystem, dry_run: bool) -> Step:
-    count = freed = 0
-    before = system.clock.time() - TEMPORARY_AGE
-    for path in (system.state_dir / "tmp").glob("*"):
-        stat = path.stat()
-        if path.is_file() and stat.st_mtime < before:
-            count, freed = count + 1, freed + stat.st_size
-            if not dry_run:
-                path.unlink(missing_ok=True)
-    if not dry_run:
-        count += system.storage.sweep(TEMPORARY_AGE)
-    return Step("temporary", count, freed, "temporary files removed")
-
-
-def _cache(system: IntegratedSystem, dry_run: bool) -> Step:
-    if dry_run:
-        return Step("cache", detail="expired results would be purged")
-    purged = system.cache.purge()
-    return Step("cache", purged.entries, purged.bytes, "expired results purged")
-
-
 def _publish(system: IntegratedSystem, dry_run: bool) -> Step:
     """Hand waiting versions to their sinks, for all datasets."""
     datasets = [dataset for dataset in system.settings.datasets if dataset.publish]
@@ -169,67 +144,6 @@ def _publish(system: IntegratedSystem, dry_run: bool) -> Step:
     return Step("publish", sum(attempt.error is None for attempt in done), detail=detail)
 
 
-def _versions(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Step:
-    """Drop accepted and held versions beyond the retention, and files of tables that no kept version needs.
-
-    Never the version that readers see, nor one that waits for a sink, nor a file that it or another kept version names.
-    Meanwhile nobody rolls back to a version that goes.
-    """
-    if not (lease := system.leases.acquire([RETENTION])):
-        return Step("versions", detail="somebody else is at them")
-    try:
-        return _old_versions(system, dry_run, gone)
-    finally:
-        system.leases.release(lease)
-
-
-def _old_versions(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Step:
-    keep = system.settings.retention.versions
-    oldest = _before(system, keep.age)
-    current = system.views.current()
-    seen = {name: {entry.version} | _whole(system, entry) for name, entry in current.items()}
-    needed: set[str] = set()
-    unsure: set[str] = set()
-    paths: set[str] = set()
-    dropped: list[Version] = []
-    rank: dict[tuple[str, str], int] = {}
-    waiting = {dataset.name: system.outbox.waiting(dataset) for dataset in system.settings.datasets if dataset.publish}
-    for version in system.views.versions():  # newest first within a dataset
-        key = (version.dataset, version.state)
-        rank[key] = rank.get(key, 0) + 1
-        kept = version.version in seen.get(version.dataset, ()) or version.version in waiting.get(version.dataset, ())
-        if not kept and (rank[key] > keep.count or version.time < oldest):
-            dropped.append(version)
-            continue
-        paths.add(version.path)
-        if (files := _files(system, version)) is not None:
-            needed |= files
-        else:
-            unsure.add(f"tables/{version.dataset}/")  # nobody knows now which files it needs: all stay
-    # The log names what was removed by its path: a version goes with the last one that has its rows (`rollback`).
-    needed |= set().union(*(_files(system, version) or () for version in dropped if version.path in paths))
-    dropped = [version for version in dropped if version.path not in paths]
-    gone += [version.path for version in dropped]
-    loose = set().union(*(_files(system, version) or {version.path} for version in dropped)) - needed
-    # A run that is going on writes parts before its event names them; one that was killed never names them. Nor does
-    # anybody name the file of a candidate that was accepted by a process that was killed then.
-    before = system.clock.now() - timedelta(seconds=TEMPORARY_AGE)
-    for folder in ("tables/", "held/"):
-        loose |= {b.path for b in system.storage.list(folder) if b.path not in needed and b.modified < before}
-    loose = {path for path in loose if not path.startswith(tuple(unsure))}
-    freed = sum(system.storage.size(path) for path in loose if system.storage.exists(path))
-    if not dry_run:
-        for path in loose:
-            system.storage.delete(path)
-    return Step("versions", len(dropped), freed, "old versions removed")
-
-
-def _whole(system: IntegratedSystem, current: Current) -> set[str]:
-    """What readers get in the place of a damaged version."""
-    found = system.results.last_good(current, thorough=False)
-    return set() if found is None else {found.version}
-
-
 def _storage(system: IntegratedSystem) -> Step:
     """Read every accepted version, and compare it with what the log says of it; not well when that is news."""
     system.results.forget()
@@ -238,36 +152,6 @@ def _storage(system: IntegratedSystem) -> Step:
     told = "; ".join(dict.fromkeys(str(found) for _, found in damaged))
     detail = f"versions read, {len(damaged)} are damaged: {told}" if damaged else "versions are as they were written"
     return Step("storage", len(kept), detail=detail, well=all(version.state == "damaged" for version, _ in damaged))
-
-
-def _files(system: IntegratedSystem, version: Version) -> set[str] | None:
-    """What a version needs; None when the list of its files cannot be read."""
-    try:
-        return system.results.files(version)
-    except StoreError:
-        return None
-
-
-def _raw(system: IntegratedSystem, dry_run: bool) -> Step:
-    """Drop raw answers past the age their dataset says, then the oldest beyond the size."""
-    keep = system.settings.retention.raw
-    ages = {dataset.name: dataset.keep_raw for dataset in system.settings.datasets}
-    now = system.clock.now()
-    count = freed = kept = 0
-    for capture in reversed(system.raw.captures()):  # newest first
-        age = (now - capture.collected_at).total_seconds()
-        if age <= ages.get(capture.dataset, keep.age) and kept + capture.size <= keep.size:
-            kept += capture.size
-            continue
-        count, freed = count + 1, freed + capture.size
-        if not dry_run:
-            system.raw.drop(capture)
-    # A run that is going on writes its index last.
-    for capture in system.raw.leftovers(now - timedelta(seconds=TEMPORARY_AGE)):
-        count, freed = count + 1, freed + capture.size
-        if not dry_run:
-            system.raw.drop(capture)
-    return Step("raw", count, freed, "raw answers past their retention removed")
 
 
 def _quarantine(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Step:
@@ -290,7 +174,7 @@ def _quarantine(system: IntegratedSystem, dry_run: bool, gone: list[str]) -> Ste
         count, waiting = count + 1, waiting + entry.rows
         gone.append(entry.path)
     # A replay that is going on writes its file before its event names it; one that was killed never names it.
-    before = system.clock.now() - timedelta(seconds=TEMPORARY_AGE)
+    before = system.clock.now() - timedelta(seconds=pruning.TEMPORARY_AGE)
     named = {entry.path for entry in entries}
     for blob in list(system.storage.list("quarantine/")):
         if blob.path not in needed and (blob.path in named or blob.modified < before):

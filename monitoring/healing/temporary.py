@@ -7,7 +7,7 @@ alone; what goes is a regular file of this user that nobody has changed for a wh
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -45,7 +45,7 @@ def clean_temporary(
     older_than: float = OLD_S,
     dry_run: bool = False,
     leave: Sequence[Path] = (),
-    only: Callable[[str], bool] = lambda _: True,
+    anybodys: bool = False,
 ) -> Cleaned:
     """Remove old files below each of these folders; folders that are old and empty by then go, too.
 
@@ -54,13 +54,14 @@ def clean_temporary(
         older_than: Seconds since a file was written or renamed last.
         leave: Folders that nothing is removed from: a root above or below one of them is refused, unless it is one of
             our own (`tmp` in the state directory).
-        only: Picks by the file's name.
+        anybodys: Also files of other users, in folders where nobody but this program writes.
     """
     cleaned = Cleaned()
-    sweep = _Sweep(cleaned, now - older_than, dry_run, only)
+    sweep = _Sweep(cleaned, now - older_than, dry_run, None if anybodys else os.geteuid())
+    ours = {Path(os.path.realpath(folder)) / "tmp" for folder in leave}
     for root in roots:
         real = Path(os.path.realpath(root))
-        if why := why_not_a_root(real) or _clashes(real, leave):
+        if real not in ours and (why := why_not_a_root(real) or _clashes(real, leave)):
             cleaned.refused[str(root)] = why
             continue
         try:
@@ -80,7 +81,7 @@ def clean_temporary(
 def _clashes(root: Path, leave: Sequence[Path]) -> str:
     for folder in leave:
         real = Path(os.path.realpath(folder))
-        if root.is_relative_to(real) and root != real / "tmp":
+        if root.is_relative_to(real):
             return f"it lies in {folder}, which is not temporary"
         if real.is_relative_to(root):
             return f"{folder} lies in it"
@@ -88,9 +89,8 @@ def _clashes(root: Path, leave: Sequence[Path]) -> str:
 
 
 class _Sweep:
-    def __init__(self, cleaned: Cleaned, before: float, dry_run: bool, only: Callable[[str], bool]) -> None:
-        self._cleaned, self._before, self._dry_run, self._only = cleaned, before, dry_run, only
-        self._uid = os.geteuid()
+    def __init__(self, cleaned: Cleaned, before: float, dry_run: bool, uid: int | None) -> None:
+        self._cleaned, self._before, self._dry_run, self._uid = cleaned, before, dry_run, uid
 
     def folder(self, descriptor: int, device: int, depth: int) -> None:
         with os.scandir(descriptor) as entries:
@@ -102,7 +102,7 @@ class _Sweep:
                     continue
                 if stat.S_ISDIR(about.st_mode) and depth < _DEEPEST:
                     self._subfolder(descriptor, name, about, depth)
-                elif stat.S_ISREG(about.st_mode) and self._is_old(about) and self._only(name):
+                elif stat.S_ISREG(about.st_mode) and self._is_old(about):
                     self._file(descriptor, name, about)
 
     def _subfolder(self, parent: int, name: str, about: os.stat_result, depth: int) -> None:
@@ -127,7 +127,7 @@ class _Sweep:
 
     def _is_old(self, about: os.stat_result) -> bool:
         """A copy keeps the time of what it was copied from, so the time of the last change of any kind counts, too."""
-        return max(about.st_mtime, about.st_ctime) < self._before and about.st_uid == self._uid
+        return max(about.st_mtime, about.st_ctime) < self._before and self._uid in {None, about.st_uid}
 
     @cached_property
     def _open(self) -> frozenset[tuple[int, int]]:
