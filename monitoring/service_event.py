@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from monitoring.stacks import ThreadStack
 from utils.logger import get_logger
@@ -83,21 +83,29 @@ class ServiceEvent:
         return NewEvent(_TYPES[self.what], self.service, {"reason": self.reason, **known}, source=source)
 
 
+class Told(Protocol):
+    """What listeners hear: it says what it is."""
+
+    @property
+    def type(self) -> str: ...
+
+
+E = TypeVar("E", bound=Told)
 Listener = Callable[[ServiceEvent], object]
 
 
-class Listeners:
+class Listeners(Generic[E]):
     """Whoever wants to hear. One that raises is told in the log file; the others hear it all the same."""
 
     def __init__(self) -> None:
-        self._all: tuple[Listener, ...] = ()
+        self._all: tuple[Callable[[E], object], ...] = ()
         self._lock = threading.Lock()
 
-    def add(self, listener: Listener) -> None:
+    def add(self, listener: Callable[[E], object]) -> None:
         with self._lock:
             self._all = (*self._all, listener)
 
-    def tell(self, event: ServiceEvent) -> None:
+    def tell(self, event: E) -> None:
         for listener in self._all:
             try:
                 listener(event)

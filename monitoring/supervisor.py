@@ -74,7 +74,7 @@ class Supervisor:
         self._env, self._cwd = env, cwd
         self._redacted = redacted or Redactor().text
         self._clock = clock
-        self._listeners = Listeners()
+        self._listeners = Listeners[ServiceEvent]()
         self._stepping = threading.RLock()  # one step at a time; a listener may ask for more
         self._changed = threading.Condition()  # wakes the thread, and who waits until it is ready
         self._news = False

@@ -84,7 +84,7 @@ class ProcessWatchdog:
         self._beats: dict[str, _Beat] = {}
         self._graph = LockGraph()
         self._deadlocks: dict[frozenset[Waiting], float] = {}
-        self._listeners = Listeners()
+        self._listeners = Listeners[ServiceEvent]()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -124,6 +124,11 @@ class ProcessWatchdog:
     def forget(self, name: str) -> None:
         """It is done: its silence means nothing from now on."""
         self._beats.pop(name, None)
+
+    def last_heartbeat(self, name: str) -> float | None:
+        """When it came last, epoch seconds; None: never, or it was forgotten."""
+        beat = self._beats.get(name)
+        return None if beat is None else self._clock.time() - (self._monotonic() - beat.at)
 
     def lock(self, name: str, *, reentrant: bool = False) -> WatchedLock:
         """A lock whose cycles are noticed; in place of `threading.Lock`, or with `reentrant` of `threading.RLock`."""

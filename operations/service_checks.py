@@ -1,20 +1,16 @@
 """The named checks of the configuration (`monitor.health`): asked by `health`, watched by `serve` and `maintain`."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from integrated_system import IntegratedSystem
+from monitoring.configured_checks import configured_checks
 from monitoring.health import HealthResults
 from monitoring.health_changes import HealthChange, Standing, What, changes, standing_of
-from monitoring.health_checks import HealthCheck, HealthChecks
+from monitoring.health_checks import HealthChecks
 from utils.events import NewEvent
 from utils.history import Series
 from utils.history.points import recording
-
-if TYPE_CHECKING:
-    from config.watching import HealthCheckSettings
-    from monitoring.probes import Probe
 
 __all__ = ["RESPONSE", "ServiceWatch", "note_services", "service_checks"]
 
@@ -36,14 +32,12 @@ _MOST_TOLD = 1000
 
 def service_checks(system: IntegratedSystem) -> HealthChecks:
     """The configured checks, none of them asked yet."""
-    limits = system.settings.monitor.thresholds.disk
-    checks = (
-        HealthCheck(
-            one.name, _probe(system, one, limits), one.kind, timeout=one.timeout, every=one.every, parent=one.parent
-        )
-        for one in system.settings.monitor.health
+    return configured_checks(
+        system.settings.monitor,
+        newest=lambda name: _newest(system, name),
+        redacted=system.loaded.known.redacted,
+        clock=system.clock,
     )
-    return HealthChecks(checks, redacted=system.loaded.known.redacted, clock=system.clock)
 
 
 def note_services(system: IntegratedSystem, found: HealthResults) -> list[HealthChange]:
@@ -112,39 +106,6 @@ def _told(system: IntegratedSystem, name: str) -> Standing:
 
 def _event(change: HealthChange) -> NewEvent:
     return NewEvent(_TYPES[change.what], change.name, change.data, source=SOURCE)
-
-
-def _probe(system: IntegratedSystem, check: "HealthCheckSettings", limits: tuple[float, float]) -> "Probe":
-    from config.sections import host_and_port
-    from monitoring import probes
-
-    if check.http is not None:
-        return probes.http(check.http, check.timeout)
-    if check.tcp is not None:
-        return probes.tcp(*host_and_port(check.tcp), check.timeout)
-    if check.database is not None:
-        return probes.database(check.database, check.timeout)
-    if check.disk is not None:
-        return probes.disk(Path(check.disk), limits)
-    if check.heartbeat is not None:
-        # It is to come once an interval, and may be late by the timeout.
-        within = check.every + check.timeout
-        return probes.heartbeat(check.heartbeat, lambda name: _newest(system, name), within, system.clock.time)
-    return _function(check.function or "")
-
-
-def _function(target: str) -> Callable[[], Any]:
-    def look() -> Any:
-        from config.kinds import load
-        from monitoring.probes import Unwell
-
-        try:
-            function = load(target)
-        except ValueError as error:
-            raise Unwell(str(error)) from error
-        return function()
-
-    return look
 
 
 def _newest(system: IntegratedSystem, name: str) -> float | None:
