@@ -36,6 +36,12 @@ def test_each_kind_samples(kind: str) -> None:
         sample()
 
 
+def test_a_monitor_that_left_its_level_is_not_measured() -> None:
+    """Its cost would be that of another level."""
+    assert not host.left_its_level("00:42:50 IDLE, cpu 96 %, memory 5 %\n", "IDLE")
+    assert host.left_its_level("00:42:50 IDLE, cpu 96 %\n00:42:51 level CRITICAL (was IDLE)\n", "IDLE")
+
+
 def test_a_watcher_is_seen_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Its processor time and memory are figures; one that ended is an error, not a cheap watcher."""
     busy = ("sh", "-c", "while :; do :; done")

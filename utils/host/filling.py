@@ -21,7 +21,8 @@ _DAY = 86_400.0
 _DAY_POINTS = 240
 _MOST_POINTS = 120
 _LEAST_POINTS = 20  # as `utils.ahead` has it
-_HORIZON = 3 * _DAY  # of the cheap look: what at its pace is not full by then is not looked at further
+_HORIZON = 1.5 * _DAY  # what at the pace of the last hour is not full by then, is not looked for in the history
+_REACH = 6.0  # times what was looked at: twice as far ahead as `utils.ahead` tells of
 _EVERY = 15.0
 
 
@@ -50,7 +51,7 @@ def filling(points: Points) -> Filling | None:
     It reaches as far ahead as three times what it was looked at for, see `utils.ahead`.
     """
     points = _thinned(points)
-    if len(points) < _LEAST_POINTS or not _sinks(points):
+    if len(points) < _LEAST_POINTS or not _sinks(points, _REACH * (points[-1][0] - points[0][0])):
         return None
     import numpy as np
 
@@ -104,7 +105,7 @@ class DiskForecast:
     def _over_a_day(self, now: float) -> Filling | None:
         # What is full within a day at a steady pace loses a twenty-fourth of its room each hour: the hour shows it.
         hour = _thinned(self._recent.points("disk_free_bytes"))
-        if self._history is None or len(hour) < _LEAST_POINTS or not _sinks(hour):
+        if self._history is None or len(hour) < _LEAST_POINTS or not _sinks(hour, _HORIZON):
             return None
         buckets: Any = self._history().range(
             metric("disk_free_bytes"), labels(self._host), since=now - _DAY, until=now, points=_DAY_POINTS
@@ -112,13 +113,13 @@ class DiskForecast:
         return filling(list(zip(buckets.times.tolist(), buckets.last.tolist(), strict=True)))
 
 
-def _sinks(points: Points) -> bool:
-    """Whether it would be at nothing within days at the pace from the first half to the second: a cheap look."""
+def _sinks(points: Points, within: float) -> bool:
+    """Whether it is at nothing within so many seconds at its pace from the first half to the second: a cheap look."""
     half = len(points) // 2
     before, after = points[:half], points[half:]
     lost = median(free for _, free in before) - median(free for _, free in after)
     lasted = (median(at for at, _ in after) - median(at for at, _ in before)) or 1.0
-    return lost > 0.0 and points[-1][1] * lasted <= lost * _HORIZON
+    return lost > 0.0 and points[-1][1] * lasted <= lost * within
 
 
 def _thinned(points: Points) -> Points:

@@ -34,6 +34,18 @@ def test_a_steady_fill_is_told_with_the_hours_that_are_left() -> None:
     assert found.free_bytes == pytest.approx(30 * GB, rel=0.02)
 
 
+@pytest.mark.parametrize("hours", [0.1, 0.5, 1.0, 2.0, 2.9])
+def test_what_is_full_soon_is_told_however_soon(hours: float) -> None:
+    """The cheap look lets through all that the trend of an hour reaches."""
+    noise = random.Random(8)
+    free = [50 * GB * (1 + hours - at / HOUR) / (1 + hours) + noise.gauss(0, 0.01 * GB) for at in range(0, 3600, 30)]
+
+    found = filling([(30.0 * place, value) for place, value in enumerate(free)])
+
+    assert found is not None
+    assert found.hours_left == pytest.approx(hours, rel=0.1)
+
+
 def flat() -> list[float]:
     return [50 * GB] * 120
 
@@ -104,8 +116,8 @@ def test_a_slow_fill_is_told_from_the_history(tmp_path: Path) -> None:
     assert found.over_hours == pytest.approx(12.0, rel=0.05)
 
 
-def test_a_disk_at_rest_costs_no_numpy_and_no_history() -> None:
-    """A forecast is asked for every minute, in a process that shall stay small."""
+def test_a_disk_that_is_far_from_full_costs_no_numpy_and_no_history() -> None:
+    """A gigabyte a hour of fifty is two days: it is asked all the time, in a process that shall be small."""
     program = """
 import sys
 from utils.host.filling import DiskForecast
@@ -113,7 +125,7 @@ from utils.host.recent import Recent
 from tests.utils.host.samples import sampled
 recent, forecast = Recent(), DiskForecast(Recent(), lambda: sys.exit("asked"))
 for minute in range(60):
-    recent.note(sampled(disk_free_bytes=5e10 + minute % 7), 60.0 * minute)
+    recent.note(sampled(disk_free_bytes=5e10 - 1e9 * minute / 60), 60.0 * minute)
     assert forecast.look(60.0 * minute, 0.0) is None
 print("numpy" in sys.modules)
 """
