@@ -8,6 +8,7 @@ from typer.exceptions import TyperException
 
 from cli import (
     add_commands,
+    alerts_commands,
     backfill_commands,
     breaker_commands,
     detect_commands,
@@ -40,7 +41,7 @@ app = typer.Typer(
 for module in (
     *(run_commands, add_commands, inspect_commands, metric_commands, report_commands, suggest_commands),
     backfill_commands,
-    *(detect_commands, schedule_commands, runs_commands, lineage_commands),
+    *(detect_commands, alerts_commands, schedule_commands, runs_commands, lineage_commands),
     *(gate_commands, profile_commands, quarantine_commands, breaker_commands, maintain_commands, serve_commands),
     monitor_commands,
 ):

@@ -25,7 +25,7 @@ def why(
     """
     from operations.why import why as ask
 
-    if context.system.settings.find(dataset) is None and _is_incident(dataset):
+    if context.system.settings.find(dataset) is None and _is_incident(context, dataset):
         return _why_incident(context, dataset)
     found = ask(context.system, dataset)
     if context.json:
@@ -44,10 +44,10 @@ def why(
     return OK
 
 
-def _is_incident(text: str) -> bool:
-    from operations.alerts import incident_id
+def _is_incident(context: Context, text: str) -> bool:
+    from operations.alerts import is_incident
 
-    return incident_id(text)
+    return is_incident(context.system, text)
 
 
 def _why_incident(context: Context, prefix: str) -> int:

@@ -12,7 +12,7 @@ from monitoring.alerting.views import Incidents
 from operations.actor import UsageError
 from operations.situation import InstallationSituation
 
-__all__ = ["Listed", "Listing", "find_incident", "incident_id", "listed", "told_now"]
+__all__ = ["Listed", "Listing", "find_incident", "is_incident", "listed", "told_now"]
 
 _ID = re.compile(r"[0-9a-f]{2,8}")
 MOST_TOLD = 50
@@ -73,9 +73,9 @@ def find_incident(system: IntegratedSystem, prefix: str) -> Incident:
     return found[0]
 
 
-def incident_id(text: str) -> bool:
-    """Whether this may be the beginning of an incident's id."""
-    return _ID.fullmatch(text) is not None
+def is_incident(system: IntegratedSystem, text: str) -> bool:
+    """Whether an incident's id begins so. A provider may be called `fed`."""
+    return _ID.fullmatch(text) is not None and bool(Incidents(system.database).find(text))
 
 
 def told_now(system: IntegratedSystem, incident: Incident) -> Message:

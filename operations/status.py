@@ -100,10 +100,15 @@ class Status:
             "breakers": self.breakers,
             "queued": self.queued,
             "network_away_since": self.network_away_since,
-            "consumers": [consumer.to_json() for consumer in self.consumers],
+            "consumers": [_consumer(consumer) for consumer in self.consumers],
             "as_of": self.as_of,
             "incidents": [{name: getattr(one, name) for name in _OF_INCIDENT} for one in self.incidents],
         }
+
+
+def _consumer(standing: Standing) -> dict[str, Any]:
+    """Without `running`, which in this document is only ever the state of a run; `events consumers` has it."""
+    return {name: value for name, value in standing.to_json().items() if name != "running"}
 
 
 def status(system: IntegratedSystem, *, as_of: str | None = None) -> Status:

@@ -218,6 +218,8 @@ def test_all_commands_of_this_release_are_there() -> None:
         *("quarantine list", "quarantine show", "quarantine replay", "quarantine drop"),
         *("events consumers", "events retry", "events forget", "breakers open", "breakers close"),
         *("config check", "config show", "config init"),
+        *("alerts list", "alerts ack", "alerts resolve", "alerts silence", "alerts silences", "alerts unsilence"),
+        *("monitor", "alerts explain", "alerts test", "alerts dead", "alerts resend"),
     }
 
 
@@ -231,6 +233,11 @@ def test_all_commands_of_this_release_are_there() -> None:
         ("events consumers", {"consumers", "parked"}),
         ("quarantine list", {"quarantine"}),
         ("breakers list", {"breakers"}),
+        ("alerts list --all", {"incidents", "silences"}),
+        ("alerts silences", {"silences"}),
+        ("alerts dead", {"letters"}),
+        ("alerts resend", {"letters", "sent", "waiting"}),
+        ("alerts test --event dataset.failed --dataset fine", {"event", "subject", "data_of", "reactions", "told"}),
         ("why fine", {"dataset", "status", "sentence", "last_good", "changes", "next_try", "commands"}),
         ("report", {"format", "run_id", "status", "datasets"}),
         ("profile fine", {"dataset", "rows", "nulls", "columns", "data_age_s"}),

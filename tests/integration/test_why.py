@@ -193,7 +193,7 @@ def test_an_unknown_name_gets_the_nearest_and_a_word_on_incidents(
     assert installation.typed("why", "peple") == 2
     told = capsys.readouterr().err
     assert "did you mean `people`?" in told
-    assert "incidents come with alerts" in told
+    assert "Name a dataset, or an incident by its id" in told
 
 
 def test_what_can_be_pasted_are_commands_of_the_program(installation: Installation, server: FaultyServer) -> None:
