@@ -149,7 +149,10 @@ def _judged(heard: list[Exchange], words: str) -> Outcome:
         return Outcome("unknown", words)
     if 400 <= last.status < 500 and last.status not in TRY_LATER:
         return Outcome("refused", words)
-    return Outcome("failed", words, retry_after(last.retry_after, now=datetime.now(UTC), date=last.date))
+    # Discord's service tries once more by itself, at once: the first answer says how long we were to wait.
+    now = datetime.now(UTC)
+    asked = [found for one in bad if (found := retry_after(one.retry_after, now=now, date=one.date)) is not None]
+    return Outcome("failed", words, max(asked, default=None))
 
 
 def _extras(url: str, message: Message, key: str) -> dict[str, str]:
