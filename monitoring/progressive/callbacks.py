@@ -26,10 +26,12 @@ CLOSE_S = 1.0
 
 
 class _Line:
-    """One callback with a bus of its own."""
+    """One callback with a bus of its own, made when there is something for it."""
 
-    def __init__(self, bus: "Bus", name: str) -> None:
-        self.bus, self.name = bus, name
+    def __init__(self, kind: str, callback: Callback) -> None:
+        self.kind, self.callback = kind, callback
+        self.name = getattr(callback, "__qualname__", type(callback).__name__)
+        self.bus: Bus | None = None
         self.done = 0
         self.behind_since: float | None = None
         self.told = False
@@ -38,7 +40,7 @@ class _Line:
 class Callbacks:
     """Calls each callback away from who publishes. What raises is logged and counted; what hangs is logged once.
 
-    Threads begin with the first thing that somebody wants, and do not keep the process.
+    Threads begin with the first thing that somebody wants, end with `close`, and do not keep the process.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -52,33 +54,30 @@ class Callbacks:
 
     def add(self, kind: str, callback: Callback) -> int:
         """Call it with everything of a type that is published from now on; gives the id that `remove` takes."""
-        from utils.bus import Bus  # asyncio comes with it: only for those who have callbacks
-
-        name = getattr(callback, "__qualname__", type(callback).__name__)
-        bus = Bus(WAITING, "drop_oldest", on_error=partial(self._raised, name))
-        bus.subscribe(kind, callback)
         with self._lock:
             self._last_id += 1
-            self._lines[self._last_id] = _Line(bus, name)
+            self._lines[self._last_id] = _Line(kind, callback)
             return self._last_id
 
     def remove(self, callback: int) -> bool:
         """No further call of it begins; False when the id is not known (any more)."""
         with self._lock:
             line = self._lines.pop(callback, None)
-        if line is not None:
+        if line is not None and line.bus is not None:
             line.bus.close(0.0)
         return line is not None
 
     def publish(self, what: "Announced") -> None:
         """Hand it to those who want it, and come back at once."""
         for line in self._snapshot():
-            line.bus.publish(what)
+            (line.bus or self._bus_of(line)).publish(what)
 
     def look(self) -> None:
         """Tell of those that hang."""
         now = self._clock.monotonic()
         for line in self._snapshot():
+            if line.bus is None:
+                continue
             figures = line.bus.figures()
             done = figures.delivered + figures.failed
             if not figures.waiting or done != line.done:
@@ -91,15 +90,25 @@ class Callbacks:
                 self._log.warning("callback.hangs", callback=line.name, waiting=figures.waiting)
 
     def close(self) -> None:
-        """Let those that work finish for a moment; whoever hangs is left behind."""
-        with self._lock:
-            lines, self._lines = list(self._lines.values()), {}
-        for line in lines:
-            line.bus.close(CLOSE_S)
+        """Let those that work finish for a moment; whoever hangs is left behind. What is published later is heard."""
+        for line in self._snapshot():
+            if line.bus is not None:
+                bus, line.bus = line.bus, None
+                bus.close(CLOSE_S)
+                line.done, line.behind_since, line.told = 0, None, False
 
     def _snapshot(self) -> list[_Line]:
         with self._lock:
             return list(self._lines.values())
+
+    def _bus_of(self, line: _Line) -> "Bus":
+        from utils.bus import Bus  # asyncio comes with it: only for those who have callbacks
+
+        with self._lock:
+            if line.bus is None:
+                line.bus = Bus(WAITING, "drop_oldest", on_error=partial(self._raised, line.name))
+                line.bus.subscribe(line.kind, line.callback)
+            return line.bus
 
     def _raised(self, name: str, _: Any, error: BaseException) -> None:
         self.raised += 1

@@ -198,6 +198,19 @@ def test_a_callback_that_hangs_is_told_once_and_hinders_nobody(host: Host, clock
     monitor.stop()
 
 
+def test_callbacks_outlive_a_stop(host: Host, clock: ManualClock, monitor: ProgressiveMonitor) -> None:
+    """Watched again, they hear again; and no thread is left of the first time."""
+    heard = Heard()
+    monitor.on_snapshot(heard)
+    monitor.step()
+    monitor.stop()
+    assert len(heard.all) == 1
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("bus")]
+
+    steps(monitor, clock, 10.0)
+    assert len(heard.wait(2)) >= 2
+
+
 def test_unsubscribed_hears_no_more(host: Host, clock: ManualClock, monitor: ProgressiveMonitor) -> None:
     """And an id that is not known is said to be none."""
     heard = Heard()
