@@ -1,4 +1,4 @@
-"""Incidents without a log: events go straight into the engine's core, on a clock of their own, and its table is a dict."""
+"""Incidents without a log: events go straight into the engine, on a clock of their own, and its table is a dict."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
