@@ -6,6 +6,7 @@ import selectors
 import signal
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ __all__ = ["Child"]
 _LONGEST_LINE = 500
 _CHUNK = 65_536
 _KILLED_WITHIN_S = 10.0
+_GROUP_GONE_WITHIN_S = 1.0
 
 
 class Child:
@@ -110,12 +112,21 @@ class Child:
         with self._signalling:
             self._process.wait()
             self._reaped = True
+        self._until_group_is_gone()
         os.write(self._stop_reading, b"!")
         self._reading.join()
         os.close(self._enough)
         os.close(self._stop_reading)
         self._gone.set()
         self._ended()
+
+    def _until_group_is_gone(self) -> None:
+        """What was killed dies a moment later. Where nobody reaps orphans, zombies stay: so not for long."""
+        ends = time.monotonic() + _GROUP_GONE_WITHIN_S
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            while time.monotonic() < ends:
+                os.killpg(self.pid, 0)
+                time.sleep(0.002)
 
     def _read(self) -> None:
         output = self._process.stdout
