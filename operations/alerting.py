@@ -66,6 +66,11 @@ class Alerting:
         """Whether alerts worked within the last minutes."""
         return self._system.clock.monotonic() - self._well_at < 2 * LOST_AFTER_S
 
+    @property
+    def delivery(self) -> "Delivery | None":
+        """What sends; None: nothing was done yet."""
+        return self._delivery
+
     def close(self) -> None:
         """Let another process do this."""
         for part in (self._following, self._engine, self._delivery):

@@ -29,12 +29,12 @@ def begun_and_over(begun: Message, over: Message) -> Message:
 
 
 def summary(messages: Sequence[Message]) -> Message:
-    """All of these in one, the most urgent first.
+    """All of these in one: what is wrong first, the most urgent of it before others.
 
     >>> summary([Message("opened", "error", f"p{number} is down", ()) for number in range(3)]).title
     '3 more messages (3 began), the most urgent: p0 is down'
     """
-    urgent = sorted(messages, key=lambda one: -SEVERITIES.index(one.severity))
+    urgent = sorted(messages, key=lambda one: (one.kind == "resolved", -SEVERITIES.index(one.severity)))
     counts = Counter(_SAID.get(one.kind, "changed") for one in messages)
     counted = ", ".join(f"{count} {said}" for said, count in counts.most_common())
     lines = [f"{one.severity}: {one.title}" for one in urgent[:LISTED]]

@@ -1,0 +1,214 @@
+"""From what fails to what people read: through the log, the incidents, the outbox and real channels."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from monitoring.alerting.alert_files import AlertFiles
+from monitoring.alerting.views import Incidents
+from operations.alerting import after_run, deliver
+from tests.faulty_server import Answer, FaultyServer, Request, hang, ok, status
+from tests.integration.alerting import START, clock_at, collected, configure, failed, watching
+from tests.integration.installation import ROOT, Installation
+
+
+@pytest.fixture
+def hook() -> Iterator[FaultyServer]:
+    with FaultyServer(ok(b"")) as server:
+        yield server
+
+
+def url(server: FaultyServer, patience_s: float = 2.0) -> str:
+    return f"json://{server.host}/alerts?rto={patience_s:g}"
+
+
+def taken(server: FaultyServer) -> list[dict[str, Any]]:
+    """What the receiver got."""
+    return [json.loads(request.body) for request in server.requests]
+
+
+def test_a_run_tells_what_failed_and_a_later_one_that_it_is_over(
+    installation: Installation, hook: FaultyServer
+) -> None:
+    """Once each, though the dataset fails again in between."""
+    with FaultyServer(status(503)) as provider:
+        dataset = {"name": "rates", "collect": {"kind": "http", "url": provider.url}}
+        installation.configure(dataset, alerts={"channels": {"team": url(hook)}})
+        for answer in (status(503), status(503), ok(b"id,value\n1,2\n", "text/csv")):
+            provider.answer = answer
+            installation.typed("run", "--fresh")
+    told = taken(hook)
+
+    assert [one["kind"] for one in told] == ["opened", "resolved"]
+    assert [one["incident"] for one in told] == [told[0]["incident"]] * 2
+    assert "rates" in told[0]["title"] + told[0]["message"]
+    assert told[1]["title"].startswith("Over: ")
+    assert [event["kind"] for event in installation.events("alert.sent")] == ["opened", "resolved"]
+
+
+def test_without_channels_each_alert_is_a_file_and_an_incident(installation: Installation) -> None:
+    """Nobody is told; it is there for whoever looks."""
+    configure(installation, {})
+    with installation.system(clock_at(START)) as system:
+        system.events.append([failed(0)])
+        deliver(system)
+        (incident,) = Incidents(system.database).active()
+        (line,) = AlertFiles(system.alerts_dir).index()
+
+    assert incident.datasets == ("d00",)
+    assert (line["incident"], line["type"], line["kind"]) == (incident.id, "dataset_failed", "opened")
+    assert line["file"] == f"alert_{int(START.timestamp())}_dataset_failed.json"
+
+
+def test_a_run_in_which_all_is_well_loads_nothing_of_it(installation: Installation) -> None:
+    """No service, no message, no engine."""
+    script = """
+import sys
+from pathlib import Path
+from integrated_system import IntegratedSystem
+from operations.actor import Actor
+from operations.alerting import after_run
+from operations.run import run
+with IntegratedSystem(Path(sys.argv[1]), state_dir=Path(sys.argv[2])) as system:
+    run(system, Actor('test'))
+    before = set(sys.modules)
+    after_run(system)
+    print(sorted(set(sys.modules) - before), 'apprise' in sys.modules)
+"""
+    dataset = {"name": "numbers", "collect": {"kind": "simulated"}}
+    installation.configure(dataset, alerts={"channels": {"team": "json://127.0.0.1:1/"}})
+    command = [sys.executable, "-c", script, str(installation.config), str(installation.state)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.stdout == "[] False\n", done.stderr
+
+
+def test_what_a_run_cannot_deliver_goes_with_the_next_command(installation: Installation, hook: FaultyServer) -> None:
+    """It tries for ten seconds; the run's result stays what it was."""
+    configure(installation, {"team": url(hook)})
+    hook.answer = status(503)
+    clock = clock_at(START)
+    with installation.system(clock) as system:
+        system.events.append([failed(0)])
+        after_run(system)
+        waited = (clock.now() - START).total_seconds()
+        left = system.alert_outbox.undelivered()
+    hook.answer = ok(b"")
+    with installation.system(clock) as system:
+        system.events.append([collected(0), failed(1)])
+        done = deliver(system)
+
+    assert waited <= 10.0
+    assert [one.attempts for one in left] == [4]
+    assert (done.sent, done.waiting) == (2, 0)
+    told = taken(hook)
+    assert sorted(one["kind"] for one in told[4:]) == ["opened", "resolved"]
+    assert any("It began: " in one["message"] for one in told[4:])
+
+
+def test_a_channel_that_is_down_is_told_on_another(installation: Installation, hook: FaultyServer) -> None:
+    """And not to itself; it ends when it takes a message again."""
+    with FaultyServer(status(503)) as broken:
+        configure(installation, {"team": url(hook), "broken": url(broken)})
+        clock = clock_at(START)
+        with watching(installation, clock) as watch:
+            watch.system.events.append([failed(0)])
+            watch.pass_to(START + timedelta(minutes=5))
+            told_down = [one["title"] for one in taken(hook)]
+            broken.answer = ok(b"")
+            watch.pass_to(START + timedelta(minutes=15))
+            active = [one.kind for one in Incidents(watch.system.database).active()]
+        told = taken(hook)
+        titles_at_broken = {json.loads(request.body)["title"] for request in broken.requests}
+
+    assert any("broken" in title for title in told_down)
+    assert any(one["kind"] == "resolved" and "broken" in one["title"] for one in told)
+    assert not any("broken" in title for title in titles_at_broken)
+    assert active == ["provider"]
+
+
+@pytest.mark.parametrize("down", [status(503), hang()], ids=["it answers 503", "it hangs in the middle of a message"])
+def test_a_channel_down_for_ten_minutes_and_a_kill_in_the_middle_lose_nothing(
+    installation: Installation, hook: FaultyServer, down: Answer
+) -> None:
+    """All is delivered after, in order, each message once: what was tried before has the same key."""
+    tried: list[str] = []
+    got: list[dict[str, Any]] = []
+    is_down = True
+
+    def answer(request: Request) -> Answer:
+        message = json.loads(request.body)
+        if is_down:
+            tried.append(message["key"])
+            return down
+        got.append(message)
+        return ok(b"")
+
+    hook.answer = answer
+    configure(installation, {"team": url(hook, 0.5)}, providers=5)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.alerting", str(installation.folder), START.isoformat(), "600"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    for line in child.stdout:
+        if int(line) == 5:
+            os.kill(child.pid, signal.SIGKILL)
+            break
+    child.wait()
+    child.stdout.close()
+    clock = clock_at(START + timedelta(minutes=5))
+    with watching(installation, clock) as watch:
+        watch.system.events.append([failed(3)])
+        watch.pass_to(START + timedelta(minutes=10))
+        is_down = False
+        watch.pass_to(START + timedelta(minutes=40))
+        left = watch.system.alert_outbox.undelivered()
+        threads = {one.thread for one in watch.system.alert_outbox.recent()}
+        order = [[one.message.kind for one in watch.system.alert_outbox.of_thread(thread)] for thread in threads]
+
+    assert tried
+    assert left == []
+    assert all(count == 1 for count in Counter(one["key"] for one in got).values())
+    assert all(kinds in (["opened"], ["opened", "resolved"], ["summary"]) for kinds in order)
+    told = " ".join(one["title"] + one["message"] for one in got)
+    assert [number for number in (1, 2, 3, 4) if f"127.0.0.{number}:9" not in told] == []
+
+
+STORM = [pytest.param(1_000, id="a tenth of it"), pytest.param(10_000, id="all of it", marks=pytest.mark.prove)]
+
+
+@pytest.mark.parametrize("events", STORM)
+def test_a_storm_is_three_messages_a_channel(installation: Installation, hook: FaultyServer, events: int) -> None:
+    """10,000 events in ten seconds over forty providers: every incident is in the list, and nothing is blocked."""
+    with FaultyServer(hang()) as silent:
+        configure(installation, {"team": url(hook), "silent": url(silent, 0.05)}, providers=40)
+        clock = clock_at(START)
+        with watching(installation, clock) as watch:
+            for number in range(0, events, 100):
+                watch.system.events.append([failed(other % 40) for other in range(number, number + 100)])
+                clock.advance(10.0 * 100 / events)
+                watch.work()
+            in_the_storm = len(hook.requests)
+            watch.pass_to(START + timedelta(minutes=5))
+            concerned = {name for one in Incidents(watch.system.database).active() for name in one.datasets}
+            told = taken(hook)
+            watch.system.events.append([collected(number) for number in range(40)])
+            watch.pass_to(START + timedelta(hours=2))
+            left = [one for one in Incidents(watch.system.database).active() if one.kind != "channel"]
+
+    assert in_the_storm <= 3
+    assert 1 <= len(told) <= 3
+    assert concerned == {f"d{number:02}" for number in range(40)}
+    assert left == []
+    ends = [one for one in taken(hook) if one["kind"] in {"resolved", "summary"}]
+    assert ends
