@@ -30,6 +30,7 @@ LOOK_AGAIN_S = 30.0
 RELEASE_S = 3600.0
 
 _STORAGE = frozenset({"StoreError", "StateError", "VersionNotWrittenError", "DiskFull", "OSError"})
+_BY_THE_CLOCK = frozenset({"promise.at_risk", "promise.broken", "dataset.overdue", "objective.burning"})
 _SEVERAL = "several:providers"
 
 
@@ -148,7 +149,8 @@ class Explaining:
         if parent.kind == "network":
             return child.kind == "provider" and self._setup.declared.needs_network(child.about)
         if parent.kind == "clock":
-            return child.opened <= parent.opened + WITHIN_S
+            wrongs = wrongs_in(child, self._memory)
+            return child.opened <= parent.opened + WITHIN_S and all(one.type in _BY_THE_CLOCK for one in wrongs)
         if parent.kind == "host":
             disk = any(one.subject == "disk" and one.over is None for one in wrongs_in(parent, self._memory))
             return disk and self._is_storage(child)
