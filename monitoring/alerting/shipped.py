@@ -57,6 +57,8 @@ SHIPPED: tuple[Rule, ...] = (
     # The host
     _rule("resource_critical", "host.overloaded", "critical"),
     _rule("disk_filling", "host.disk_filling", "error"),
+    # Told a day ahead, and once more when it is near: meanwhile it may fill faster than was thought.
+    _rule("disk_nearly_full", "host.disk_filling", "critical", "hours_left <= 6"),
     # Services
     _rule(
         "server_down",

@@ -1,16 +1,14 @@
 """A night in an installation: things happen on a clock of its own, and what people are told of them is written down."""
 
 import os
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from integrated_system import IntegratedSystem
-from monitoring.alerting.engine import IncidentEngine
 from monitoring.alerting.incident import IncidentNews
 from monitoring.alerting.message import KINDS, compose
-from monitoring.alerting.setup import Setup
 from operations.actor import Actor
+from operations.incidents import incident_engine
 from operations.promises import judge_promises
 from operations.run import run
 from operations.situation import InstallationSituation
@@ -19,25 +17,6 @@ from utils.events import NewEvent
 
 GOLDEN = Path(__file__).parent / "golden"
 QUARTER = 900.0
-
-
-class _Declared:
-    def __init__(self, system: IntegratedSystem) -> None:
-        self._system = system
-
-    def provider_of(self, dataset: str) -> str | None:
-        found = self._system.settings.find(dataset)
-        return None if found is None else self._system.collector.provider_of(found)
-
-    def is_provider(self, name: str) -> bool:
-        return any(self.provider_of(one.name) == name for one in self._system.settings.datasets)
-
-    def needs_network(self, provider: str) -> bool:
-        return True
-
-    def upstream(self, dataset: str) -> Sequence[str]:
-        found = self._system.settings.find(dataset)
-        return () if found is None else found.depends_on
 
 
 class Night:
@@ -51,8 +30,7 @@ class Night:
         self.system = system
         self.clock = clock
         self.told: list[str] = []
-        setup = Setup(_Declared(system), channels=("team",))
-        self._engine = IncidentEngine(system.events, system.cursors, lambda: setup, clock=clock)
+        self._engine = incident_engine(system)
         self._seen = 0
 
     def run(self, *names: str) -> None:

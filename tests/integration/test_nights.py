@@ -38,7 +38,8 @@ def night(
     providers["ECB"] = {**base, "runbook": "https://wiki.example.org/ecb"}
     clock = ManualClock(datetime.fromisoformat(begins))
     app = {"name": "rates", "zone": "Europe/Berlin"}
-    installation.configure(*datasets, app=app, providers=providers, **sections)
+    alerts = {"channels": {"team": "json://127.0.0.1:9"}}
+    installation.configure(*datasets, app=app, providers=providers, alerts=alerts, **sections)
     with installation.system(clock) as system, closing(Night(system, clock)) as found:
         yield found
 
