@@ -83,7 +83,9 @@ def watching(
     system: IntegratedSystem, *, level: str | None = None, told: Callable[[Shown], None] | None = None
 ) -> Serving:
     """The watch alone, for the command `monitor`. See `HostWatch`."""
-    return Serving(system.database, [HostWatch(system, level=level, told=told)])
+    from operations.guarding import guarded
+
+    return guarded(system, [HostWatch(system, level=level, told=told)])
 
 
 def look_once(system: IntegratedSystem, *, level: str | None = None) -> tuple[Snapshot, Report]:

@@ -154,6 +154,7 @@ def serving(
     """
     from operations.alerting import services as alerting
     from operations.backfill_service import BackfillService
+    from operations.guarding import guarded
     from operations.queue import queue_worker
 
     leading = Leading(system, told)
@@ -170,4 +171,4 @@ def serving(
         from operations.service_checks import ServiceWatch
 
         services.append(ServiceWatch(system, leading.leads))
-    return Serving(system.database, services)
+    return guarded(system, services)

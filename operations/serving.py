@@ -2,13 +2,13 @@
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from utils.database import Database, News, StateError
 from utils.logger import get_logger
 
-__all__ = ["Service", "Serving"]
+__all__ = ["STALLED_S", "Service", "Serving"]
 
 TROUBLE_S, LONGEST_TROUBLE_S = 1.0, 15.0
 """Seconds until a service is called again that found the state in trouble; each time twice as long."""
@@ -18,6 +18,9 @@ FAILED_S = 10.0
 
 LISTEN_S = 60.0
 """How long one wait for news lasts."""
+
+STALLED_S = 600.0
+"""A step that takes longer stands still, as far as a watchdog is concerned."""
 
 
 class Service(Protocol):
@@ -43,11 +46,22 @@ class Serving:
     """Runs services until it is stopped. What one of them finds wrong is told in the log file, and all go on.
 
     No service asks again and again: each waits until its time has come, or until there is news.
+
+    Args:
+        beat: Called by each service's thread before and after every step, with its name and the seconds until it is
+            called again at the latest; with None when the service has ended.
     """
 
-    def __init__(self, database: Database, services: Sequence[Service]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        services: Sequence[Service],
+        *,
+        beat: Callable[[str, float | None], None] = lambda *_: None,
+    ) -> None:
         self._database = database
         self._services = services
+        self._beat = beat
         self._changed = threading.Condition()
         self._news = 0
         self._stopping = False
@@ -82,10 +96,13 @@ class Serving:
         while not self._stopping:
             with self._changed:
                 seen = self._news
+            self._beat(service.name, STALLED_S)
             wait, well = self._step(service, troubles)
+            self._beat(service.name, wait + STALLED_S)
             troubles = 0 if well else troubles + 1
             if wait > 0.0:
                 self._wait(wait, seen if well and service.hears else None)
+        self._beat(service.name, None)
         try:
             service.close()
         except StateError as error:
