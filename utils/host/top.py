@@ -89,7 +89,7 @@ class TopProcesses:
 
     def _command(self, process: ProcessStat) -> str:
         try:
-            with (self._proc / str(process.pid) / "cmdline").open("rb") as file:
+            with open(f"{self._proc}/{process.pid}/cmdline", "rb") as file:
                 words = file.read(_BYTES).rstrip(b"\0").decode(errors="replace").split("\0")
         except OSError:
             words = []
@@ -97,7 +97,7 @@ class TopProcesses:
 
     def _user(self, process: ProcessStat) -> str:
         try:
-            uid = (self._proc / str(process.pid)).stat().st_uid
+            uid = os.stat(f"{self._proc}/{process.pid}").st_uid
         except OSError:
             return ""
         try:

@@ -1,0 +1,46 @@
+"""Sampling for days takes no more memory than sampling for a minute."""
+
+import gc
+import shutil
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from tests.utils.host.table import put
+from utils.clock import ManualClock
+from utils.host import MetricsCollector
+from utils.host.history import HostPoints
+from utils.host.processes import ProcessTable
+from utils.host.recent import Recent
+
+
+@pytest.mark.parametrize("samples", [150, pytest.param(20_000, marks=pytest.mark.prove)])
+def test_the_memory_of_a_sampler_is_flat(tmp_path: Path, samples: int) -> None:
+    """Processes come and go all the while; what was known of the dead is forgotten."""
+    clock, recent, points = ManualClock(), Recent(), HostPoints()
+    collector = MetricsCollector(clock, processes=ProcessTable(clock, proc=tmp_path))
+
+    def sample(number: int) -> None:
+        shutil.rmtree(tmp_path / str(number - 20), ignore_errors=True)
+        put(tmp_path, number, f"job-{number}", started=number, cpu=number % 7, command=("job", str(number)))
+        taken = collector.collect()
+        recent.note(taken, clock.monotonic())
+        points.note(taken, clock.monotonic())
+        clock.advance(5.0)
+
+    for number in range(1000, 1040):
+        sample(number)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(1040, 1040 + samples):
+            sample(number)
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+
+    # The promise is 5 MB; the interpreter's own table of names grows by steps of some hundred kilobytes.
+    assert grown < 1_000_000, f"{grown:,}"
