@@ -55,9 +55,7 @@ class Alerting:
         except StateError as error:
             if not self._told_lost and self._system.clock.monotonic() - self._well_at >= LOST_AFTER_S:
                 self._told_lost = True
-                from operations.last_alert import alert_from_memory
-
-                alert_from_memory(self._system, error)
+                _tell_from_memory(self._system, error)
             raise
         self._well_at, self._told_lost = self._system.clock.monotonic(), False
         return wait
@@ -194,10 +192,18 @@ def told_without_log(system: IntegratedSystem) -> Iterator[None]:
     try:
         yield
     except StateError as error:
-        from operations.last_alert import alert_from_memory
-
-        alert_from_memory(system, error)
+        _tell_from_memory(system, error)
         raise
+
+
+def _tell_from_memory(system: IntegratedSystem, error: StateError) -> None:
+    """Whatever comes of it, the error stays the one that is told."""
+    from operations.last_alert import alert_from_memory
+
+    try:
+        alert_from_memory(system, error)
+    except Exception as fault:  # noqa: BLE001 - the machine is in a bad way: this was the last that could be tried
+        get_logger("alerts").error("alert.not_sent", reason=str(fault), exc=fault)
 
 
 def _following(system: IntegratedSystem) -> "Following":

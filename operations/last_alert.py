@@ -67,21 +67,24 @@ def alert_from_memory(system: IntegratedSystem, error: StateError) -> bool:
 def _was_told(system: IntegratedSystem) -> bool:
     """Whether it was told within the last hour, by this process or another; notes that it is told now.
 
-    By the time of an empty file: of the state, or where temporary files go, as a full disk takes no new one.
+    By the time of an empty file: of the state, or, should that take none, where temporary files go.
     """
     now = system.clock.time()
-    marks = [Path(tempfile.gettempdir(), f"orchestrator-{os.getuid()}-{_name(system)}.told")]
+    marks: list[Path] = []
     with contextlib.suppress(OSError, StateError):
-        marks.insert(0, system.alerts_dir / ".told")
+        marks.append(system.alerts_dir / ".told")
+    with contextlib.suppress(OSError):  # none of the usual places can be written
+        marks.append(Path(tempfile.gettempdir(), f"orchestrator-{_name(system)}.told"))
     for mark in marks:
         with contextlib.suppress(OSError):
-            if 0.0 <= now - mark.stat().st_mtime < ONCE_IN_S:
+            about = mark.lstat()
+            if about.st_uid == os.getuid() and 0.0 <= now - about.st_mtime < ONCE_IN_S:
                 return True
     for mark in marks:
         with contextlib.suppress(OSError):
             mark.parent.mkdir(mode=0o700, exist_ok=True)
             mark.touch(mode=0o600)
-            os.utime(mark, (now, now))
+            os.utime(mark, (now, now), follow_symlinks=False)
             break
     return False
 

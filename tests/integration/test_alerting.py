@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -14,10 +15,13 @@ import pytest
 
 from monitoring.alerting.alert_files import AlertFiles
 from monitoring.alerting.views import Incidents
-from operations.alerting import after_run, deliver
+from operations.actor import Actor
+from operations.alerting import Alerting, after_run, deliver, services
+from operations.maintain import maintain
 from tests.faulty_server import Answer, FaultyServer, Request, hang, ok, status
 from tests.integration.alerting import START, clock_at, collected, configure, failed, watching
 from tests.integration.installation import ROOT, Installation
+from utils.database import StateError
 
 
 @pytest.fixture
@@ -212,3 +216,113 @@ def test_a_storm_is_three_messages_a_channel(installation: Installation, hook: F
     assert left == []
     ends = [one for one in taken(hook) if one["kind"] in {"resolved", "summary"}]
     assert ends
+
+
+def test_when_the_log_cannot_be_written_people_are_told_from_memory(
+    installation: Installation, hook: FaultyServer
+) -> None:
+    """By every channel at once, and as a file; once an hour, for a crontab begins anew every minute."""
+    configure(installation, {"team": url(hook), "gone": "json://127.0.0.1:1/"})
+    installation.state.mkdir(mode=0o700)
+    (installation.state / "orchestrator.db").write_bytes(b"no database at all, " * 1000)
+    clock = clock_at(START)
+    for _ in range(2):
+        with pytest.raises(StateError):
+            installation.run(clock=clock)
+    told = taken(hook)
+    clock.advance(3601.0)
+    with pytest.raises(StateError):
+        installation.run(clock=clock)
+
+    assert [one["severity"] for one in told] == ["critical"]
+    assert told[0]["title"].startswith("CRITICAL: my-data: the log cannot be written, no run starts: ")
+    assert "Do: " in told[0]["message"]
+    assert len(taken(hook)) == 2
+    assert [line["type"] for line in AlertFiles(installation.state / "alerts").index()] == ["critical", "critical"]
+
+
+def test_a_full_disk_is_told(installation: Installation, hook: FaultyServer) -> None:
+    """By a run that cannot begin; its exit code and its words are what they were."""
+    dataset = {"name": "numbers", "collect": {"kind": "simulated"}}
+    installation.configure(dataset, alerts={"channels": {"team": url(hook)}})
+    assert installation.typed("run") == 0
+    done = subprocess.run(
+        installation.command("run", "--fresh"),
+        cwd=installation.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60.0,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+    )
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    (told,) = taken(hook)
+    assert told["severity"] == "critical"
+
+
+def test_a_process_that_stays_tells_that_its_log_is_gone(installation: Installation, hook: FaultyServer) -> None:
+    """Once, after a minute; what hears nothing of it then is the outside watcher's business."""
+    configure(installation, {"team": url(hook)})
+    installation.state.mkdir(mode=0o700)
+    (installation.state / "orchestrator.db").write_bytes(b"no database at all, " * 1000)
+    clock = clock_at(START)
+    with installation.system(clock) as system:
+        alerting = Alerting(system)
+        for _ in range(10):
+            with pytest.raises(StateError):
+                alerting.step()
+            clock.advance(15.0)
+        well = alerting.is_well()
+        alerting.close()
+
+    assert len(taken(hook)) == 1
+    assert not well
+
+
+def test_the_outside_watcher_hears_of_us_as_long_as_alerts_work(installation: Installation, hook: FaultyServer) -> None:
+    """After each run, and every so often in a process that stays."""
+    configure(installation, {}, heartbeat={"url": f"http://{hook.host}/beat", "every": "2m"})
+    clock = clock_at(START)
+    with installation.system(clock) as system:
+        after_run(system)
+        assert [request.path for request in hook.requests] == ["/beat"]
+        alerting, beating = services(system)
+        alerting.step()
+        assert (beating.step(), hook.count) == (120.0, 2)
+        clock.advance(60.0)
+        assert (beating.step(), hook.count) == (60.0, 2)
+        clock.advance(600.0)  # nobody stepped alerting meanwhile
+        beating.step()
+        alerting.close()
+
+    assert hook.count == 2
+
+
+def test_what_a_program_says_goes_to_every_channel_of_the_installation(
+    installation: Installation, hook: FaultyServer
+) -> None:
+    """Through the outbox and with an event; its own callbacks hear of it at once."""
+    configure(installation, {"team": url(hook)})
+    heard: list[str] = []
+    with installation.system(clock_at(START)) as system:
+        system.alerts.on_alert(lambda alert: heard.append(alert.title))
+        system.alerts.send(level="WARNING", title="Import is late", message="by 2 h", source="importer")
+        deliver(system)
+        (raised,) = system.events.read(type="alert.raised")
+
+    assert heard == ["Import is late"]
+    assert (raised.subject, raised.data["level"], raised.data["title"]) == ("importer", "warning", "Import is late")
+    assert [(one["title"], one["kind"]) for one in taken(hook)] == [("Import is late", "notice")]
+
+
+def test_maintenance_delivers_what_waits(installation: Installation, hook: FaultyServer) -> None:
+    """And says how many."""
+    configure(installation, {"team": url(hook)})
+    with installation.system() as system:
+        system.events.append([failed(0)])
+        done = maintain(system, Actor("test"))
+    (step,) = [one for one in done.steps if one.name == "alerts"]
+
+    assert (step.count, len(taken(hook))) == (1, 1)
