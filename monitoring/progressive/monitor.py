@@ -310,4 +310,8 @@ def _users(sample: Sampled, resource: Resource) -> tuple[dict[str, Any], ...]:
     if figure is None:
         return ()
     found = getattr(sample, f"top_{resource}", ())
-    return tuple({"pid": one.pid, "name": one.name, figure: getattr(one, figure)} for one in found[:NAMED])
+    return tuple({"pid": one.pid, "name": one.name, figure: _rounded(getattr(one, figure))} for one in found[:NAMED])
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
