@@ -98,19 +98,6 @@ class IncidentEngine:
             due = self._core.memory.due if self._core is not None else NEVER
             return max(0.0, min(FARTHEST_S, due - self._clock.time()))
 
-    def is_idle(self) -> bool:
-        """Whether a step would change nothing: no event of interest came, nothing is wrong, nothing is due.
-
-        It costs a few small queries.
-        """
-        with self._lock:
-            memory = Memory.load(self._events.database.query(LOOK))
-            if memory.wrongs or memory.ongoing or memory.silences:
-                return False
-            seen = self._events.database.query("SELECT seq FROM cursors WHERE name = ?", (NAME,))
-            kinds = self._kinds_since(max([memory.meta.seq, *(seq for (seq,) in seen)]))
-            return kinds is not None and not any(Core(self._setup).concerns(kind) for kind in kinds)
-
     def change(self, act: Callable[[Core, float], T]) -> T:
         """What `act` does to the state, committed; it may be called again when somebody else was quicker.
 

@@ -124,8 +124,15 @@ def _rule(one: AlertRuleSettings, name: str) -> Rule:
 
 
 def faults(rules: Sequence[AlertRuleSettings]) -> Iterator[tuple[int, str, Fault]]:
-    """What is wrong with the events and expressions of rules: the position, the key, the fault."""
+    """What is wrong with the events, expressions and names of rules: the position, the key, the fault."""
+    from monitoring.alerting.shipped import SHIPPED  # it is made of what stands here
+
+    shipped = {rule.name: rule.when for rule in SHIPPED}
     for position, one in enumerate(rules):
+        if one.name in shipped and not matches(one.when, shipped[one.name]):
+            hint = "Choose another name."
+            told = f"`{one.name}` is the name of the shipped rule for `{shipped[one.name]}`"
+            yield position, "name", Fault(told, hint=hint)
         found = unknown(one.when)
         if found is not None:
             yield position, "when", Fault(found, hint=_TYPES_HINT)

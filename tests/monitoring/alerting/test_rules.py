@@ -99,8 +99,9 @@ def test_types_of_ours_patterns_and_types_of_plug_ins_are_taken(kind: str):
         ({"when": "dataset.failed", "clear": "dataset.colected"}, "clear", "did you mean `dataset.collected`?"),
         ({"when": "dataset.failed", "clear": "dataset.collected if rwos > 3"}, "clear", "did you mean `rows`?"),
         ({"when": "run.cancelled", "for": "5m"}, "for", "nothing ends `run.cancelled`"),
+        ({"when": "run.crashed", "name": "dataset_held"}, "name", "the shipped rule for `batch.held`"),
     ],
-    ids=["event", "expression", "field", "clear", "field of clear", "for without an end"],
+    ids=["event", "expression", "field", "clear", "field of clear", "for without an end", "name of a shipped rule"],
 )
 def test_a_fault_of_a_rule_has_its_key_and_says_what_is_meant(rule: dict[str, Any], key: str, says: str):
     """With a hint."""
