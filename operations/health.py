@@ -18,6 +18,9 @@ LEAST_FREE = 200 * 2**20
 FULL_WITHIN = 86_400.0
 """A disk that is full within so many seconds needs somebody now."""
 
+FAILING_S = 60.0
+"""Seconds for which a channel of alerts may take nothing."""
+
 STUCK_AFTER = 3
 """Failures of one event in a row after which a consumer of the log is stuck, and not just unlucky."""
 
@@ -58,6 +61,8 @@ def health(system: IntegratedSystem) -> Health:
     own += [_consumers(system), _transactions(system)]
     if system.settings.plugins:
         own.append(_plugins(system))
+    if system.settings.alerts.channels:
+        own.append(_channels(system))
     if system.settings.network.canaries:
         own.append(_network(system))
     return Health(tuple(own), _services(system) if system.settings.monitor.health else HealthResults())
@@ -181,6 +186,22 @@ def _plugins(system: IntegratedSystem) -> HealthResult:
     """One that cannot be loaded hears of nothing, and its metrics are not sampled."""
     faults = [f"{fault.plugin}: {fault.error}" for fault in system.plugins.faults]
     return HealthResult("plugins", not faults, "; ".join(faults) or f"{len(system.plugins.loaded)} loaded")
+
+
+def _channels(system: IntegratedSystem) -> HealthResult:
+    """Whether people can be told. One that is tried for less than a minute may just be slow."""
+    now = system.clock.time()
+    bad = []
+    waiting = 0
+    for one in system.alert_outbox.standing():
+        waiting += one.waiting
+        if one.dead:
+            bad.append(f"{one.channel}: dead letters: {one.dead} ({one.error}); `alerts dead` shows them")
+        elif one.failing_since is not None and now - one.failing_since >= FAILING_S:
+            bad.append(f"{one.channel}: messages that wait: {one.waiting} ({one.error})")
+    if bad:
+        return HealthResult("alerts", False, "; ".join(bad))
+    return HealthResult("alerts", True, f"messages that wait: {waiting}" if waiting else "every message was sent")
 
 
 def _network(system: IntegratedSystem) -> HealthResult:

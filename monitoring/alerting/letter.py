@@ -9,7 +9,7 @@ import orjson
 from monitoring.alerting.incident import Severity
 from monitoring.alerting.message.message import Message
 
-__all__ = ["SELECT", "Letter", "LetterState", "Post", "letter_of"]
+__all__ = ["SELECT", "ChannelStanding", "Letter", "LetterState", "Post", "letter_of"]
 
 LetterState = Literal["waiting", "sending", "sent", "dead", "merged", "summarised"]
 """`merged` and `summarised`: told by another letter (`into`)."""
@@ -82,6 +82,23 @@ class Letter:
             "error": self.error,
             "into": self.into or None,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStanding:
+    """How a channel stands that does not take everything.
+
+    Attributes:
+        waiting: Messages that wait for it; `dead`: those that nobody took, of the last day.
+        failing_since: When it first did not take one of those that wait, seconds since the epoch; None: it takes them.
+        error: What it said last.
+    """
+
+    channel: str
+    waiting: int
+    dead: int
+    failing_since: float | None
+    error: str
 
 
 _NAMES = tuple(one.name for one in fields(Letter))

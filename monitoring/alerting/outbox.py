@@ -6,13 +6,14 @@ once also when a try ended without an answer.
 
 import random
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from monitoring.alerting.bundles import begun_and_over, summary
 from monitoring.alerting.channels import Outcome
-from monitoring.alerting.letter import SELECT, Letter, Post, letter_of
+from monitoring.alerting.letter import SELECT, ChannelStanding, Letter, Post, letter_of
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.database import Connection, Database
 from utils.events import NewEvent, uuid7
@@ -33,6 +34,12 @@ DOWN_AFTER_S = 60.0
 KEPT_S = 90 * 86_400.0
 """Seconds for which what was sent is kept."""
 
+_DAY_S = 86_400.0
+_STANDING = (
+    "SELECT channel, CASE state WHEN 'dead' THEN 'dead' ELSE 'waiting' END AS how, count(*), min(failing_since), "
+    "max(error) FROM alert_outbox WHERE state IN ('waiting', 'sending') OR (state = 'dead' AND created >= ?) "
+    "GROUP BY channel, how ORDER BY channel, how DESC"
+)
 _UNDELIVERED = f"{SELECT} WHERE state IN ('waiting', 'sending') ORDER BY channel, place, key"
 _VALUES = (
     "SELECT ?1, ?2, ?3, CAST(?4 AS BIGINT), ?5, ?6, 'waiting', 0, CAST(?7 AS DOUBLE PRECISION),"
@@ -123,6 +130,18 @@ class Outbox:
     def recent(self, limit: int = 50) -> list[Letter]:
         """The newest, the newest first."""
         return self._letters(f"{SELECT} ORDER BY created DESC, key LIMIT ?", (limit,))
+
+    def standing(self) -> list[ChannelStanding]:
+        """How those channels stand for which something waits, or died within a day; by name."""
+        rows = self._database.query(_STANDING, (self._clock.time() - _DAY_S,))
+        found: dict[str, ChannelStanding] = {}
+        for channel, state, count, failing_since, error in rows:
+            before = found.get(channel, ChannelStanding(channel, 0, 0, None, ""))
+            if state == "dead":
+                found[channel] = replace(before, dead=count, error=before.error or error)
+            else:
+                found[channel] = replace(before, waiting=count, failing_since=failing_since, error=error)
+        return [found[name] for name in sorted(found)]
 
     def told(self, since: float) -> dict[str, list[float]]:
         """When each channel was told something since then."""

@@ -17,6 +17,7 @@ from monitoring.alerting.alert_files import AlertFiles
 from monitoring.alerting.views import Incidents
 from operations.actor import Actor
 from operations.alerting import Alerting, after_run, deliver, services
+from operations.health import health
 from operations.maintain import maintain
 from tests.faulty_server import Answer, FaultyServer, Request, hang, ok, status
 from tests.integration.alerting import START, clock_at, collected, configure, failed, watching
@@ -127,6 +128,7 @@ def test_a_channel_that_is_down_is_told_on_another(installation: Installation, h
             watch.system.events.append([failed(0)])
             watch.pass_to(START + timedelta(minutes=5))
             told_down = [one["title"] for one in taken(hook)]
+            sick = [one.detail for one in health(watch.system).failed if one.name == "alerts"]
             broken.answer = ok(b"")
             watch.pass_to(START + timedelta(minutes=15))
             active = [one.kind for one in Incidents(watch.system.database).active()]
@@ -134,6 +136,8 @@ def test_a_channel_that_is_down_is_told_on_another(installation: Installation, h
         titles_at_broken = {json.loads(request.body)["title"] for request in broken.requests}
 
     assert any("broken" in title for title in told_down)
+    assert len(sick) == 1
+    assert sick[0].startswith("broken: messages that wait: 1")
     assert any(one["kind"] == "resolved" and "broken" in one["title"] for one in told)
     assert not any("broken" in title for title in titles_at_broken)
     assert active == ["provider"]

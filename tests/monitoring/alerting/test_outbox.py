@@ -274,6 +274,20 @@ def test_a_summary_that_is_refused_leaves_what_is_in_it(world: World) -> None:
     assert [one.thread for one in world.outbox.dead()] == ["i2", "i3"]
 
 
+def test_how_channels_stand_that_do_not_take_everything(world: World) -> None:
+    """What waits and since when, what died, and what was said last; of those that take all there is nothing to say."""
+    world.put(begun("i1"), begun("i2", "ops"), begun("i2", "gone"), begun("i1", "gone"), begun("i1", "fine"))
+    began = world.clock.time()
+    world.drain(0.0, team=Receiver(DOWN), ops=Receiver(GONE), fine=Receiver())
+
+    assert [(one.channel, one.waiting, one.dead, one.failing_since) for one in world.outbox.standing()] == [
+        ("gone", 0, 2, None),
+        ("ops", 0, 1, None),
+        ("team", 1, 0, began),
+    ]
+    assert [one.error for one in world.outbox.standing()][1:] == ["error=404", "connection refused"]
+
+
 def test_a_letter_says_how_far_it_is(world: World) -> None:
     """As the commands show it: no message's whole text, no address."""
     world.put(begun("i1"))
