@@ -11,8 +11,8 @@ from monitoring.progressive.filling import DiskFilling, DiskRelieved
 from operations.actor import Actor
 from operations.gate import reject
 from tests.faulty_server import FaultyServer, ok, status
-from tests.integration.installation import Installation
-from tests.integration.nights import Night, golden
+from tests.integration.installation import ROOT, Installation
+from tests.integration.nights import GOLDEN, Night, golden
 from utils.clock import ManualClock
 
 DUE = {"due": "16:30", "zone": "Europe/Berlin"}
@@ -149,3 +149,13 @@ def test_a_storm_after_the_clock_was_set(installation: Installation, server: Fau
         at.run()
         at.until("2026-10-25T02:45:00Z")
         golden("clock", at)
+
+
+@pytest.mark.parametrize("name", ["outage", "yesterdays_file", "schema", "disk", "clock"])
+def test_the_documentation_shows_the_first_message_of_each_night(name: str) -> None:
+    """As it was told, but for where the lines are broken."""
+    page = " ".join((ROOT / "docs" / "alerts.md").read_text().split())
+    first = (GOLDEN / f"{name}.txt").read_text().split("\n\n")
+
+    assert first[0].splitlines()[1] in page
+    assert " ".join(first[1].split()) in page
