@@ -62,7 +62,8 @@ class HostWatch:
             if (before := self._keeper.begin()) is not None:
                 if before.filling:
                     self._disk.take_up()
-                self._monitor.take_up(before.level or self._monitor.report().base, before.overloaded)
+                base = self._monitor.report().base
+                self._monitor.take_up(before.level or base, before.overloaded, throttled=before.throttled)
             self._keeper.write()
         except StateError as error:  # the log is away: the host is watched all the same
             get_logger("monitor").warning("host.not_kept", reason=str(error))

@@ -41,12 +41,13 @@ MOST_WAITING = 1000
 
 
 class Told:
-    """What the log says last: the level, what is overloaded, whether the disk fills."""
+    """What the log says last: the level, what is overloaded, whether the disk fills, or watching cost too much."""
 
     def __init__(self, events: "EventStore") -> None:
         changed = _newest(events, "host.level_changed", "host")
         self.level = Level(changed["after"]) if changed.get("after") in set(Level) else None
         self.overloaded = frozenset[Resource](name for name in RESOURCES if _is_open(events, name, "overloaded"))
+        self.throttled = _newest(events, "host.throttled", "host").get("stretch", 1) != 1
         self.filling = _is_open(events, "disk", "disk_filling", "disk_relieved")
 
 

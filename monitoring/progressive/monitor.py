@@ -178,12 +178,15 @@ class ProgressiveMonitor:
         """Tell what a part beside it has found, as its own."""
         self._tell([notice])
 
-    def take_up(self, level: Level, overloaded: Collection[Resource]) -> None:
+    def take_up(self, level: Level, overloaded: Collection[Resource], *, throttled: bool = False) -> None:
         """Go on from what was told by a watch that is over: what is otherwise now is told, ends after the calm time."""
         with self._changed:
             decision = take_up(self._condition, level, overloaded, self._clock.monotonic(), self.thresholds)
             self._condition = decision.condition
-        self._tell(decision.notices)
+            notices = [*decision.notices]
+            if throttled and self._cost.stretch == 1:
+                notices.append(Throttled(self.level, self._cost.percent or 0.0, 1, self._interval()))
+        self._tell(notices)
 
     def unsubscribe(self, callback: int) -> bool:
         """No further call of it begins; False when the id is not known (any more)."""

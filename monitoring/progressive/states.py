@@ -101,7 +101,8 @@ def stands(
         slept: Nobody looked for long: nothing is said to have lasted over that time.
     """
     if percent is None:
-        return before if at - before.read_at < FORGET_S and before.state is not None else Standing(read_at=at)
+        known = before.state is not None or before.overloaded
+        return before if known and at - before.read_at < FORGET_S else Standing(read_at=at)
     now = replace(before, state=_state(before.state, percent, limits), percent=percent, read_at=at)
     if slept:
         now = replace(now, under_at=None) if now.overloaded else replace(now, over_at=None, over_readings=0)

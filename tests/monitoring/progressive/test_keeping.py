@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monitoring.progressive import Level, ProgressiveMonitor
+from monitoring.progressive import Level, ProgressiveMonitor, Throttled
 from monitoring.progressive.filling import DiskFilling
 from monitoring.progressive.keeping import ASK_AGAIN_S, MOST_WAITING, TRY_AGAIN_S, HostKeeper
 from tests.monitoring.progressive.readings import Host, steps, watching
@@ -65,7 +65,7 @@ class Watch:
         until = self.kept.clock.monotonic() + seconds
         while self.kept.clock.monotonic() < until:
             if (told := self.keeper.begin()) is not None:
-                self.monitor.take_up(told.level or Level.NORMAL, told.overloaded)
+                self.monitor.take_up(told.level or Level.NORMAL, told.overloaded, throttled=told.throttled)
             wait = self.monitor.step()
             self.keeper.write()
             if self.keeper._under_way is not None:
@@ -174,6 +174,38 @@ def test_a_disk_that_was_told_to_fill_is_known(kept: Kept) -> None:
     told = kept.begin().keeper.begin()
     assert told is not None
     assert (told.filling, told.level, told.overloaded) == (True, None, frozenset())
+
+
+def test_an_overload_of_what_cannot_be_read_any_more_ends_after_a_while(kept: Kept) -> None:
+    """The next process has no figure of it: five minutes later nobody knows, and that is told."""
+    first = kept.begin()
+    kept.host.figures = BUSY
+    first.watch(40.0)
+    first.end()
+
+    second = kept.begin()
+    kept.host.figures = {"cpu_percent": None}
+    second.watch(290.0)
+    assert ("host.relieved", "cpu") not in kept.log()
+    second.watch(60.0)
+    second.end()
+    (relieved,) = kept.events.read(type="host.relieved")
+    assert relieved.data == {"percent": None, "limit": 90.0}
+
+
+def test_a_watch_that_was_throttled_is_said_to_be_free_when_it_begins_anew(kept: Kept) -> None:
+    """It begins as often as its level says."""
+    first = kept.begin()
+    first.watch(5.0)
+    first.monitor.tell(Throttled(Level.NORMAL, 1.4, 2, 10.0))
+    first.watch(5.0)
+    first.end()
+
+    for _ in range(2):
+        again = kept.begin()
+        again.watch(5.0)
+        again.end()
+    assert [event.data["stretch"] for event in kept.events.read(type="host.throttled")] == [2, 1]
 
 
 def test_a_database_that_is_away_costs_nothing_but_time(kept: Kept) -> None:
