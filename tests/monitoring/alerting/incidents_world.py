@@ -48,7 +48,7 @@ class World:
         self.said: list[tuple[str, IncidentNews]] = []
         self.silences: list[tuple[str, dict[str, Any]]] = []
 
-    def happens(self, kind: str, subject: str, **data: Any) -> Event:
+    def happens(self, kind: str, subject: str, /, **data: Any) -> Event:
         """An event of the log, taken at once."""
         self.seq += 1
         event = Event(self.seq, f"e{self.seq}", stamp(self.now), "test", kind, subject, data, 1, "", "")

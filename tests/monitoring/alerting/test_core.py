@@ -265,6 +265,35 @@ def test_what_comes_and_goes_is_told_as_flapping_once():
     assert world.told()[-1][0] == "begun"
 
 
+@pytest.mark.parametrize(
+    ("kind", "subject", "data", "rule", "severity", "clear"),
+    [
+        ("host.overloaded", "cpu", {"percent": 95.0, "limit": 90.0}, "resource_critical", "critical", "host.relieved"),
+        ("host.disk_filling", "disk", {"hours_left": 20.0}, "disk_filling", "error", "host.disk_relieved"),
+        ("service.slow", "shop", {"response_s": 6.2}, "response_slow", "warning", "service.recovered"),
+        ("service.unavailable", "shop", {"kind": "http"}, "server_down", "critical", "service.recovered"),
+        ("service.unavailable", "shop", {"kind": "slow_start"}, "server_slow", "error", "service.started"),
+        ("service.unavailable", "shop", {"kind": "permission"}, "permission_error", "error", "service.started"),
+        ("alert.failed", "team", {}, "channel_failing", "error", "alert.sent"),
+        ("version.damaged", "ecb.a", {"version": "v1"}, "version_damaged", "error", "version.restored"),
+    ],
+    ids=[
+        *("CPU", "disk full within a day", "slow response", "unavailable", "slow start", "no permission"),
+        *("a channel fails", "a damaged version"),
+    ],
+)
+def test_what_is_shipped_calls_for_the_host_services_and_ourselves(
+    kind: str, subject: str, data: dict[str, Any], rule: str, severity: str, clear: str
+):
+    """The triggers, each with its severity and its end."""
+    world = World()
+    world.happens(kind, subject, **data)
+    ((_, news),) = world.said
+    assert (news.incident.rules, news.incident.severity) == ((rule,), severity)
+    world.happens(clear, subject)
+    assert world.active() == set()
+
+
 # --- what explains what -------------------------------------------------------------------------------
 
 
