@@ -14,6 +14,7 @@ from monitoring.server_under_test import Options, TestWatch
 __all__ = ["MonitoredServer"]
 
 _NAME = "monitoring-watch"
+_ONLY_LOOKS = ("collectonly", "help", "showfixtures", "show_fixtures_per_test", "markers")
 
 
 class MonitoredServer(NamedTuple):
@@ -42,7 +43,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    if hasattr(config, "workerinput") or config.option.collectonly:
+    only_looks = any(getattr(config.option, name, False) for name in _ONLY_LOOKS)
+    if hasattr(config, "workerinput") or only_looks:
         return
     config.pluginmanager.register(_Watching(config, TestWatch(_options(config))), _NAME)
 

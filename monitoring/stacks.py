@@ -30,30 +30,29 @@ def all_stacks(
     redacted: Callable[[str], str] = str,
     *,
     first: Collection[int] = (),
-    threads: int = 50,
     frames: int = 30,
+    characters: int = 60_000,
 ) -> tuple[ThreadStack, ...]:
-    """The stacks of all threads but the calling one.
+    """The stacks of all threads but the calling one; of very many, those that fit into an event.
 
     Args:
         redacted: Takes secrets out of a text: a line of source may hold one.
         first: Thread idents that come first, so that the limit does not take them.
-        threads: How many threads at most.
         frames: How many frames of each at most; the outermost are left out.
+        characters: Of all frames together, about; a pool of fifty idle threads is no reason for a large event.
     """
     own = threading.get_ident()
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     running = {ident: frame for ident, frame in sys._current_frames().items() if ident != own}
-    order = sorted(running, key=lambda ident: ident not in first)[:threads]
-    return tuple(
-        ThreadStack(
-            names.get(ident, f"thread {ident}"),
-            ident,
-            _lines(running[ident], frames, redacted),
-            seems_to_wait_for_a_lock(running[ident]),
-        )
-        for ident in order
-    )
+    found: list[ThreadStack] = []
+    for ident in sorted(running, key=lambda ident: ident not in first):
+        if characters <= 0:
+            break
+        frame, name = running[ident], names.get(ident, f"thread {ident}")
+        lines = _lines(frame, frames, redacted)
+        characters -= sum(map(len, lines))
+        found.append(ThreadStack(name, ident, lines, seems_to_wait_for_a_lock(frame)))
+    return tuple(found)
 
 
 def seems_to_wait_for_a_lock(frame: FrameType) -> bool:

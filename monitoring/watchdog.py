@@ -139,6 +139,11 @@ class ProcessWatchdog:
         self._listeners.add(listener)
 
     @property
+    def sign_every_s(self) -> float | None:
+        """Seconds within which the service manager wants a sign of life; None: it wants none."""
+        return None if self._notifier is None else self._notifier.watchdog_s
+
+    @property
     def well(self) -> bool:
         """Whether nothing is known to stand still."""
         return not self._deadlocks and all(beat.away_since is None for beat in list(self._beats.values()))
@@ -190,7 +195,8 @@ class ProcessWatchdog:
         late = 0.0 if self._looked_at is None else now - self._looked_at - self._every
         if late > self._every:
             for beat in list(self._beats.values()):
-                beat.at = min(now, beat.at + late)
+                if beat.away_since is None:
+                    beat.at = min(now, beat.at + late)
         if late > self._limit:
             self._tell_of_hang(late)
         self.check()

@@ -15,7 +15,7 @@ __all__ = ["Guard", "guarded", "watched_name"]
 SOURCE = "watchdog"
 
 BEAT_S = 5.0
-"""Seconds between two signs of life to the service manager, and between two looks at the others."""
+"""Seconds between two signs of life to the service manager (less when it wants them oftener), and between two looks."""
 
 
 def guarded(system: IntegratedSystem, services: Sequence[Service]) -> Serving:
@@ -55,7 +55,8 @@ class Guard:
             self._take_up()
             self._begun = True
         self.watchdog.heartbeat(watched_name(self.name), limit=STALLED_S)
-        return BEAT_S
+        wanted = self.watchdog.sign_every_s
+        return BEAT_S if wanted is None else min(BEAT_S, wanted / 4)
 
     def beat(self, service: str, within: float | None) -> None:
         """A service works, and is called again within so many seconds; None: it has ended. See `Serving`."""

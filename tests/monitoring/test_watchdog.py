@@ -214,6 +214,15 @@ def test_a_look_that_comes_late_is_held_against_nobody(watchdog, clock, ear):
     assert ear.told == [("service.unavailable", "importer", "stalled")]
 
 
+def test_a_late_look_is_no_sign_of_who_stands_still(watchdog, clock, ear):
+    """What was told as silent stays so until it beats."""
+    watchdog.heartbeat("importer", limit=5.0)
+    _pass(10, watchdog, clock)
+    clock.advance(15.0)
+    _pass(3, watchdog, clock)
+    assert ear.told == [("service.unavailable", "importer", "stalled")]
+
+
 def test_a_process_that_stood_still_beyond_the_limit_is_told(watchdog, clock, ear):
     """It is over when it is noticed: both are told, and no heartbeat is blamed."""
     watchdog.heartbeat("importer", limit=5.0)
@@ -270,7 +279,7 @@ def test_secrets_in_the_source_are_no_part_of_the_stacks(clock, ear):
 
 
 def test_many_and_deep_threads_give_an_event_that_stays_small(watchdog, clock, ear):
-    """At most fifty threads of thirty frames, and those concerned among them."""
+    """Thirty frames each, as many threads as fit, and those concerned among them."""
     go = threading.Event()
 
     def deep(levels: int) -> None:
@@ -297,10 +306,10 @@ def test_many_and_deep_threads_give_an_event_that_stays_small(watchdog, clock, e
         for thread in threads:
             thread.join(PATIENCE_S)
     (event,) = ear.heard
-    assert len(event.stacks) == 50
+    assert 10 < len(event.stacks) < 61
     assert event.stacks[0].thread == "the-silent-one"
     assert max(len(stack.frames) for stack in event.stacks) == 31
-    assert len(str(event.to_event().data)) < 350_000
+    assert len(str(event.to_event().data)) < 100_000
 
 
 def test_a_listener_that_fails_keeps_nobody_from_hearing(watchdog, clock, ear):

@@ -146,3 +146,17 @@ def test_what_serve_runs_is_watched(system: IntegratedSystem) -> None:
     assert len(set(names)) == len(names)
     assert watched_name("monitor") == "serve/monitor"
     assert isinstance(guarded(system, []), Serving)
+
+
+@pytest.mark.parametrize(
+    ("usec", "next_s"), [("", 5.0), ("60000000", 5.0), ("4000000", 1.0)], ids=["none", "a minute", "four seconds"]
+)
+def test_signs_of_life_are_as_frequent_as_systemd_wants_them(
+    system: IntegratedSystem, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, usec: str, next_s: float
+) -> None:
+    """A short WatchdogSec is kept as well."""
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+    monkeypatch.setenv("WATCHDOG_USEC", usec)
+    guard = Guard(system, [])
+    assert guard.step() == next_s
+    guard.close()
