@@ -83,7 +83,7 @@ def test_memory_stays_as_it_was(tmp_path: Path) -> None:
     since = clock.time()
     with installation.system(clock) as system:
         system.__dict__["host"] = Restless(clock)
-        early, late = watched(system, clock, 4_000)
+        early, late = watched(system, clock, 2_400)
 
     assert abs(late - early) < FLAT_BYTES, (early, late)
     check_database(installation, clock, since)
