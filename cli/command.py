@@ -22,6 +22,7 @@ import typer
 from cli.output import OutputLost, drop_output, print_json, printable
 
 if TYPE_CHECKING:
+    from config.loading import Loaded
     from integrated_system import IntegratedSystem
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -68,12 +69,17 @@ class Context:
             gc.freeze()  # what is loaded by now stays: the garbage collector need not walk through it again and again
         return self._system
 
+    def redacted(self, text: str) -> str:
+        """Without the secrets of the configuration, as far as that was read: an error may hold what a provider said."""
+        loaded: Loaded | None = None if self._system is None else self._system.__dict__.get("loaded")
+        return text if loaded is None else loaded.known.redacted(text)
+
     def close(self) -> None:
         if self._system is not None:
-            from utils.logger import close
+            from operations.logs import stop_logging
 
             self._system.close()
-            close()
+            stop_logging()
             self._system = None
 
 
@@ -139,12 +145,12 @@ def told(context: Context) -> Iterator[None]:
         if context.debug:
             import traceback
 
-            traceback.print_exception(error)
+            print(context.redacted("".join(traceback.format_exception(error))), end="", file=sys.stderr)
         if isinstance(error, OSError) and error.filename is None:  # the stores name their file, and have own errors
             drop_output()
             tell(OutputLost(f"standard output cannot be written: {error.strerror or error}"), json=False)
         else:
-            tell(error, json=context.json)
+            tell(error, json=context.json, redacted=context.redacted)
         raise typer.Exit(exit_code(error)) from error
     finally:
         context.close()
@@ -156,11 +162,11 @@ def exit_code(error: Exception) -> int:
     return USAGE if names & {"ConfigError", "UsageError"} else FAILED
 
 
-def tell(error: Exception, *, json: bool) -> None:
+def tell(error: Exception, *, json: bool, redacted: Callable[[str], str] = str) -> None:
     """Say what went wrong, and what to do: to people on standard error, to programs as JSON on standard output."""
     known = hasattr(error, "hint")
-    message = str(error) if known else f"internal error: {type(error).__name__}: {error}"
-    hint = getattr(error, "hint", "") or ("" if known else "run again with --debug and report what it shows")
+    message = redacted(str(error) if known else f"internal error: {type(error).__name__}: {error}")
+    hint = redacted(getattr(error, "hint", "")) or ("" if known else "run again with --debug and report what it shows")
     if json:
         told: dict[str, Any] = {"type": type(error).__name__, "message": message, "hint": hint}
         told["transient"] = bool(getattr(error, "transient", False))

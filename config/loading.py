@@ -17,10 +17,10 @@ from config.errors import ConfigError, KeyPath, Problem, key_text
 from config.files import SUFFIXES, parse_text, read_text
 from config.layers import Layer, absolute, doubles, filled, locate, merged, problem_at, spelt_out, variable_layer
 from config.masking import masked
-from config.providers import AUTH_SECRETS
+from config.plain_secrets import learn_plain_secrets
 from config.settings import Settings
 from config.starter import init_text
-from config.variables import Secrets, is_secret_key
+from config.variables import Secrets
 
 __all__ = ["ConfigError", "Loaded", "Problem", "init_text", "load", "masked"]
 
@@ -252,24 +252,8 @@ class _Loading:
         if self._faults:
             raise ConfigError(self._problems())
         self._place(settings)
-        self._learn_plain_secrets(settings)
+        learn_plain_secrets(settings, self._secrets)
         return settings
-
-    def _learn_plain_secrets(self, settings: Settings) -> None:
-        """Credentials that stand in the file as they are must not show up in logs either."""
-        for secret in settings.database.chain_secret:
-            self._secrets.learn(secret)
-        for provider in settings.providers.values():
-            for key in AUTH_SECRETS:
-                self._secrets.learn(getattr(provider.auth, key, ""))
-            for name, value in provider.headers.items():
-                if is_secret_key(name):
-                    self._secrets.learn(value)
-        for dataset in settings.datasets:
-            auth = getattr(dataset.collect, "auth", None)
-            if auth is not None:
-                for key in AUTH_SECRETS:
-                    self._secrets.learn(getattr(auth, key, ""))
 
     def _extend_path(self, data: dict[str, Any]) -> None:
         code = data.get("code")

@@ -40,6 +40,12 @@ def _masked(node: Any, path: KeyPath, loaded: "Loaded") -> Any:
             _masked(item, (*path, item["name"] if isinstance(item, dict) and "name" in item else place), loaded)
             for place, item in enumerate(node)
         ]
+    if (
+        isinstance(node, str)
+        and node
+        and (path[:2] == ("alerts", "channels") or path == ("alerts", "heartbeat", "url"))
+    ):
+        return f"{node.partition('://')[0]}://{MASK}"  # tokens may stand anywhere in it
     if path in loaded.known.masked:
         return loaded.known.masked[path]
     if node is None or isinstance(node, bool) or not path:

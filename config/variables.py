@@ -1,16 +1,18 @@
 """`${NAME}`, `${NAME:-default}` and `${file:/path}` inside values; what they bring in is secret by origin."""
 
 import datetime as dt
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, quote_plus, unquote
 
 from config.errors import Fault, KeyPath
 
 MASK = "***"
+BEGINNING = 10
 SHORTEST_SECRET = 4
 """Shorter values are masked where they stand, but not wherever else the same letters appear."""
 
@@ -35,16 +37,20 @@ class Secrets:
     names: dict[KeyPath, str] = field(default_factory=dict)
 
     def learn(self, secret: str) -> None:
-        """Remember a secret, also as it looks inside a URL."""
-        for form in (secret, secret.strip(), quote(secret, safe=""), quote(secret)):
-            if len(form) >= SHORTEST_SECRET:
-                self.values.add(form)
+        """Remember a secret, also as it looks inside a URL, in JSON, in HTML, and as Python writes it."""
+        from html import escape
+
+        forms = {secret, secret.strip()}
+        if not secret.isalnum():
+            forms |= {quote(secret, safe=""), quote(secret), quote_plus(secret), escape(secret), repr(secret)[1:-1]}
+            forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+        self.values.update(form for form in forms if len(form) >= SHORTEST_SECRET)
 
     def redacted(self, text: str) -> str:
-        """`text` with every known secret masked."""
+        """`text` with every known secret masked, and the beginning of one that was cut off."""
         for secret in sorted(self.values, key=len, reverse=True):
             text = text.replace(secret, MASK)
-        return text
+        return without_beginnings(text, self.values)
 
 
 def fill(text: str, path: KeyPath, *, environ: Mapping[str, str], folder: Path, secrets: Secrets) -> str:
@@ -91,6 +97,22 @@ def fill(text: str, path: KeyPath, *, environ: Mapping[str, str], folder: Path, 
             secrets.learn(part)
             secrets.learn(unquote(part))
         secrets.masked.setdefault(path, without_user_part(text))
+    return text
+
+
+def without_beginnings(text: str, secrets: Iterable[str]) -> str:
+    """`text` without the beginnings of secrets: of an answer that was cut in the middle of one, a part is left.
+
+    A beginning has ten characters at least; of what has a `/` it may be no secret: the scheme of an address, a folder.
+    """
+    for secret in secrets:
+        if len(secret) <= BEGINNING or (beginning := secret[:BEGINNING]) not in text or "/" in beginning:
+            continue
+        kept, *cut = text.split(beginning)
+        for rest in cut:
+            same = next((at for at, (a, b) in enumerate(zip(secret[BEGINNING:], rest, strict=False)) if a != b), None)
+            kept += MASK + rest[min(len(rest), len(secret) - BEGINNING) if same is None else same :]
+        text = kept
     return text
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from utils.log_archive import LogArchive
     from utils.loki import LokiSink
 
-__all__ = ["log_archive", "start_logging", "tidy_logs"]
+__all__ = ["log_archive", "start_logging", "stop_logging", "tidy_logs"]
 
 
 def start_logging(system: IntegratedSystem, *, level: str | None = None) -> None:
@@ -32,6 +32,13 @@ def start_logging(system: IntegratedSystem, *, level: str | None = None) -> None
     )
 
 
+def stop_logging() -> None:
+    """Bring out what is on its way, within a bound. What is logged later is written all the same."""
+    from utils.logger import close
+
+    close()
+
+
 def _loki(system: IntegratedSystem) -> "LokiSink":
     from utils.logger import get_logger
     from utils.loki import LokiSink
@@ -42,12 +49,12 @@ def _loki(system: IntegratedSystem) -> "LokiSink":
     return LokiSink(system.settings.logging.loki.url, system.settings.logging.loki.labels, told=told)
 
 
-def log_archive(system: IntegratedSystem) -> "LogArchive":
-    """The rotated log files of the installation."""
+def log_archive(system: IntegratedSystem, *, files: int | None = None) -> "LogArchive":
+    """The rotated log files of the installation. `files`: how many of each are kept, when it is not as configured."""
     from utils.log_archive import LogArchive
 
     kept = system.settings.retention.logs
-    return LogArchive(system.state_dir / "logs", files=kept.files, age=kept.age)
+    return LogArchive(system.state_dir / "logs", files=kept.files if files is None else files, age=kept.age)
 
 
 def tidy_logs(system: IntegratedSystem, *, dry_run: bool) -> Step:

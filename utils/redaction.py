@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+from config.variables import BEGINNING, without_beginnings
+
 MASK: Final = "***"
 SECRET_WORDS: Final = ("password", "passwd", "token", "secret", "authorization", "api_key", "apikey", "cookie")
 
@@ -44,6 +46,7 @@ class Redactor:
         self._secrets = secrets
         self._known: tuple[str, ...] = ()
         self._values: re.Pattern[str] | None = None
+        self._beginnings: re.Pattern[str] | None = None
         self._asked: object = None
         self._verdicts: dict[str, bool] = {}  # whether a key is secret; the same few keys come again and again
         self._names: dict[str, str] = {}
@@ -53,6 +56,8 @@ class Redactor:
         pattern = self._pattern()
         if pattern is not None:
             text = pattern.sub(MASK, text)
+            if self._beginnings is not None and self._beginnings.search(text) is not None:
+                text = without_beginnings(text, self._known)
         if "://" in text:
             text = _URL_USER.sub(f"://{MASK}@", text)
         if "earer" in text or "asic" in text or "EARER" in text or "ASIC" in text:
@@ -134,6 +139,8 @@ class Redactor:
             longest_first = sorted(spellings, key=len, reverse=True)  # one secret may be part of another
             self._values = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
             self._known = known
+            beginnings = {re.escape(secret[:BEGINNING]) for secret in known if len(secret) > BEGINNING}
+            self._beginnings = re.compile("|".join(sorted(beginnings))) if beginnings else None
         return self._values
 
 

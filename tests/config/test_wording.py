@@ -38,7 +38,7 @@ HOUSE = [
     ("executor: {workers: 0}", "executor.workers", "expected at least 1, got `0`"),
     ("executor: {workers: 1.5}", "executor.workers", "expected a whole number, got `1.5`"),
     ("logging: {level: LOUD}", "logging.level", "expected one of `DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL`, got"),
-    ("logging: {files: maybe}", "logging.files", "expected `true` or `false`, got `maybe`"),
+    ("monitor: {enabled: maybe}", "monitor.enabled", "expected `true` or `false`, got `maybe`"),
     ("logging: {console: maybe}", "logging.console", "expected `true` or `false` or `auto`, got `maybe`"),
     ("app: {name: 2024}", "app.name", "expected text, got `2024`"),
     ("app: {durability: proces}", "app.durability", "`power`, got `proces`; did you mean `process`?"),

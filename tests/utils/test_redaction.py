@@ -126,3 +126,21 @@ def test_long_texts_take_linear_time(text: str) -> None:
     Redactor(secrets=lambda: ["swordfish"]).text(text)
 
     assert time.process_time() - started < 1.0
+
+
+@pytest.mark.parametrize("left", range(10, 22))
+def test_what_is_left_of_a_secret_that_was_cut_is_masked(left: int) -> None:
+    """From ten characters on; what follows, and what only begins alike, stays."""
+    secret = "swordfish-and-chips-42"
+    redactor = Redactor(secrets=lambda: [secret])
+
+    assert redactor.text(f"got `{secret[:left]}`)") == "got `***`)"
+    assert redactor.text(f"{secret[:left]}X {secret} end") == "***X *** end"
+    assert redactor.text(secret[:9]) == secret[:9]
+
+
+def test_the_beginning_of_an_address_is_no_secret() -> None:
+    """Else every address of that server would be masked."""
+    redactor = Redactor(secrets=lambda: ["https://hooks.example.org/T123/B456"])
+
+    assert redactor.text("https://hooks.example.org/about") == "https://hooks.example.org/about"

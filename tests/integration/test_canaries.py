@@ -1,0 +1,356 @@
+"""Secrets through every path: a configuration full of them, providers that send them back, and then a look everywhere.
+
+Each secret is a canary: a text that stands nowhere else. What is written, printed, sent or shown is searched for it as
+it is, percent-encoded, in base64, in JSON and in HTML.
+"""
+
+import gzip
+import html
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus, urlsplit
+
+import pytest
+
+from dashboard.source import Source
+from integrated_system import IntegratedSystem
+from operations.alerting import deliver
+from operations.report import report
+from tests import faulty_server as fault
+from tests.faulty_server import FaultyServer
+from tests.integration.installation import Installation
+from utils.logger import configure
+
+VARIABLES = {
+    "BASIC_PASSWORD": "canary-01/Basic+pass word&<1>",
+    "BEARER_TOKEN": "canary-02-Bearer.token_2",
+    "REDIS_PASSWORD": "canary-03-redisPass3",
+    "SQL_PASSWORD": "canary-04-sqlPass4",
+    "CHANNEL_TOKEN": "canary-05-channelTok5",
+    "LOKI_PASSWORD": "canary-06-lokiPass6",
+    "HEALTH_TOKEN": "canary-07-healthTok7",
+}
+PLAIN = {
+    "chain": "canary-10-chain-secret-of-thirty-two-signs",
+    "header": "canary-11-HeaderKey11",
+    "query": "canary-12-queryTok12",
+    "param": "canary-13-paramTok13",
+    "user": "canary-14-userPass14",
+    "oauth": "canary-15-clientSecret15",
+    "refresh": "canary-16-refreshTok16",
+    "own_header": "canary-17-ownHeader17",
+    "query_auth": "canary-18-queryAuth18",
+    "channel_path": "canary-19-channelPath19",
+    "channel_query": "canary-20-channelQuery20",
+    "mail": "canary-21-mailPass21",
+    "heartbeat": "canary-22-heartbeatUuid22",
+    "sink": "canary-23-sinkPass23",
+    "store": "canary-24-storeKey24",
+    "health_user": "canary-25-healthUser25",
+}
+CANARIES = (*VARIABLES.values(), *PLAIN.values())
+
+
+def spellings(canary: str) -> set[bytes]:
+    """How it may be written down. Base64: of the text at each of the three places where it may begin."""
+    texts = {canary, quote(canary), quote(canary, safe=""), quote_plus(canary), html.escape(canary)}
+    texts |= {json.dumps(canary)[1:-1], canary[:13]}  # of one that is cut in two, the half is a secret too
+    for before in ("", "x", "xx"):
+        packed = b64encode((before + canary).encode()).decode().rstrip("=")
+        texts.add(packed[4 if before else 0 : -3])
+    return {text.encode() for text in texts}
+
+
+NEEDLES = {canary: spellings(canary) for canary in CANARIES}
+
+
+def found_in(places: dict[str, bytes]) -> list[str]:
+    """Where a canary sings."""
+    return sorted(
+        f"{place}: {canary} as {needle!r}: …{text[max(0, text.find(needle) - 60) : text.find(needle) + 60]!r}…"
+        for place, text in places.items()
+        for canary, needles in NEEDLES.items()
+        for needle in needles
+        if needle in text
+    )
+
+
+_SECRET = ("authorization", "x-key", "x-api-key", "x-token")
+
+
+def echo(status: int) -> Any:
+    """An answer that has all of the request in its body and headers."""
+
+    def answer(request: fault.Request) -> fault.Answer:
+        # What a message shows of an answer is its beginning: so the secrets come first.
+        given = {**request.query, **{name: request.headers[name] for name in _SECRET if name in request.headers}}
+        raw = " ".join((*given.values(), request.body.decode("utf-8", "replace"), request.path))
+        said = {"error": f"denied {raw}", "query": dict(request.query), "headers": dict(request.headers)}
+        body, media = json.dumps(said).encode(), "application/json"
+        if status == 200:  # a login page where data was expected
+            body, media = f"<html><body>denied {html.escape(raw)}</body></html>".encode(), "text/html"
+        header = quote(raw, safe=" :;,=-_./")[:2000]
+        headers = {"Content-Type": media, "X-Echo": header, "Location": f"/login?{header[:200]}"}
+        return fault.Answer(status, body, headers)
+
+    return answer
+
+
+@pytest.fixture
+def provider() -> Iterator[FaultyServer]:
+    """What stands before the `?` says how it fails: `/401/…`, `/500/…`; 200 is data that is none."""
+
+    def answer(request: fault.Request) -> fault.Answer:
+        made: fault.Answer = echo(int(request.path.strip("/").split("/")[0]))(request)
+        return made
+
+    with FaultyServer(answer) as server:
+        yield server
+
+
+def configured(installation: Installation, server: FaultyServer) -> None:
+    base = f"http://{server.host}"
+    with_user = base.replace("http://", f"http://me:{PLAIN['user']}@")
+    channel = (
+        f"json://user:${{CHANNEL_TOKEN}}@{server.host}/500/{PLAIN['channel_path']}?+X-Token={PLAIN['channel_query']}"
+    )
+
+    def http(name: str, path: str, **collect: Any) -> dict[str, Any]:
+        return {"name": name, "provider": name, "collect": {"kind": "http", "url": base + path, **collect}}
+
+    installation.configure(
+        http("basic", "/500/basic"),
+        http("bearer", "/401/bearer"),
+        http("header", "/403/header"),
+        http("oauth", "/200/data"),
+        http("queryauth", "/500/queryauth"),
+        http("query", f"/500/query?token={PLAIN['query']}&day=1"),
+        http("param", "/200/param", params={"api_key": PLAIN["param"]}),
+        http("ownheader", "/400/own", headers={"X-Api-Key": PLAIN["own_header"]}),
+        {"name": "user", "collect": {"kind": "http", "url": f"{with_user}/500/user"}},
+        {
+            "name": "sql",
+            "collect": {
+                "kind": "sql",
+                "url": "postgresql+psycopg://me:${SQL_PASSWORD}@127.0.0.1:1/shop",
+                "query": "SELECT 1 AS a",
+            },
+        },
+        {
+            "name": "store",
+            "collect": {
+                "kind": "object_store",
+                "url": "s3://bucket/key.csv",
+                "options": {"key": "AK", "secret": PLAIN["store"], "endpoint_url": base},
+            },
+        },
+        {
+            "name": "good",
+            "collect": {"kind": "simulated", "rows": 3},
+            "publish": [{"kind": "sql", "url": f"postgresql+psycopg://me:{PLAIN['sink']}@127.0.0.1:1/x", "table": "t"}],
+        },
+        providers={
+            "basic": {"auth": {"kind": "basic", "user": "joe", "password": "${BASIC_PASSWORD}"}},
+            "bearer": {"auth": {"kind": "bearer", "token": "${BEARER_TOKEN}"}},
+            "header": {"auth": {"kind": "header", "name": "X-Key", "value": PLAIN["header"]}},
+            "queryauth": {"auth": {"kind": "query", "name": "k", "value": PLAIN["query_auth"]}},
+            "oauth": {
+                "auth": {
+                    "kind": "oauth2",
+                    "token_url": f"{base}/400/token",
+                    "client_id": "us",
+                    "client_secret": PLAIN["oauth"],
+                    "refresh_token": PLAIN["refresh"],
+                }
+            },
+        },
+        database={"chain_secret": PLAIN["chain"]},
+        cache={"url": "redis://:${REDIS_PASSWORD}@127.0.0.1:1/0"},
+        logging={"level": "DEBUG", "console": True, "loki": {"url": f"http://me:${{LOKI_PASSWORD}}@{server.host}/204"}},
+        monitor={
+            "health": [
+                {"name": "api", "http": f"{base}/500/health?token=${{HEALTH_TOKEN}}"},
+                {"name": "gate", "http": f"http://me:{PLAIN['health_user']}@{server.host}/401/gate"},
+                {"name": "db", "database": f"postgresql://me:{PLAIN['sink']}@127.0.0.1:1/x", "timeout": "1s"},
+            ]
+        },
+        alerts={
+            "channels": {
+                "hook": channel,
+                "mail": f"mailto://me:{PLAIN['mail']}@127.0.0.1:1?from=a@b.c&to=d@e.f&smtp=127.0.0.1",
+            },
+            "heartbeat": {"url": f"{base}/500/{PLAIN['heartbeat']}"},
+            "rules": [{"when": "dataset.failed", "to": ["hook", "mail"], "severity": "critical"}],
+        },
+    )
+
+
+COMMANDS = (
+    ("config", "check"),
+    ("config", "show"),
+    ("config", "show", "--json"),
+    ("run", "--fresh", "--json"),
+    ("run", "--fresh", "--debug"),
+    ("try", "basic"),
+    ("try", "param", "--debug"),
+    ("try", "queryauth", "--json"),
+    ("status",),
+    ("status", "--json"),
+    ("health",),
+    ("health", "--json"),
+    ("why", "basic"),
+    ("why", "query", "--json"),
+    ("why", "sql"),
+    ("breakers", "list", "--json"),
+    ("events", "--json"),
+    ("metrics",),
+    ("metrics", "--json"),
+    ("maintain", "--json"),
+    ("maintain", "--debug"),
+    ("alerts", "list", "--json"),
+    ("alerts", "dead", "--json"),
+    ("alerts", "test", "hook"),
+    ("alerts", "test", "mail", "--debug"),
+    ("alerts", "test", "--event", "dataset.failed", "--dataset", "basic"),
+    ("report", "--format", "html"),
+    ("report", "--format", "markdown"),
+    ("report", "--format", "json"),
+)
+
+
+def test_no_secret_is_found_anywhere(
+    installation: Installation,
+    provider: FaultyServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Outputs of commands, tracebacks, the whole state directory, what goes to channels and Loki, the page's source."""
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setitem(deliver.__kwdefaults__, "within_s", 0.5)  # channels that never answer well are not waited for
+    configured(installation, provider)
+    places: dict[str, bytes] = {}
+    codes: dict[str, int] = {}
+
+    for number, command in enumerate(COMMANDS):
+        words = " ".join(command)
+        codes[words] = installation.typed(*command)
+        said = capfd.readouterr()
+        places[f"{number} {words}: output"], places[f"{number} {words}: errors"] = said.out.encode(), said.err.encode()
+    configure("WARNING", "off")
+    places["the page"] = _page(installation).encode()
+    for path in sorted(installation.state.rglob("*")):
+        if path.is_file():
+            data = path.read_bytes()
+            places[str(path.relative_to(installation.state))] = data
+            if path.suffix == ".gz":
+                places[f"{path.name}, unpacked"] = gzip.decompress(data)
+    for request in provider.requests:
+        if request.path.startswith(("/204/", "/500/canary-19")):  # Loki, and the channel: what they are told
+            packed = request.headers.get("content-encoding") == "gzip"
+            places[f"request {request.number}"] = gzip.decompress(request.body) if packed else request.body
+
+    assert found_in(places) == []
+    assert 2 not in codes.values(), codes  # every command was understood
+    _all_was_tried(places, provider, codes)
+
+
+def _page(installation: Installation) -> str:
+    """All that the dashboard reads."""
+    source = Source(lambda: IntegratedSystem(installation.config, state_dir=installation.state))
+    try:
+        return repr(source.reading())
+    finally:
+        source.close()
+
+
+def _all_was_tried(places: dict[str, bytes], provider: FaultyServer, codes: dict[str, int]) -> None:
+    """Else nothing would be found because nothing was there."""
+    asked = "\n".join(f"{request.path} {dict(request.query)} {dict(request.headers)}" for request in provider.requests)
+    for name in ("header", "query", "param", "own_header", "query_auth", "channel_path", "channel_query", "heartbeat"):
+        assert PLAIN[name] in asked, name
+    for name in ("BEARER_TOKEN", "HEALTH_TOKEN"):
+        assert VARIABLES[name] in asked, name
+    bodies = b"\n".join(request.body for request in provider.requests)
+    assert PLAIN["refresh"].encode() in bodies or PLAIN["oauth"].encode() in bodies
+    assert any(place.startswith("logs/") and place.endswith(".jsonl") for place in places)
+    assert any(place.startswith("alerts/") for place in places)
+    assert any(request.path.startswith("/204/") for request in provider.requests)
+    assert codes["run --fresh --json"] == codes["health"] == codes["alerts test hook"] == 1
+    told = json.loads(places[next(place for place in places if "run --fresh --json: output" in place)])
+    assert {one["status"] for one in told["datasets"] if one["dataset"] != "good"} == {"failed"}
+    assert all("denied" in one["error"]["message"] for one in told["datasets"] if one["dataset"] in {"basic", "query"})
+
+
+def test_the_report_of_an_installation_is_made(installation: Installation) -> None:
+    """What the look above reads of it is what `report` writes."""
+    installation.configure({"name": "good", "collect": {"kind": "simulated", "rows": 3}})
+    installation.run()
+    with installation.system() as system:
+        assert report(system) is not None
+
+
+@pytest.mark.parametrize("place", ["text", "quoted", "basic", "html"])
+def test_the_look_finds_a_canary_that_sings(place: str) -> None:
+    """A look that finds nothing because it looks wrongly would prove nothing."""
+    secret = VARIABLES["BASIC_PASSWORD"]
+    text = {
+        "text": f"a {secret} b",
+        "quoted": f"/x?y={quote(secret)}",
+        "basic": b64encode(f"joe:{secret}".encode()).decode(),
+        "html": html.escape(secret),
+    }[place]
+
+    assert len(found_in({"somewhere": text.encode()})) >= 1
+
+
+@pytest.mark.parametrize("before", range(20, 60, 3))
+def test_a_secret_that_is_cut_in_two_leaves_no_half(installation: Installation, before: int) -> None:
+    """A message shows the beginning of what a provider sent: wherever that ends, no half of a secret stays."""
+    secret = PLAIN["param"]
+    page = f"<html>{'.' * before}{secret} and more</html>".encode()
+    with FaultyServer(fault.ok(page, "text/html")) as server:
+        installation.configure(
+            {"name": "feed", "collect": {"kind": "http", "url": server.url, "params": {"api_key": secret}}}
+        )
+        (run,) = installation.run().datasets
+
+    assert run.error is not None
+    told = json.dumps(installation.events("dataset.failed"))
+    assert "HTML" in told
+    assert secret[:10] not in told
+
+
+def test_addresses_of_servers_are_no_secrets(installation: Installation) -> None:
+    """Of a channel only what may be a token is masked: the rest of the log stays readable."""
+    installation.configure(
+        {"name": "good", "collect": {"kind": "simulated", "rows": 3}},
+        alerts={"channels": {"hook": "jsons://alerts.example.org/services/in", "log": "syslog://localhost"}},
+    )
+    with installation.system() as system:
+        shown = system.loaded.known.redacted("alerts.example.org localhost services syslog://localhost")
+
+    assert shown == "alerts.example.org localhost services syslog://localhost"
+
+
+def test_a_slack_address_is_masked_whole_and_in_parts(installation: Installation, tmp_path: Path) -> None:
+    """As Apprise writes it, and as Slack gives it."""
+    token = "T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+    installation.configure(
+        {"name": "good", "collect": {"kind": "simulated", "rows": 3}},
+        alerts={"channels": {"one": f"slack://{token}", "two": f"https://hooks.slack.com/services/{token}"}},
+    )
+    with installation.system() as system:
+        known = system.loaded.known
+        for text in (f"POST /services/{token} failed", "TIiajkdnlazkcOXrIdevi7FQ", "T1JJ3T3L2 A1BRTD4JD"):
+            assert "TIiajk" not in known.redacted(text)
+            assert "T1JJ3T3L2" not in known.redacted(text)
+        from config.masking import masked
+
+        assert masked(system.loaded)["alerts"]["channels"] == {"one": "slack://***", "two": "https://***"}
+    assert urlsplit(f"slack://{token}").hostname
