@@ -40,11 +40,16 @@ def serve(
     workers: Workers = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="The dashboard's; default: as configured.")] = None,
 ) -> int:
-    """As `schedule`, with the watch on this machine, and the dashboard beside it."""
+    """As `schedule`, with the watch on this machine, what protects and heals it, and the dashboard beside it."""
     from operations.monitor import services
+    from operations.protecting import services as protecting
     from operations.schedule import DashboardBeside
 
-    return _serve(context, workers, lambda system: [DashboardBeside(system, port=port), *services(system)])
+    return _serve(
+        context,
+        workers,
+        lambda system: [DashboardBeside(system, port=port), *services(system), *protecting(system)],
+    )
 
 
 def _serve(context: Context, workers: int | None, beside: "Callable[[IntegratedSystem], list[Service]]") -> int:

@@ -233,7 +233,7 @@ _HANDLERS: Mapping[str, Callable[[Event], Iterable[Statement]]] = {
     "batch.rejected": _rejected,
     "version.rolled_back": _rolled_back,
     "partition.failed": _failed,
-    "maintenance.finished": _maintained,
+    **dict.fromkeys(("maintenance.finished", "disk.shed"), _maintained),
     "backfill.started": _begun,
     "backfill.paused": _paused,
     **dict.fromkeys(("backfill.finished", "backfill.cancelled"), _ended),

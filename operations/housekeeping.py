@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from data_pipeline.errors import PipelineError
 from integrated_system import IntegratedSystem
+from operations.room import is_full
 from utils.events import Event
 
 __all__ = ["LEASE", "Busy", "left_first", "overdue", "turn"]
@@ -15,6 +16,9 @@ LEASE = "maintenance"
 
 SOONER = 10
 """A maintenance that left steps is followed after a tenth of the time."""
+
+FULL_AGAIN_S = 600.0
+"""Seconds after which a disk that is full is seen to again."""
 
 S = TypeVar("S")
 
@@ -26,13 +30,16 @@ class Busy(PipelineError):
 def overdue(system: IntegratedSystem) -> bool:
     """Whether the last maintenance (or, on a fresh state, the first event) is longer ago than `maintenance.every`.
 
-    One that left steps, because its time was over, is followed sooner. Never while somebody maintains.
+    One that left steps, because its time was over, is followed sooner; and a disk that is full does not wait. Never
+    while somebody maintains.
     """
     done = _last(system)
     since = [done] if done is not None else system.events.read(limit=1)
     if not since:
         return False
     wait = system.settings.maintenance.every / (SOONER if done is not None and done.data.get("left") else 1)
+    if is_full(system):
+        wait = min(wait, FULL_AGAIN_S)
     age = system.clock.now() - datetime.fromisoformat(since[0].time)
     return age.total_seconds() > wait and system.leases.is_free(LEASE)
 

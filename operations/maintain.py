@@ -16,6 +16,8 @@ from operations.plugins import let_work
 from operations.promises import judge_promises
 from operations.publish import publish_pending
 from operations.retention import forget_runs, seal_events
+from operations.room import is_full
+from operations.shedding import shed_now
 from operations.step import Step
 from utils.events import NewEvent, rfc3339
 
@@ -100,6 +102,8 @@ def _maintain(
         ("health", lambda: _health(system)),
         ("alerts", lambda: _alerts(system, dry_run)),
     ]
+    if is_full(system):
+        steps.insert(0, ("disk", lambda: _disk(system, actor, dry_run)))
     if seconds is None:
         steps.insert(0, ("storage", lambda: _storage(system)))
     if rebuild and not dry_run:
@@ -130,6 +134,12 @@ def _runs(system: IntegratedSystem, dry_run: bool) -> Step:
 def _leases(system: IntegratedSystem, dry_run: bool) -> Step:
     freed = [] if dry_run else system.leases.free_dead()
     return Step("leases", len(freed), detail="leases of dead processes freed")
+
+
+def _disk(system: IntegratedSystem, actor: Actor, dry_run: bool) -> Step:
+    """A disk that is full: what is within its retention goes, too, as far as it can be had again."""
+    found = shed_now(system, actor, dry_run=dry_run)
+    return Step("disk", sum(step.count for step in found.steps), found.freed, found.words)
 
 
 def _publish(system: IntegratedSystem, dry_run: bool) -> Step:

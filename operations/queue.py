@@ -13,6 +13,7 @@ from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
 from operations.plugins import begin as begin_plugins
 from operations.plugins import let_work
+from operations.priority import is_held_back
 from operations.run import Execution, go_on, judge_others, run_queue
 from utils.resilience.cancellation import CancelToken
 
@@ -127,7 +128,7 @@ def queue_worker(
         find=find,
         recover=system.runner.recover,
         clock=system.clock,
-        waits=lambda run: _comes_after(system, run),
+        waits=lambda run: is_held_back(system, run) or _comes_after(system, run),
         stays=stays,
     )
 

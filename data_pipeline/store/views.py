@@ -180,7 +180,7 @@ _HANDLERS: Mapping[str, Callable[[Event], Iterable[Statement]]] = {
     "quarantine.dropped": quarantine_views.dropped,
     "anomaly.detected": _anomaly,
     "dataset.backfilled": backfill_views.moved,
-    "maintenance.finished": _maintained,
+    **dict.fromkeys(("maintenance.finished", "disk.shed"), _maintained),
     **run_views.HANDLERS,
 }
 
