@@ -1,7 +1,8 @@
-"""Commands that stay are stopped by Ctrl-C and SIGTERM, in order; asked twice, at once."""
+"""Commands that stay are stopped by Ctrl-C and SIGTERM, in order; asked again a second later, at once."""
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,16 +12,25 @@ if TYPE_CHECKING:
 
 __all__ = ["stopped_by_signals"]
 
+AGAIN_S = 1.0
+"""Seconds after which another signal means that somebody does not want to wait; `timeout` sends two at once."""
+
 
 @contextmanager
 def stopped_by_signals(serving: "Serving") -> Iterator[list[int]]:
     """Both signals stop the services in order; yields the list of signals that came."""
     came: list[int] = []
+    first = 0.0
 
     def stop(number: int, _: object) -> None:
+        nonlocal first
+        now = time.monotonic()
+        if came:
+            if now - first >= AGAIN_S:
+                os._exit(128 + number)
+            return
         came.append(number)
-        if len(came) > 1:
-            os._exit(128 + number)
+        first = now
         serving.stop()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

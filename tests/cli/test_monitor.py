@@ -134,15 +134,20 @@ def test_whoever_has_enough_ends_it(installation: Installation) -> None:
     assert held <= 60_000_000
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "Ctrl-C"])
-def test_it_is_stopped_by_signals(installation: Installation, number: int, code: int) -> None:
+@pytest.mark.parametrize(
+    ("numbers", "code"),
+    [([signal.SIGTERM] * 2, 143), ([signal.SIGINT], 130)],
+    ids=["SIGTERM, two at once as `timeout` sends them", "Ctrl-C"],
+)
+def test_it_is_stopped_by_signals(installation: Installation, numbers: list[int], code: int) -> None:
     """In order: what it saw is kept."""
     running = subprocess.Popen(
         installation.command("monitor"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert running.stdout is not None
     assert ", memory" in running.stdout.readline()
-    running.send_signal(number)
+    for number in numbers:
+        running.send_signal(number)
     _, errors = running.communicate(timeout=PATIENCE_S)
 
     assert (running.returncode, errors) == (code, "")
