@@ -76,7 +76,9 @@ class LockGraph:
 
 
 class WatchedLock:
-    """Takes the place of `threading.Lock`, or with `reentrant` of `threading.RLock`. Make it with `watchdog.lock`.
+    """Takes the place of `threading.Lock`, or with `reentrant` of `threading.RLock`; also within a `Condition`.
+
+    Made by `watchdog.lock`.
 
     Attributes:
         holder: The ident of the thread that has it; None: nobody.
@@ -123,6 +125,21 @@ class WatchedLock:
 
     def locked(self) -> bool:
         return self.holder is not None
+
+    # What `threading.Condition` asks of a lock that may be held several times over.
+
+    def _is_owned(self) -> bool:
+        return self.holder == threading.get_ident()
+
+    def _release_save(self) -> int:
+        depth = self._depth
+        for _ in range(depth):
+            self.release()
+        return depth
+
+    def _acquire_restore(self, depth: int) -> None:
+        for _ in range(depth):
+            self.acquire()
 
     def __enter__(self) -> Self:
         self.acquire()

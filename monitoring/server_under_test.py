@@ -227,8 +227,9 @@ class TestWatch:
                 from monitoring.alerting.manager import AlertManager
                 from utils.redaction import Redactor
 
+                redactor = Redactor(secrets=lambda: self._options.channels)
                 channels = {f"channel_{number}": url for number, url in enumerate(self._options.channels, 1)}
-                self._alerts = AlertManager(self._options.alerts, channels, app="pytest", redacted=Redactor().text)
+                self._alerts = AlertManager(self._options.alerts, channels, app="pytest", redacted=redactor.text)
             alerts = self._alerts
         if alerts.send(level=level, type=kind, title=title, message=message, source="pytest") is not None:
             self.seen.append((kind, title))

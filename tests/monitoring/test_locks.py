@@ -1,5 +1,6 @@
 """Watched locks are locks like any other, and a cycle of them is proven; nothing else is taken for one."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -149,9 +150,11 @@ def test_a_reentrant_lock_is_given_back_by_its_holder_only():
     assert refused == ["lock lock is released by one that does not have it"]
 
 
-def test_a_condition_works_over_it():
-    """As over the lock that it takes the place of."""
-    condition = threading.Condition(WatchedLock("lock", LockGraph()))  # type: ignore[arg-type]  # a lock in all but name
+@pytest.mark.parametrize("depth", [1, 3], ids=["plain", "held three times over"])
+def test_a_condition_works_over_it(depth: int):
+    """As over the lock that it takes the place of: while it waits, others have the lock."""
+    lock = WatchedLock("lock", LockGraph(), reentrant=depth > 1)
+    condition = threading.Condition(lock)  # type: ignore[arg-type]  # a lock in all but name
     came: list[int] = []
 
     def bring() -> None:
@@ -159,8 +162,12 @@ def test_a_condition_works_over_it():
             came.append(1)
             condition.notify_all()
 
-    with condition:
+    with contextlib.ExitStack() as held:
+        for _ in range(depth):
+            held.enter_context(condition)
         thread = threading.Thread(target=bring)
         thread.start()
         assert condition.wait_for(lambda: came, PATIENCE_S)
+        assert lock._depth == depth
+    assert not lock.locked()
     thread.join(PATIENCE_S)

@@ -129,7 +129,7 @@ def test_a_server_that_never_is_ready_ends_the_run_with_what_it_said(project):
     result, alerts = project(
         "def test_never(): ...",
         "-o",
-        "monitor_limits=0.2 0.3",
+        "monitor_limits=0.8 0.9",
         server="sh -c 'echo still compiling; exec sleep 600'",
     )
     assert result.ret == pytest.ExitCode.TESTS_FAILED
