@@ -16,8 +16,7 @@ from tests.faulty_server import FaultyServer, ok, status
 from tests.monitoring.alerting.posts import DOWN, SENT, Receiver, begun
 from utils.clock import ManualClock
 
-PROBLEM = r'^\{"problem":"(error|warning|info)","file":"([^"]+)","title":"((?:[^"\\]|\\.)*)"'
-"""What docs/alerts.md gives an editor."""
+PAGE = Path(__file__).parents[3] / "docs" / "alerts.md"
 
 
 @pytest.fixture
@@ -90,10 +89,11 @@ def test_each_alert_is_a_file_and_a_line_of_the_index(manager: AlertManager, tmp
 
 
 def test_an_editor_finds_each_alert_as_a_problem(manager: AlertManager, tmp_path: Path) -> None:
-    """By the beginning of a line of the index: how grave, which file, what."""
+    """By the matcher that the documentation gives: how grave, which file, what."""
     manager.send(level="critical", title='Disk "/data" is full\\')
     (line,) = (tmp_path / "alerts" / "index.jsonl").read_text().splitlines()
-    found = re.match(PROBLEM, line)
+    (task,) = re.findall(r"```json\n(.*?)\n```", PAGE.read_text(), re.DOTALL)
+    found = re.match(json.loads(task)["tasks"][0]["problemMatcher"]["pattern"]["regexp"], line)
 
     assert found is not None
     assert found.groups() == ("error", "alert_1767225600_notice.json", 'Disk \\"/data\\" is full\\\\')
