@@ -94,6 +94,12 @@ _KNOWN: dict[str, KnownType] = {
     "host.disk_relieved": _HOST,
     "healing.started": _HOST,
     "healing.finished": _HOST,
+    "healing.gave_up": KnownType("host", ("healing.recovered",)),
+    "healing.recovered": _HOST,
+    "protector.acted": KnownType("host", ("protector.relieved",)),
+    "protector.settled": _HOST,
+    "protector.gave_up": KnownType("host", ("protector.relieved",)),
+    "protector.relieved": _HOST,
     "service.started": KnownType("service"),
     "service.stopped": KnownType("service", ("service.started", "service.recovered")),
     "service.unavailable": KnownType("service", ("service.recovered", "service.started")),
@@ -126,6 +132,7 @@ _KNOWN: dict[str, KnownType] = {
     "maintenance.finished": _REST,
     "alert.sent": KnownType("channel"),
     "alert.failed": KnownType("channel", ("alert.sent",)),
+    "alert.raised": _REST,
 }
 TYPES = frozenset(_KNOWN)
 _OURS = frozenset(kind.partition(".")[0] for kind in _KNOWN) | {"alert", "incident", "silence"}

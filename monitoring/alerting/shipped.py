@@ -59,6 +59,8 @@ SHIPPED: tuple[Rule, ...] = (
     _rule("disk_filling", "host.disk_filling", "error"),
     # Told a day ahead, and once more when it is near: meanwhile it may fill faster than was thought.
     _rule("disk_nearly_full", "host.disk_filling", "critical", "hours_left <= 6"),
+    _rule("protector_gave_up", "protector.gave_up", "error"),
+    _rule("healing_gave_up", "healing.gave_up", "error"),
     # Services
     _rule(
         "server_down",

@@ -70,8 +70,10 @@ class Telling:
                 closed.append(rule)
                 if (when := hours.next_open(now)) is not None:
                     opens.append(when.timestamp())
-        told = self.channels(open_)
-        later = tuple(name for name in self.channels(closed) if name not in told)
+        # That a channel takes nothing is told on the others.
+        mute = ongoing.about if ongoing.kind == "channel" else ""
+        told = tuple(name for name in self.channels(open_) if name != mute)
+        later = tuple(name for name in self.channels(closed) if name not in told and name != mute)
         return Audience(told, later, min(opens, default=None), bool(open_) or not rules)
 
     def escalations(self, ongoing: Ongoing) -> Sequence[Escalation]:

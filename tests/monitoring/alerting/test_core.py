@@ -275,11 +275,13 @@ def test_what_comes_and_goes_is_told_as_flapping_once():
         ("service.unavailable", "shop", {"kind": "slow_start"}, "server_slow", "error", "service.started"),
         ("service.unavailable", "shop", {"kind": "permission"}, "permission_error", "error", "service.started"),
         ("alert.failed", "team", {}, "channel_failing", "error", "alert.sent"),
+        ("protector.gave_up", "memory", {"why": "too often"}, "protector_gave_up", "error", "protector.relieved"),
+        ("healing.gave_up", "memory", {"tried": []}, "healing_gave_up", "error", "healing.recovered"),
         ("version.damaged", "ecb.a", {"version": "v1"}, "version_damaged", "error", "version.restored"),
     ],
     ids=[
         *("CPU", "disk full within a day", "slow response", "unavailable", "slow start", "no permission"),
-        *("a channel fails", "a damaged version"),
+        *("a channel fails", "nothing more can be ended", "nothing helped", "a damaged version"),
     ],
 )
 def test_what_is_shipped_calls_for_the_host_services_and_ourselves(

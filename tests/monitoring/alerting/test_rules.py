@@ -10,8 +10,10 @@ from config.alerts import AlertRuleSettings, AlertsSettings
 from data_pipeline.dataset import DatasetRun
 from data_pipeline.plugged import RESERVED
 from monitoring.alerting.known_types import TYPES, known, unknown
+from monitoring.alerting.quiet import EVERYDAY
 from monitoring.alerting.rules import Clear, Rule, faults, names, rules_of
 from monitoring.alerting.shipped import SHIPPED
+from utils.event_patterns import matches
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -52,7 +54,12 @@ def test_every_type_that_the_documentation_names_may_be_called_by_a_rule():
     told = {row[0].strip("`") for row in table("events.md", "type")}
     told -= {one for one in told if one.startswith(("incident.", "silence."))}
     assert {one: why for one in told if (why := unknown(one)) is not None} == {}
-    assert told >= TYPES - {"alert.sent", "alert.failed", "healing.started", "healing.finished"}
+    assert {one for one in TYPES - told if not one.startswith(("healing.", "protector."))} == set()
+
+
+def test_what_happens_every_day_calls_no_shipped_rule():
+    """After a run in which nothing else happened nobody looks."""
+    assert [rule.name for rule in SHIPPED if any(matches(rule.when, kind) for kind in EVERYDAY)] == []
 
 
 def test_the_known_fields_of_a_dataset_run_are_those_that_it_has():

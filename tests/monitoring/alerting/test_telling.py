@@ -50,6 +50,15 @@ def test_a_rule_that_joins_tells_its_own_channels_the_beginning():
     assert world.told() == [("begun", "ecb", "ops"), ("begun", "ecb", "team")]
 
 
+def test_that_a_channel_takes_nothing_is_told_on_the_others():
+    """It would hear of its own silence when that is over."""
+    world = World(Setup(Names(), channels=("team", "ops")))
+    world.happens("alert.failed", "team", error="connection refused")
+    world.passes(5)
+    world.happens("alert.sent", "team")
+    assert world.told() == [("begun", "team", "ops"), ("over", "team", "ops")]
+
+
 def test_without_channels_somebody_is_told_all_the_same():
     """The file, and whoever looks on."""
     world = World(Setup(Names()))
