@@ -76,9 +76,10 @@ class Callbacks:
         """Tell of those that hang."""
         now = self._clock.monotonic()
         for line in self._snapshot():
-            if line.bus is None:
+            bus = line.bus
+            if bus is None:
                 continue
-            figures = line.bus.figures()
+            figures = bus.figures()
             done = figures.delivered + figures.failed
             if not figures.waiting or done != line.done:
                 line.done, line.behind_since, line.told = done, now if figures.waiting else None, False

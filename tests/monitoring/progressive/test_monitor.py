@@ -198,6 +198,27 @@ def test_a_callback_that_hangs_is_told_once_and_hinders_nobody(host: Host, clock
     monitor.stop()
 
 
+def test_a_coroutine_that_hangs_is_told_and_ended(host: Host, clock: ManualClock) -> None:
+    """With the watch: nobody waits for it longer than a moment."""
+    monitor, began, ended = watching(host), threading.Event(), threading.Event()
+
+    async def hangs(_: Snapshot) -> None:
+        began.set()
+        try:
+            await asyncio.sleep(3600.0)
+        finally:
+            ended.set()
+
+    monitor.on_snapshot(hangs)
+    monitor.step()
+    assert began.wait(WAIT_S)
+    steps(monitor, clock, 2 * PATIENCE_S)
+    monitor.stop()
+
+    assert monitor.report().callbacks_hung == 1
+    assert ended.wait(WAIT_S)
+
+
 def test_callbacks_outlive_a_stop(host: Host, clock: ManualClock, monitor: ProgressiveMonitor) -> None:
     """Watched again, they hear again; and no thread is left of the first time."""
     heard = Heard()
