@@ -13,6 +13,7 @@ from config.datasets import DatasetSettings
 from data_pipeline.promise import FOR_EVER
 from integrated_system import IntegratedSystem
 from monitoring.alerting.situation import DatasetStanding, ProviderStanding
+from monitoring.alerting.views import Incidents
 from operations.breakers import Breaker, breaker_of
 from operations.changes import same_in_a_row
 from operations.next_try import next_try
@@ -59,6 +60,12 @@ class InstallationSituation:
             again = next_try(system, dataset, breaker, last, attempts)["at"]
             found.append(self._standing(dataset, status, last or {}, again))
         return found
+
+    def concerned(self, incidents: Sequence[str]) -> list[str]:
+        """The datasets that these incidents are about, each once."""
+        views = Incidents(self._system.database)
+        news = (views.news(one) for one in incidents)
+        return sorted({name for one in news if one is not None for name in one.incident.datasets})
 
     def provider(self, name: str, since: datetime) -> ProviderStanding:
         """How it answers, and what came of asking it `since` then."""

@@ -93,6 +93,9 @@ class Situation(Protocol):
     def datasets(self, names: Sequence[str]) -> list[DatasetStanding]:
         """How these stand, in this order; those that are not declared any more are left out."""
 
+    def concerned(self, incidents: Sequence[str]) -> list[str]:
+        """The datasets that these incidents are about, each once."""
+
     def provider(self, name: str, since: datetime) -> ProviderStanding:
         """How it answers, and what came of asking it `since` then."""
 

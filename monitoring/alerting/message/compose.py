@@ -54,6 +54,7 @@ def _told(seen: Seen, head: Headline, kind: Kind) -> Message:
     parts = [
         Part("", " ".join(words for words in said if words)),
         *_datasets(seen),
+        *_each(seen, head),
         *_done(seen, head),
         *_command(seen, advice),
         *_people(seen),
@@ -111,6 +112,18 @@ def _datasets(seen: Seen) -> Iterable[Part]:
     made = sorted({reader for one in seen.standings for reader in one.readers} - set(seen.incident.datasets))
     if made:
         yield Part("Made of them", ", ".join([*made[:_MOST_LISTED], *(["…"] if len(made) > _MOST_LISTED else [])]))
+
+
+def _each(seen: Seen, head: Headline) -> Iterable[Part]:
+    """Where many things are told in one message: each of them."""
+    if head.about != "anomaly" or len(seen.causes) < 2:
+        return
+    for one in seen.causes[:_MOST_LISTED]:
+        metric = one.data.get("metric")
+        name = one.subject if metric is None else f"{one.subject}.{metric}"
+        yield Part(seen.words(name, 80), seen.words(one.data.get("reason") or one.type))
+    if (more := len(seen.causes) - _MOST_LISTED) > 0:
+        yield Part("And", f"{more} more")
 
 
 def _done(seen: Seen, head: Headline) -> Iterable[Part]:

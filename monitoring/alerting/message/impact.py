@@ -21,10 +21,9 @@ def impact(seen: Seen, head: Headline) -> list[str]:
         told.append(f"a batch of {listed(waits)} is held")
     broken = [one for one in seen.standings if one.broken and one.dataset not in head.promises]
     told += [_broke(seen, broken)] if broken else []
-    told += _breaks(seen)
     if explained := len(seen.incident.explains):
         told.append(f"it explains {explained} other incident{'s' * (explained != 1)}, of which nobody is told")
-    return told
+    return told + _breaks(seen)
 
 
 def first_break(seen: Seen) -> datetime | None:

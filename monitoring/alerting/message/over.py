@@ -25,6 +25,7 @@ _WELL: dict[About, str] = {
     "same": "{datasets}: new data came at {end}",
     "overdue": "{datasets}: the data came at {end}",
     "promise": "{datasets}: the data came at {end}",
+    "dataset": "{datasets}: all is well again since {end}",
     "quarantine": "{datasets}: the rows are well again since {end}",
     "objective": "{datasets}: the error budget holds again since {end}",
     "service": "{about} is well again since {end}",

@@ -16,6 +16,9 @@ PROVIDER_ERRORS = frozenset({"ProviderUnavailable", "ProviderRefused", "RequestR
 
 _LONGEST = 160
 
+_SUFFERED_BY = ("network", "host")
+"""What the datasets of explained incidents suffer by; `several` lists them itself, and a clock is wrong about them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -63,7 +66,10 @@ def look(incident: Incident, situation: Situation, now: datetime) -> Seen:
     """Ask the installation for what a message about this incident needs."""
     now_wrong = tuple(one for one in incident.causes if one.over is None)
     causes = incident.causes if incident.state == "resolved" or not now_wrong else now_wrong
-    standings = tuple(situation.datasets(incident.datasets)) if incident.datasets else ()
+    names = list(incident.datasets)
+    if incident.explains and incident.kind in _SUFFERED_BY:
+        names = sorted({*names, *situation.concerned(incident.explains)})
+    standings = tuple(situation.datasets(names)) if names else ()
     began = min([utc(one.since) for one in causes] or [utc(incident.opened_at)])
     name = _provider(incident, causes, standings)
     provider = situation.provider(name, began) if name else None

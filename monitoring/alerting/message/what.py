@@ -1,7 +1,7 @@
 """What is wrong and since when: the head of a message, from the cause that explains the others."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -20,6 +20,20 @@ About = Literal[
 
 OF_PROVIDERS: frozenset[About] = frozenset({"provider", "providers", "refused", "unreadable"})
 """Of these it is told how often the provider was asked."""
+
+_SAID: Mapping[str, str] = {
+    "backfill.paused": "Backfill {subject} waits for its provider {since}",
+    "cache.set_aside": "A part of the cache was damaged and set aside {at}",
+    "cache.unavailable": "The cache cannot be used {since}",
+    "partition.failed": "A piece of {subject} is missing {since}",
+    "plugin.failed": "Plug-in {subject} failed {at}",
+    "publish.failed": "{subject} cannot be published {since}",
+    "run.crashed": "Run {subject} crashed {at}",
+    "state.set_aside": "{subject} was damaged and begun anew {at}",
+    "transaction.step_failed": "Transaction {subject} is stuck {since}",
+    "version.damaged": "A version of {subject} is damaged {since}",
+}
+"""Of types that have no more to say than this."""
 
 _ANSWERED = re.compile(r"\banswered (\d{3})\b")
 _BRIEF = (
@@ -119,7 +133,10 @@ def _host(seen: Seen) -> Headline | None:
         free, each = newest.data.get("free_bytes"), newest.data.get("bytes_per_hour")
         left = (f"{free / 1e9:.1f} GB free",) if isinstance(free, int | float) else ()
         speed = (f"{each / 1e9:.1f} GB more an hour",) if isinstance(each, int | float) else ()
-        return Headline("disk", f"{words} {_since(seen, causes)}", (*left, *speed) or _figures(seen, newest))
+        details = (*left, *speed, *_taken(seen)) or _figures(seen, newest)
+        return Headline("disk", f"{words} {_since(seen, causes)}", details)
+    if causes := seen.of("disk.shed"):
+        return _shed(seen, causes)
     if not (causes := seen.of("host.", "healing.", "protector.")):
         return None
     newest = max(causes, key=lambda one: one.seq)
@@ -133,6 +150,30 @@ def _host(seen: Seen) -> Headline | None:
     worst = (f"most by {seen.words(top[0].get('name', '?'), 40)}",) if isinstance(top, list) and top else ()
     about: About = "disk" if newest.subject == "disk" else "host"
     return Headline(about, f"{name} at {percent:.0f} % {_since(seen, causes)}", (*above, *worst))
+
+
+def _shed(seen: Seen, causes: Sequence[Cause]) -> Headline:
+    """What could be had again was dropped, because the disk fills."""
+    newest = max(causes, key=lambda one: one.seq)
+    before, hours = newest.data.get("before"), newest.data.get("hours_left")
+    percent = before.get("percent") if isinstance(before, dict) else None
+    words = f"Disk {percent:.0f} % full" if isinstance(percent, int | float) else "Disk full"
+    freed = newest.data.get("freed_bytes")
+    room = (f"{freed / 1e6:,.1f} MB were made free",) if isinstance(freed, int | float) else ()
+    left = (f"full in {duration(hours * 3600.0)} at this pace",) if isinstance(hours, int | float) else ()
+    return Headline("disk", f"{words} {_since(seen, causes)}", (*room, *left, *_taken(seen)))
+
+
+def _taken(seen: Seen) -> tuple[str, ...]:
+    """What takes most of the disk, as far as it was looked at."""
+    told = [one.data.get("consumers") for one in seen.of("disk.shed")]
+    consumers = next((one for one in reversed(told) if isinstance(one, list) and one), [])
+    named = [
+        f"{seen.words(one.get('name', '?'), 60)} {one['bytes'] / 1e6:,.1f} MB"
+        for one in consumers[:3]
+        if isinstance(one, dict) and isinstance(one.get("bytes"), int | float)
+    ]
+    return (f"most of it: {', '.join(named)}",) if named else ()
 
 
 def full_at(cause: Cause) -> datetime | None:
@@ -240,12 +281,15 @@ def _quarantine(seen: Seen) -> Headline | None:
 def _dataset(seen: Seen) -> Headline | None:
     if not (causes := seen.of("dataset.", "partition.failed", "publish.failed", "version.damaged")):
         return None
-    worst = any(one.type in {"dataset.failed", "partition.failed"} for one in causes)
+    if all(one.type in _SAID for one in causes):
+        newest = max(causes, key=lambda one: one.seq)
+        return Headline("dataset", _said(seen, newest, causes), _figures(seen, newest))
+    worst = any(one.type == "dataset.failed" for one in causes)
     first = next((one for one in seen.standings if one.reason or one.error), None)
     said = _reason(seen, causes[-1]) if first is None else seen.words(first.reason or first.error)
     name = causes[0].subject if first is None else first.dataset
     details = (said.removeprefix(f"{name}: ").rstrip("."),) if said else ()
-    state = "failed" if worst else "degraded" if causes[0].type.startswith("dataset.") else _plain(causes[0].type)
+    state = "failed" if worst else "degraded"
     return Headline("dataset", f"{_whose(seen, causes)} {state} {_since(seen, causes)}", details)
 
 
@@ -258,7 +302,7 @@ def _objective(seen: Seen) -> Headline | None:
 def _service(seen: Seen) -> Headline | None:
     if causes := seen.of("service."):
         newest = max(causes, key=lambda one: one.seq)
-        state = "unavailable" if newest.type == "service.unavailable" else _plain(newest.type)
+        state = "answers slowly" if newest.type == "service.slow" else newest.type.removeprefix("service.")
         return Headline("service", f"{_whose(seen, causes)} {state} {_since(seen, causes)}", _figures(seen, newest))
     if causes := seen.of("alert."):
         whose = listed(sorted({one.subject for one in causes}), noun="channel")
@@ -281,8 +325,7 @@ def _other(seen: Seen) -> Headline:
         about = seen.words(seen.incident.about, 60)
         return Headline("other", f"{_capital(about)} in trouble since {seen.moments.said(seen.incident.opened_at)}")
     newest = max(seen.causes, key=lambda one: one.seq)
-    words = f"{seen.words(newest.subject, 60)}: {_plain(newest.type)} {_since(seen, seen.causes)}"
-    return Headline("other", words, _figures(seen, newest))
+    return Headline("other", _said(seen, newest, seen.causes), _figures(seen, newest))
 
 
 _IN_ORDER: tuple[Callable[[Seen], Headline | None], ...] = (
@@ -303,6 +346,13 @@ def _reason(seen: Seen, cause: Cause) -> str:
     error = cause.data.get("error")
     said = error.get("message", "") if isinstance(error, dict) else error or ""
     return seen.words(said).rstrip(".")
+
+
+def _said(seen: Seen, cause: Cause, causes: Sequence[Cause]) -> str:
+    """A cause in words: ours, or those of its type."""
+    words = _SAID.get(cause.type, f"{{subject}}: {_plain(cause.type)} {{since}}")
+    at = seen.moments.at(min(one.since for one in causes))
+    return words.format(subject=seen.words(cause.subject, 60), since=_since(seen, causes), at=at)
 
 
 def _plain(type: str) -> str:

@@ -30,6 +30,7 @@ class House:
     usual: DatasetStanding = USUAL
     standings: dict[str, DatasetStanding] = field(default_factory=dict)
     providers: dict[str, ProviderStanding] = field(default_factory=dict)
+    explained: dict[str, tuple[str, ...]] = field(default_factory=dict)
     page: str = ""
     secrets: tuple[str, ...] = ()
 
@@ -39,6 +40,9 @@ class House:
 
     def datasets(self, names: Any) -> list[DatasetStanding]:
         return [self.standings.get(name, replace(self.usual, dataset=name)) for name in names]
+
+    def concerned(self, incidents: Any) -> list[str]:
+        return sorted({name for one in incidents for name in self.explained.get(one, ())})
 
     def provider(self, name: str, since: datetime) -> ProviderStanding:
         assert since <= NOW

@@ -158,15 +158,41 @@ def test_yesterdays_file_again_asks_the_provider() -> None:
 
 def test_our_own_network_is_one_message_about_us() -> None:
     """It names those that cannot be reached, and blames none of them."""
-    house = House()
+    house = House(explained={"i1": ("fx_daily",), "i2": ("fed_rates",)})
     house.put("fx_daily", breaks_at=NINE)
     house.put("fed_rates", provider="FED")
-    away = incident("network", "our network", cause("network.away", "network"), datasets=("fx_daily", "fed_rates"))
+    away = incident("network", "our network", cause("network.away", "network"), explains=("i1", "i2"))
 
     message = compose(away, "opened", house, NOW)
 
     assert message.title == "Our own network away since 02:12: nothing to do before 09:00"
-    assert "(ECB and FED cannot be reached)" in said(message)
+    assert said(message) == (
+        "Our own network away since 02:12 (ECB and FED cannot be reached). fed_rates and fx_daily on last good, data "
+        "of 19 Nov 16:00; it explains 2 other incidents, of which nobody is told; fx_daily breaks its promise at 09:00. "
+        "Nothing to do before."
+    )
+
+
+def test_the_digest_names_each_anomaly() -> None:
+    """What was unlikely, in the words of the detectors."""
+    rows = cause("anomaly.detected", "fx", metric="rows", reason="12 rows, 200 to 240 expected")
+    late = cause("anomaly.detected", "hicp", metric="latency_s", reason="9 s, below 2 s expected")
+    day = incident("digest", "20 Nov", rows, late, state="resolved", resolved_at=SINCE)
+
+    message = compose(day, "digest", House(), NOW)
+
+    assert message.title == "2 anomalies in fx and hicp since 02:12: it can wait"
+    assert part(message, "fx.rows") == "12 rows, 200 to 240 expected"
+    assert part(message, "hicp.latency_s") == "9 s, below 2 s expected"
+
+
+def test_a_disk_that_was_shed_names_what_takes_most_and_the_time_left(house: House) -> None:
+    """What was made free, until when that lasts, and the three biggest consumers."""
+    consumers = [{"name": name, "bytes": size} for name, size in (("raw answers of fx", 3e9), ("the cache", 1e9))]
+    data = {"before": {"percent": 97.4}, "freed_bytes": 2e6, "hours_left": 0.5, "consumers": consumers}
+    message = compose(incident("host", "host", cause("disk.shed", "disk", **data)), "opened", house, NOW)
+    assert "2.0 MB were made free, full in 30 min at this pace" in said(message)
+    assert "most of it: raw answers of fx 3,000.0 MB, the cache 1,000.0 MB" in said(message)
 
 
 @pytest.mark.parametrize(
@@ -178,6 +204,9 @@ def test_our_own_network_is_one_message_about_us() -> None:
         pytest.param(
             incident("host", "host", cause("host.disk_filling", "disk", hours_left=3.0, free_bytes=2.1e9)),
             "Disk full at 05:12, filling since 02:12: make room by then", id="the disk fills"),
+        pytest.param(
+            incident("host", "host", cause("disk.shed", "disk", before={"percent": 97.4}, freed_bytes=2e9)),
+            "Disk 97 % full since 02:12: make room now", id="the disk was shed"),
         pytest.param(
             incident("host", "host", cause("host.overloaded", "cpu", percent=97.2, limit=90.0)),
             "CPU at 97 % since 02:12: look what weighs on it", id="the processor"),
