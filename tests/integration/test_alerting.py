@@ -40,9 +40,7 @@ def taken(server: FaultyServer) -> list[dict[str, Any]]:
     return [json.loads(request.body) for request in server.requests]
 
 
-def test_a_run_tells_what_failed_and_a_later_one_that_it_is_over(
-    installation: Installation, hook: FaultyServer
-) -> None:
+def test_a_run_tells_what_failed_and_a_later_one_that_it_ended(installation: Installation, hook: FaultyServer) -> None:
     """Once each, though the dataset fails again in between."""
     with FaultyServer(status(503)) as provider:
         dataset = {"name": "rates", "collect": {"kind": "http", "url": provider.url}}
