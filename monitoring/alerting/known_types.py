@@ -100,6 +100,7 @@ _KNOWN: dict[str, KnownType] = {
     "protector.settled": _HOST,
     "protector.gave_up": KnownType("host", ("protector.relieved",)),
     "protector.relieved": _HOST,
+    "disk.shed": KnownType("host", ("host.disk_relieved", "protector.relieved")),
     "service.started": KnownType("service"),
     "service.stopped": KnownType("service", ("service.started", "service.recovered")),
     "service.unavailable": KnownType("service", ("service.recovered", "service.started")),

@@ -61,6 +61,8 @@ SHIPPED: tuple[Rule, ...] = (
     _rule("disk_nearly_full", "host.disk_filling", "critical", "hours_left <= 6"),
     _rule("protector_gave_up", "protector.gave_up", "error"),
     _rule("healing_gave_up", "healing.gave_up", "error"),
+    _rule("disk_shed", "disk.shed", "error", "not dry_run"),
+    _rule("process_ended", "protector.acted", "error", "(action = 'terminate' or action = 'kill') and not dry_run"),
     # Services
     _rule(
         "server_down",

@@ -159,9 +159,13 @@ def _shed(seen: Seen, causes: Sequence[Cause]) -> Headline:
     percent = before.get("percent") if isinstance(before, dict) else None
     words = f"Disk {percent:.0f} % full" if isinstance(percent, int | float) else "Disk full"
     freed = newest.data.get("freed_bytes")
-    room = (f"{freed / 1e6:,.1f} MB were made free",) if isinstance(freed, int | float) else ()
+    room = (f"{_size(freed)} made free",) if isinstance(freed, int | float) else ()
     left = (f"full in {duration(hours * 3600.0)} at this pace",) if isinstance(hours, int | float) else ()
     return Headline("disk", f"{words} {_since(seen, causes)}", (*room, *left, *_taken(seen)))
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _taken(seen: Seen) -> tuple[str, ...]:
@@ -169,7 +173,7 @@ def _taken(seen: Seen) -> tuple[str, ...]:
     told = [one.data.get("consumers") for one in seen.of("disk.shed")]
     consumers = next((one for one in reversed(told) if isinstance(one, list) and one), [])
     named = [
-        f"{seen.words(one.get('name', '?'), 60)} {one['bytes'] / 1e6:,.1f} MB"
+        f"{seen.words(one.get('name', '?'), 60)} {_size(one['bytes'])}"
         for one in consumers[:3]
         if isinstance(one, dict) and isinstance(one.get("bytes"), int | float)
     ]

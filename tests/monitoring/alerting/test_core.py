@@ -270,6 +270,15 @@ def test_what_comes_and_goes_is_told_as_flapping_once():
     [
         ("host.overloaded", "cpu", {"percent": 95.0, "limit": 90.0}, "resource_critical", "critical", "host.relieved"),
         ("host.disk_filling", "disk", {"hours_left": 20.0}, "disk_filling", "error", "host.disk_relieved"),
+        ("disk.shed", "disk", {"dry_run": False}, "disk_shed", "error", "protector.relieved"),
+        (
+            "protector.acted",
+            "memory",
+            {"action": "kill", "dry_run": False},
+            "process_ended",
+            "error",
+            "protector.relieved",
+        ),
         ("service.slow", "shop", {"response_s": 6.2}, "response_slow", "warning", "service.recovered"),
         ("service.unavailable", "shop", {"kind": "http"}, "server_down", "critical", "service.recovered"),
         ("service.unavailable", "shop", {"kind": "slow_start"}, "server_slow", "error", "service.started"),
@@ -280,7 +289,8 @@ def test_what_comes_and_goes_is_told_as_flapping_once():
         ("version.damaged", "ecb.a", {"version": "v1"}, "version_damaged", "error", "version.restored"),
     ],
     ids=[
-        *("CPU", "disk full within a day", "slow response", "unavailable", "slow start", "no permission"),
+        *("CPU", "disk full within a day", "disk shed", "process ended"),
+        *("slow response", "unavailable", "slow start", "no permission"),
         *("a channel fails", "nothing more can be ended", "nothing helped", "a damaged version"),
     ],
 )

@@ -186,13 +186,13 @@ def test_the_digest_names_each_anomaly() -> None:
     assert part(message, "hicp.latency_s") == "9 s, below 2 s expected"
 
 
-def test_a_disk_that_was_shed_names_what_takes_most_and_the_time_left(house: House) -> None:
+def test_a_disk_that_was_shed_names_what_takes_most_and_the_time_left() -> None:
     """What was made free, until when that lasts, and the three biggest consumers."""
     consumers = [{"name": name, "bytes": size} for name, size in (("raw answers of fx", 3e9), ("the cache", 1e9))]
     data = {"before": {"percent": 97.4}, "freed_bytes": 2e6, "hours_left": 0.5, "consumers": consumers}
-    message = compose(incident("host", "host", cause("disk.shed", "disk", **data)), "opened", house, NOW)
-    assert "2.0 MB were made free, full in 30 min at this pace" in said(message)
-    assert "most of it: raw answers of fx 3,000.0 MB, the cache 1,000.0 MB" in said(message)
+    message = compose(incident("host", "host", cause("disk.shed", "disk", **data)), "opened", House(), NOW)
+    assert "2.0 MB made free, full in 30 min at this pace" in said(message)
+    assert "most of it: raw answers of fx 3.0 GB, the cache 1.0 GB" in said(message)
 
 
 @pytest.mark.parametrize(
