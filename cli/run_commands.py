@@ -83,8 +83,10 @@ def run_all(
     """Run, tell what came of it (default: print it), do overdue maintenance; gives the exit code."""
     from operations import run as operations
     from operations.actor import local_user
+    from operations.log_incidents import name_incidents
 
     system = context.system
+    name_incidents(system)
     gc.set_threshold(20_000, 20, 100)  # a run makes many values that last, and little garbage
     cancel = operations.CancelToken()
     with interruptible(cancel.cancel) as stopped, _progress(context, system, datasets, limit) as progress:

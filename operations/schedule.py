@@ -155,6 +155,7 @@ def serving(
     from operations.alerting import services as alerting
     from operations.backfill_service import BackfillService
     from operations.guarding import guarded
+    from operations.log_incidents import LogIncidents
     from operations.queue import queue_worker
 
     leading = Leading(system, told)
@@ -165,6 +166,7 @@ def serving(
         Judging(system, leading.leads),
         Maintaining(system, leading.leads),
         *alerting(system),
+        LogIncidents(system),
         *beside(system),
     ]
     if system.settings.monitor.health:
