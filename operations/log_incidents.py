@@ -1,11 +1,13 @@
 """Log records name the open incidents of what they concern, without a query for a line."""
 
+import contextlib
 import threading
 from collections.abc import Iterable
 
 from integrated_system import IntegratedSystem
 from monitoring.alerting.incident import ACTIVE, Incident
 from monitoring.alerting.views import Incidents
+from utils.database import StateError
 from utils.events import Event
 from utils.logger import set_incidents
 
@@ -16,8 +18,12 @@ EVERY_S = 60.0
 
 
 def name_incidents(system: IntegratedSystem) -> None:
-    """From now on records name the incidents that are open now: one query."""
-    set_incidents(_by_subject(Incidents(system.database).active()))
+    """From now on records name the incidents that are open now: one query.
+
+    A state that cannot be read is told by whoever needs it, with an alert; records then name none.
+    """
+    with contextlib.suppress(StateError):
+        set_incidents(_by_subject(Incidents(system.database).active()))
 
 
 class LogIncidents:
