@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from utils.ages import ages, duration
+from utils.sizes import size
 
 __all__ = ["about", "ages", "count_of", "duration", "listed", "moment", "size"]
 
@@ -23,18 +24,6 @@ def about(dataset: str, reason: str) -> str:
     ('fx: no answer', 'fx (a.csv): cut off', 'fx: the batch is held')
     """
     return reason if reason.startswith((f"{dataset}: ", f"{dataset} (")) else f"{dataset}: {reason}"
-
-
-def size(count: float) -> str:
-    """Bytes in the unit that keeps the number short.
-
-    >>> size(0), size(1_500), size(2_340_000)
-    ('0 B', '1.5 kB', '2.3 MB')
-    """
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= scale:
-            return f"{count / scale:.1f} {unit}"
-    return f"{int(count)} B"
 
 
 def moment(text: str | None) -> str:

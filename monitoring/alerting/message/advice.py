@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from shlex import quote
 from typing import NamedTuple
 
+from monitoring.alerting.message.headline import About, Headline, listed
+from monitoring.alerting.message.host_heads import full_at
 from monitoring.alerting.message.impact import first_break
 from monitoring.alerting.message.seen import Seen
-from monitoring.alerting.message.what import About, Headline, full_at, listed
 
 __all__ = ["Advice", "advised"]
 
@@ -121,7 +122,9 @@ def _late(seen: Seen) -> Advice:
 
 def _disk(seen: Seen) -> Advice:
     words = "This drops what may go, never last good, held batches, the log or the outbox."
-    ends = [at for one in seen.of("host.disk_filling") if (at := full_at(one)) is not None and at > seen.now]
+    ends = [
+        at for one in seen.of("host.disk_filling", "disk.shed") if (at := full_at(one)) is not None and at > seen.now
+    ]
     if not ends:
         return Advice(f"Make room now. {words}", "make room now", "maintain", urgent=True)
     by = seen.moments.said(min(ends))

@@ -5,11 +5,12 @@ from datetime import datetime
 
 from monitoring.alerting.incident import Incident, NoticeKind, Severity
 from monitoring.alerting.message.advice import Advice, advised
+from monitoring.alerting.message.headline import OF_PROVIDERS, Headline
 from monitoring.alerting.message.impact import impact, standing
 from monitoring.alerting.message.message import LONGEST_TITLE, Kind, Message, Part, Style
 from monitoring.alerting.message.over import ended, left, missed
 from monitoring.alerting.message.seen import Seen, look
-from monitoring.alerting.message.what import OF_PROVIDERS, Headline, headline
+from monitoring.alerting.message.what import headline
 from monitoring.alerting.situation import Situation
 from utils.ages import duration
 from utils.one_line import one_line

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from monitoring.alerting.message.headline import Headline, listed
 from monitoring.alerting.message.seen import Seen
-from monitoring.alerting.message.what import Headline, listed
 from monitoring.alerting.situation import DatasetStanding
 
 __all__ = ["first_break", "impact", "standing"]

@@ -4,10 +4,10 @@ from datetime import datetime
 
 from monitoring.alerting.incident import Cause
 from monitoring.alerting.message.advice import Advice
+from monitoring.alerting.message.headline import OF_PROVIDERS, About, Headline, listed
 from monitoring.alerting.message.impact import standing
 from monitoring.alerting.message.moments import utc
 from monitoring.alerting.message.seen import Seen
-from monitoring.alerting.message.what import OF_PROVIDERS, About, Headline, listed
 from utils.ages import duration
 
 __all__ = ["ended", "left", "missed"]
