@@ -55,6 +55,7 @@ def system(tmp_path: Path, clock: ManualClock) -> Iterator[IntegratedSystem]:
 
 
 def told(system: IntegratedSystem) -> list[Event]:
+    system.events.submit([]).result(PATIENCE_S)  # all that was submitted before is written now
     return system.events.read(source="watchdog")
 
 
@@ -103,11 +104,13 @@ def test_a_process_that_died_while_it_stood_still_is_said_to_work_once_it_is_sta
     before.beat("monitor", 10.0)
     clock.advance(11.0)
     before.watchdog.check()
+    assert [event.type for event in told(system)] == ["service.unavailable"]
 
     for _ in range(2):
         guard = Guard(system, ["monitor", "scheduler"])
         guard.step()
         guard.close()
+        told(system)  # a process ends once all is written
     assert [(event.type, event.subject) for event in told(system)] == [
         ("service.unavailable", "serve/monitor"),
         ("service.recovered", "serve/monitor"),
