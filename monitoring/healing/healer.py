@@ -275,9 +275,11 @@ class AutoHealer:
         elif following.call:
             tried = sorted({action for action, _ in following.course.tried})
             words = f"{found.words}: {', '.join(tried) if tried else 'nothing'} tried, and it goes on"
-            self._append("healing.gave_up", trouble, {"tried": tried, "before": figures(sample), "words": words})
+            data = {"tried": tried, "before": figures(sample), "words": words}
+            self._append(self._event("healing.gave_up", trouble, data))
         elif following.over:
-            self._append("healing.recovered", trouble, {"after": figures(sample), "words": f"{trouble}: over"})
+            data = {"after": figures(sample), "words": f"{trouble}: over"}
+            self._append(self._event("healing.recovered", trouble, data))
 
     def _policy(self, action: str) -> Policy:
         return self._policies.get(action, _USUAL)
@@ -326,16 +328,20 @@ class AutoHealer:
         told = healing.to_json()
         if kind == "healing.started":
             told = {name: told[name] for name in ("action", "subject", "why", "dry_run", "before")}
-        self._append(kind, healing.subject or healing.action, told)
+        self._append(self._event(kind, healing.subject or healing.action, told))
 
-    def _append(self, kind: str, subject: str, data: dict[str, Any]) -> None:
+    @staticmethod
+    def _event(kind: str, subject: str, data: Mapping[str, Any]) -> NewEvent:
+        return NewEvent(kind, subject, {**data, "actor": "healer"}, source="healing")
+
+    def _append(self, event: NewEvent) -> None:
         """A log that cannot be written hinders no treatment: a full disk is one of those things that are treated."""
         if self._record is None:
             return
         try:
-            self._record(NewEvent(kind, subject, {**data, "actor": "healer"}, source="healing"))
+            self._record(event)
         except StateError as error:
-            self._log.warning("healing.not_written", type=kind, subject=subject, reason=str(error))
+            self._log.warning("healing.not_written", type=event.type, subject=event.subject, reason=str(error))
 
 
 def _treated(found: Treated | bool | int | None) -> Treated:

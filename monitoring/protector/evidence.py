@@ -56,12 +56,12 @@ class Evidence:
             "written_bytes_s": found.written_per_s,
         }
         words = words_of(action, resource, seen, self.limits, process=f"{about['name']} ({process.pid})")
-        self._tell("protector.acted", resource, seen, words, action=action, process=about)
+        self._write(self._event("protector.acted", resource, seen, words, action=action, process=about))
 
     def paused(self, resource: Resource, seen: Reading, datasets: list[str]) -> None:
         """Datasets wait from now on."""
         words = words_of("pause", resource, seen, self.limits)
-        self._tell_calmly("protector.acted", resource, seen, words, action="pause", datasets=datasets)
+        self._try_to_write(self._event("protector.acted", resource, seen, words, action="pause", datasets=datasets))
 
     def settled(
         self,
@@ -79,20 +79,19 @@ class Evidence:
         more: dict[str, Any] = {"action": action, "outcome": outcome, "fell": fell, "after": told(after)}
         if process is not None:
             more["process"] = _identity(process)
-        self._tell_calmly("protector.settled", resource, before, words, **more)
+        self._try_to_write(self._event("protector.settled", resource, before, words, **more))
 
     def gave_up(self, resource: Resource, seen: Reading, why: str) -> None:
         """Nothing more can be done: a person has to see to it."""
         words = f"{resource} is at {seen.of(resource):.0f} % and stays there: {why}"
-        self._tell_calmly("protector.gave_up", resource, seen, words, why=why)
+        self._try_to_write(self._event("protector.gave_up", resource, seen, words, why=why))
 
     def relieved(self, resource: Resource, seen: Reading) -> None:
         """It is over."""
         words = f"{resource} is at {seen.of(resource):.0f} % again (limit {self.limits.of(resource):g} %)"
-        self._tell_calmly("protector.relieved", resource, seen, words)
+        self._try_to_write(self._event("protector.relieved", resource, seen, words))
 
-    def _tell(self, kind: str, resource: Resource, seen: Reading, words: str, **more: Any) -> None:
-        words = f"dry run: {words}" if self.dry_run else words
+    def _event(self, kind: str, resource: Resource, seen: Reading, words: str, **more: Any) -> NewEvent:
         data = {
             "mode": self.mode,
             "dry_run": self.dry_run,
@@ -100,19 +99,23 @@ class Evidence:
             "looks": SUSTAINED,
             "before": told(seen),
             **more,
-            "words": words,
+            "words": f"dry run: {words}" if self.dry_run else words,
             "actor": "protector",
         }
-        if self.record is not None:
-            self.record(NewEvent(kind, resource, data, source="protector"))
-        get_logger("protector").warning(kind, resource=resource, words=words)
+        return NewEvent(kind, resource, data, source="protector")
 
-    def _tell_calmly(self, kind: str, resource: Resource, seen: Reading, words: str, **more: Any) -> None:
+    def _write(self, event: NewEvent) -> None:
+        if self.record is not None:
+            self.record(event)
+        get_logger("protector").warning(event.type, resource=event.subject, words=event.data["words"])
+
+    def _try_to_write(self, event: NewEvent) -> None:
         """A log that cannot be written changes nothing about what was done, or is not done to anybody."""
         try:
-            self._tell(kind, resource, seen, words, **more)
+            self._write(event)
         except StateError as error:
-            get_logger("protector").warning("protector.not_written", type=kind, words=words, reason=str(error))
+            words = event.data["words"]
+            get_logger("protector").warning("protector.not_written", type=event.type, words=words, reason=str(error))
 
 
 def _identity(process: ProcessStat) -> dict[str, Any]:
