@@ -24,6 +24,8 @@ _LEAST_POINTS = 20  # as `utils.ahead` has it
 _HORIZON = 1.5 * _DAY  # what at the pace of the last hour is not full by then, is not looked for in the history
 _REACH = 6.0  # times what was looked at: twice as far ahead as `utils.ahead` tells of
 _EVERY = 15.0
+_DAY_EVERY = 600.0
+_LEAST_SPAN = 1800.0  # before the history is read: at the pace of one minute anything may be full within a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class DiskForecast:
         self._host = host
         self._looked: float | None = None
         self._found: Filling | None = None
+        self._looked_back: float | None = None
+        self._of_the_day: Filling | None = None
 
     def look(self, at: float, now: float) -> Filling | None:
         """The soonest of what the windows say; None: the disk does not fill.
@@ -98,18 +102,23 @@ class DiskForecast:
         if self._looked is None or not 0.0 <= at - self._looked < _EVERY:
             self._looked = at
             found = [filling(self._recent.points("disk_free_bytes", seconds)) for seconds in _WINDOWS]
-            found.append(self._over_a_day(now))
+            if self._looked_back is None or not 0.0 <= at - self._looked_back < _DAY_EVERY:
+                self._of_the_day = self._over_a_day(at, now)
+            found.append(self._of_the_day)
             self._found = min((one for one in found if one is not None), key=lambda one: one.hours_left, default=None)
         return self._found
 
-    def _over_a_day(self, now: float) -> Filling | None:
+    def _over_a_day(self, at: float, now: float) -> Filling | None:
         # What is full within a day at a steady pace loses a twenty-fourth of its room each hour: the hour shows it.
         hour = _thinned(self._recent.points("disk_free_bytes"))
-        if self._history is None or len(hour) < _LEAST_POINTS or not _sinks(hour, _HORIZON):
+        if self._history is None or len(hour) < _LEAST_POINTS or hour[-1][0] - hour[0][0] < _LEAST_SPAN:
+            return None
+        if not _sinks(hour, _HORIZON):
             return None
         buckets: Any = self._history().range(
             metric("disk_free_bytes"), labels(self._host), since=now - _DAY, until=now, points=_DAY_POINTS
         )
+        self._looked_back = at
         return filling(list(zip(buckets.times.tolist(), buckets.last.tolist(), strict=True)))
 
 

@@ -123,10 +123,16 @@ import sys
 from utils.host.filling import DiskForecast
 from utils.host.recent import Recent
 from tests.utils.host.samples import sampled
-recent, forecast = Recent(), DiskForecast(Recent(), lambda: sys.exit("asked"))
+recent = Recent()
+forecast = DiskForecast(recent, lambda: sys.exit("asked"))
 for minute in range(60):
     recent.note(sampled(disk_free_bytes=5e10 - 1e9 * minute / 60), 60.0 * minute)
     assert forecast.look(60.0 * minute, 0.0) is None
+recent = Recent()
+forecast = DiskForecast(recent, lambda: sys.exit("asked"))
+for second in range(0, 1800, 60):
+    recent.note(sampled(disk_free_bytes=5e10 - 1e10 * second / 3600), float(second))
+    assert forecast.look(float(second), 0.0) is None
 print("numpy" in sys.modules)
 """
     root = Path(__file__).parents[3]
