@@ -328,3 +328,18 @@ def test_maintenance_delivers_what_waits(installation: Installation, hook: Fault
     (step,) = [one for one in done.steps if one.name == "alerts"]
 
     assert (step.count, len(taken(hook))) == (1, 1)
+
+
+def test_a_wrong_address_of_a_channel_is_found_when_the_configuration_is_checked(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not in the night in which it is needed; with its key, and without the address."""
+    configure(installation, {"team": "https://example.org/hunter2", "ops": "json://example.org"})
+    code = installation.typed("config", "check")
+    told = "".join(capsys.readouterr())
+
+    assert code == 2
+    assert "alerts.channels.team" in told
+    assert "jsons://" in told
+    assert "hunter2" not in told
+    assert "alerts.channels.ops" not in told
