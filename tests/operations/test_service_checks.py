@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from integrated_system import IntegratedSystem
+from monitoring.alerting.views import Incidents
 from operations.actor import Actor
+from operations.alerting import Alerting
 from operations.health import health
 from operations.maintain import maintain
 from operations.own_metrics import record
@@ -115,6 +117,26 @@ def test_the_service_tells_changes_once_and_keeps_response_times(
         assert (up.data["since"], up.data["was"]) == (down.data["since"], "unavailable")
         (kept,) = [one for one in system.history.series() if one.name == RESPONSE]
         assert (kept.labels, kept.unit) == ({"check": "shop"}, "s")
+
+
+def test_a_service_that_fails_is_an_incident_until_it_is_back(installation: Installation, shop: FaultyServer) -> None:
+    """The shipped rules take these events; what a parent explains makes no incident of its own."""
+    clock = ManualClock()
+    configure(
+        installation,
+        {"name": "shop", "http": shop.url, "every": "10s"},
+        {"name": "till", "http": shop.url, "every": "10s", "parent": "shop"},
+    )
+    with installation.system(clock) as system:
+        watch, alerting = ServiceWatch(system, lambda: True), Alerting(system)
+        for answer, active in ((fault.status(503), ["shop"]), (fault.ok(b""), [])):
+            shop.answer = answer
+            watch.step()
+            alerting.step()
+            assert [one.about for one in Incidents(system.database).active()] == active
+            clock.advance(600.0)
+            alerting.step()
+        alerting.close()
 
 
 def test_a_process_that_does_not_lead_asks_nobody(installation: Installation, shop: FaultyServer) -> None:
