@@ -24,12 +24,14 @@ class Night:
 
     Attributes:
         told: The messages, each with the time at which it was written.
+        incidents: The ids in them, and a name for each that is the same on every machine.
     """
 
     def __init__(self, system: IntegratedSystem, clock: ManualClock) -> None:
         self.system = system
         self.clock = clock
         self.told: list[str] = []
+        self.incidents: dict[str, str] = {}
         self._engine = incident_engine(system)
         self._seen = 0
 
@@ -66,6 +68,7 @@ class Night:
             return
         message = compose(news.incident, KINDS[news.notice.kind], InstallationSituation(self.system), self.clock.now())
         at = f"{self.clock.now():%Y-%m-%d %H:%M} UTC"
+        self.incidents.setdefault(news.incident.id, f"INCIDENT-{len(self.incidents) + 1}")
         self.told.append(f"--- {at}, {message.kind}, {message.severity}\n{message.title}\n\n{message.text}\n")
 
 
@@ -74,9 +77,10 @@ def golden(name: str, night: Night) -> None:
 
     `GOLDEN=write` in the environment writes the file anew: read what changed before you keep it.
     """
-    text = (
-        "\n".join(night.told).replace(str(night.system.config), "CONFIG").replace(str(night.system.state_dir), "STATE")
-    )
+    text = "\n".join(night.told)
+    places = {str(night.system.config): "CONFIG", str(night.system.state_dir): "STATE"}
+    for here, anywhere in {**places, **night.incidents}.items():
+        text = text.replace(here, anywhere)
     path = GOLDEN / f"{name}.txt"
     if os.environ.get("GOLDEN") == "write":
         path.write_text(text)

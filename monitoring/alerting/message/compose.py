@@ -46,9 +46,9 @@ def compose(incident: Incident, kind: Kind, situation: Situation, now: datetime)
 def _told(seen: Seen, head: Headline, kind: Kind) -> Message:
     advice = advised(seen, head)
     said = [_sentence(head.sentence), _impact(seen, head), advice.words]
-    title = f"{_BEFORE.get(kind, '')}{head.words}: {advice.brief}"
+    title, brief = f"{_BEFORE.get(kind, '')}{head.words}", advice.brief
     if kind == "flapping":
-        title = f"Comes and goes: {head.words}"
+        title, brief = head.words, "it comes and goes"
         said.append("It comes and goes; the next message comes when it stays as it is.")
     if kind == "escalated":
         said.insert(0, f"Nobody took it for {_open_for(seen)}.")
@@ -61,7 +61,7 @@ def _told(seen: Seen, head: Headline, kind: Kind) -> Message:
         *_people(seen),
         *_acknowledge(seen, kind),
     ]
-    return _message(seen, kind, title, parts)
+    return _message(seen, kind, title, brief, parts)
 
 
 def _over(seen: Seen, head: Headline) -> Message:
@@ -69,23 +69,18 @@ def _over(seen: Seen, head: Headline) -> Message:
     words = ended(seen, head)
     said = [f"{_begun(words)}.", *missed(seen, head), advice.words]
     parts = [Part("", " ".join(said)), *_datasets(seen), *_command(seen, advice), *_people(seen)]
-    return _message(seen, "resolved", f"Over: {words}: {advice.brief}", parts)
+    return _message(seen, "resolved", f"Over: {words}", advice.brief, parts)
 
 
-def _message(seen: Seen, kind: Kind, title: str, parts: Sequence[Part]) -> Message:
+def _message(seen: Seen, kind: Kind, title: str, brief: str, parts: Sequence[Part]) -> Message:
     incident = seen.incident
     severity: Severity = incident.severity
     urgent = "CRITICAL: " if severity == "critical" and kind != "resolved" else ""
     footer = f"{incident.id} · {severity} · {seen.words(seen.situation.app, 40)} · times in {seen.situation.zone}"
-    return Message(
-        kind,
-        severity,
-        one_line(f"{urgent}{title}", LONGEST_TITLE),
-        tuple(parts),
-        footer,
-        incident.id,
-        incident.datasets,
-    )
+    # Whether to get up stands at the end, and is never what is cut off.
+    brief = one_line(brief, LONGEST_TITLE // 2)
+    told = f"{one_line(f'{urgent}{title}', LONGEST_TITLE - len(brief) - 2)}: {brief}"
+    return Message(kind, severity, told, tuple(parts), footer, incident.id, incident.datasets)
 
 
 def _sentence(words: str) -> str:

@@ -168,8 +168,8 @@ def test_our_own_network_is_one_message_about_us() -> None:
     assert message.title == "Our own network away since 02:12: nothing to do before 09:00"
     assert said(message) == (
         "Our own network away since 02:12 (ECB and FED cannot be reached). fed_rates and fx_daily on last good, data "
-        "of 19 Nov 16:00; it explains 2 other incidents, of which nobody is told; fx_daily breaks its promise at 09:00. "
-        "Nothing to do before."
+        "of 19 Nov 16:00; it explains 2 other incidents, of which nobody is told; fx_daily breaks its promise at "
+        "09:00. Nothing to do before."
     )
 
 
@@ -288,7 +288,7 @@ def test_the_end_says_what_is_left(standing: dict[str, Any], title: str, command
         ("changed", "Now: ECB down"),
         ("reminded", "Still: ECB down"),
         ("escalated", "Nobody took it: ECB down"),
-        ("flapping", "Comes and goes: ECB down"),
+        ("flapping", "ECB down since 02:12: it comes and goes"),
     ],
 )
 def test_each_kind_of_message_says_which_it_is(kind: Kind, title: str) -> None:
@@ -332,6 +332,19 @@ def test_many_datasets_are_counted_and_the_first_named() -> None:
 
     assert "60 datasets on last good" in said(message)
     assert part(message, "Datasets").endswith("d11, 48 more")
+
+
+def test_a_title_that_is_too_long_still_says_whether_to_get_up() -> None:
+    """What is cut are the names, not the verdict."""
+    house, names = House(), tuple(letter * 64 for letter in "abc")
+    for name in names:
+        house.put(name, held="score 12", breaks_at=NINE)
+    held = incident("provider", "ECB", *(cause("batch.held", name) for name in names), datasets=names)
+
+    message = compose(held, "opened", house, NOW)
+
+    assert len(message.title) <= LONGEST_TITLE
+    assert message.title.endswith("…: decide before 09:00")
 
 
 def test_an_hour_that_comes_twice_says_which_it_is() -> None:
