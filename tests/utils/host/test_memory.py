@@ -15,8 +15,12 @@ from utils.host.processes import ProcessTable
 from utils.host.recent import Recent
 
 
-@pytest.mark.parametrize("samples", [150, pytest.param(20_000, marks=pytest.mark.prove)])
-def test_the_memory_of_a_sampler_is_flat(tmp_path: Path, samples: int) -> None:
+@pytest.mark.parametrize(
+    ("samples", "most"),
+    [(150, 100_000), pytest.param(20_000, 5_000_000, marks=pytest.mark.prove)],
+    ids=["short", "full"],
+)
+def test_the_memory_of_a_sampler_is_flat(tmp_path: Path, samples: int, most: int) -> None:
     """Processes come and go all the while; what was known of the dead is forgotten."""
     clock, recent, points = ManualClock(), Recent(), HostPoints()
     collector = MetricsCollector(clock, processes=ProcessTable(clock, proc=tmp_path))
@@ -42,5 +46,5 @@ def test_the_memory_of_a_sampler_is_flat(tmp_path: Path, samples: int) -> None:
     finally:
         tracemalloc.stop()
 
-    # The promise is 5 MB; the interpreter's own table of names grows by steps of some hundred kilobytes.
-    assert grown < 1_000_000, f"{grown:,}"
+    # Of the full count: the interpreter keeps the names of the paths that the test itself makes.
+    assert grown < most, f"{grown:,}"
