@@ -50,7 +50,7 @@ for module in (
 
 def _version(asked: bool) -> None:
     if asked:
-        from cli.version import version
+        from operations.version import version
 
         print(version())
         raise typer.Exit

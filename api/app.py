@@ -1,0 +1,77 @@
+"""The application: its frame around every request, and its routers, one line each."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, FastAPI
+
+from api.asking import Asking
+from api.cached import CachedReads
+from api.problems import PROBLEMS, install
+from integrated_system import IntegratedSystem
+from operations.version import version
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["create_app"]
+
+DESCRIPTION = """The same system for programs: what the command line and the dashboard do.
+
+Bodies are those of `--json`. Errors are `application/problem+json`."""
+
+TAGS = (
+    ("datasets", "What is delivered: rows, versions, quality, history."),
+    ("runs", "Runs and backfills: asked for, followed, called off."),
+    ("providers", "Circuits and limits of who serves the data."),
+    ("metrics", "Numbers over time, and what is unlikely about them."),
+    ("events", "The log."),
+    ("incidents", "What is wrong, since when, and who takes it."),
+    ("system", "Schedules, maintenance, configuration, cache, health."),
+    ("monitoring", "Paths that monitoring clients use, live alerts, probes."),
+)
+
+
+def create_app(system: IntegratedSystem) -> FastAPI:
+    """An application over one installation, which stays the caller's to close.
+
+    `app.state` holds `system`, `asking` (the threads), `cached` (answers to reads) and `stopping`, an event that is set
+    when the server is told to end: whoever waits for something else waits for it as well.
+    """
+    asking = Asking(system)
+    cached = CachedReads(asking)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        cached.listen()
+        try:
+            yield
+        finally:
+            app.state.stopping.set()
+            await asyncio.to_thread(cached.close)
+            await asyncio.to_thread(asking.close)
+
+    app = FastAPI(
+        title=system.settings.app.name,
+        description=DESCRIPTION,
+        version=version(),
+        openapi_tags=[{"name": name, "description": words} for name, words in TAGS],
+        responses=PROBLEMS,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.system, app.state.asking, app.state.cached = system, asking, cached
+    app.state.stopping = asyncio.Event()
+    install(app)
+    for router in _routers():
+        app.include_router(router)
+    return app
+
+
+def _routers() -> "Sequence[APIRouter]":
+    """Whoever serves paths is named here."""
+    return ()
