@@ -3,12 +3,11 @@
 Times are seconds since 1970, as the engine has them.
 """
 
-import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitoring.alerting.incident import Incident
-from monitoring.alerting.memory import Ongoing
+from monitoring.alerting.memory import Ongoing, identity_of
 from monitoring.alerting.silence import Matcher, Silence
 from utils.event_patterns import matches
 from utils.events.event import stamp
@@ -42,8 +41,7 @@ class Acts:
 
     def add_silence(self, matcher: Matcher, since: float, until: float, by: str, reason: str) -> Silence:
         """Nobody is told of what matches, from then until then."""
-        text = f"{matcher.words}:{since}:{until}:{by}:{len(self._memory.silences)}"
-        identity = hashlib.sha256(text.encode()).hexdigest()[:8]
+        identity = identity_of(matcher.words, since, until, by, len(self._memory.silences))
         silence = Silence(identity, matcher, stamp(since), stamp(until), by, reason)
         self._memory.silences[identity] = silence
         self._memory.changed.add(("silence", identity))

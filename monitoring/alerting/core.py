@@ -4,18 +4,17 @@ The state is a `Memory`; the same memory, events and times give the same inciden
 gone by is seen to by `Timers`, what explains what by `Explaining`.
 """
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from monitoring.alerting.acts import Acts
-from monitoring.alerting.explaining import Explaining
+from monitoring.alerting.explaining import PROBED, Explaining
 from monitoring.alerting.freezing import rank
-from monitoring.alerting.grouping import home
+from monitoring.alerting.grouping import home, is_ours
 from monitoring.alerting.incident import Incident
 from monitoring.alerting.known_types import about
-from monitoring.alerting.memory import Memory, Ongoing, Wrong
+from monitoring.alerting.memory import Memory, Ongoing, Wrong, identity_of
 from monitoring.alerting.news import News
 from monitoring.alerting.rules import Clear, Rule
 from monitoring.alerting.setup import Setup
@@ -170,7 +169,8 @@ class Core:
 
     def _raise(self, rule: Rule, event: Event, at: float) -> None:
         memory, data = self.memory, event.data
-        key = _key(rule, event)
+        ours = is_ours(data)
+        key = _key(rule, event, ours=ours)
         wrong = memory.wrongs.get(key)
         if rule.condition is not None and not (holds := rule.condition(data)):
             if holds is None and (missing := rule.condition.missing(data)):
@@ -193,6 +193,8 @@ class Core:
             memory.timed.add(key)
             memory.at(at + MOMENT_S)
         self._again(wrong, rule, at)
+        if (other := memory.wrongs.get(_key(rule, event, ours=not ours))) is not None:
+            self.end(other, event.time, at)  # it is another's fault now
 
     def _again(self, wrong: Wrong, rule: Rule, at: float) -> None:
         """It was seen, for the first time or once more."""
@@ -217,8 +219,10 @@ class Core:
 
     def _clear(self, rule: Rule, clear: Clear, event: Event, at: float) -> None:
         memory, data = self.memory, event.data
-        tells = all(name in data for name in rule.by)
-        keys = (_key(rule, event),) if tells else tuple(memory.parts.get(f"{rule.name}|{event.subject}", ()))
+        if all(name in data for name in rule.by):
+            keys: tuple[str, ...] = (_key(rule, event), _key(rule, event, ours=True))
+        else:
+            keys = tuple(memory.parts.get(f"{rule.name}|{event.subject}", ()))
         for key in keys:
             wrong = memory.wrongs.get(key)
             if wrong is None or wrong.seq == event.seq:
@@ -244,7 +248,7 @@ class Core:
     def _open(self, wrong: Wrong, rule: Rule, at: float) -> None:
         memory = self.memory
         kind, _, name = wrong.group.partition(":")
-        identity = hashlib.sha256(f"{wrong.group}:{wrong.seq}".encode()).hexdigest()[:8]
+        identity = identity_of(wrong.group, wrong.seq, *((memory.meta.looks,) if wrong.key.endswith(PROBED) else ()))
         ongoing = Ongoing(identity, kind, name, wrong.group, rule.severity, stamp(at), at)  # type: ignore[arg-type]
         memory.ongoing[identity] = ongoing
         memory.by_group[wrong.group] = identity
@@ -292,9 +296,10 @@ class Core:
         return bool(left) and not (suffered and all(about(one.type) == "provider" for one in left))
 
 
-def _key(rule: Rule, event: Event) -> str:
+def _key(rule: Rule, event: Event, *, ours: bool = False) -> str:
+    """What is the same thing. That our own network was away (`ours`) is another thing than that a provider was."""
     apart = ",".join(str(event.data.get(name, "")) for name in rule.by) if rule.by else ""
-    return f"{rule.name}|{event.subject}|{apart}"
+    return f"{rule.name}|{event.subject}|{apart}{'|ours' if ours else ''}"
 
 
 def _kept(data: Mapping[str, Any]) -> dict[str, Any]:

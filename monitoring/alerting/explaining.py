@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from monitoring.alerting.freezing import frozen, rank, wrongs_in
 from monitoring.alerting.incident import Incident
-from monitoring.alerting.memory import Ongoing, Wrong
+from monitoring.alerting.memory import Ongoing, Wrong, identity_of
 from monitoring.alerting.news import GATHER_S
 from utils.events.event import stamp
 
 if TYPE_CHECKING:
     from monitoring.alerting.core import Core
 
-__all__ = ["PROVIDERS", "WITHIN_S", "Explaining", "Finding"]
+__all__ = ["PROBED", "PROVIDERS", "WITHIN_S", "Explaining", "Finding"]
 
 PROVIDERS, WITHIN_S = 3, 300.0
 """So many providers within so many seconds are a reason to look at ourselves."""
@@ -31,6 +31,9 @@ RELEASE_S = 3600.0
 
 _STORAGE = frozenset({"StoreError", "StateError", "VersionNotWrittenError", "DiskFull", "OSError"})
 _BY_THE_CLOCK = frozenset({"promise.at_risk", "promise.broken", "dataset.overdue", "objective.burning"})
+PROBED = "|probe"
+"""How the keys end of what we found out ourselves: no event of the log tells of it."""
+
 _SEVERAL = "several:providers"
 
 
@@ -86,16 +89,17 @@ class Explaining:
         """Providers that are away and are asked over the internet; none, when they are too few to speak against us."""
         is_asked = self._setup.declared.needs_network
         away = [one.about for one in self._memory.ongoing.values() if one.kind == "provider" and is_asked(one.about)]
-        return away if len(away) >= PROVIDERS or "our_network|network|probe" in self._memory.wrongs else []
+        return away if len(away) >= PROVIDERS or f"our_network|network{PROBED}" in self._memory.wrongs else []
 
     def probed(self, found: Finding | None, at: float) -> None:
         """We looked at ourselves: `found` explains what went down together, or None: it is not us."""
         memory, core = self._memory, self._core
         memory.meta.probe_at = None
+        memory.meta.looks += 1
         rule = core.setup.by_name.get("our_network" if found is None or found.what == "network" else "disk_filling")
         if found is not None and rule is not None:
             subject = "network" if found.what == "network" else "disk"
-            key = f"{rule.name}|{subject}|probe"
+            key = f"{rule.name}|{subject}{PROBED}"
             if key not in memory.wrongs:
                 began = min([one.opened for one in self._suspects(at)] or [at])
                 group = "network:our network" if found.what == "network" else "host:host"
@@ -107,7 +111,7 @@ class Explaining:
             memory.meta.probe_at = at + LOOK_AGAIN_S
             memory.at(memory.meta.probe_at)
             return
-        for key in ("our_network|network|probe", "disk_filling|disk|probe"):
+        for key in (f"our_network|network{PROBED}", f"disk_filling|disk{PROBED}"):
             if (known := memory.wrongs.get(key)) is not None and known.over is None:
                 core.end(known, stamp(at), at)
         if found is None and len(suspects := self._suspects(at)) >= PROVIDERS:
@@ -188,7 +192,7 @@ class Explaining:
         memory = self._memory
         first = min(suspects, key=lambda one: one.opened)
         several = Ongoing(
-            f"{int(first.id, 16) ^ 0xFFFFFFFF:08x}",
+            identity_of(_SEVERAL, first.id, memory.meta.looks),
             "several",
             f"{len(suspects)} providers",
             _SEVERAL,

@@ -7,7 +7,7 @@ from monitoring.alerting.incident import IncidentKind
 from monitoring.alerting.known_types import about
 from monitoring.alerting.rules import Rule
 
-__all__ = ["Declared", "Home", "home"]
+__all__ = ["Declared", "Home", "home", "is_ours"]
 
 
 class Declared(Protocol):
@@ -49,6 +49,12 @@ _ONE: Mapping[str, tuple[IncidentKind, str]] = {
 }
 
 
+def is_ours(data: Mapping[str, Any]) -> bool:
+    """Whether an event says that our own network was away when the provider was asked."""
+    error = data.get("error")
+    return isinstance(error, Mapping) and error.get("type") == "NetworkAway"
+
+
 def home(rule: Rule, kind: str, subject: str, data: Mapping[str, Any], declared: Declared) -> Home:
     """Where an event of type `kind` about `subject` goes."""
     named = about(kind)
@@ -65,6 +71,8 @@ def home(rule: Rule, kind: str, subject: str, data: Mapping[str, Any], declared:
     if named == "dataset":
         if rule.group_by == "dataset" or not provider:
             return _home("dataset", subject, dataset)
+        if is_ours(data):
+            return _home(*_ONE["network"], dataset)
         return _home("provider", provider, dataset)
     if named in _ONE:
         return _home(*_ONE[named])

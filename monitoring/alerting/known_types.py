@@ -110,7 +110,7 @@ _KNOWN: dict[str, KnownType] = {
     "run.cancelled": _REST,
     "run.started": _REST,
     "run.finished": _REST,
-    "run.crashed": KnownType("installation", ("run.started", "run.finished")),
+    "run.crashed": _REST,
     "backfill.started": _REST,
     "backfill.paused": KnownType("installation", ("backfill.finished", "backfill.cancelled")),
     "backfill.finished": _REST,

@@ -4,6 +4,7 @@ One row for each thing that is known, so that a change writes what it changed; t
 tells that another process made one.
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from monitoring.alerting.incident import IncidentKind, NoticeKind, Severity
 from monitoring.alerting.silence import Silence
 from utils.database import Statement, upsert
 
-__all__ = ["LOOK", "NEVER", "Memory", "Meta", "Ongoing", "Wrong"]
+__all__ = ["LOOK", "NEVER", "Memory", "Meta", "Ongoing", "Wrong", "identity_of"]
 
 NEVER = float("inf")
 
@@ -104,12 +105,19 @@ class Ongoing:
 
 @dataclass(slots=True)
 class Meta:
-    """`seq`: events up to it are taken; `now`: the engine's time; `quiet_until`: of events up to it nobody is told."""
+    """What there is one of.
+
+    Attributes:
+        seq: Events up to it are taken; `quiet_until`: of events up to it nobody is told.
+        now: The engine's time.
+        looks: How often we looked at ourselves.
+    """
 
     generation: int = 0
     seq: int = 0
     now: float = 0.0
     quiet_until: int = 0
+    looks: int = 0
     probe_at: float | None = None
     digest_at: float | None = None
 
@@ -207,3 +215,8 @@ class Memory:
     def written(self) -> None:
         self.changed.clear()
         self.meta.generation += 1
+
+
+def identity_of(*parts: object) -> str:
+    """A short id, the same for the same parts: eight hexadecimal digits."""
+    return hashlib.sha256(":".join(map(str, parts)).encode()).hexdigest()[:8]

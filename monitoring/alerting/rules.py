@@ -8,7 +8,7 @@ from config.alerts import AlertRuleSettings, AlertsSettings
 from config.errors import Fault
 from monitoring.alerting.condition import Condition, compiled
 from monitoring.alerting.incident import Severity
-from monitoring.alerting.known_types import known, unknown
+from monitoring.alerting.known_types import about, known, unknown
 from utils.event_patterns import matches
 from utils.expression.words import ExpressionError
 
@@ -42,7 +42,7 @@ class Rule:
     """One rule, ready for use. Seconds are float.
 
     Attributes:
-        clears: What ends it. None at all: it is over when it was not seen for an hour.
+        clears: What ends it. None at all: see `is_moment`.
         condition: Must be true of the event's data. Without `clears` it is over once it is false.
         to: Channels; empty: all.
         repeat_s: Seconds after which it is told again; None: once.
@@ -77,8 +77,11 @@ class Rule:
 
     @property
     def is_moment(self) -> bool:
-        """Whether nothing ends it but time."""
-        return self.condition is None and not self.clears
+        """Whether it is over when it was not seen for an hour: nothing else ends it, or may never come.
+
+        A run, an order or whatever else a subject names may never be told of again.
+        """
+        return not self.clears and (self.condition is None or about(self.when) == "installation")
 
 
 def rules_of(settings: AlertsSettings, shipped: Iterable[Rule]) -> tuple[Rule, ...]:

@@ -4,7 +4,7 @@ from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from monitoring.alerting.freezing import frozen
-from monitoring.alerting.memory import NEVER, Ongoing, Wrong
+from monitoring.alerting.memory import NEVER, Ongoing, Wrong, identity_of
 from monitoring.alerting.news import GATHER_S
 from monitoring.alerting.telling import Telling
 from utils.events.event import stamp
@@ -134,7 +134,7 @@ class Timers:
         day = datetime.fromtimestamp(at, self._core.setup.zone).date().isoformat()
         names = {one.rule for one in noted}
         first = min(noted, key=lambda one: one.since_at)
-        identity = f"{first.seq & 0xFFFFFFFF:08x}"
+        identity = identity_of("digest", first.seq, at)
         digest = Ongoing(identity, "digest", day, f"digest:{day}", "info", stamp(at), at)
         digest.keys = [one.key for one in noted]
         digest.to = list(self._telling.channels([self._core.setup.by_name[name] for name in sorted(names)]))

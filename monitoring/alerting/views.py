@@ -1,14 +1,16 @@
 """Read model of incidents and silences, projected from the log: what is wrong, what was, and what keeps quiet."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from monitoring.alerting.incident import ACTIVE, Incident, IncidentNews
-from monitoring.alerting.silence import Silence
 from utils.database import Database, Statement, upsert
 from utils.events import Event
+
+if TYPE_CHECKING:  # whoever opens the database has this file; who asks for incidents has those, too
+    from monitoring.alerting.incident import Incident, IncidentNews
+    from monitoring.alerting.silence import Silence
 
 __all__ = ["SCHEMA", "IncidentViews", "Incidents"]
 
@@ -91,42 +93,48 @@ class Incidents:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def active(self) -> list[Incident]:
+    def active(self) -> "list[Incident]":
         """Those that are not over, the most urgent first, then the oldest."""
         found = self._all("WHERE resolved_at IS NULL ORDER BY opened_at, id", ())
         urgency = {"critical": 0, "error": 1, "warning": 2, "info": 3}
-        return sorted((one for one in found if one.state in ACTIVE), key=lambda one: urgency[one.severity])
+        return sorted(found, key=lambda one: urgency[one.severity])
 
-    def recent(self, limit: int = 50) -> list[Incident]:
+    def recent(self, limit: int = 50) -> "list[Incident]":
         """The newest, over or not, the newest first."""
         return self._all("ORDER BY opened_at DESC, id LIMIT ?", (limit,))
 
-    def find(self, prefix: str) -> list[Incident]:
+    def find(self, prefix: str) -> "list[Incident]":
         """Those whose id begins so, the newest first; two are enough to see that it is not one."""
         end = prefix + "\U0010ffff"
         return self._all("WHERE id >= ? AND id < ? ORDER BY opened_at DESC LIMIT 2", (prefix, end)) if prefix else []
 
-    def of_dataset(self, dataset: str, limit: int = 50) -> list[Incident]:
+    def of_dataset(self, dataset: str, limit: int = 50) -> "list[Incident]":
         """Those that concern a dataset, the newest first."""
         concerned = "WHERE id IN (SELECT id FROM incident_datasets WHERE dataset = ?) ORDER BY opened_at DESC LIMIT ?"
         return self._all(concerned, (dataset, limit))
 
-    def about(self, about: str, limit: int = 50) -> list[Incident]:
+    def about(self, about: str, limit: int = 50) -> "list[Incident]":
         """Those about a provider, a dataset, `host`, …, the newest first."""
         return self._all("WHERE about = ? ORDER BY opened_at DESC LIMIT ?", (about, limit))
 
-    def news(self, id: str) -> IncidentNews | None:
+    def news(self, id: str) -> "IncidentNews | None":
         """What was told of an incident last."""
+        from monitoring.alerting.incident import IncidentNews
+
         for (body,) in self._database.query("SELECT body FROM incidents WHERE id = ?", (id,)):
             return IncidentNews.from_json(orjson.loads(body))
         return None
 
-    def silences(self, *, ended: bool = False) -> list[Silence]:
+    def silences(self, *, ended: bool = False) -> "list[Silence]":
         """Those that hold or are to begin; `ended`: also those that are over. In the order in which they begin."""
+        from monitoring.alerting.silence import Silence
+
         where = "" if ended else "WHERE ended_at IS NULL"
         rows = self._database.query(f"SELECT body FROM silences {where} ORDER BY since, id")  # noqa: S608 - our own
         return [Silence.from_json(orjson.loads(body)) for (body,) in rows]
 
-    def _all(self, rest: str, values: tuple[Any, ...]) -> list[Incident]:
+    def _all(self, rest: str, values: tuple[Any, ...]) -> "list[Incident]":
+        from monitoring.alerting.incident import Incident
+
         rows = self._database.query(f"SELECT body FROM incidents {rest}", values)  # noqa: S608 - our own
         return [Incident.from_json(orjson.loads(body)["incident"]) for (body,) in rows]

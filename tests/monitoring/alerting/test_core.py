@@ -183,6 +183,16 @@ def test_what_nothing_ends_is_over_after_an_hour_without_it():
     assert world.told() == [("begun", "order 7", "team"), ("over", "order 7", "team")]
 
 
+def test_a_run_that_failed_is_over_after_an_hour_as_it_never_runs_again():
+    """A condition on what is told once would never be false."""
+    world = with_rule(Rule(name="r", when="run.finished", severity="error", condition=compiled("status = 'failed'")))
+    world.happens("run.finished", "run 7", status="failed")
+    world.happens("run.finished", "run 8", status="succeeded")
+    assert world.active() == {"run 7"}
+    world.passes(3700, step=100)
+    assert world.active() == set()
+
+
 def test_a_schema_that_changed_is_over_with_a_later_run_not_with_its_own():
     """The delivery that the change was told of ends a moment later."""
     world = World()
@@ -355,6 +365,35 @@ def test_when_it_is_us_there_is_one_incident_since_the_first_and_it_explains_the
         world.happens("dataset.collected", f"{provider}.a")
     assert world.active() == set()
     assert len(world.told()) == 2
+
+
+def test_what_failed_because_our_network_was_away_is_listed_with_it_and_is_no_providers():
+    """Also what is served from a copy meanwhile; each is over when it was collected again."""
+    away = {"type": "NetworkAway", "message": "none of the canaries"}
+    world = World()
+    world.happens("dataset.degraded", "ecb.a", error=away, **DEGRADED)
+    world.happens("network.away", "network")
+    world.happens("dataset.failed", "tcmb.a", error=away)
+    world.passes(5)
+    assert world.incident("our network").datasets == ("ecb.a", "tcmb.a")
+    world.happens("network.back", "network")
+    world.happens("dataset.collected", "ecb.a")
+    assert world.active() == {"our network"}
+    world.happens("dataset.collected", "tcmb.a")
+    assert world.told() == [("begun", "our network", "team"), ("over", "our network", "team")]
+
+
+def test_a_provider_that_is_still_away_when_our_network_is_back_has_an_incident_of_its_own():
+    """Then it is not our network any more."""
+    world = World()
+    world.happens("network.away", "network")
+    world.happens("dataset.failed", "ecb.a", error={"type": "NetworkAway"})
+    world.happens("network.back", "network")
+    assert world.active() == {"our network"}
+    world.happens("dataset.failed", "ecb.a", error={"type": "ProviderUnavailable"})
+    assert world.active() == {"ecb"}
+    world.happens("dataset.collected", "ecb.a")
+    assert world.active() == set()
 
 
 def test_our_network_does_not_explain_who_is_asked_over_none():

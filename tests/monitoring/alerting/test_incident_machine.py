@@ -16,7 +16,9 @@ PROVIDERS = ("ecb", "tcmb", "fed", "boe", "local")
 DATASETS = tuple(f"{provider}.{name}" for provider in PROVIDERS for name in ("a", "b"))
 RAISE = (
     ("dataset.failed", {}),
+    ("dataset.failed", {"error": {"type": "NetworkAway"}}),
     ("dataset.degraded", {"origin": "last_good", "accepted": False}),
+    ("dataset.degraded", {"origin": "last_good", "accepted": False, "error": {"type": "NetworkAway"}}),
     ("batch.held", {}),
     ("promise.at_risk", {}),
     ("promise.broken", {}),
@@ -175,4 +177,4 @@ class TestNights(Nights.TestCase):  # type: ignore[name-defined,misc]  # made by
 
 @pytest.mark.prove
 class TestManyNights(Nights.TestCase):  # type: ignore[name-defined,misc]  # likewise
-    settings = settings(max_examples=2000, stateful_step_count=100, deadline=None)
+    settings = settings(max_examples=500, stateful_step_count=80, deadline=None)
