@@ -16,6 +16,7 @@ from monitoring.healing.treatment import Policy
 from operations.actor import Actor
 from operations.priority import hold_back, let_go, low_priority
 from operations.serving import Service
+from utils.database import StateError
 from utils.events import NewEvent, rfc3339
 from utils.file_lock import FileLock
 from utils.host import MetricsCollector
@@ -59,8 +60,8 @@ class OwnWork:
             found = shed(system, actor, below=self._below, dry_run=dry_run, pace=tuple(self.pace))
         except Busy:
             return True
-        except OSError as error:
-            get_logger("protector").warning("disk.not_read", reason=str(error))
+        except (OSError, StateError) as error:
+            get_logger("protector").warning("disk.not_shed", reason=str(error))
             return False
         if dry_run and found:
             data = {"actor": actor.name, "removed": [], **found.to_json(), "words": f"dry run: {found.words}"}
@@ -71,7 +72,11 @@ class OwnWork:
         """Begin no run of low priority; gives the datasets that have one."""
         names = low_priority(self._system)
         if names and not dry_run:
-            hold_back(self._system)
+            try:
+                hold_back(self._system)
+            except StateError as error:  # of a full disk: there is the next thing to do
+                get_logger("protector").warning("protector.cannot_hold_back", reason=str(error))
+                return ()
         return names
 
     def resume(self) -> None:
@@ -131,6 +136,9 @@ class Protecting:
             turn.enter_context(FileLock(self._system.state_dir / "locks" / "protector.lock", wait=False))
         except BlockingIOError:
             return False
+        except OSError as error:  # no room even for an empty file: then there is work to do, whoever else may do it
+            get_logger("protector").warning("protector.no_lock", reason=str(error))
+            return True
         self._turn = turn
         return True
 

@@ -6,6 +6,7 @@ the log, the outbox.
 
 import shutil
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from config.sections import VersionRetention
 from integrated_system import IntegratedSystem
 from operations import pruning
 from operations.actor import Actor, operation
-from operations.housekeeping import turn
+from operations.housekeeping import Busy, turn
 from operations.logs import log_archive
 from operations.room import Consumer, Disk, biggest, disk_of
 from operations.step import Step
@@ -97,20 +98,18 @@ def shed(
         pace: How much was free of late, to say when the disk is full.
 
     Raises:
-        Busy: another process maintains the state.
+        Busy: another process maintains the state, and what may go without that did not free anything.
+        StateError: nothing could be freed, and the state cannot be written.
         OSError: the disk cannot be asked.
     """
-    if dry_run:
-        return shed_now(system, actor, below=below, dry_run=True, pace=pace)
-    with turn(system):
-        return shed_now(system, actor, below=below, dry_run=False, pace=pace)
+    return _Shedding(system, actor, below, dry_run, pace).work(nullcontext() if dry_run else turn(system))
 
 
 def shed_now(
     system: IntegratedSystem, actor: Actor, *, below: float = 80.0, dry_run: bool = False, pace: Pace = ()
 ) -> Shed:
     """The same, for who has the turn to maintain the state by now."""
-    return _Shedding(system, actor, below, dry_run, pace).work()
+    return _Shedding(system, actor, below, dry_run, pace).work(nullcontext())
 
 
 class _Shedding:
@@ -121,16 +120,28 @@ class _Shedding:
         self._hours_left = hours_left(pace)
         self._done: list[Step] = []
 
-    def work(self) -> Shed:
+    def work(self, turn: AbstractContextManager[None]) -> Shed:
+        """`turn`: to maintain the state. On a disk without any room it can only be had once the first two steps are."""
         for step in (self._temporary, self._cache):
             if self._needed() > 0:
                 self._done.append(step())
-        if self._needed() > 0 and self._is_worth_it():
-            for step in (self._raw, self._logs):
-                if self._needed() > 0:
-                    self._done.append(step())
-        else:
+        if self._needed() <= 0:
             return self._tell(self._done)
+        try:
+            with turn:
+                return self._rest()
+        except (Busy, StateError) as error:
+            if not (told := self._tell(self._done)):
+                raise
+            get_logger("disk").warning("disk.not_all_shed", reason=str(error))
+            return told
+
+    def _rest(self) -> Shed:
+        if not self._is_worth_it():
+            return self._tell(self._done)
+        for step in (self._raw, self._logs):
+            if self._needed() > 0:
+                self._done.append(step())
         return self._versions(self._tell(self._done))
 
     def _needed(self) -> int:

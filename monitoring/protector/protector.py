@@ -144,6 +144,8 @@ class ResourceProtector:
             self._processes.look(writers=is_above("disk", seen, self.limits))
         for resource in LADDERS:
             self._see_to(resource, seen)
+        if self._is_paused and all(standing.rung == 0 for standing in self._standing.values()):
+            self._resume()
         return EVERY_S
 
     def close(self) -> None:
@@ -242,14 +244,17 @@ class ResourceProtector:
     def _relieve(self, resource: Resource, seen: Reading) -> None:
         if all(standing.rung == 0 for standing in self._standing.values()):
             self._lowered.clear()
-            self._resume()
         self._evidence.relieved(resource, seen)
 
     def _resume(self) -> None:
         if self._is_paused:
-            self._is_paused = False
             if not self.dry_run:
-                self._own_work.resume()
+                try:
+                    self._own_work.resume()
+                except StateError as error:
+                    get_logger("protector").warning("protector.holds_on", reason=str(error))
+                    return  # it is tried again with the next look
+            self._is_paused = False
 
 
 def reading(sample: HostSample) -> Reading:

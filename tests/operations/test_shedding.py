@@ -8,6 +8,7 @@ import pytest
 
 from integrated_system import IntegratedSystem
 from operations.actor import Actor
+from operations.housekeeping import overdue
 from operations.maintain import maintain
 from operations.room import biggest, disk_of, is_full
 from operations.shedding import ORDER, Shed, hours_left, shed
@@ -42,7 +43,7 @@ def what_stays(disk: SmallDisk, system: IntegratedSystem) -> dict[str, Any]:
 
 def names(found: Shed) -> list[str]:
     """The steps in which something went."""
-    return [step.name for step in found.steps if step.count]
+    return [step.name for step in found.steps if step.count or step.freed]
 
 
 def test_it_goes_in_order_and_only_as_far_as_it_must(disk: SmallDisk) -> None:
@@ -143,6 +144,32 @@ def test_versions_stay_as_long_as_the_log_cannot_say_that_they_go(
         assert names(shed(system, ANNA, below=0.1)) == ["temporary", "cache", "raw", "logs"]
         assert system.views.versions() == versions
         assert all(system.storage.exists(one.path) for one in versions if one.state == "accepted")
+
+
+def test_a_disk_without_any_room_is_shed_too(disk: SmallDisk) -> None:
+    """Not a byte is free: what goes first takes no room to go, and then the log can be written again."""
+    with disk.system(disk.later()) as system:
+        before = what_stays(disk, system)
+        disk.fill(100.0)
+        assert disk_of(disk.disk).free < 4096 * 2
+        assert names(shed(system, ANNA))[:2] == ["temporary", "cache"]
+        assert disk_of(disk.disk).free > 1_000_000
+        assert what_stays(disk, system) == before
+        assert len(system.events.read(type="disk.shed")) >= 1
+    assert [run.status for run in disk.run("orders", fresh=True).datasets] == ["succeeded"]
+
+
+def test_a_full_disk_makes_maintenance_due_but_not_every_minute(disk: SmallDisk) -> None:
+    """Ten minutes after the last one, and not after hours."""
+    clock = disk.later()
+    with disk.system(clock) as system:
+        maintain(system, ANNA, seconds=0.0)
+        disk.fill(99.0)
+        assert not overdue(system)
+        clock.advance(601.0)
+        assert overdue(system)
+        disk.fill(50.0)
+        assert not overdue(system)
 
 
 def test_maintenance_sheds_on_a_full_disk_and_not_before(disk: SmallDisk) -> None:
