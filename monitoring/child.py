@@ -16,11 +16,16 @@ __all__ = ["Child"]
 _LONGEST_LINE = 500
 _CHUNK = 65_536
 _KILLED_WITHIN_S = 10.0
+_GUARD = 'read _; kill -s TERM -- "-$1" 2>/dev/null; sleep "$2"; kill -s KILL -- "-$1" 2>/dev/null'
+"""Its standard input ends when the process ends that holds the other side, whatever ended it."""
+
 _GROUP_GONE_WITHIN_S = 1.0
 
 
 class Child:
     """A process in a session of its own, so that it ends together with everything it started.
+
+    It also ends when this process is killed: a guard of a few lines of shell waits for that, and sees to it.
 
     What it writes is read as it comes, so that it never waits for a reader; only the end is kept.
 
@@ -65,6 +70,13 @@ class Child:
             os.close(self._stop_reading)
             raise
         self.pid = self._process.pid
+        self._guard = subprocess.Popen(  # noqa: S603 - our own lines
+            ["/bin/sh", "-c", _GUARD, "guard", str(self.pid), str(_KILLED_WITHIN_S)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         name = Path(command[0]).name
         self._reading = threading.Thread(target=self._read, name=f"output of {name}", daemon=True)
         self._reading.start()
@@ -113,6 +125,9 @@ class Child:
             self._process.wait()
             self._reaped = True
         self._until_group_is_gone()
+        self._guard.kill()  # before the number of the group may be another's
+        with self._guard:
+            pass
         os.write(self._stop_reading, b"!")
         self._reading.join()
         os.close(self._enough)

@@ -137,7 +137,6 @@ class Monitor:
         self.watchdog.stop()
         if "progressive" in self.__dict__:
             self.progressive.stop()
-            del self.progressive  # its callbacks have ended with it: a new start has a new one
         if "alerts" in self.__dict__:
             self.alerts.close()
         if self._temporary is not None:

@@ -14,6 +14,7 @@ from urllib.request import urlopen
 import pytest
 
 from config.errors import ConfigError
+from data_pipeline.detect.detector import Anomaly
 from data_pipeline.detect.stream import StreamDetector
 from monitoring.alerting.alert import Alert
 from monitoring.monitor import DETECTED, Monitor
@@ -21,6 +22,7 @@ from monitoring.service_event import ServiceEvent
 from tests.monitoring.test_pytest_plugin import _free_port
 from tests.monitoring.watching import PATIENCE_S
 from utils.clock import SYSTEM_CLOCK, ManualClock
+from utils.host import HostSample
 from utils.resilience.errors import CircuitOpenError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,10 +62,8 @@ def quiet(clock: ManualClock) -> Iterator[Monitor]:
     made.stop()
 
 
-def _look(monitor: Monitor, clock: ManualClock, *, times: int, every: float) -> None:
-    """Look at the host so many times, and wait each time until everybody who wants to know has been told."""
-    seen = threading.Semaphore(0)
-    monitor.progressive.on_snapshot(lambda _: seen.release())  # the last one that is called
+def _look(monitor: Monitor, clock: ManualClock, *, times: int, every: float, seen: threading.Semaphore) -> None:
+    """Look at the host so many times, and wait each time until whoever looks at the sample has done so."""
     for _ in range(times):
         clock.advance(every)
         monitor.progressive.step()
@@ -291,7 +291,9 @@ def test_an_overloaded_host_is_told_and_its_relief(clock):
     """Real samples over a threshold that any machine is above."""
     monitor = Monitor({"monitor": {"thresholds": {"memory": [0, 0.01], "cpu": [100, 100]}}}, clock=clock)
     alerts = Alerts(monitor)
-    _look(monitor, clock, times=30, every=5.0)
+    for _ in range(30):
+        clock.advance(5.0)
+        monitor.progressive.step()
     alert = alerts.wait_for(lambda alert: alert.type == "resource_critical")
     assert alert.level == "critical"
     assert alert.title.startswith("Host: memory at ")
@@ -303,12 +305,14 @@ class Strange:
 
     def __init__(self) -> None:
         self.samples: list[Mapping[str, float]] = []
+        self.seen = threading.Semaphore(0)
 
     def add_sample(self, metrics: Mapping[str, float]) -> None:
         self.samples.append(metrics)
 
     def detect(self) -> list[Any]:
         since = 0.0 if len(self.samples) < 3 else 1.0
+        self.seen.release()
         return [SimpleNamespace(metric="cpu_percent", severity="warning", reason="much of it", since=since)]
 
 
@@ -317,7 +321,7 @@ def test_what_a_detector_finds_strange_is_told_once_an_episode(clock):
     detector = Strange()
     monitor = Monitor(detector=detector, clock=clock)
     alerts = Alerts(monitor)
-    _look(monitor, clock, times=4, every=61.0)
+    _look(monitor, clock, times=4, every=61.0, seen=detector.seen)
     monitor.progressive.stop()
     assert len(detector.samples) == 4
     assert {"cpu_percent", "memory_percent"} <= set(detector.samples[-1]) <= set(DETECTED)
@@ -327,22 +331,38 @@ def test_what_a_detector_finds_strange_is_told_once_an_episode(clock):
 
 def test_the_detector_of_the_pipeline_fits(clock):
     """It takes the samples as they are and learns."""
-    detector = StreamDetector("host", clock=clock)
+
+    class Noted(StreamDetector):
+        seen = threading.Semaphore(0)
+
+        def detect(self) -> list[Anomaly]:
+            self.seen.release()
+            return super().detect()
+
+    detector = Noted("host", clock=clock)
     monitor = Monitor(detector=detector, clock=clock)
-    _look(monitor, clock, times=3, every=5.0)
+    _look(monitor, clock, times=3, every=5.0, seen=detector.seen)
     monitor.progressive.stop()
     assert detector.learning["memory_percent"].startswith("learning: 3 of")
 
 
-def test_the_healer_sees_the_samples_once_somebody_asked_for_it(clock):
+def test_the_healer_sees_the_samples_once_somebody_asked_for_it(clock, monkeypatch):
     """A cache that may be emptied, in a memory that is short."""
     limits = {"memory": [0, 0.01], "cpu": [100, 100]}
     monitor = Monitor({"monitor": {"thresholds": limits}}, clock=clock)
-    _look(monitor, clock, times=1, every=30.0)
+    monitor.progressive.step()
     assert "healer" not in monitor.__dict__
     emptied = threading.Event()
     monitor.healer.register_cache("prices", emptied.set)
-    _look(monitor, clock, times=20, every=60.0)
+    treat, seen = monitor.healer.step, threading.Semaphore(0)
+
+    def noted(sample: HostSample) -> float:
+        wait = treat(sample)
+        seen.release()
+        return wait
+
+    monkeypatch.setattr(monitor.healer, "step", noted)
+    _look(monitor, clock, times=20, every=60.0, seen=seen)
     monitor.progressive.stop()
     assert emptied.is_set()
 

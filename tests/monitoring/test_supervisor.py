@@ -1,6 +1,7 @@
 """A supervised process is started again with growing limits, ended with all it started, and given up at last."""
 
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from tests.monitoring.watching import PATIENCE_S, Ear
 from utils.clock import ManualClock
 from utils.redaction import Redactor
 
+ROOT = Path(__file__).resolve().parents[2]
 STAYS = ["sleep", "600"]
 
 
@@ -159,6 +161,31 @@ def test_all_that_it_started_ends_with_it(supervise, ear, tmp_path):
     supervisor.stop()
     assert ear.told == [("service.started", "server", ""), ("service.stopped", "server", "")]
     assert not any(map(_is_there, grandchildren))
+
+
+def test_it_ends_also_when_the_program_is_killed_that_runs_it():
+    """By SIGKILL, which leaves no time to see to anything."""
+    program = """
+import sys
+from monitoring.supervisor import Supervisor
+supervisor = Supervisor("server", ["sh", "-c", "sleep 600 & wait"]).start()
+supervisor.wait_ready(20)
+print(supervisor.pid, flush=True)
+sys.stdin.readline()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        pid = int(running.stdout.readline())
+        assert _is_there(pid)
+        running.kill()
+    pause = threading.Event()
+    for _ in range(1000):
+        if not _is_there(pid):
+            break
+        pause.wait(0.01)
+    assert not _is_there(pid)
 
 
 def test_one_that_ignores_being_asked_is_ended(clock, made):
