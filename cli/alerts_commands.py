@@ -116,9 +116,9 @@ def silences(
     ended: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
 ) -> int:
     """What keeps quiet now, and the maintenance windows that are to come."""
-    from monitoring.alerting.views import Incidents
+    from operations.alerts import silences as ask
 
-    found = Incidents(context.system.database).silences(ended=ended)
+    found = ask(context.system, ended=ended)
     if context.json:
         print_json({"silences": [one.to_json() for one in found]})
     elif not found:

@@ -125,7 +125,6 @@ def _channels(names: tuple[str, ...]) -> str:
 
 def at(context: Context, moment: str) -> str:
     """A stored moment, in the zone of the installation."""
-    from monitoring.alerting.message.moments import Moments
+    from operations.alerts import said
 
-    system = context.system
-    return Moments(system.settings.app.zone, system.clock.now()).said(moment)
+    return said(context.system, moment)

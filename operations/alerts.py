@@ -7,12 +7,13 @@ from typing import Any
 from integrated_system import IntegratedSystem
 from monitoring.alerting.incident import ACTIVE, Incident
 from monitoring.alerting.message import Kind, Message, compose
+from monitoring.alerting.message.moments import Moments
 from monitoring.alerting.silence import Silence
 from monitoring.alerting.views import Incidents
 from operations.actor import UsageError
 from operations.situation import InstallationSituation
 
-__all__ = ["Listed", "Listing", "find_incident", "is_incident", "listed", "told_now"]
+__all__ = ["Listed", "Listing", "find_incident", "is_incident", "listed", "said", "silences", "told_now"]
 
 _ID = re.compile(r"[0-9a-f]{2,8}")
 MOST_TOLD = 50
@@ -57,6 +58,16 @@ def listed(system: IntegratedSystem, *, over: int = 0) -> Listing:
         found += [one for one in incidents.recent(over + len(found)) if one.id not in known][:over]
     told = tuple(Listed(one, _title(system, one, place < MOST_TOLD)) for place, one in enumerate(found))
     return Listing(told, tuple(incidents.silences()))
+
+
+def silences(system: IntegratedSystem, *, ended: bool = False) -> list[Silence]:
+    """What keeps quiet, and the maintenance windows that are to come; `ended`: also those that are over."""
+    return Incidents(system.database).silences(ended=ended)
+
+
+def said(system: IntegratedSystem, moment: str) -> str:
+    """A stored moment as messages say it: in the zone of the installation, of today the time alone."""
+    return Moments(system.settings.app.zone, system.clock.now()).said(moment)
 
 
 def find_incident(system: IntegratedSystem, prefix: str) -> Incident:
