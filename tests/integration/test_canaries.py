@@ -180,7 +180,7 @@ def configured(installation: Installation, server: FaultyServer) -> None:
         alerts={
             "channels": {
                 "hook": channel,
-                "mail": f"mailto://me:{PLAIN['mail']}@127.0.0.1:1?from=a@b.c&to=d@e.f&smtp=127.0.0.1",
+                "mail": f"mailto://me:{PLAIN['mail']}@localhost:1?from=a@b.co&to=d@e.co&smtp=127.0.0.1",
             },
             "heartbeat": {"url": f"{base}/500/{PLAIN['heartbeat']}"},
             "rules": [{"when": "dataset.failed", "to": ["hook", "mail"], "severity": "critical"}],
