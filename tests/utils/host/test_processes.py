@@ -18,8 +18,13 @@ from utils.host.processes import ProcessTable
 
 @pytest.fixture
 def child() -> Iterator["subprocess.Popen[bytes]"]:
-    """Waits for its standard input to end."""
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    """Runs, and waits for its standard input to end."""
+    program = "print('ready', flush=True); input()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
     yield process
     process.kill()
     process.communicate()

@@ -66,8 +66,13 @@ def test_a_command_line_is_told_without_secrets(tmp_path: Path, command: tuple[s
 
 def test_a_real_process_is_told_with_its_user_and_start() -> None:
     """What belongs to a dead process is forgotten."""
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    program = "print('ready', flush=True); input()"
+    child = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
         top = TopProcesses(ProcessTable(), 10_000)
         _, _, told = top.look(0.0)
         created = psutil.Process(child.pid).create_time()
@@ -76,7 +81,7 @@ def test_a_real_process_is_told_with_its_user_and_start() -> None:
         child.communicate()
 
     (one,) = [one for one in told if one.pid == child.pid]
-    assert one.command == f"{sys.executable} -c input()"
+    assert one.command == f"{sys.executable} -c {program}"
     assert one.user == Path(f"/proc/{os.getpid()}").owner()
     assert one.created == pytest.approx(created, abs=1.5)
     top.look(61.0)
