@@ -85,11 +85,10 @@ def silence(
     """Tell nobody of certain incidents for a while. They are listed all the same."""
     from datetime import timedelta
 
-    from config.durations import parse_duration
     from operations.actor import local_user
     from operations.alert_acts import matcher_of
     from operations.alert_acts import silence as do
-    from operations.moments import coming
+    from operations.moments import coming, seconds_of
 
     if (until is None) == (for_ is None):
         raise UsageError("until when?", hint="give --until or --for, as in --for 2h")
@@ -99,10 +98,7 @@ def silence(
     if until is not None:
         end = coming("until", until, begin or now, zone)
     else:
-        try:
-            end = (begin or now) + timedelta(seconds=parse_duration(for_))
-        except (ValueError, OverflowError) as error:
-            raise UsageError(f"--for: {error}", hint="write it as 30m, 2h or 1d") from error
+        end = (begin or now) + timedelta(seconds=seconds_of("for", for_ or ""))
     made = do(system, local_user(), matcher_of(system, matchers), until=end, since=begin, reason=reason)
     if context.json:
         print_json(made.to_json())

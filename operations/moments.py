@@ -8,7 +8,9 @@ from config.durations import parse_duration
 from operations.actor import UsageError
 from utils.wall_time import first_moment
 
-__all__ = ["coming", "moment_of"]
+__all__ = ["coming", "moment_of", "seconds_of"]
+
+_LONGEST_S = 10 * 365 * 86_400.0
 
 _TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
@@ -27,6 +29,24 @@ def moment_of(option: str, text: str) -> datetime:
     except ValueError as error:
         raise UsageError(f"--{option}: {text!r} is not a time", hint="write it as 2026-11-20T08:00:00Z") from error
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def seconds_of(option: str, text: str) -> float:
+    """The seconds of a duration that was given for an option.
+
+    >>> seconds_of("for", "2h")
+    7200.0
+
+    Raises:
+        UsageError: it is none, or nothing.
+    """
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"--{option}: {error}", hint="write it as 30m, 2h or 1d") from error
+    if not 0 < seconds <= _LONGEST_S:
+        raise UsageError(f"--{option}: {text!r} is no time to wait for", hint="write it as 30m, 2h or 1d")
+    return seconds
 
 
 def coming(option: str, text: str, now: datetime, zone: str) -> datetime:
