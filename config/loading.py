@@ -18,9 +18,10 @@ from config.files import SUFFIXES, parse_text, read_text
 from config.layers import Layer, absolute, doubles, filled, locate, merged, problem_at, spelt_out, variable_layer
 from config.masking import masked
 from config.plain_secrets import learn_plain_secrets
+from config.providers import is_secret_place
 from config.settings import Settings
 from config.starter import init_text
-from config.variables import Secrets
+from config.variables import MASK, Secrets
 
 __all__ = ["ConfigError", "Loaded", "Problem", "init_text", "load", "masked"]
 
@@ -289,8 +290,10 @@ class _Loading:
         """The problem without any secret in it."""
         message = self._secrets.redacted(problem.message)
         hint = self._secrets.redacted(problem.hint)
-        if path in self._secrets.names and "got `" in message:
-            message = message.partition(", got `")[0] + ", got a secret value"
+        if (path in self._secrets.names or is_secret_place(path)) and "got `" in message:
+            message, _, rest = message.partition(", got `")
+            message += ", got a secret value"
+            hint = hint.replace(rest.partition("`")[0], MASK)
         if (message, hint) == (problem.message, problem.hint):
             return problem
         return Problem(problem.file, problem.line, problem.key, message, hint)

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from config.errors import KeyPath
-from config.providers import AUTH_SECRETS
-from config.variables import MASK, is_secret_key, without_user_part
+from config.providers import is_secret_place
+from config.variables import MASK, without_user_part
 
 if TYPE_CHECKING:
     from config.loading import Loaded
@@ -50,8 +50,6 @@ def _masked(node: Any, path: KeyPath, loaded: "Loaded") -> Any:
         return loaded.known.masked[path]
     if node is None or isinstance(node, bool) or not path:
         return node
-    key = next((part for part in reversed(path) if isinstance(part, str)), "")  # of a list, the list's own
-    secret = is_secret_key(key) or ("auth" in path[:-1] and key in AUTH_SECRETS)
-    if secret and node != "":
+    if is_secret_place(path) and node != "":
         return MASK
     return loaded.known.redacted(without_user_part(node)) if isinstance(node, str) else node

@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from config.errors import Fault, shown
+from config.errors import Fault, KeyPath, shown
 from config.model import Section
 from config.resilience import ProviderResilience
+from config.variables import is_secret_key
 
 
 class NoAuth(Section):
@@ -71,6 +72,14 @@ Auth = Annotated[NoAuth | BasicAuth | BearerAuth | HeaderAuth | QueryAuth | OAut
 
 AUTH_SECRETS = ("password", "token", "value", "client_secret", "refresh_token")
 """Keys of `auth` that are secret even when they stand in the file as they are."""
+
+
+def is_secret_place(path: KeyPath) -> bool:
+    """Whether what is written there is never shown, whatever it is."""
+    key = next((part for part in reversed(path) if isinstance(part, str)), "")  # of a list, the list's own
+    if path[:2] == ("alerts", "channels") or path == ("alerts", "heartbeat", "url"):
+        return True
+    return is_secret_key(key) or ("auth" in path[:-1] and key in AUTH_SECRETS)
 
 
 class TlsSettings(Section):

@@ -115,6 +115,28 @@ def test_an_error_never_shows_a_secret(house: House) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "providers: {p: {auth: {kind: basic, user: u, password: 12345678}}}",
+            ("expected text, got a secret value", 'Put quotes around it: `"***"`.'),
+        ),
+        ("alerts: {channels: {a: hunter22-and-more}}", ("such as `slack://…`, got a secret value", "Apprise URLs")),
+        ("providers: {p: {headers: {X-Api-Key: [hunter22]}}}", ("expected text, got a list", "")),
+    ],
+    ids=["a number for a password", "a token for an address", "a list for a key"],
+)
+def test_a_wrong_value_of_a_secret_is_not_shown(house: House, text: str, told: tuple[str, str]) -> None:
+    """Though it stands in the file as it is."""
+    problem = house.problem(text)
+
+    assert told[0] in problem.message
+    assert told[1] in problem.hint
+    assert "hunter22" not in problem.message + problem.hint
+    assert "12345678" not in problem.message + problem.hint
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(secret=st.text(st.characters(min_codepoint=33, max_codepoint=0x2FFF, exclude_categories=["Cs"]), min_size=6))
 def test_no_secret_is_ever_in_the_masked_configuration(house: House, secret: str) -> None:
