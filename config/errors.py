@@ -31,12 +31,16 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used. `str()` gives one line a problem; trying again changes nothing."""
+    """The configuration cannot be used. `str()` gives one line a problem; trying again changes nothing.
+
+    `missing`: what was asked for by name is not declared.
+    """
 
     transient = False
 
-    def __init__(self, problems: Sequence[Problem], *, hint: str = "") -> None:
+    def __init__(self, problems: Sequence[Problem], *, hint: str = "", missing: bool = False) -> None:
         super().__init__(*problems)
+        self.missing = missing
         self.problems = list(problems)
         self._hint = hint
 

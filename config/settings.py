@@ -222,7 +222,7 @@ class Settings(Section):
             suggestion = f"; did you mean `{near[0]}`?" if near else ""
             listed = ", ".join(list(self._by_name)[:20]) or "none"
             problem = Problem("", None, "", f"unknown dataset {shown(name)}{suggestion}", f"Declared are: {listed}.")
-            raise ConfigError([problem])
+            raise ConfigError([problem], missing=True)
         return found
 
     def find(self, name: str) -> DatasetSettings | None:

@@ -19,13 +19,16 @@ PipelineError                      .hint: what to do next   .transient: worth an
 
 
 class PipelineError(Exception):
-    """Base of the family. `str(error)` says what was wrong and where; `hint` says what to do."""
+    """Base of the family. `str(error)` says what was wrong and where; `hint` says what to do.
+
+    `missing`: there is nothing of the name that was asked for.
+    """
 
     transient = False
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", missing: bool = False) -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint, self.missing = hint, missing
 
 
 class CollectError(PipelineError):

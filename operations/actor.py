@@ -17,13 +17,13 @@ R = TypeVar("R")
 
 
 class UsageError(Exception):
-    """What was asked for cannot be understood."""
+    """What was asked for cannot be understood. `missing`: there is nothing of that name."""
 
     transient = False
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", missing: bool = False) -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint, self.missing = hint, missing
 
 
 class NotAllowedError(Exception):

@@ -80,7 +80,9 @@ def find_incident(system: IntegratedSystem, prefix: str) -> Incident:
     if len(found) > 1:
         raise UsageError(f"several incidents begin with {prefix!r}", hint="write more of the id: `alerts list --all`")
     if not found:
-        raise UsageError(f"there is no incident {prefix!r}", hint="`alerts list --all` shows them with their ids")
+        raise UsageError(
+            f"there is no incident {prefix!r}", hint="`alerts list --all` shows them with their ids", missing=True
+        )
     return found[0]
 
 

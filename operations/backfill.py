@@ -90,7 +90,9 @@ def found(system: IntegratedSystem, backfill: str) -> Backfill:
     """
     known = Backfills(system.database).one(backfill)
     if known is None:
-        raise PipelineError(f"there is no backfill {backfill}", hint="`backfills list` has those there are")
+        raise PipelineError(
+            f"there is no backfill {backfill}", hint="`backfills list` has those there are", missing=True
+        )
     return known
 
 

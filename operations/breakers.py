@@ -113,7 +113,7 @@ def _known(system: IntegratedSystem, provider: str) -> Breaker:
     all_of_them = {breaker.provider: breaker for breaker in listed(system)}
     if provider not in all_of_them:
         names = ", ".join(all_of_them) or "none"
-        raise PipelineError(f"there is no provider {provider!r}", hint=f"known are: {names}")
+        raise PipelineError(f"there is no provider {provider!r}", hint=f"known are: {names}", missing=True)
     return all_of_them[provider]
 
 

@@ -191,5 +191,6 @@ def _known(system: IntegratedSystem, name: str, version: str) -> Version:
         raise PipelineError(
             f"{name}: there is no version {version}, or it was removed as `retention.versions` says",
             hint=f"`versions {name}` lists what there is",
+            missing=True,
         )
     return found

@@ -236,7 +236,7 @@ def resume(
     system.runner.recover()
     stored = system.views.run(run_id)
     if stored is None:
-        raise PipelineError(f"there is no run {run_id}", hint="see the run ids in `runs list`")
+        raise PipelineError(f"there is no run {run_id}", hint="see the run ids in `runs list`", missing=True)
     if stored.status not in {"queued", "crashed", "interrupted"}:
         raise PipelineError(f"run {run_id} is {stored.status}; only a queued, crashed or interrupted run can go on")
     token = cancel or CancelToken()

@@ -124,7 +124,7 @@ def show(system: IntegratedSystem, run_id: str) -> WholeRun:
     """
     found = system.views.run(run_id)
     if found is None:
-        raise PipelineError(f"there is no run {run_id}", hint="see the run ids in `runs list`")
+        raise PipelineError(f"there is no run {run_id}", hint="see the run ids in `runs list`", missing=True)
     ended = {body["dataset"]: body for body in system.views.dataset_runs(run_id)}
     run = _stored(system, found)
     names = dict.fromkeys([*run.datasets, *ended])

@@ -84,7 +84,7 @@ class RunQueue:
         while True:
             run = self._views.run(run_id)
             if run is None:
-                raise NothingToCancel(f"there is no run {run_id}", hint="see the run ids in `runs list`")
+                raise NothingToCancel(f"there is no run {run_id}", hint="see the run ids in `runs list`", missing=True)
             if not run.may_go_on:
                 raise NothingToCancel(f"run {run_id} is {run.status}", hint="only what is not over can be cancelled")
             data = {"actor": actor, "was": run.status, "reason": reason or None}
