@@ -12,6 +12,7 @@ __all__ = ["begun_and_over", "summary"]
 LISTED = 20
 """Messages that a summary names; of the others it gives the number."""
 
+_BEGAN = "It began"
 _SAID = {"opened": "began", "resolved": "over", "notice": "said", "digest": "daily digests"}
 
 
@@ -21,7 +22,7 @@ def begun_and_over(begun: Message, over: Message) -> Message:
         "resolved",
         over.severity,
         over.title,
-        (Part("It began", begun.title), *over.parts),
+        (Part(_BEGAN, begun.title), *over.parts),
         over.footer,
         over.incident,
         over.datasets,
@@ -37,7 +38,7 @@ def summary(messages: Sequence[Message]) -> Message:
     urgent = sorted(messages, key=lambda one: (one.kind == "resolved", -SEVERITIES.index(one.severity)))
     counts = Counter(_SAID.get(one.kind, "changed") for one in messages)
     counted = ", ".join(f"{count} {said}" for said, count in counts.most_common())
-    lines = [f"{one.severity}: {one.title}" for one in urgent[:LISTED]]
+    lines = [f"{one.severity}: {_line(one)}" for one in urgent[:LISTED]]
     if len(urgent) > LISTED:
         lines.append(f"and {len(urgent) - LISTED} more")
     title = f"{len(messages)} more messages ({counted}), the most urgent: {urgent[0].title}"
@@ -45,3 +46,9 @@ def summary(messages: Sequence[Message]) -> Message:
     datasets = tuple(dict.fromkeys(name for one in urgent for name in one.datasets))
     parts = (Part("", why), *(Part("", line) for line in lines), Part("See", "alerts list", "command"))
     return Message("summary", urgent[0].severity, one_line(title, LONGEST_TITLE), parts, datasets=datasets)
+
+
+def _line(message: Message) -> str:
+    """Nobody is told an end alone who was not told its beginning."""
+    first = message.parts[0] if message.parts else Part("", "")
+    return f"{first.text}; {message.title}" if first.label == _BEGAN else message.title

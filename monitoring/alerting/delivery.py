@@ -155,7 +155,7 @@ class Delivery:
             case Summarise(keys):
                 for end in both.values():
                     self._outbox.merge(end)
-                self._outbox.summarise([by_key[key] for key in keys])
+                self._outbox.summarise([one for one in self._outbox.undelivered() if one.key in keys])
                 return 0.0
             case Send(key):
                 letter = by_key[key]
