@@ -250,7 +250,7 @@ def _alerts(system: IntegratedSystem, dry_run: bool) -> Step:
     if dry_run:
         return Step("alerts", detail="what waits would be sent")
     forgotten = system.alert_outbox.forget()
-    done = deliver(system)
+    done = deliver(system, thorough=True)
     left = f"; {done.waiting} wait" if done.waiting else ""
     return Step("alerts", done.sent, detail=f"messages sent{left}; {forgotten} of long ago forgotten")
 
