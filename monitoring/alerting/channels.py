@@ -137,7 +137,10 @@ def _notify(service: "NotifyBase", message: Message, *, plain: bool) -> bool:
     format_ = service.resolve_format("text" if plain or service.service_name == "Slack" else "markdown").value
     body = message.body(cast("Format", format_))
     kind = "success" if message.kind == "resolved" else _SEVERITIES[message.severity]
-    return bool(service.notify(body=body, title=message.title, notify_type=kind, body_format=format_))
+    # What is too long for a service is cut; it would refuse the whole.
+    return bool(
+        service.notify(body=body, title=message.title, notify_type=kind, body_format=format_, overflow="truncate")
+    )
 
 
 def _judged(heard: list[Exchange], words: str) -> Outcome:

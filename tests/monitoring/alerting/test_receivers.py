@@ -140,6 +140,25 @@ def test_what_an_address_says_is_left_as_it_is(server: FaultyServer) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "most"),
+    [(f"discord://{DISCORD_TOKENS}", 2000), (f"pagerduty://{'r' * 32}@api-key", 1024)],
+    ids=["Discord", "PagerDuty"],
+)
+def test_what_is_too_long_for_a_service_is_cut(server: FaultyServer, url: str, most: int) -> None:
+    """In one message: it would refuse the whole."""
+    parts = tuple(Part("", f"provider number {number} is down") for number in range(200))
+    told = Message("summary", "error", "200 more messages", parts)
+
+    assert Channel("team", url).send(told, "k").state == "sent"
+    (request,) = server.requests
+    said = body(request)
+    text = said["content"] if "content" in said else said["payload"]["summary"]
+    assert text.startswith("200 more messages")
+    assert "provider number 10 is down" in text
+    assert len(text) <= most
+
+
+@pytest.mark.parametrize(
     ("answer", "state"),
     [
         (status(400), "refused"),
