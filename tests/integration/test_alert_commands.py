@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,8 +12,11 @@ from operations.alert_acts import matcher_of, resend
 from operations.alert_trial import would_tell
 from operations.alerting import deliver
 from operations.alerts import find_incident, listed
+from operations.run import run
+from operations.status import status as ask_status
 from tests.faulty_server import Answer, FaultyServer, Request, as_json, ok, status
 from tests.integration.installation import Installation
+from utils.clock import ManualClock
 
 GOOD = ok(b"id,rate\n1,1.08\n")
 
@@ -258,3 +262,24 @@ def test_words_alone_mean_what_is_known_by_them(town: Town) -> None:
         assert matcher_of(system, ["severity=warning", "rule=dataset_*"]).words == "rule dataset_*, severity warning"
         assert find_incident(system, incident[:6]).id == incident
         assert resend(system, Actor("test")) == []
+
+
+def test_status_of_a_past_moment_has_the_incidents_of_then(installation: Installation) -> None:
+    """Open at three, over at nine: asked at noon, each hour says what was so."""
+    clock = ManualClock(datetime(2026, 11, 20, 2, tzinfo=UTC))
+    with FaultyServer(GOOD) as server:
+        town = Town(installation, server)
+        with installation.system(clock) as system:
+            run(system, Actor("test"), fresh=True)
+            town.ecb = status(503)
+            clock.advance(3600.0)
+            run(system, Actor("test"), fresh=True)
+            deliver(system)
+            clock.advance(6 * 3600.0)
+            town.ecb = GOOD
+            run(system, Actor("test"), fresh=True)
+            deliver(system)
+            clock.advance(3 * 3600.0)
+            then = [ask_status(system, as_of=f"2026-11-20T{hour}:30:00Z").incidents for hour in ("02", "03", "09")]
+
+    assert [[one.about for one in incidents] for incidents in then] == [[], ["ECB"], []]
