@@ -61,8 +61,9 @@ def test_the_same_alert_is_told_once_a_minute(manager: AlertManager, clock: Manu
     assert send()
 
 
-def test_the_last_500_are_remembered(manager: AlertManager) -> None:
-    """In memory, in order."""
+def test_the_last_500_are_remembered(clock: ManualClock) -> None:
+    """In memory, in order; also where no folder keeps any."""
+    manager = AlertManager(clock=clock)
     for number in range(KEPT + 20):
         manager.send(level="info", title=f"number {number}")
 
