@@ -133,6 +133,12 @@ def alert_faults(alerts: AlertsSettings, calendars: Collection[str]) -> Iterator
             for at, channel in enumerate(channels):
                 if channel not in alerts.channels:
                     yield (*here, *keys, at), _no_such("channel", channel, alerts.channels, "`alerts.channels`"), None
+        if rule.escalate is not None and not rule.escalate.to:
+            yield (
+                (*here, "escalate", "to"),
+                Fault("nobody is named", hint="Name the channels that are told then."),
+                None,
+            )
         if rule.hours is not None and rule.hours not in alerts.hours:
             yield (*here, "hours"), _no_such("hours", rule.hours, alerts.hours, "`alerts.hours`"), None
     if alerts.rules:

@@ -137,14 +137,8 @@ class Core:
 
     def resolve(self, ongoing: Ongoing, at: float, *, actor: str = "", reason: str = "") -> Incident:
         """It is over; whoever was told that it began is told."""
-        memory = self.memory
         incident = self.news.resolved(ongoing, at, actor=actor, reason=reason)
-        for key in ongoing.keys:
-            memory.drop(memory.wrongs[key])
-        del memory.ongoing[ongoing.id]
-        if memory.by_group.get(ongoing.group) == ongoing.id:
-            del memory.by_group[ongoing.group]
-        memory.touch(ongoing)
+        self.memory.finish(ongoing)
         parent = self.explaining.over(ongoing, incident, at)
         if parent is not None:
             self.settle(parent, at)
@@ -250,8 +244,7 @@ class Core:
         kind, _, name = wrong.group.partition(":")
         identity = identity_of(wrong.group, wrong.seq, *((memory.meta.looks,) if wrong.key.endswith(PROBED) else ()))
         ongoing = Ongoing(identity, kind, name, wrong.group, rule.severity, stamp(at), at)  # type: ignore[arg-type]
-        memory.ongoing[identity] = ongoing
-        memory.by_group[wrong.group] = identity
+        memory.begin(ongoing)
         before = [one for one in memory.groups.get(wrong.group, ()) if one > at - FLAP_WITHIN_S]
         memory.groups[wrong.group] = [*before, at]
         memory.changed.add(("group", wrong.group))
@@ -288,7 +281,7 @@ class Core:
         """
         memory = self.memory
         if ongoing.kind == "several":
-            return any(one in memory.ongoing for one in ongoing.explains)
+            return ongoing.left > 0
         wrongs = [memory.wrongs[key] for key in ongoing.keys]
         rules = self.setup.by_name
         left = [one for one in wrongs if one.over is None and not ((rule := rules.get(one.rule)) and rule.digest)]

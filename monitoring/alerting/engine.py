@@ -72,6 +72,7 @@ class IncidentEngine:
         self._core: Core | None = None
         self._cursor: Cursor | None = None
         self._moved_at = self._moved_to = 0.0
+        self._told = set[str]()  # rules that ask for fields which events do not have
         self._read: tuple[float, float] | None = None  # wall and monotonic time of the last look
         self._lock = threading.RLock()
 
@@ -201,9 +202,9 @@ class IncidentEngine:
                 core.take(event, now)
             except Exception as error:  # noqa: BLE001 - told with its traceback; what else is wrong is told all the same
                 get_logger("alerting").error("incidents.event_passed_over", seq=event.seq, reason=str(error), exc=error)
-        for rule, fields in core.untold.items():
-            get_logger("alerting").warning("rule.unknown_field", rule=rule, fields=fields)
-        core.untold.clear()
+        for rule in core.untold.keys() - self._told:
+            get_logger("alerting").warning("rule.unknown_field", rule=rule, fields=core.untold[rule])
+            self._told.add(rule)
         if not page:
             memory.meta.seq = head
         return bool(page)

@@ -58,9 +58,9 @@ class Explaining:
         self.hush(ongoing, at)
         if ongoing.kind not in ("provider", "dataset"):
             return
-        for parent in list(self._memory.ongoing.values()):
-            if parent is not ongoing and self._explains(parent, ongoing, at):
-                self._put_under(parent, ongoing)
+        for parent in list(self._memory.parents.values()):
+            if self._explains(parent, ongoing, at):
+                self._put_under(parent, ongoing, at)
                 self._news.changed(parent, at)
                 return
 
@@ -69,7 +69,7 @@ class Explaining:
         if ongoing.kind in ("network", "clock", "host"):
             for one in list(self._memory.ongoing.values()):
                 if one is not ongoing and one.inhibited_by is None and self._explains(ongoing, one, at):
-                    self._put_under(ongoing, one)
+                    self._put_under(ongoing, one, at)
                     self._news.emit("inhibited", one)
         elif ongoing.kind == "provider" and len(suspects := self._suspects(at)) >= PROVIDERS:
             self._memory.meta.probe_at = at
@@ -125,6 +125,8 @@ class Explaining:
     def release(self, ongoing: Ongoing, at: float) -> None:
         """It counts for itself from now on."""
         ongoing.inhibited_by = ongoing.release_at = None
+        if ongoing.kind == "provider":
+            self._memory.providers[ongoing.id] = ongoing
         ongoing.notice = "begun" if ongoing.told_at is None else "again"
         self._news.tell_at(ongoing, at + GATHER_S)
         self._news.emit("changed", ongoing, reason="what explained it is over, and this is not")
@@ -140,8 +142,9 @@ class Explaining:
         parent = memory.ongoing.get(ongoing.inhibited_by or "")
         if parent is None or parent.kind != "several":
             return None
+        parent.left -= 1
         for name, some in (("rules", was.rules), ("datasets", was.datasets)):
-            parent.were[name] = sorted({*parent.were.get(name, ()), *some})
+            parent.were.setdefault(name, {}).update(dict.fromkeys(some))
         return parent
 
     # --- details ----------------------------------------------------------------------------------
@@ -159,8 +162,7 @@ class Explaining:
             disk = any(one.subject == "disk" and one.over is None for one in wrongs_in(parent, self._memory))
             return disk and self._is_storage(child)
         if parent.kind == "several":
-            others = [one.opened for name in parent.explains if (one := self._memory.ongoing.get(name)) is not None]
-            return child.kind == "provider" and at - max(others, default=0.0) <= WITHIN_S
+            return child.kind == "provider" and at - parent.joined_at <= WITHIN_S
         return False
 
     def _is_storage(self, child: Ongoing) -> bool:
@@ -169,8 +171,9 @@ class Explaining:
         errors = (one.data.get("error") for one in wrongs)
         return bool(wrongs) and all(isinstance(one, dict) and one.get("type") in _STORAGE for one in errors)
 
-    def _put_under(self, parent: Ongoing, child: Ongoing) -> None:
+    def _put_under(self, parent: Ongoing, child: Ongoing, at: float) -> None:
         child.inhibited_by, child.notice_at, child.release_at = parent.id, None, None
+        parent.left, parent.joined_at = parent.left + 1, at
         parent.explains.append(child.id)
         if rank(child.severity) > rank(parent.severity):
             parent.severity = child.severity
@@ -181,11 +184,10 @@ class Explaining:
 
     def _suspects(self, at: float) -> list[Ongoing]:
         """The providers that went down within the last minutes, and that nothing explains."""
-        return [
-            one
-            for one in self._memory.ongoing.values()
-            if one.kind == "provider" and one.inhibited_by is None and one.opened >= at - WITHIN_S
-        ]
+        recent = self._memory.providers
+        for one in [one for one in recent.values() if one.opened < at - WITHIN_S or one.inhibited_by is not None]:
+            del recent[one.id]
+        return list(recent.values())
 
     def _together(self, suspects: list[Ongoing], at: float) -> None:
         """It is not us: one incident of them all."""
@@ -200,10 +202,9 @@ class Explaining:
             first.opened_at,
             first.opened,
         )
-        memory.ongoing[several.id] = several
-        memory.by_group[_SEVERAL] = several.id
+        memory.begin(several)
         for one in suspects:
-            self._put_under(several, one)
+            self._put_under(several, one, at)
         self.hush(several, at)
         self._news.opened(several, at)
         for one in suspects:

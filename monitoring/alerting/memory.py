@@ -70,7 +70,8 @@ class Ongoing:
         flap_over_at: When one that comes and goes is over, if nothing comes.
         release_at: When it counts for itself again, though it was explained.
         escalate_from: Since when somebody should have acknowledged.
-        were: Datasets and rules of incidents that this one explained, and that are over.
+        left: How many of the incidents that it explains are not over; `joined_at`: when the last came.
+        were: Names of datasets and rules of those that are over.
     """
 
     id: str
@@ -100,7 +101,9 @@ class Ongoing:
     step: int = 0
     escalate_from: float | None = None
     explains: list[str] = field(default_factory=list)
-    were: dict[str, list[str]] = field(default_factory=dict)
+    left: int = 0
+    joined_at: float = 0.0
+    were: dict[str, dict[str, None]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -132,6 +135,8 @@ class Memory:
         self.groups: dict[str, list[float]] = {}  # when incidents of a group were opened, of the last hour
         self.silences: dict[str, Silence] = {}
         self.by_group: dict[str, str] = {}
+        self.parents: dict[str, Ongoing] = {}  # those that may explain others
+        self.providers: dict[str, Ongoing] = {}  # those of providers that may have gone down together
         self.parts: dict[str, dict[str, None]] = {}  # keys of a rule and subject that the rule tells apart
         self.timed: set[str] = set()  # keys of what may fire, or be over, because time goes by
         self.apart: dict[str, dict[str, None]] = {}  # keys of what is latent or noted, by group
@@ -149,8 +154,7 @@ class Memory:
             elif kind == "wrong":
                 self.add(Wrong(**data))
             elif kind == "incident":
-                self.ongoing[name] = one = Ongoing(**data)
-                self.by_group[one.group] = name
+                self.begin(Ongoing(**data))
             elif kind == "group":
                 self.groups[name] = data
             elif kind == "silence":
@@ -164,6 +168,26 @@ class Memory:
     def touch(self, one: Wrong | Ongoing) -> None:
         """It changed."""
         self.changed.add(("wrong", one.key) if isinstance(one, Wrong) else ("incident", one.id))
+
+    def begin(self, ongoing: Ongoing) -> None:
+        """It is not over from now on."""
+        self.ongoing[ongoing.id] = ongoing
+        self.by_group[ongoing.group] = ongoing.id
+        if ongoing.kind in ("network", "clock", "host", "several"):
+            self.parents[ongoing.id] = ongoing
+        elif ongoing.kind == "provider":
+            self.providers[ongoing.id] = ongoing
+
+    def finish(self, ongoing: Ongoing) -> None:
+        """It is over, and all that was wrong in it."""
+        for key in ongoing.keys:
+            self.drop(self.wrongs[key])
+        del self.ongoing[ongoing.id]
+        self.parents.pop(ongoing.id, None)
+        self.providers.pop(ongoing.id, None)
+        if self.by_group.get(ongoing.group) == ongoing.id:
+            del self.by_group[ongoing.group]
+        self.touch(ongoing)
 
     def add(self, wrong: Wrong) -> None:
         """It is wrong from now on."""

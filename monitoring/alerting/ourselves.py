@@ -13,8 +13,8 @@ __all__ = ["look_at_ourselves"]
 LEAST_FREE = 64 * 1024**2
 """Bytes below which nothing can be written for long."""
 
-PATIENCE_S = 2.0
-"""Seconds for a name to be resolved."""
+PATIENCE_S, MOST_ASKED = 2.0, 3
+"""Seconds for a name to be resolved, and how many names are asked for: one after the other."""
 
 _ROUTES, _ROUTES_6 = Path("/proc/net/route"), Path("/proc/net/ipv6_route")
 _NOBODY_ANSWERED = (socket.EAI_AGAIN, socket.EAI_SYSTEM, socket.EAI_FAIL)
@@ -45,8 +45,9 @@ def look_at_ourselves(
         return Finding("network", "this machine has no gateway: no route leads out of it")
     if away():
         return Finding("network", "none of the canaries can be reached")
-    if not any(_is_resolved(host, resolver) for host in hosts):
-        return Finding("network", f"names are not resolved: nobody answered for {', '.join(hosts[:3])}")
+    asked = hosts[:MOST_ASKED]
+    if not any(_is_resolved(host, resolver) for host in asked):
+        return Finding("network", f"names are not resolved: nobody answered for {', '.join(asked)}")
     return None
 
 

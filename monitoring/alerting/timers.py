@@ -64,6 +64,7 @@ class Timers:
             memory.touch(wrong)
         for ongoing in memory.ongoing.values():
             ongoing.opened += seconds
+            ongoing.joined_at += seconds
             for name in ("notice_at", "emit_at", "repeat_at", "flap_over_at", "release_at", "escalate_from"):
                 if (was := getattr(ongoing, name)) is not None:
                     setattr(ongoing, name, was + seconds)

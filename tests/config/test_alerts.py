@@ -28,6 +28,7 @@ def faults(tmp_path: Path, rest: str, head: str = HEAD) -> str:
     [
         ("{when: dataset.failed, to: [taem]}", "to[0]: `taem` is no channel; did you mean `team`?"),
         ("{when: dataset.failed, escalate: {after: 5m, to: [boss]}}", "escalate.to[0]: `boss` is no channel"),
+        ("{when: dataset.failed, escalate: {after: 5m, to: []}}", "escalate.to: nobody is named"),
         ("{when: dataset.failed, hours: offce}", "hours: `offce` are no hours; did you mean `office`?"),
         ("{when: dataset.faild}", "when: `dataset.faild` is no type of events; did you mean `dataset.failed`?"),
         ("{when: dataset.failed, if: 'rows <'}", "if: unexpected end"),

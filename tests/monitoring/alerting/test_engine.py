@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from monitoring.alerting.acting import NoSuchIncident, acknowledge, end_silence, resolve, silence
+from monitoring.alerting.condition import compiled
 from monitoring.alerting.engine import NAME, IncidentEngine
 from monitoring.alerting.explaining import Finding
 from monitoring.alerting.incident import Incident, IncidentNews
@@ -384,6 +385,23 @@ def test_an_event_that_cannot_be_taken_is_told_and_passed_over(small: Installati
     small.happens("dataset.failed", "odd.a", "ecb.a")
     small.engine.step(hurry=True)
     assert small.told() == [("begun", "ecb")]
+
+
+def test_a_field_that_no_event_has_is_told_once_in_the_log_file(small: Installation, monkeypatch: pytest.MonkeyPatch):
+    """However many events come without it."""
+    told: list[tuple[str, dict[str, Any]]] = []
+
+    class Log:
+        def warning(self, event: str, **more: Any) -> None:
+            told.append((event, more))
+
+    monkeypatch.setattr("monitoring.alerting.engine.get_logger", lambda _: Log())
+    rule = Rule(name="big", when="orders.late", severity="error", condition=compiled("hours > 3"))
+    engine = small.another(rules=(rule,))
+    for _ in range(3):
+        small.happens("orders.late", "order 7", days=2)
+        engine.step()
+    assert told == [("rule.unknown_field", {"rule": "big", "fields": ["hours"]})]
 
 
 def test_a_rule_that_the_configuration_has_no_more_ends_what_it_began(small: Installation):
