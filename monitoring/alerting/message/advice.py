@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from monitoring.alerting.message.headline import About, Headline, listed
 from monitoring.alerting.message.host_heads import full_at
-from monitoring.alerting.message.impact import first_break
+from monitoring.alerting.message.impact import first_break, pending
 from monitoring.alerting.message.seen import Seen
 
 __all__ = ["Advice", "advised"]
@@ -57,7 +57,10 @@ def _in_time(seen: Seen) -> Advice | None:
     deadline = first_break(seen)
     if deadline is None:
         return None
-    return Advice("Nothing to do before.", f"nothing to do before {seen.moments.said(deadline)}")
+    by = seen.moments.said(deadline)
+    # Behind the one time that was just told; of several it is said which.
+    words = "Nothing to do before." if len(pending(seen)) == 1 else f"Nothing to do before {by}."
+    return Advice(words, f"nothing to do before {by}")
 
 
 def _network(seen: Seen) -> Advice:

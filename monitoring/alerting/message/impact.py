@@ -7,7 +7,7 @@ from monitoring.alerting.message.headline import Headline, listed
 from monitoring.alerting.message.seen import Seen
 from monitoring.alerting.situation import DatasetStanding
 
-__all__ = ["first_break", "impact", "standing"]
+__all__ = ["first_break", "impact", "pending", "standing"]
 
 _MOST_BREAKS = 3
 
@@ -28,7 +28,7 @@ def impact(seen: Seen, head: Headline) -> list[str]:
 
 def first_break(seen: Seen) -> datetime | None:
     """When the first promise breaks that is not broken yet."""
-    return next((at for at, _ in _pending(seen)), None)
+    return next((at for at, _ in pending(seen)), None)
 
 
 def standing(seen: Seen, one: DatasetStanding) -> str:
@@ -83,7 +83,7 @@ def _broke(seen: Seen, broken: Sequence[DatasetStanding]) -> str:
     return f"{names} broke {'its promise' if len(broken) == 1 else 'their promises'}{when}"
 
 
-def _pending(seen: Seen) -> list[tuple[datetime, str]]:
+def pending(seen: Seen) -> list[tuple[datetime, str]]:
     """Those whose promise is still kept and will not be, the next first; what goes on being delivered is not one."""
     found = [(one.breaks_at, one.dataset) for one in seen.standings if one.breaks_at is not None and _will_break(one)]
     return sorted(found)
@@ -94,13 +94,13 @@ def _will_break(one: DatasetStanding) -> bool:
 
 
 def _breaks(seen: Seen) -> list[str]:
-    pending = _pending(seen)
-    if not pending:
+    found = pending(seen)
+    if not found:
         return []
-    (first, name), *others = pending
+    (first, name), *others = found
     if len(seen.standings) == 1:
         return [f"its promise breaks {seen.moments.at(first)}"]
     told = [f"{name} breaks its promise {seen.moments.at(first)}"]
     told += [f"{name} {seen.moments.at(at)}" for at, name in others[: _MOST_BREAKS - 1]]
-    more = [f"{len(pending) - _MOST_BREAKS} more later"] if len(pending) > _MOST_BREAKS else []
+    more = [f"{len(found) - _MOST_BREAKS} more later"] if len(found) > _MOST_BREAKS else []
     return [", ".join([*told, *more])]

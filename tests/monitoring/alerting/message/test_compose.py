@@ -51,6 +51,20 @@ def test_an_outage_reads_as_promised() -> None:
     assert message.footer == "i7f3 · error · rates · times in Europe/Berlin"
 
 
+def test_of_several_promises_the_first_says_until_when_there_is_time() -> None:
+    """Three by name, in the order in which they break."""
+    house = outage()
+    for hour, name in enumerate(FOUR):
+        house.put(name, breaks_at=NINE + timedelta(hours=hour))
+
+    message = compose(down(*FOUR), "opened", house, NOW)
+
+    assert said(message).endswith(
+        "fx_daily breaks its promise at 09:00, fx_monthly at 10:00, hicp at 11:00, 1 more later. "
+        "Nothing to do before 09:00."
+    )
+
+
 def test_an_outage_that_breaks_no_promise_can_wait() -> None:
     """Nobody has to get up for what nobody promised."""
     house = outage()
