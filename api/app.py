@@ -9,6 +9,9 @@ from fastapi import APIRouter, FastAPI
 
 from api.asking import Asking
 from api.cached import CachedReads
+from api.correlation import Correlation
+from api.idempotency import Idempotency
+from api.limits import Limits
 from api.problems import PROBLEMS, install
 from integrated_system import IntegratedSystem
 from operations.version import version
@@ -17,6 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["create_app"]
+
+NOT_PACKED = (
+    "text/event-stream",
+    "application/vnd.apache.arrow.stream",
+    "application/vnd.apache.parquet",
+    "application/octet-stream",
+)
+"""Streams, of which each piece goes out at once; and what is packed already."""
 
 DESCRIPTION = """The same system for programs: what the command line and the dashboard do.
 
@@ -67,9 +78,30 @@ def create_app(system: IntegratedSystem) -> FastAPI:
     app.state.system, app.state.asking, app.state.cached = system, asking, cached
     app.state.stopping = asyncio.Event()
     install(app)
+    _frame(app, system, asking, cached)
     for router in _routers():
         app.include_router(router)
     return app
+
+
+def _frame(app: FastAPI, system: IntegratedSystem, asking: Asking, cached: CachedReads) -> None:
+    """What is around every request; what is added last is outermost."""
+    from starlette.middleware.gzip import GZipMiddleware
+
+    app.add_middleware(Idempotency, system=system, asking=asking)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5, exclude_content_types=NOT_PACKED)
+    app.add_middleware(Limits, system=system)
+    if origins := system.settings.api.cors:
+        from starlette.middleware.cors import CORSMiddleware
+
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Request-ID"],
+            expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
+        )
+    app.add_middleware(Correlation, system=system, changed=cached.written)
 
 
 def _routers() -> "Sequence[APIRouter]":

@@ -128,6 +128,8 @@ def problem_of(scope: "Scope", error: Exception, *, redacted: Any = str) -> Resp
     """The same of any error that an operation raised; one that nobody expected goes to the log."""
     from operations.trouble import told
 
+    if isinstance(error, HTTPException):
+        return _of_http(scope, error)
     status = _status_of(error)
     trouble = told(error)
     # What nobody expected may hold anything: its words stay in the log.
@@ -148,12 +150,16 @@ def _status_of(error: Exception) -> int:
 
 def install(app: "FastAPI") -> None:
     """What FastAPI itself finds wrong is told the same way."""
-    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _of_validation)
 
 
-def _of_http(request: Request, error: Exception) -> Response:
+def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    return _of_http(request.scope, error)
+
+
+def _of_http(scope: "Scope", error: HTTPException) -> Response:
     if error.status_code == 304 or error.status_code < 400:
         return Response(status_code=error.status_code, headers=error.headers)
     status, name = error.status_code, ""
@@ -161,9 +167,7 @@ def _of_http(request: Request, error: Exception) -> Response:
     if isinstance(error, Refused):
         hint, name = error.hint, error.error
     transient = status in {408, 429, 503, 504}
-    return problem(
-        request.scope, status, str(error.detail), hint=hint, transient=transient, error=name, headers=error.headers
-    )
+    return problem(scope, status, str(error.detail), hint=hint, transient=transient, error=name, headers=error.headers)
 
 
 def _of_validation(request: Request, error: Exception) -> Response:

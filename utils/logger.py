@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self, TypeVar
 
 from utils.clock import SYSTEM_CLOCK, Clock
+from utils.correlation import request_id
 from utils.log_forms import Entry, as_console, as_json, as_text, one_line, pairs
 from utils.redaction import Redactor
 
@@ -101,6 +102,8 @@ class Logger:
         redactor = _State.redactor
         if _State.incidents:
             fields = self._with_incidents(fields)
+        if asked := request_id.get():
+            fields = {**fields, "request_id": asked}
         entry = Entry(
             _State.clock.time(),
             level,

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 from utils.clock import SYSTEM_CLOCK, Clock
+from utils.correlation import request_id
 from utils.database import Database, StateError, Statement
 from utils.events.archive import Archive
 from utils.events.chain import GENESIS, Verification
@@ -73,14 +75,14 @@ class EventStore:
             ConcurrencyError: a subject is not at the version that an event expects.
             StateError: the log cannot be written; nothing of this append is in it.
         """
-        appended: list[Event] = self._writer.write(Append(events, statements, guard))
+        appended: list[Event] = self._writer.write(Append(_asked_for(events), statements, guard))
         return appended
 
     def submit(
         self, events: Sequence[NewEvent], *, statements: Sequence[Statement] = (), guard: Guard | None = None
     ) -> "Future[list[Event]]":
         """The same without waiting: the future gives, or raises, what `append` would, after the commit."""
-        return self._writer.submit(Append(events, statements, guard))
+        return self._writer.submit(Append(_asked_for(events), statements, guard))
 
     def read(
         self,
@@ -177,3 +179,9 @@ class EventStore:
     def close(self) -> None:
         """Commit what waits, then stop the writer."""
         self._writer.close()
+
+
+def _asked_for(events: Sequence[NewEvent]) -> Sequence[NewEvent]:
+    """Events that are appended for a request carry its id in their data, beside what they always have."""
+    asked = request_id.get()
+    return [replace(event, data={**event.data, "request_id": asked}) for event in events] if asked else events
