@@ -24,7 +24,7 @@ GOOD = ok(b"id,rate\n1,1.08\n")
 class Town:
     """An installation whose provider `ECB` fails, and a chat that may be away, both on one server."""
 
-    def __init__(self, installation: Installation, server: FaultyServer) -> None:
+    def __init__(self, installation: Installation, server: FaultyServer, **sections: Any) -> None:
         self.installation = installation
         self.server = server
         self.ecb = GOOD
@@ -41,6 +41,7 @@ class Town:
                 "channels": {"chat": f"json://{place}/chat", "other": f"json://{place}/other"},
                 "rules": [{"when": "breaker.opened", "to": ["chat"], "escalate": {"after": "30m", "to": ["other"]}}],
             },
+            **sections,
         )
 
     def answer(self, request: Request) -> Answer:
@@ -283,3 +284,23 @@ def test_status_of_a_past_moment_has_the_incidents_of_then(installation: Install
             then = [ask_status(system, as_of=f"2026-11-20T{hour}:30:00Z").incidents for hour in ("02", "03", "09")]
 
     assert [[one.about for one in incidents] for incidents in then] == [[], ["ECB"], []]
+
+
+def test_all_of_it_works_over_postgresql(
+    installation: Installation, postgres: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is wrong, who takes it, what was told of it; the tries of the provider are counted there, too."""
+    with FaultyServer(GOOD) as server:
+        town = Town(installation, server, database={"url": postgres})
+        incident = town.goes_down()
+
+        assert town.type("alerts", "ack", incident) == 0
+        assert town.type("alerts", "silence", "fx", "--for", "1h") == 0
+        assert town.type("alerts", "explain", incident) == 0
+        assert town.type("why", incident) == 0
+        assert town.type("status") == 0
+
+    out = capsys.readouterr().out
+    assert "chat  opened  sent" in out
+    assert "(503, 2 tries" in out
+    assert f"1 incident is open: {incident}" in out
