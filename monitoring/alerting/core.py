@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from monitoring.alerting.acts import Acts
 from monitoring.alerting.explaining import PROBED, Explaining
+from monitoring.alerting.flapping import WITHIN_S, flaps, quiet_s
 from monitoring.alerting.freezing import rank
 from monitoring.alerting.grouping import home, is_ours
 from monitoring.alerting.incident import Incident
@@ -18,14 +19,11 @@ from monitoring.alerting.memory import Memory, Ongoing, Wrong, identity_of
 from monitoring.alerting.news import News
 from monitoring.alerting.rules import Clear, Rule
 from monitoring.alerting.setup import Setup
-from monitoring.alerting.timers import FLAP_QUIET_S, MOMENT_S, Timers
+from monitoring.alerting.timers import MOMENT_S, Timers
 from utils.event_patterns import matches
 from utils.events.event import Event, NewEvent, stamp
 
-__all__ = ["FLAPS", "Core"]
-
-FLAPS, FLAP_WITHIN_S = 3, 3600.0
-"""Opened more often than so within so many seconds, an incident comes and goes: that is told once."""
+__all__ = ["Core"]
 
 LONGEST_TEXT = 500
 """Characters of a text in an event's data that a cause keeps."""
@@ -129,7 +127,7 @@ class Core:
         if self._holds(ongoing):
             self.news.changed(ongoing, at)
         elif ongoing.flapping and ongoing.flap_over_at is None:
-            ongoing.flap_over_at = at + FLAP_QUIET_S
+            ongoing.flap_over_at = at + quiet_s(self.memory.groups.get(ongoing.group, ()))
             self.memory.at(ongoing.flap_over_at)
             self.news.changed(ongoing, at)
         elif not ongoing.flapping or (ongoing.flap_over_at or at) <= at:
@@ -245,10 +243,10 @@ class Core:
         identity = identity_of(wrong.group, wrong.seq, *((memory.meta.looks,) if wrong.key.endswith(PROBED) else ()))
         ongoing = Ongoing(identity, kind, name, wrong.group, rule.severity, stamp(at), at)  # type: ignore[arg-type]
         memory.begin(ongoing)
-        before = [one for one in memory.groups.get(wrong.group, ()) if one > at - FLAP_WITHIN_S]
-        memory.groups[wrong.group] = [*before, at]
+        openings = [*(one for one in memory.groups.get(wrong.group, ()) if one > at - WITHIN_S), at]
+        memory.groups[wrong.group] = openings
         memory.changed.add(("group", wrong.group))
-        ongoing.flapping = len(before) >= FLAPS
+        ongoing.flapping = flaps(openings)
         self._put(ongoing, wrong, rule)
         for key in list(memory.apart.get(wrong.group, ())):
             other = memory.wrongs[key]

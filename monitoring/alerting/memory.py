@@ -132,7 +132,7 @@ class Memory:
         self.meta = Meta()
         self.wrongs: dict[str, Wrong] = {}
         self.ongoing: dict[str, Ongoing] = {}
-        self.groups: dict[str, list[float]] = {}  # when incidents of a group were opened, of the last hour
+        self.groups: dict[str, list[float]] = {}  # when incidents of a group were opened, of the last day
         self.silences: dict[str, Silence] = {}
         self.by_group: dict[str, str] = {}
         self.parents: dict[str, Ongoing] = {}  # those that may explain others

@@ -19,7 +19,7 @@ FAR_BEHIND = 20_000
 """Events after which the engine is to look, if only to say that it has seen them: else all are read one bad night."""
 
 _NEWS = """
-SELECT 'something is wrong' FROM alerting WHERE kind <> 'meta'
+SELECT 'something is wrong' FROM alerting WHERE kind NOT IN ('meta', 'group')
 UNION SELECT 'something waits' FROM alert_outbox WHERE state IN ('waiting', 'sending')
 UNION SELECT name FROM names WHERE kind = 'type'
     AND newest > COALESCE((SELECT seq FROM cursors WHERE cursors.name = 'incidents'), 0)

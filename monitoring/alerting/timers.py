@@ -3,6 +3,7 @@
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 
+from monitoring.alerting.flapping import WITHIN_S
 from monitoring.alerting.freezing import frozen
 from monitoring.alerting.memory import NEVER, Ongoing, Wrong, identity_of
 from monitoring.alerting.news import GATHER_S
@@ -13,18 +14,13 @@ from utils.wall_time import moment
 if TYPE_CHECKING:
     from monitoring.alerting.core import Core
 
-__all__ = ["DIGEST_AT", "FLAP_QUIET_S", "MOMENT_S", "Timers"]
-
-FLAP_QUIET_S = 1800.0
-"""Seconds without anything wrong after which what comes and goes is over."""
+__all__ = ["DIGEST_AT", "MOMENT_S", "Timers"]
 
 MOMENT_S = 3600.0
 """Seconds after which a thing is over that nothing else ends."""
 
 DIGEST_AT = time(8)
 """When, in the zone of the installation, what was unlikely is told."""
-
-FLAPS_REMEMBERED_S = 3600.0
 
 
 class Timers:
@@ -49,7 +45,7 @@ class Timers:
         if not quiet:
             self._digest(at)
         for group, opened in list(memory.groups.items()):
-            if at - opened[-1] >= FLAPS_REMEMBERED_S:
+            if at - opened[-1] >= WITHIN_S:
                 del memory.groups[group]
                 memory.changed.add(("group", group))
         memory.due = min(memory.due, self._next(at))

@@ -269,10 +269,23 @@ def test_what_comes_and_goes_is_told_as_flapping_once():
     assert "incident.flapping" in [kind for kind, _ in world.said]
     world.passes(1800, step=60)
     assert [told[0] for told in world.told()][7:] == ["over"]
-    world.passes(7200, step=600)
+    world.passes(86400, step=3600)
     world.happens("dataset.failed", "ecb.a")
     world.passes(5)
     assert world.told()[-1][0] == "begun"
+
+
+def test_a_dataset_that_fails_every_other_hour_is_told_as_flapping_too_and_once():
+    """Half an hour after it was collected it is not well: it fails again an hour later."""
+    world = World()
+    for _ in range(10):
+        world.happens("dataset.failed", "ecb.a")
+        world.passes(3600, step=60)
+        world.happens("dataset.collected", "ecb.a")
+        world.passes(3600, step=60)
+    assert [told[0] for told in world.told()] == ["begun", "over"] * 3 + ["flapping"]
+    world.passes(4 * 3600, step=60)
+    assert world.told()[-1][0] == "over"
 
 
 @pytest.mark.parametrize(
