@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from api.asking import Asking
 from api.problems import Refused, problem_of
-from operations.api import Claim, Kept, answers
+from operations.api import Answers, Claim, Kept, answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
