@@ -6,7 +6,7 @@ from typing import Protocol
 from utils.file_lock import FileLock
 from utils.leases import Leases
 
-__all__ = ["FileTurn", "LeaseTurn", "Turn"]
+__all__ = ["LEASE", "FileTurn", "LeaseTurn", "Turn"]
 
 LEASE = "alerts"
 

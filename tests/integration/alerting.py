@@ -1,7 +1,8 @@
 """An installation whose providers fail, and what it tells: on a clock of the test's, in this process or a child.
 
 As a program (`python -m tests.integration.alerting FOLDER START SECONDS`) it lets so many seconds pass, during which a
-provider a minute goes down, and prints each minute; nothing ends it but a kill or the last second.
+provider a minute goes down, and prints each minute; nothing ends it but a kill or the last second. With a folder alone
+it takes the turn to send, and sends nothing.
 """
 
 import os
@@ -14,6 +15,7 @@ from typing import Any
 
 from integrated_system import IntegratedSystem
 from monitoring.alerting.delivery import Delivery
+from monitoring.alerting.turn import LEASE
 from operations.alerting import Alerting
 from tests.integration.installation import Installation
 from utils.clock import ManualClock
@@ -127,5 +129,13 @@ def _child(folder: str, start: str, seconds: str) -> None:
             os.write(1, f"{minute + 1}\n".encode())
 
 
+def _hold(folder: str) -> None:
+    """Be the one who sends, and send nothing."""
+    with Installation(Path(folder)).system() as system:
+        system.leases.acquire([LEASE])
+        os.write(1, b"held\n")
+        sys.stdin.readline()
+
+
 if __name__ == "__main__":
-    _child(*sys.argv[1:])
+    _child(*sys.argv[1:]) if len(sys.argv) > 2 else _hold(sys.argv[1])

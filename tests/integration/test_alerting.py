@@ -343,3 +343,27 @@ def test_a_wrong_address_of_a_channel_is_found_when_the_configuration_is_checked
     assert "jsons://" in told
     assert "hunter2" not in told
     assert "alerts.channels.ops" not in told
+
+
+def test_where_another_process_sends_a_run_leaves_it_to_that(installation: Installation, hook: FaultyServer) -> None:
+    """And waits for nothing; once that process was killed, the next run does it."""
+    configure(installation, {"team": url(hook)})
+    clock = clock_at(START)
+    with installation.system(clock) as system:
+        other = subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.alerting", str(installation.folder)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        system.events.append([failed(0)])
+        left = deliver(system)
+        waited = (clock.now() - START).total_seconds()
+        other.kill()
+        other.communicate()
+        done = deliver(system)
+
+    assert (left.sent, left.waiting, waited) == (0, 1, 0.0)
+    assert (done.sent, done.waiting, hook.count) == (1, 0, 1)
