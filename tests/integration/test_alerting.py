@@ -319,6 +319,18 @@ def test_what_a_program_says_goes_to_every_channel_of_the_installation(
     assert [(one["title"], one["kind"]) for one in taken(hook)] == [("Import is late", "notice")]
 
 
+def test_maintenance_lets_the_log_know_what_was_read(installation: Installation) -> None:
+    """Though nothing was the matter for long: else nothing of the log could be sealed."""
+    configure(installation, {})
+    with installation.system() as system:
+        system.events.append([collected(number % 4) for number in range(50)])
+        maintain(system, Actor("test"))
+        standing = {one.name: one.seq for one in system.cursors.standing()}
+
+    assert standing.keys() == {"incidents", "alerts.outbox"}
+    assert min(standing.values()) >= 50
+
+
 def test_maintenance_delivers_what_waits(installation: Installation, hook: FaultyServer) -> None:
     """And says how many."""
     configure(installation, {"team": url(hook)})
