@@ -45,9 +45,10 @@ def look_at_ourselves(
         return Finding("network", "this machine has no gateway: no route leads out of it")
     if away():
         return Finding("network", "none of the canaries can be reached")
-    asked = hosts[:MOST_ASKED]
-    if not any(_is_resolved(host, resolver) for host in asked):
-        return Finding("network", f"names are not resolved: nobody answered for {', '.join(asked)}")
+    asked = list(dict.fromkeys(hosts))[:MOST_ASKED]
+    # That there is no such name is an answer; that there is none of three that were there yesterday is not.
+    if not any(_is_resolved(host, resolver, believed=len(asked) < MOST_ASKED) for host in asked):
+        return Finding("network", f"names are not resolved: {', '.join(asked)}")
     return None
 
 
@@ -68,12 +69,12 @@ def _has_gateway(routes: Sequence[Path]) -> bool | None:
     return False if known else None
 
 
-def _is_resolved(host: str, resolver: Callable[[str, int, float], list[str]]) -> bool:
-    """Whether somebody answered; that there is no such name is an answer, too."""
+def _is_resolved(host: str, resolver: Callable[[str, int, float], list[str]], *, believed: bool) -> bool:
+    """Whether somebody knew the name. `believed`: when somebody says that there is none, that is an answer, too."""
     try:
         resolver(host, 0, PATIENCE_S)
     except socket.gaierror as error:
-        return error.errno not in _NOBODY_ANSWERED
+        return believed and error.errno not in _NOBODY_ANSWERED
     except OSError:
         return False
     return True

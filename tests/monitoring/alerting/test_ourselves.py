@@ -76,6 +76,13 @@ def test_when_no_name_is_resolved_it_is_us_unless_somebody_says_that_it_is_none(
     assert looked(tmp_path, error=error) == found
 
 
+def test_when_there_is_none_of_three_names_at_once_it_is_us(tmp_path: Path):
+    """They were there yesterday; a resolver that knows nothing says so of every name."""
+    error = socket.gaierror(socket.EAI_NONAME, "no such name")
+    assert looked(tmp_path, hosts=("a.example", "b.example", "c.example"), error=error) == "network"
+    assert looked(tmp_path, hosts=("a.example", "a.example", "b.example"), error=error) is None
+
+
 def test_a_full_disk_is_found_first_and_without_any_network(tmp_path: Path):
     """Whoever it is that went down."""
     assert looked(tmp_path, free=10**6, hosts=(), away=True) == "disk"
