@@ -3,17 +3,19 @@
 Decimals and integers beyond 2^53 are written digit for digit: decimals as JSON strings, never with an exponent.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
-from typing import IO, TYPE_CHECKING, Any, Literal
+from io import BytesIO, RawIOBase, TextIOWrapper
+from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
 from data_pipeline.python_values import rows_of, values_of
 
 if TYPE_CHECKING:
     from utils.arrow import pa
 
-__all__ = ["Format", "cell", "rows_of", "write_rows"]
+__all__ = ["Format", "cell", "rows_of", "stream_rows", "write_rows"]
 
 Format = Literal["csv", "json", "jsonl", "parquet", "arrow"]
 
@@ -31,70 +33,112 @@ def write_rows(
     Args:
         arrow_file: Arrow's file format, for which `target` must be a file; else its stream format.
     """
-    counted = _Counted(batches)
+    rows = 0
+    with _writing(schema, format, target, arrow_file=arrow_file) as write:
+        for batch in batches:
+            rows += batch.num_rows
+            write(batch)
+    return rows
+
+
+def stream_rows(schema: "pa.Schema", batches: "Iterable[pa.RecordBatch]", format: Format) -> Iterator[bytes]:
+    """The same bytes piece by piece, as somebody takes them; no more is held than one batch."""
+    sent = BytesIO()
+
+    def taken() -> bytes:
+        written = sent.getvalue()
+        sent.seek(0)
+        sent.truncate()
+        return written
+
+    with _writing(schema, format, _Passing(sent)) as write:
+        for batch in batches:
+            write(batch)
+            if written := taken():
+                yield written
+    yield taken()
+
+
+class _Passing(RawIOBase):
+    """Hands on what is written: the writers ask how much it was, and what was taken away meanwhile counts."""
+
+    def __init__(self, target: BytesIO) -> None:
+        self._target = target
+        self._written = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        size = self._target.write(data)
+        self._written += size
+        return size
+
+    def tell(self) -> int:
+        return self._written
+
+
+@contextmanager
+def _writing(
+    schema: "pa.Schema", format: Format, target: "IO[bytes] | RawIOBase", *, arrow_file: bool = False
+) -> "Iterator[Callable[[pa.RecordBatch], None]]":
+    """What writes a batch; the document ends with the block."""
     if format == "json":
-        _json(counted, target)
+        with _json(target) as write:
+            yield write
     elif format == "jsonl":
-        _jsonl(counted, target)
+        yield lambda batch: _lines(batch, target)
     elif format == "csv":
-        _csv(schema, counted, target)
+        with _csv(schema, target) as write:
+            yield write
     elif format == "parquet":
         import pyarrow.parquet as pq
 
         with pq.ParquetWriter(target, schema, compression="zstd") as writer:
-            for batch in counted:
-                writer.write_batch(batch)
+            yield writer.write_batch
     else:
         import pyarrow as pa
 
         with (pa.ipc.new_file if arrow_file else pa.ipc.new_stream)(target, schema) as stream:
-            for batch in counted:
-                stream.write_batch(batch)
-    return counted.rows
+            yield stream.write_batch
 
 
-class _Counted:
-    """Batches on their way, and how many rows went by."""
-
-    def __init__(self, batches: "Iterable[pa.RecordBatch]") -> None:
-        self._batches = batches
-        self.rows = 0
-
-    def __iter__(self) -> Any:
-        for batch in self._batches:
-            self.rows += batch.num_rows
-            yield batch
-
-
-def _json(batches: "Iterable[pa.RecordBatch]", target: IO[bytes]) -> None:
+@contextmanager
+def _json(target: "IO[bytes] | RawIOBase") -> "Iterator[Callable[[pa.RecordBatch], None]]":
     import orjson
 
     separator = b"[\n"
-    for batch in batches:
+
+    def write(batch: "pa.RecordBatch") -> None:
+        nonlocal separator
         for row in rows_of(batch):
             target.write(separator + orjson.dumps(row, default=_plain, option=orjson.OPT_UTC_Z))
             separator = b",\n"
+
+    yield write
     target.write(b"[]\n" if separator == b"[\n" else b"\n]\n")
 
 
-def _jsonl(batches: "Iterable[pa.RecordBatch]", target: IO[bytes]) -> None:
+def _lines(batch: "pa.RecordBatch", target: "IO[bytes] | RawIOBase") -> None:
     import orjson
 
-    for batch in batches:
-        for row in rows_of(batch):
-            target.write(orjson.dumps(row, default=_plain, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))
+    for row in rows_of(batch):
+        target.write(orjson.dumps(row, default=_plain, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))
 
 
-def _csv(schema: "pa.Schema", batches: "Iterable[pa.RecordBatch]", target: IO[bytes]) -> None:
+@contextmanager
+def _csv(schema: "pa.Schema", target: "IO[bytes] | RawIOBase") -> "Iterator[Callable[[pa.RecordBatch], None]]":
     import csv
-    import io
 
-    text = io.TextIOWrapper(target, encoding="utf-8", newline="", write_through=True)
+    text = TextIOWrapper(cast("IO[bytes]", target), encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text)
     writer.writerow(schema.names)
-    for batch in batches:
+
+    def write(batch: "pa.RecordBatch") -> None:
         columns = [[cell(value) for value in values_of(column)] for column in batch.columns]
         writer.writerows(zip(*columns, strict=True))
+
+    yield write
     text.detach()
 
 
