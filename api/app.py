@@ -106,4 +106,6 @@ def _frame(app: FastAPI, system: IntegratedSystem, asking: Asking, cached: Cache
 
 def _routers() -> "Sequence[APIRouter]":
     """Whoever serves paths is named here."""
-    return ()
+    from api import probes
+
+    return (probes.router,)

@@ -11,7 +11,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from starlette.requests import Request
@@ -24,7 +24,7 @@ from integrated_system import IntegratedSystem
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-__all__ = ["CachedReads", "Ready", "read"]
+__all__ = ["Answered", "CachedReads", "Ready", "read"]
 
 FRESH_S = 1.0
 """An answer holds ages: it is made anew after this time, while readers still get the one before."""
@@ -39,15 +39,21 @@ LONGEST_PAUSE_S = 0.25
 KEPT = 256
 GZIP_FROM = 1024
 LISTEN_S = 60.0
+JSON = "application/json"
+
+
+class Answered(NamedTuple):
+    """What a read may give whose status is not always 200."""
+
+    body: Any
+    status: int
 
 
 class Ready(Response):
     """An answer made once and sent many times: its bytes, packed as well, and its `ETag`."""
 
-    media_type = "application/json"
-
-    def __init__(self, body: bytes, media_type: str = "application/json") -> None:
-        super().__init__(body, media_type=media_type)
+    def __init__(self, body: bytes, media_type: str = JSON, *, status: int = 200) -> None:
+        super().__init__(body, status, media_type=media_type)
         self.etag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'  # weak: the same for packed and not
         kept = [(b"content-type", media_type.encode()), (b"etag", self.etag.encode())]
         kept += [(b"cache-control", b"no-cache"), (b"vary", b"Accept, Accept-Encoding, Authorization")]
@@ -59,10 +65,20 @@ class Ready(Response):
             encoding = [(b"content-encoding", b"gzip"), (b"content-length", str(len(packed)).encode())]
             self._packed = (packed, [*kept, *encoding])
 
-    async def __call__(self, scope: "Scope", _: "Receive", send: "Send") -> None:
-        status, body, headers = 200, bytes(self.body), self._plain
+    @classmethod
+    def of(cls, made: Any, media_type: str = JSON, *, status: int = 200) -> "Ready":
+        """Of text, bytes, or what can be written as JSON."""
+        if isinstance(made, Answered):
+            made, status = made
+        if isinstance(made, str):
+            made = made.encode()
+        return cls(made if isinstance(made, bytes) else orjson.dumps(made), media_type, status=status)
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        status, body, headers = self.status_code, bytes(self.body), self._plain
         asked = dict(scope["headers"])
-        if (seen := asked.get(b"if-none-match")) is not None and self._is_known(seen.decode("latin-1")):
+        seen = asked.get(b"if-none-match") if status == 200 else None
+        if seen is not None and self._is_known(seen.decode("latin-1")):
             status, body, headers = 304, b"", self._same
         elif self._packed is not None and b"gzip" in asked.get(b"accept-encoding", b""):
             body, headers = self._packed
@@ -158,7 +174,7 @@ class CachedReads:
         of = (self._written, self._news.count if self._news is not None else 0)
         began = self._clock.monotonic()
         try:
-            answer.ready = await self._asking.call(lambda: _ready(make(self._asking.system), media_type))
+            answer.ready = await self._asking.call(lambda: Ready.of(make(self._asking.system), media_type))
             answer.of = of
             answer.made_at = self._clock.monotonic()
             answer.cost = answer.made_at - began
@@ -167,9 +183,7 @@ class CachedReads:
             answer.making = None
 
 
-async def read(
-    request: Request, make: Callable[[IntegratedSystem], Any], *, media_type: str = "application/json"
-) -> Response:
+async def read(request: Request, make: Callable[[IntegratedSystem], Any], *, media_type: str = JSON) -> Response:
     """Answer a read: `return await read(request, lambda system: status(system).to_json())`.
 
     The path and the query string are what the answer is kept under: `make` may depend on nothing else.
@@ -181,12 +195,6 @@ async def read(
     wanted(request, (media_type.partition(";")[0],))
     kept: CachedReads = scope["app"].state.cached
     return await kept.get((scope["path"], scope["query_string"], media_type), make, media_type)
-
-
-def _ready(made: Any, media_type: str) -> Ready:
-    if isinstance(made, str):
-        made = made.encode()
-    return Ready(made if isinstance(made, bytes) else orjson.dumps(made), media_type)
 
 
 def _retrieved(task: "asyncio.Task[Ready]") -> None:

@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 from cli import (
     add_commands,
     alerts_commands,
+    api_commands,
     backfill_commands,
     breaker_commands,
     detect_commands,
@@ -43,7 +44,7 @@ for module in (
     backfill_commands,
     *(detect_commands, alerts_commands, schedule_commands, runs_commands, lineage_commands),
     *(gate_commands, profile_commands, quarantine_commands, breaker_commands, maintain_commands, serve_commands),
-    monitor_commands,
+    *(monitor_commands, api_commands),
 ):
     module.register(app)
 

@@ -39,8 +39,10 @@ def serve(
     context: Context,
     workers: Workers = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="The dashboard's; default: as configured.")] = None,
+    api_port: Annotated[int | None, typer.Option(min=1, max=65535, help="The API's; default: as configured.")] = None,
 ) -> int:
-    """As `schedule`, with the watch on this machine, what protects and heals it, and the dashboard beside it."""
+    """As `schedule`, with the API, the watch on this machine, what protects and heals it, and the dashboard beside."""
+    from operations.api import service as api
     from operations.monitor import services
     from operations.protecting import services as protecting
     from operations.schedule import DashboardBeside
@@ -48,7 +50,12 @@ def serve(
     return _serve(
         context,
         workers,
-        lambda system: [DashboardBeside(system, port=port), *services(system), *protecting(system)],
+        lambda system: [
+            DashboardBeside(system, port=port),
+            api(system, port=api_port),
+            *services(system),
+            *protecting(system),
+        ],
     )
 
 

@@ -15,7 +15,12 @@ from config.variables import Secrets, fill, plain
 
 PREFIX = "ORCHESTRATOR_"
 RESERVED = frozenset({"ORCHESTRATOR_CONFIG", "ORCHESTRATOR_ENV"})
-OTHER_NAMES = {"LOKI_URL": ("logging", "loki", "url"), "LOKI_LABELS": ("logging", "loki", "labels")}
+OTHER_NAMES = {
+    "LOKI_URL": ("logging", "loki", "url"),
+    "LOKI_LABELS": ("logging", "loki", "labels"),
+    "MONITORING_HTTP_PORT": ("api", "port"),
+    "MONITORING_EXPORTER_ENABLE": ("api", "exporter"),
+}
 """Variables that other programs know too; ours of the same key lie over them."""
 
 """Variables of ours that are no keys of the configuration."""

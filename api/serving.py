@@ -1,0 +1,177 @@
+"""Serves the API over HTTP in a thread of its own, as a service beside others, until it is told to stop."""
+
+import asyncio
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from api.app import create_app
+from integrated_system import IntegratedSystem
+from operations.actor import UsageError
+from operations.api import get_logger
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+__all__ = ["ApiService"]
+
+LOOK_S = 5.0
+"""How soon it is noticed that the server ended, or that a port is free; then it is started again."""
+
+HEAD_S = 10.0
+"""A connection has sent a whole head of a request within this time, or it is closed."""
+
+STOP_S = 3
+"""Seconds that answers have to end once the server is told to."""
+
+IDLE_S = 30
+"""A connection without a request is kept so long: a Prometheus comes back every 15."""
+
+CONNECTIONS = 2000
+WS_LIMIT = 64 * 1024
+"""Bytes of one message of a WebSocket client: it subscribes, it does not upload."""
+
+
+class ApiService:
+    """A service (`operations.serving`): the application on an address.
+
+    Args:
+        host, port: Default: as configured; port 0: any that is free.
+
+    Who calls `bind` first is told at once that a port is taken; else it is told in the log, and tried again.
+    """
+
+    name = "api"
+    hears = False
+
+    def __init__(self, system: IntegratedSystem, *, host: str | None = None, port: int | None = None) -> None:
+        asked = system.settings.api
+        self._system = system
+        self._host = host or asked.host
+        self._port = asked.port if port is None else port
+        self._socket: socket.socket | None = None
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+        self._told = ""
+
+    @property
+    def url(self) -> str:
+        """Where it is served, once it is bound."""
+        host, port = self._host, self._port if self._socket is None else self._socket.getsockname()[1]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def bind(self) -> None:
+        """Take the address; connections are answered once it is stepped.
+
+        Raises:
+            UsageError: it is taken, or no address of this machine.
+        """
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        try:
+            self._socket = socket.create_server((self._host, self._port), family=family, backlog=2048)
+        except OSError as error:
+            words = f"the API cannot listen on {self._host}, port {self._port}: {error.strerror or error}"
+            raise UsageError(words, hint="another program may be there: choose `--port`, or `api.port`") from error
+
+    def step(self) -> float:
+        """Start the server, when it does not run; gives the seconds until it is looked at again."""
+        if self._thread is not None and self._thread.is_alive():
+            return LOOK_S
+        if self._thread is not None:
+            get_logger("api").warning("api.ended", url=self.url)
+            self._thread = self._socket = None
+        if self._socket is None:
+            try:
+                self.bind()
+            except UsageError as error:
+                if self._told != (words := str(error)):  # once, not every few seconds
+                    self._told = words
+                    get_logger("api").warning("api.not_served", reason=words)
+                return LOOK_S
+        assert self._socket is not None, "bound above"
+        self._server = _Server(create_app(self._system))
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="api-server")
+        self._thread.start()
+        get_logger("api").info("api.served", url=self.url)
+        return LOOK_S
+
+    def close(self) -> None:
+        """End it: what is being answered has three seconds."""
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join()
+        if self._socket is not None:
+            self._socket.close()
+
+
+class _Server(uvicorn.Server):
+    """Tells the handlers when it is to end: those that wait for news would keep their sockets open for ever."""
+
+    def __init__(self, app: "FastAPI") -> None:
+        self._stopping: asyncio.Event = app.state.stopping
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=_Impatient,
+                ws="websockets-sansio",
+                loop="asyncio",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,  # who says for whom it asks is not believed
+                server_header=False,
+                limit_concurrency=CONNECTIONS,
+                timeout_keep_alive=IDLE_S,
+                timeout_graceful_shutdown=STOP_S,
+                ws_max_size=WS_LIMIT,
+                ws_ping_interval=20.0,
+                ws_ping_timeout=20.0,
+                h11_max_incomplete_event_size=32 * 1024,
+            )
+        )
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping.set()
+        await super().shutdown(sockets)
+
+
+class _Impatient(H11Protocol):
+    """A connection that does not come to the point is closed: each holds a socket, and there are so many at most."""
+
+    _waits: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._wait()
+
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._calm()
+        elif self._waits is None:  # a part of a head: whole ones never come here
+            self._wait()
+
+    def handle_websocket_upgrade(self, event: Any) -> None:
+        self._calm()
+        super().handle_websocket_upgrade(event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._calm()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._waits = self.loop.call_later(HEAD_S, self._close)
+
+    def _calm(self) -> None:
+        if self._waits is not None:
+            self._waits.cancel()
+            self._waits = None
+
+    def _close(self) -> None:
+        self._waits = None
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
