@@ -52,7 +52,7 @@ def _install() -> None:
     from requests import Session
 
     with _installing:
-        if not hasattr(Session.send, "__wrapped__"):
+        if not getattr(Session.send, "notes_answers", False):  # others may wrap it, too
             Session.send = _noting(Session.send)  # type: ignore[method-assign]  # as said above
 
 
@@ -78,4 +78,5 @@ def _noting(send: Callable[..., Any]) -> Callable[..., Any]:
         heard.append(Exchange(answer.status_code, headers.get("Retry-After", ""), headers.get("Date", "")))
         return answer
 
+    noting.notes_answers = True  # type: ignore[attr-defined]  # a mark, not a part of it
     return noting

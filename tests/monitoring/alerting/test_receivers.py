@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import functools
 import json
 import socket
 import threading
@@ -10,6 +11,7 @@ from email.message import EmailMessage
 from typing import Any
 
 import pytest
+import requests
 from aiosmtpd.controller import Controller
 from apprise.plugins import pagerduty
 from apprise.plugins.discord import NotifyDiscord
@@ -180,6 +182,27 @@ def test_what_an_answer_means(server: FaultyServer, answer: Answer, state: str) 
     assert outcome.state == state
     assert outcome.error
     assert outcome.retry_after == (120.0 if answer.status == 429 else None)
+
+
+def test_answers_are_noted_though_others_look_at_them_too(
+    server: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library that traces requests wraps the same function; requests of others are left alone."""
+    seen: list[int] = []
+    traced = requests.Session.send
+
+    @functools.wraps(traced)
+    def tracing(*given: Any, **options: Any) -> Any:
+        answer = traced(*given, **options)
+        seen.append(answer.status_code)
+        return answer
+
+    monkeypatch.setattr(requests.Session, "send", tracing)
+    server.answer = [status(404), status(500)]
+
+    assert Channel("hook", f"json://{server.host}/alerts").send(TOLD, "k").state == "refused"
+    assert requests.get(f"http://{server.host}/", timeout=5.0).status_code == 500
+    assert seen == [404, 500]
 
 
 def test_a_channel_that_cannot_be_reached_has_told_nobody() -> None:
