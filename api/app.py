@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI
 
+from api import document, problems
 from api.asking import Asking
 from api.cached import CachedReads
 from api.correlation import Correlation
 from api.idempotency import Idempotency
+from api.keys import Keys
 from api.limits import Limits
-from api.problems import PROBLEMS, install
+from api.security import Door
 from integrated_system import IntegratedSystem
 from operations.version import version
 
@@ -69,7 +71,7 @@ def create_app(system: IntegratedSystem) -> FastAPI:
         description=DESCRIPTION,
         version=version(),
         openapi_tags=[{"name": name, "description": words} for name, words in TAGS],
-        responses=PROBLEMS,
+        responses=problems.PROBLEMS,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -77,7 +79,8 @@ def create_app(system: IntegratedSystem) -> FastAPI:
     )
     app.state.system, app.state.asking, app.state.cached = system, asking, cached
     app.state.stopping = asyncio.Event()
-    install(app)
+    problems.install(app)
+    document.install(app)
     _frame(app, system, asking, cached)
     for router in _routers():
         app.include_router(router)
@@ -91,6 +94,7 @@ def _frame(app: FastAPI, system: IntegratedSystem, asking: Asking, cached: Cache
     app.add_middleware(Idempotency, system=system, asking=asking)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5, exclude_content_types=NOT_PACKED)
     app.add_middleware(Limits, system=system)
+    app.add_middleware(Door, system=system, keys=Keys(asking, lambda: cached.heard))
     if origins := system.settings.api.cors:
         from starlette.middleware.cors import CORSMiddleware
 
