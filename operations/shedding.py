@@ -270,7 +270,9 @@ def _words(
     dry_run: bool,
 ) -> str:
     full = f"the disk of {path} is {before.percent:.0f} % full, {size(before.free)} are free"
-    when = "" if left is None else f"; at the present pace it is full in {duration(left * 3600.0)}"
+    seconds = None if left is None else left * 3600.0
+    soon = "within a minute" if seconds is not None and seconds < 60.0 else f"in {duration(seconds)}"
+    when = "" if seconds is None else f"; at the present pace it is full {soon}"
     most = ", ".join(f"{one.name} {size(one.bytes)}" for one in consumers)
     freed = [f"{step.name} {size(step.freed)}" for step in steps]
     did = "would free" if dry_run else "freed"

@@ -40,6 +40,7 @@ HYSTERESIS = 5.0
 """Percent below its warning from which on a trouble is over."""
 
 _EARLY = 0.1
+_SHORTEST_S = 0.01  # a wait that rounding leaves must still move the clock
 _HOUR = 3600.0
 _USUAL = Policy()
 _OPT_IN = {"reapply_network": Policy(enabled=False, dry_run=True)}
@@ -161,7 +162,7 @@ class AutoHealer:
         with self._turn:
             now = self._clock.monotonic()
             if self._looked is not None and (due := self._looked + EVERY_S * (1.0 - _EARLY)) > now:
-                return due - now
+                return max(_SHORTEST_S, due - now)
             self._looked = now
             for trouble in self._ladders:
                 found = self._find(trouble, sample)

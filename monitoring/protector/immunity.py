@@ -138,9 +138,12 @@ def surroundings(
     """
     parents = {stat.pid: stat.ppid for stat in table}
     parents.setdefault(pid, parent)
-    ancestors, at = {parent}, pid
-    while (at := parents.get(at, 0)) > 0 and at not in ancestors - {parent}:
-        ancestors.add(at)
+    ancestors: set[int] = set()
+    for start in (parent, parents[pid]):
+        at = start
+        while at > 0 and at not in ancestors:  # a table that was read while processes came and went may have a circle
+            ancestors.add(at)
+            at = parents.get(at, 0)
     children: dict[int, list[int]] = {}
     for child, its_parent in parents.items():
         children.setdefault(its_parent, []).append(child)

@@ -35,6 +35,10 @@ __all__ = ["EVERY_S", "ResourceProtector", "reading"]
 EVERY_S = 2.0
 """Seconds between two looks."""
 
+GIVES_UP_AFTER_S = 60.0
+"""Seconds that a resource stays above its limit until a person is called: a host that works hard calls nobody."""
+
+_SHORTEST_S = 0.01  # a wait that rounding leaves must still move the clock
 _EARLY = 0.1  # of the interval, by which a look may come too early
 
 _OUR_CHILDREN = Scope()
@@ -123,6 +127,8 @@ class ResourceProtector:
             earlier=earlier,
         )
         self._standing: dict[Resource, Standing] = {resource: Standing() for resource in LADDERS}
+        self._above_since: dict[Resource, float] = {}
+        self._concerned: set[Resource] = set()  # those for which anything was done or said
         self._done: list[_Done] = []
         self._lowered: set[Identity] = set()
         self._is_paused = False
@@ -136,13 +142,17 @@ class ResourceProtector:
         now = self._clock.monotonic()
         self._ended(self._endings.follow())
         if self._looked is not None and (due := self._looked + EVERY_S * (1.0 - _EARLY)) > now:
-            return due - now
+            return max(_SHORTEST_S, due - now)
         self._looked = now
         seen = reading(sample)
         self._judge(seen)
         if any(is_above(resource, seen, self.limits) for resource in LADDERS):
             self._processes.look(writers=is_above("disk", seen, self.limits))
         for resource in LADDERS:
+            if is_above(resource, seen, self.limits):
+                self._above_since.setdefault(resource, now)
+            else:
+                self._above_since.pop(resource, None)
             self._see_to(resource, seen)
         if self._is_paused and all(standing.rung == 0 for standing in self._standing.values()):
             self._resume()
@@ -158,7 +168,10 @@ class ResourceProtector:
             self._standing[resource] = decision.standing
             if decision.relieved:
                 self._relieve(resource, seen)
-            if decision.action is None or self._take(decision.action, resource, seen):
+            if decision.action is None:
+                return
+            if self._take(decision.action, resource, seen):
+                self._concerned.add(resource)
                 return
             self._standing[resource] = replace(self._standing[resource], above=SUSTAINED - 1)
 
@@ -170,8 +183,7 @@ class ResourceProtector:
             return self._pause(resource, seen)
         if action == "lower":
             return self._lower(resource, seen)
-        self._terminate(resource, seen)
-        return True
+        return self._terminate(resource, seen)
 
     def _pause(self, resource: Resource, seen: Reading) -> bool:
         if self._is_paused or not (datasets := self._own_work.pause(dry_run=self.dry_run)):
@@ -196,18 +208,17 @@ class ResourceProtector:
             self._did(_Done(resource, "lower", seen, outcome, found.process))
         return True
 
-    def _terminate(self, resource: Resource, seen: Reading) -> None:
+    def _terminate(self, resource: Resource, seen: Reading) -> bool:
         if self._endings.waits:
-            return
+            return True
         if self._endings.used_up:
             ended = "would have been ended" if self.dry_run else "were ended"
-            self._give_up(
-                resource, seen, f"{self._endings.per_hour} processes {ended} in an hour, the most that may be"
-            )
-        elif (found := self._processes.worst(resource)) is None:
-            self._give_up(resource, seen, "no process that may be touched uses much of it")
-        else:
-            self._ended(self._endings.begin(resource, found, seen))
+            why = f"{self._endings.per_hour} processes {ended} in an hour, the most that may be"
+            return self._give_up(resource, seen, why)
+        if (found := self._processes.worst(resource)) is None:
+            return self._give_up(resource, seen, "no process that may be touched uses much of it")
+        self._ended(self._endings.begin(resource, found, seen))
+        return True
 
     # --- what came of it ----------------------------------------------------------------------
 
@@ -236,15 +247,21 @@ class ResourceProtector:
             )
         self._done = waiting
 
-    def _give_up(self, resource: Resource, seen: Reading, why: str) -> None:
-        if not self._standing[resource].gave_up:
-            self._standing[resource] = replace(self._standing[resource], gave_up=True)
-            self._evidence.gave_up(resource, seen, why)
+    def _give_up(self, resource: Resource, seen: Reading, why: str) -> bool:
+        """Call a person, once and not before it has lasted; whether one was called."""
+        now = self._clock.monotonic()
+        if self._standing[resource].gave_up or now - self._above_since.get(resource, now) < GIVES_UP_AFTER_S:
+            return self._standing[resource].gave_up
+        self._standing[resource] = replace(self._standing[resource], gave_up=True)
+        self._evidence.gave_up(resource, seen, why)
+        return True
 
     def _relieve(self, resource: Resource, seen: Reading) -> None:
         if all(standing.rung == 0 for standing in self._standing.values()):
             self._lowered.clear()
-        self._evidence.relieved(resource, seen)
+        if resource in self._concerned:
+            self._concerned.discard(resource)
+            self._evidence.relieved(resource, seen)
 
     def _resume(self) -> None:
         if self._is_paused:

@@ -120,7 +120,7 @@ def test_memory_that_is_short_holds_back_and_ends_in_events(installation: Instal
         assert (acted.data["action"], acted.data["datasets"]) == ("pause", ["nightly"])
         assert not system.leases.is_free("hold:low_priority")
         assert all(one.lives for one in (runaway, twin))  # neither holds a tenth of this machine's memory
-        look(service, clock)
+        look(service, clock, looks=36)
         (gave_up,) = system.events.read(type="protector.gave_up")
         assert gave_up.data["before"]["memory_percent"] == 99.0
         service._measure = Figures()  # the same service sees a calm host
@@ -164,7 +164,7 @@ def test_a_disk_that_fills_up_during_a_run_is_shed_and_the_run_succeeds(tmp_path
             assert [step["name"] for step in told["steps"]][:2] == ["temporary", "cache"]
             assert len(told["consumers"]) == 3
             assert all(one["name"] in told["words"] for one in told["consumers"])
-            assert "at the present pace it is full in" in told["words"]
+            assert "at the present pace it is full " in told["words"]
             service.close()
             assert [one.status for one in found[0].datasets] == ["succeeded", "succeeded"]
             assert watching.events.verify().fault is None
@@ -193,7 +193,7 @@ def test_endings_of_the_last_hour_count_whoever_did_them(installation: Installat
             system.events.append([NewEvent("protector.acted", "memory", data, source="protector")])
         clock.advance(600.0)
         service = Protecting(system, measure=Figures(memory_percent=99.0))
-        look(service, clock, looks=6)
+        look(service, clock, looks=36)
         (gave_up,) = system.events.read(type="protector.gave_up")
         assert "3 processes were ended in an hour" in gave_up.data["why"]
         service.close()

@@ -100,6 +100,13 @@ def test_the_wall_holds_even_inside_the_scope(spared: ProcessStat, why: str) -> 
     assert why in immunity(spared, about(spared), scope, Told())
 
 
+def test_a_table_that_contradicts_itself_is_read_to_its_end() -> None:
+    """It was read while processes came and went: our parent is its own, two are each other's."""
+    table = (process(SHELL, ppid=SHELL, session=SHELL), process(60, ppid=61), process(61, ppid=60))
+    here = surroundings(table, pid=US, uid=OUR_UID, session=OUR_SESSION, parent=SHELL)
+    assert (here.ancestors, here.descendants) == (frozenset({SHELL}), frozenset())
+
+
 def test_names_that_the_configuration_protects_are_immune() -> None:
     """By pattern, without regard to case, also where the kernel cut the name."""
     one = process(60, name="nightly-warehou")

@@ -112,7 +112,7 @@ def test_dry_run_and_our_own_children_are_the_defaults() -> None:
     clock = ManualClock()
     protector = ResourceProtector(record=log, clock=clock)
     assert protector.dry_run
-    for _ in range(10):
+    for _ in range(40):
         protector.step(sample(memory_percent=99.0))
         clock.advance(EVERY_S)
     assert log.told() == [("protector.gave_up", None)]
@@ -135,7 +135,7 @@ def test_after_the_most_of_an_hour_a_person_is_called() -> None:
     now = clock.time()
     watched = Watched(clock=clock).begin(earlier=[now - 4000.0, now - 3000.0, now - 1000.0, now - 500.0])
     with hogs(MEMORY) as (runaway, _):
-        watched.look(looks=30, memory_percent=95.0)
+        watched.look(looks=36, memory_percent=95.0)
         assert runaway.lives
         assert watched.log.told() == [("protector.gave_up", None)]
         assert "3 processes were ended in an hour" in watched.log.events[0].data["why"]
@@ -161,8 +161,13 @@ def test_between_two_endings_there_is_a_pause() -> None:
 def test_nobody_uses_enough_and_a_person_is_called_once() -> None:
     """The host suffocates of what may not be touched: the words say so, with the figure, and again after relief."""
     watched = Watched().begin(scope=Scope(names=frozenset({"nobody"})))
+    watched.look(looks=30, memory_percent=96.0)
+    watched.look(looks=1, memory_percent=79.0)
+    watched.look(looks=30, memory_percent=96.0)
+    assert watched.log.told() == []  # neither of the two minutes was a whole one
+    watched.look(looks=3)
     for _ in range(2):
-        watched.look(looks=9, memory_percent=96.0)
+        watched.look(looks=36, memory_percent=96.0)
         watched.look(looks=3, memory_percent=10.0)
     assert [kind for kind, _ in watched.log.told()] == ["protector.gave_up", "protector.relieved"] * 2
     assert watched.log.events[0].data["words"] == (
