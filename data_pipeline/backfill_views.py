@@ -332,10 +332,12 @@ class Backfills:
         sql = "SELECT piece FROM pieces WHERE dataset = ? AND backfill = ? AND state = 'collected'"
         return frozenset(key for (key,) in self._database.query(sql, (dataset, backfill)))
 
-    def all(self, dataset: str | None = None, *, limit: int = 50) -> list[Backfill]:
-        """Newest first, of one dataset or of all."""
-        where, values = ("", ()) if dataset is None else ("WHERE b.dataset = ?", (dataset,))
-        return self._backfills(f"{where} {_BY} ORDER BY b.backfill DESC LIMIT ?", (*values, limit))
+    def all(self, dataset: str | None = None, *, limit: int = 50, before: str | None = None) -> list[Backfill]:
+        """Newest first, of one dataset or of all; `before`: those that are older than this one."""
+        asked = {"b.dataset = ?": dataset, "b.backfill < ?": before}
+        given = {sql: value for sql, value in asked.items() if value is not None}
+        where = f"WHERE {' AND '.join(given)}" if given else ""
+        return self._backfills(f"{where} {_BY} ORDER BY b.backfill DESC LIMIT ?", (*given.values(), limit))
 
     def running(self) -> list[Backfill]:
         """Those that are not over, oldest first."""

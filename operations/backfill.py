@@ -23,7 +23,19 @@ from utils.database import Connection, StateError
 from utils.events import NewEvent, rfc3339, uuid7
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable, sleep
 
-__all__ = ["Result", "Told", "call_off", "found", "go_on", "listed", "nothing", "result_of", "start", "stopping"]
+__all__ = [
+    "Result",
+    "Told",
+    "call_off",
+    "found",
+    "go_on",
+    "listed",
+    "nothing",
+    "refuse_if_over",
+    "result_of",
+    "start",
+    "stopping",
+]
 
 LOOK_EVERY_S = 1.0
 """Seconds of a pause until it is noticed that somebody called the backfill off."""
@@ -96,6 +108,21 @@ def found(system: IntegratedSystem, backfill: str) -> Backfill:
     return known
 
 
+def refuse_if_over(system: IntegratedSystem, backfill: str) -> Backfill:
+    """A backfill that is not over.
+
+    Raises:
+        PipelineError: there is none of that id, or it is over.
+    """
+    known = found(system, backfill)
+    if known.state != "running":
+        raise PipelineError(
+            f"backfill {backfill} is {known.state}",
+            hint=f"begin another: `backfill {known.dataset} --only missing --only failed`",
+        )
+    return known
+
+
 def nothing(system: IntegratedSystem, plan: Plan) -> Result:
     """What comes of a plan without pieces: there is no backfill, and all is as it was asked for."""
     now = rfc3339(system.clock.now())
@@ -147,12 +174,7 @@ def go_on(
         DatasetBusy: another process works on it.
         StateError, StoreError: the state cannot be written; what is in the log stays.
     """
-    known = found(system, backfill)
-    if known.state != "running":
-        raise PipelineError(
-            f"backfill {backfill} is {known.state}",
-            hint=f"begin another: `backfill {known.dataset} --only missing --only failed`",
-        )
+    known = refuse_if_over(system, backfill)
     lease = lease_of(backfill)
     if not (granted := system.leases.acquire([lease])):
         raise DatasetBusy(
@@ -230,15 +252,20 @@ def _result(system: IntegratedSystem, known: Backfill) -> Result:
     )
 
 
-def listed(system: IntegratedSystem, dataset: str | None = None, *, limit: int = 20) -> list[Result]:
+def listed(
+    system: IntegratedSystem, dataset: str | None = None, *, limit: int = 20, before: str | None = None
+) -> list[Result]:
     """How the newest backfills stand, of one dataset or of all; without what became of each piece.
+
+    Args:
+        before: Only those older than this one, to go on where a list ended.
 
     Raises:
         ConfigError: no such dataset.
     """
     if dataset is not None:
         system.settings.dataset(dataset)
-    return [_result(system, one) for one in Backfills(system.database).all(dataset, limit=limit)]
+    return [_result(system, one) for one in Backfills(system.database).all(dataset, limit=limit, before=before)]
 
 
 def _status(system: IntegratedSystem, backfill: Backfill) -> str:

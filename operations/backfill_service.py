@@ -1,4 +1,4 @@
-"""Backfills worked off by a process that runs for long, one at a time; and followed from another process."""
+"""Backfills worked off by a process that runs for long, one at a time; asked for and followed from another process."""
 
 import threading
 from collections.abc import Callable
@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from data_pipeline.backfill_views import Backfills, lease_of
 from data_pipeline.errors import DatasetBusy
 from integrated_system import IntegratedSystem
-from operations.actor import Actor
+from operations.actor import Actor, operation
+from utils.events import NewEvent
 from utils.logger import get_logger
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable, sleep
 
 if TYPE_CHECKING:
     from operations.backfill import Result
+    from operations.backfill_plan import Plan
 
-__all__ = ["BackfillService", "follow"]
+__all__ = ["BackfillService", "ask", "ask_again", "follow"]
 
 LOOK_EVERY_S = 60.0
 """How often it is looked whether there is one, if nothing is heard of it."""
@@ -87,6 +89,48 @@ class BackfillService:
             again = FAILED_S
             log.warning("backfill.waits", backfill=backfill, reason=str(error), hint=getattr(error, "hint", ""))
         self._not_before[backfill] = self._system.clock.time() + again
+
+
+@operation("operator")
+def ask(system: IntegratedSystem, actor: Actor, plan: "Plan") -> "Result":
+    """Begin a backfill and come back at once.
+
+    A `schedule` or `serve` that is there works it off; without one a detached process is started for it.
+
+    Raises:
+        UsageError: there is nothing to collect.
+        StateError: the log cannot be written.
+    """
+    from operations.backfill import start
+
+    return _seen_to(system, start(system, actor, plan))
+
+
+@operation("operator")
+def ask_again(system: IntegratedSystem, actor: Actor, backfill: str) -> "Result":
+    """Have somebody go on with a backfill that was broken off; nothing is done where somebody is at it.
+
+    Raises:
+        PipelineError: there is no such backfill, or it is over.
+        StateError: the log cannot be written.
+    """
+    from operations.backfill import refuse_if_over
+
+    refuse_if_over(system, backfill)
+    data = {"action": "backfill.resume", "actor": actor.name}
+    system.events.append([NewEvent("action.invoked", backfill, data, source="backfill")])
+    return _seen_to(system, backfill)
+
+
+def _seen_to(system: IntegratedSystem, backfill: str) -> "Result":
+    from operations.backfill import result_of
+    from operations.scheduling import is_led
+
+    if not is_led(system) and system.leases.is_free(lease_of(backfill)):
+        from operations.detached import start_detached
+
+        start_detached(system, "backfills", "resume", backfill)
+    return result_of(system, backfill)
 
 
 def follow(

@@ -60,11 +60,14 @@ def asked_for(system: IntegratedSystem, names: Sequence[str] = ()) -> Asked:
         known = {metric for block in system.history.blocks([subject], last=1) for metric in block.metrics}
         if not known:
             there = [*(subject for subject in subjects if not subject.startswith("{")), *own]
-            raise PipelineError(f"{name}: no history", hint=f"there is history of: {', '.join(there) or 'nothing'}")
+            hint = f"there is history of: {', '.join(there) or 'nothing'}"
+            raise PipelineError(f"{name}: no history", hint=hint, missing=True)
         metric = name.partition(".")[2]
         if metric and metric not in known | set(METRICS):
             raise PipelineError(
-                f"{name}: there is no figure {metric!r}", hint=f"figures are: {', '.join(sorted(known))}"
+                f"{name}: there is no figure {metric!r}",
+                hint=f"figures are: {', '.join(sorted(known))}",
+                missing=True,
             )
     meant = set(wanted.values()) if names else set(subjects)
     return Asked(

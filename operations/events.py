@@ -18,16 +18,27 @@ def recent(
     subject: str | None = None,
     since: str | None = None,
     until: str | None = None,
+    before: int = 0,
     limit: int = 50,
 ) -> list[Event]:
     """The newest matching events, oldest of them first. `since` and `until` (exclusive) are RFC 3339 times.
+
+    Args:
+        before: Only events before this position, to go on where a list ended; 0: to the end of the log.
 
     Raises:
         UsageError: a time that cannot be read.
     """
     since, until = _moment("since", since), _moment("until", until)
     found = system.events.read(
-        type=type, source=source, subject=subject, since=since, until=until, limit=limit, newest_first=True
+        before=before,
+        type=type,
+        source=source,
+        subject=subject,
+        since=since,
+        until=until,
+        limit=limit,
+        newest_first=True,
     )
     return found[::-1]
 

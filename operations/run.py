@@ -355,7 +355,7 @@ def queue(
     if not at_work(system.leases):
         from operations.detached import start_detached
 
-        start_detached(system, run_id)
+        start_detached(system, "run", "--resume", run_id)
     return Queued(run_id, datasets)
 
 

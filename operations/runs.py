@@ -98,8 +98,14 @@ class WholeRun:
         return told
 
 
-def runs(system: IntegratedSystem, *, status: str | None = None, limit: int = 20) -> list[StoredRun]:
+def runs(
+    system: IntegratedSystem, *, status: str | None = None, limit: int = 20, before: str | None = None, passed: int = 0
+) -> list[StoredRun]:
     """The last runs, newest first; those that wait in the order in which they are begun.
+
+    Args:
+        before: Only runs older than this one, to go on where a list ended.
+        passed: With status `queued`: so many of the first ones are left out, likewise.
 
     Raises:
         UsageError: there is no such status.
@@ -107,11 +113,12 @@ def runs(system: IntegratedSystem, *, status: str | None = None, limit: int = 20
     if status is not None and status not in STATUSES:
         raise UsageError(f"--status: no run is {status!r}", hint=f"it is one of {', '.join(STATUSES)}")
     if status == "queued":
-        return [_stored(system, run) for run in system.views.waiting(limit=limit)]
+        return [_stored(system, run) for run in system.views.waiting(limit=limit, passed=passed)]
     if status not in {"running", "crashed"}:
-        return [_stored(system, run) for run in system.views.runs(limit=limit, status=status)]
+        return [_stored(system, run) for run in system.views.runs(limit=limit, status=status, before=before)]
     # Whose process is gone still stands as running until the next command notices.
-    found = [*system.views.runs(limit=limit, status="running"), *system.views.runs(limit=limit, status="crashed")]
+    states = ("running", "crashed")
+    found = [run for one in states for run in system.views.runs(limit=limit, status=one, before=before)]
     told = sorted((_stored(system, run) for run in found), key=lambda run: run.run_id, reverse=True)
     return [run for run in told if run.status == status][:limit]
 

@@ -133,13 +133,14 @@ def find(database: Database, run_id: str) -> Run | None:
     return rows[0] if rows else None
 
 
-def runs(database: Database, *, limit: int, status: str | None) -> list[Run]:
-    """Newest first."""
+def runs(database: Database, *, limit: int, status: str | None, before: str | None = None) -> list[Run]:
+    """Newest first; `before`: those whose ids are smaller."""
+    older, values = ("", ()) if before is None else ("run_id < ?", (before,))
     if status is None:
-        return _runs(database, "ORDER BY run_id DESC LIMIT ?", (limit,))
+        return _runs(database, f"{older and 'WHERE '}{older} ORDER BY run_id DESC LIMIT ?", (*values, limit))
     # Nearly all runs have one status, so SQLite holds the index for useless; but what is asked for are the others.
-    where = "INDEXED BY runs_by_status WHERE status = ? ORDER BY run_id DESC LIMIT ?"
-    return _runs(database, where, (status, limit))
+    where = f"INDEXED BY runs_by_status WHERE status = ?{older and ' AND '}{older} ORDER BY run_id DESC LIMIT ?"
+    return _runs(database, where, (status, *values, limit))
 
 
 def waiting(

@@ -269,9 +269,9 @@ class Views:
     def run(self, run_id: str) -> Run | None:
         return run_views.find(self._database, run_id)
 
-    def runs(self, *, limit: int = 20, status: str | None = None) -> list[Run]:
-        """Newest first."""
-        return run_views.runs(self._database, limit=limit, status=status)
+    def runs(self, *, limit: int = 20, status: str | None = None, before: str | None = None) -> list[Run]:
+        """Newest first; `before`: those that are older than this one."""
+        return run_views.runs(self._database, limit=limit, status=status, before=before)
 
     def waiting(self, *, limit: int, oldest: bool = False, passed: int = 0, without: Sequence[str] = ()) -> list[Run]:
         """Queued runs in the order in which they are begun: by priority, then age; `oldest`: by age alone."""

@@ -406,7 +406,7 @@ def test_no_process_is_started_where_somebody_works_off_the_queue(
 ) -> None:
     """Who asks finds a worker that lives; when it has gone, a process is started again."""
     started: list[str] = []
-    monkeypatch.setattr("operations.detached.start_detached", lambda _, run_id: started.append(run_id))
+    monkeypatch.setattr("operations.detached.start_detached", lambda _, *command: started.append(command[-1]))
     installation.configure(*simulated("fx"))
     with installation.system() as system, installation.system() as other:
         with working(other) as worker:

@@ -88,6 +88,7 @@ class EventStore:
         self,
         *,
         after: int = 0,
+        before: int = 0,
         limit: int = 1000,
         type: str | None = None,
         source: str | None = None,
@@ -96,8 +97,11 @@ class EventStore:
         until: str | None = None,
         newest_first: bool = False,
     ) -> list[Event]:
-        """Events after a position, oldest first (or newest first); `type` may end in `.*`; times are RFC 3339."""
-        wanted = Wanted(after, 0, type, source, subject, since, until)
+        """Events after a position and before another (0: to the end), oldest first (or newest first).
+
+        `type` may end in `.*`; times are RFC 3339.
+        """
+        wanted = Wanted(after, before, type, source, subject, since, until)
         if self.archive is not None:
             return events_of(self.archive.read(wanted, limit, newest_first=newest_first))
         return events_of(found(self.database, wanted, limit, newest_first=newest_first))
