@@ -125,6 +125,11 @@ class CachedReads:
             self._news.close()
             self._news = None
 
+    @property
+    def heard(self) -> int | None:
+        """Grows whenever something may have been committed, by any process; None: nobody listens."""
+        return None if self._news is None else self._written + self._news.count
+
     def written(self) -> None:
         """Something was changed through this application: its next reader sees it."""
         self._written += 1

@@ -12,6 +12,7 @@ from api.app import create_app
 from integrated_system import IntegratedSystem
 from operations.actor import UsageError
 from operations.api import get_logger
+from operations.tokens import refuse_open_bind
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -67,8 +68,9 @@ class ApiService:
         """Take the address; connections are answered once it is stepped.
 
         Raises:
-            UsageError: it is taken, or no address of this machine.
+            UsageError: it is taken, or no address of this machine; others reach it, and no token was made.
         """
+        refuse_open_bind(self._system, self._host)
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         try:
             self._socket = socket.create_server((self._host, self._port), family=family, backlog=2048)

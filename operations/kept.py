@@ -17,7 +17,7 @@ from data_pipeline.scheduling import views as scheduling_views
 from data_pipeline.store import decisions, provider_counters, quarantine_views, run_views, views
 from monitoring.alerting import outbox_table
 from monitoring.alerting import views as incident_views
-from utils import events, history, idempotency, transaction_views
+from utils import api_tokens, events, history, idempotency, transaction_views
 from utils.events import cursors, segments
 from utils.events.projections import Projection
 from utils.state import Kept
@@ -45,6 +45,7 @@ MIGRATIONS = (
     incident_views.SCHEMA,
     outbox_table.SCHEMA,
     idempotency.SCHEMA,
+    api_tokens.SCHEMA,
 )
 """Scripts in order. One that was released is never changed: what is new is one more at the end."""
 
@@ -79,4 +80,5 @@ def projections() -> tuple[Projection, ...]:
         promise_views.PromiseViews(),
         feedback_views.FeedbackViews(),
         incident_views.IncidentViews(),
+        api_tokens.TokenViews(),
     )
