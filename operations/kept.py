@@ -10,7 +10,7 @@ from pathlib import Path
 from config.settings import Settings
 from config.variables import without_user_part
 from data_pipeline import backfill_views, objective_views, promise_views
-from data_pipeline.detect import feedback_views
+from data_pipeline.detect import feedback_views, watch_table
 from data_pipeline.publish.views import SCHEMA as PUBLICATIONS
 from data_pipeline.publish.views import PublicationViews
 from data_pipeline.scheduling import views as scheduling_views
@@ -46,6 +46,7 @@ MIGRATIONS = (
     outbox_table.SCHEMA,
     idempotency.SCHEMA,
     api_tokens.SCHEMA,
+    watch_table.SCHEMA,
 )
 """Scripts in order. One that was released is never changed: what is new is one more at the end."""
 
