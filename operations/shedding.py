@@ -126,23 +126,23 @@ class _Shedding:
             if self._needed() > 0:
                 self._done.append(step())
         if self._needed() <= 0:
-            return self._tell(self._done)
+            return self._told(self._done)
         try:
             with turn:
                 return self._rest()
         except (Busy, StateError) as error:
-            if not (told := self._tell(self._done)):
+            if not (told := self._told(self._done)):
                 raise
             get_logger("disk").warning("disk.not_all_shed", reason=str(error))
             return told
 
     def _rest(self) -> Shed:
         if not self._is_worth_it():
-            return self._tell(self._done)
+            return self._told(self._done)
         for step in (self._raw, self._logs):
             if self._needed() > 0:
                 self._done.append(step())
-        return self._versions(self._tell(self._done))
+        return self._versions(self._told(self._done))
 
     def _needed(self) -> int:
         """Bytes that are still needed; a dry run has freed nothing."""
@@ -233,7 +233,7 @@ class _Shedding:
         words = _words(self._system.state_dir, self._before, shown, self._consumers, self._hours_left, self._dry_run)
         return Shed(self._dry_run, self._before, after, tuple(steps), self._consumers, self._hours_left, words)
 
-    def _tell(self, steps: Sequence[Step]) -> Shed:
+    def _told(self, steps: Sequence[Step]) -> Shed:
         found = self._shed(steps)
         if found and not self._dry_run:
             try:
