@@ -27,6 +27,7 @@ from cli import (
     schedule_commands,
     serve_commands,
     suggest_commands,
+    tokens_commands,
 )
 from cli.command import OK, USAGE, Context, UsageError, tell, with_options
 from cli.output import prepare_streams, print_json, say
@@ -44,7 +45,7 @@ for module in (
     backfill_commands,
     *(detect_commands, alerts_commands, schedule_commands, runs_commands, lineage_commands),
     *(gate_commands, profile_commands, quarantine_commands, breaker_commands, maintain_commands, serve_commands),
-    *(monitor_commands, api_commands),
+    *(monitor_commands, api_commands, tokens_commands),
 ):
     module.register(app)
 

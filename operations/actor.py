@@ -3,7 +3,7 @@
 import getpass
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Concatenate, Literal, ParamSpec, TypeVar
 
@@ -42,12 +42,17 @@ class Actor:
 
 
 def local_user() -> Actor:
-    """The person at this machine: operator, as long as no token exists."""
+    """The person at the command line: operator, whether tokens exist or not, for the state directory is theirs."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):
         name = str(os.getuid())  # a container's user often has no name
     return Actor(f"local:{name}")
+
+
+def owner() -> Actor:
+    """The same person where keys are handed out: who can write the state directory could write a token into it."""
+    return replace(local_user(), role="admin")
 
 
 Operation = Callable[Concatenate[IntegratedSystem, Actor, P], R]
