@@ -52,6 +52,8 @@ def test_configured_words_are_secret_as_well() -> None:
         ("got bearer abcdefgh", "got bearer ***"),
         ('{"password": "a b c", "n": 1}', '{"password": ***, "n": 1}'),
         ("retry at 12:00 of https://h/p", "retry at 12:00 of https://h/p"),
+        ("no dataset cdo_1IZAzeDwqsEzN9LpkxZfYLaFy2IbO3g-1nsyTGuy78M here", "no dataset *** here"),
+        ("cdo_incident_notification_delivery_seconds_total 3", "cdo_incident_notification_delivery_seconds_total 3"),
     ],
 )
 def test_texts_lose_their_secrets(text: str, expected: str) -> None:
@@ -117,7 +119,16 @@ def test_fields_become_what_json_can_hold() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a" * 200_000 + "=", "://" * 50_000, "token" * 40_000, "bearer " * 30_000, "=:" * 90_000]
+    "text",
+    [
+        "a" * 200_000 + "=",
+        "://" * 50_000,
+        "token" * 40_000,
+        "bearer " * 30_000,
+        "=:" * 90_000,
+        "cdo_" * 50_000,
+        "-cdo_" * 40_000,
+    ],
 )
 def test_long_texts_take_linear_time(text: str) -> None:
     """A provider's long answer in an error message does not hang the log."""
