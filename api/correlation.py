@@ -4,7 +4,6 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-from starlette.responses import Response
 
 from api.problems import problem, problem_of
 from operations.api import get_logger, new_request_id, request_id
@@ -69,12 +68,14 @@ class Correlation:
     async def _answer(self, scope: "Scope", receive: "Receive", send: "Send", identity: bytes) -> None:
         began, status = self._monotonic(), 0
         within = asyncio.timeout(self._answer_s)
+        failed: Exception | None = None
 
         async def told(message: "Message") -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                within.reschedule(None)
+                if failed is None:
+                    within.reschedule(None)
                 if scope["method"] not in SAFE:
                     self._changed()
                 message["headers"] = [
@@ -84,8 +85,6 @@ class Correlation:
                 ]
             await send(message)
 
-        failed: Exception | None = None
-        instead: Response | None = None
         try:
             async with within:
                 await self._app(scope, receive, told)
