@@ -234,7 +234,7 @@ def _named(system: IntegratedSystem, token: str) -> Token:
     if not found:
         named = [one for one in everything if one.name == token]
         # A name may be given again once its token is revoked: the newest is meant, the good one if there is one.
-        found = sorted(named, key=lambda one: (one.state == "good", one.created_at))[-1:]
+        found = sorted(named, key=lambda one: one.state == "good")[-1:]
     if not found and token:
         found = [one for one in everything if one.id.startswith(token)]
     if len(found) > 1:

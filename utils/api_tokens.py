@@ -16,7 +16,7 @@ __all__ = ["PREFIX", "SCHEMA", "TokenRow", "TokenViews", "Tokens", "digest", "na
 
 SCHEMA = """
 CREATE TABLE api_tokens (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, sha256 TEXT NOT NULL UNIQUE,
+    id TEXT PRIMARY KEY, seq INTEGER NOT NULL, name TEXT NOT NULL, role TEXT NOT NULL, sha256 TEXT NOT NULL UNIQUE,
     created_at TEXT NOT NULL, created_by TEXT NOT NULL, expires_at TEXT, revoked_at TEXT, revoked_by TEXT);
 CREATE TABLE api_token_uses (id TEXT PRIMARY KEY, used_at TEXT NOT NULL)
 """
@@ -25,7 +25,10 @@ CREATE TABLE api_token_uses (id TEXT PRIMARY KEY, used_at TEXT NOT NULL)
 PREFIX = "cdo_"
 
 _COLUMNS = "id, name, role, sha256, created_at, created_by, expires_at, revoked_at, revoked_by"
-_CREATED = f"INSERT INTO api_tokens ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL) ON CONFLICT DO NOTHING"  # noqa: S608 - ours
+_CREATED = """
+INSERT INTO api_tokens (seq, id, name, role, sha256, created_at, created_by, expires_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
 _REVOKED = "UPDATE api_tokens SET revoked_at = ?, revoked_by = ? WHERE id = ? AND revoked_at IS NULL"
 _ALL = f"SELECT {_COLUMNS}, (SELECT used_at FROM api_token_uses u WHERE u.id = t.id) FROM api_tokens t"  # noqa: S608 - ours
 _USED = """
@@ -58,7 +61,7 @@ class TokenViews:
     def apply(self, event: Event) -> Iterable[Statement]:
         data = event.data
         if event.type == "token.created":
-            row = (event.subject, data["name"], data["role"], data["sha256"], event.time, data["actor"])
+            row = (event.seq, event.subject, data["name"], data["role"], data["sha256"], event.time, data["actor"])
             return [(_CREATED, (*row, data.get("expires_at")))]
         if event.type == "token.revoked":
             return [(_REVOKED, (event.time, data["actor"], event.subject))]
@@ -73,7 +76,7 @@ class Tokens:
 
     def all(self) -> list[TokenRow]:
         """Every token that was ever created, oldest first."""
-        return [TokenRow(*row) for row in self._database.query(f"{_ALL} ORDER BY created_at, id")]
+        return [TokenRow(*row) for row in self._database.query(f"{_ALL} ORDER BY seq")]
 
     def used(self, identity: str, moment: str) -> None:
         """Note when a token was used last."""
