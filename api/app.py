@@ -11,9 +11,11 @@ from api import document, problems
 from api.asking import Asking
 from api.cached import CachedReads
 from api.correlation import Correlation
+from api.figures import Figures, Measured
 from api.idempotency import Idempotency
 from api.keys import Keys
 from api.limits import Limits
+from api.live import Live
 from api.security import Door
 from integrated_system import IntegratedSystem
 from operations.version import version
@@ -50,8 +52,8 @@ TAGS = (
 def create_app(system: IntegratedSystem) -> FastAPI:
     """An application over one installation, which stays the caller's to close.
 
-    `app.state` holds `system`, `asking` (the threads), `cached` (answers to reads) and `stopping`, an event that is set
-    when the server is told to end: whoever waits for something else waits for it as well.
+    `app.state` holds `system`, `asking` (the threads), `cached` (answers to reads), `live` (who listens), `figures` and
+    `stopping`, an event that is set when the server is told to end: who waits for something else waits for it as well.
     """
     asking = Asking(system)
     cached = CachedReads(asking)
@@ -63,6 +65,7 @@ def create_app(system: IntegratedSystem) -> FastAPI:
             yield
         finally:
             app.state.stopping.set()
+            await app.state.live.close()
             await asyncio.to_thread(cached.close)
             await asyncio.to_thread(asking.close)
 
@@ -79,6 +82,8 @@ def create_app(system: IntegratedSystem) -> FastAPI:
     )
     app.state.system, app.state.asking, app.state.cached = system, asking, cached
     app.state.stopping = asyncio.Event()
+    app.state.live = Live(asking, app.state.stopping)
+    app.state.figures = Figures(app.state.live)
     problems.install(app)
     document.install(app)
     _frame(app, system, asking, cached)
@@ -106,10 +111,11 @@ def _frame(app: FastAPI, system: IntegratedSystem, asking: Asking, cached: Cache
             expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(Correlation, system=system, changed=cached.written)
+    app.add_middleware(Measured, figures=app.state.figures)
 
 
 def _routers() -> "Sequence[APIRouter]":
     """Whoever serves paths is named here."""
-    from api import probes
+    from api import live_socket, live_stream, metrics, monitoring, probes
 
-    return (probes.router,)
+    return (probes.router, monitoring.router, metrics.router, live_stream.router, live_socket.router)

@@ -9,6 +9,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.app import create_app
+from api.sockets import Sockets
 from integrated_system import IntegratedSystem
 from operations.actor import UsageError
 from operations.api import get_logger
@@ -119,7 +120,7 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=_Impatient,
-                ws="websockets-sansio",
+                ws=Sockets,
                 loop="asyncio",
                 lifespan="on",
                 log_config=None,

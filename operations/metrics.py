@@ -7,7 +7,10 @@ from integrated_system import IntegratedSystem
 from operations.breakers import listed
 from operations.own_metrics import newest
 from operations.status import status
+from operations.watch_metrics import watched
 from utils.metrics import Metrics
+
+__all__ = ["Metrics", "as_json", "as_prometheus", "collect"]
 
 COUNTERS = {
     "requests": "Requests that were made, each attempt by itself",
@@ -71,6 +74,7 @@ def collect(system: IntegratedSystem) -> Metrics:
     metrics.gauge("orchestrator_events", "Events in the log").set(system.events.head()[0])
     _views(system, metrics)
     _consumers(system, metrics)
+    watched(system, found, metrics)
     return metrics
 
 

@@ -1,8 +1,10 @@
 """Which release this is."""
 
+from functools import cache
 from pathlib import Path
 
 
+@cache
 def version() -> str:
     """The version that `pyproject.toml` names.
 

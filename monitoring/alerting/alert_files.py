@@ -67,6 +67,17 @@ class AlertFiles:
                 continue
         return found
 
+    def find(self, identity: str) -> Alert | None:
+        """The alert with this id; None when it is not kept (any more)."""
+        for line in reversed(self.index()):
+            if line.get("id") == identity:
+                try:
+                    told = orjson.loads((self.folder / Path(str(line["file"])).name).read_bytes())
+                    return Alert(**{**told, "datasets": tuple(told["datasets"])})
+                except (OSError, KeyError, TypeError, orjson.JSONDecodeError):
+                    return None
+        return None
+
     def _place(self, alert: Alert) -> tuple[Path, bool]:
         """Its file, and whether it is new: two alerts of one second and type are two files."""
         epoch = int(datetime.fromisoformat(alert.time).timestamp())

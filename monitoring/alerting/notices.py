@@ -1,6 +1,7 @@
 """From the log to the outbox: each event that says that somebody is to be told becomes a message for each channel."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from monitoring.alerting.alert import Alert
 from monitoring.alerting.alert_files import AlertFiles
@@ -16,7 +17,7 @@ from utils.events import Event
 from utils.events.following import Consumer
 from utils.logger import get_logger
 
-__all__ = ["CONSUMER", "PATTERN", "Notices", "is_behind"]
+__all__ = ["CONSUMER", "PATTERN", "Notices", "alert_of", "is_behind"]
 
 CONSUMER, PATTERN = "alerts.outbox", "incident.*"
 """Its cursor's name, and what it follows."""
@@ -65,26 +66,39 @@ class Notices:
         posts: list[Post] = []
         alerts: list[Alert] = []
         for event, news, notice in told:
-            message = self._composed(event, news, KINDS[notice.kind])
+            message = _composed(event, news, KINDS[notice.kind], self._situation(), self._clock.now())
             posts += _posts(event, news, notice, message)
             alerts.append(_alert(event, news, message))
         self._outbox.put(posts)
         for alert in alerts:
             _written(self._files, alert)
 
-    def _composed(self, event: Event, news: IncidentNews, kind: Kind) -> Message:
-        """The message; what cannot be told well is told badly rather than not at all."""
-        try:
-            return compose(news.incident, kind, self._situation(), self._clock.now())
-        except StateError:
-            raise
-        except Exception as error:  # noqa: BLE001 - in the middle of a night, one odd event must not hold up the rest
-            get_logger("alerts").error("alert.not_composed", incident=news.incident.id, seq=event.seq, exc=error)
-            incident = news.incident
-            said = "over" if kind == "resolved" else "wrong"
-            title = f"{incident.about}: {said} ({', '.join(incident.rules) or incident.kind})"
-            advice = (Part("", f"Since {incident.opened_at}."), Part("See", f"why {incident.id}", "command"))
-            return Message(kind, incident.severity, title, advice, incident.id, incident.id, incident.datasets)
+
+def alert_of(event: Event, situation: Situation, now: datetime) -> Alert | None:
+    """What people are told by an event `incident.*`; None: nobody is.
+
+    Raises:
+        StateError: the situation cannot be looked at.
+    """
+    news = _news(event)
+    if news is None or news.notice is None:
+        return None
+    return _alert(event, news, _composed(event, news, KINDS[news.notice.kind], situation, now))
+
+
+def _composed(event: Event, news: IncidentNews, kind: Kind, situation: Situation, now: datetime) -> Message:
+    """The message; what cannot be told well is told badly rather than not at all."""
+    try:
+        return compose(news.incident, kind, situation, now)
+    except StateError:
+        raise
+    except Exception as error:  # noqa: BLE001 - in the middle of a night, one odd event must not hold up the rest
+        get_logger("alerts").error("alert.not_composed", incident=news.incident.id, seq=event.seq, exc=error)
+        incident = news.incident
+        said = "over" if kind == "resolved" else "wrong"
+        title = f"{incident.about}: {said} ({', '.join(incident.rules) or incident.kind})"
+        advice = (Part("", f"Since {incident.opened_at}."), Part("See", f"why {incident.id}", "command"))
+        return Message(kind, incident.severity, title, advice, incident.id, incident.id, incident.datasets)
 
 
 def _news(event: Event) -> IncidentNews | None:
