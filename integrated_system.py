@@ -207,7 +207,7 @@ class IntegratedSystem(Watching):
 
     @cached_property
     def runner(self) -> "Runner":
-        from data_pipeline.detect.feedback_views import FeedbackGiven
+        from data_pipeline.detect.datasets import RunDetection
         from data_pipeline.runner import Runner
 
         return Runner(
@@ -217,8 +217,7 @@ class IntegratedSystem(Watching):
             limit_of=self.collector.places,
             events=self.events,
             views=self.views,
-            history=self.history,
-            feedback=FeedbackGiven(self.database),
+            detection=RunDetection(self.history, self.database, self.clock),
             leases=self.leases,
             cache=self.cache,
             cache_ttl=self.settings.cache.ttl,

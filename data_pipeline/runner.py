@@ -11,8 +11,7 @@ from typing import Any
 from config.datasets import DatasetSettings
 from data_pipeline.dataset import DatasetRun
 from data_pipeline.delivery import skipped
-from data_pipeline.detect.datasets import detect_datasets
-from data_pipeline.detect.feedback_views import FeedbackGiven
+from data_pipeline.detect.datasets import RunDetection
 from data_pipeline.errors import DatasetBusy
 from data_pipeline.pipeline import Pipeline, RunContext
 from data_pipeline.publish.publish import Attempt
@@ -22,9 +21,9 @@ from data_pipeline.store.views import Views
 from data_pipeline.workforce import Job, Workforce
 from utils.cache.cache import Cache
 from utils.clock import Clock
-from utils.database import Connection, StateError
+from utils.database import Connection, StateError, Statement
 from utils.events import EventStore, NewEvent, rfc3339, uuid7
-from utils.history import CLOSE, History
+from utils.history import CLOSE
 from utils.leases import Leases, this_process
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable
 
@@ -90,8 +89,7 @@ class Runner:
         limit_of: Callable[[DatasetSettings], int | None],
         events: EventStore,
         views: Views,
-        history: History,
-        feedback: FeedbackGiven,
+        detection: RunDetection,
         leases: Leases,
         cache: Cache,
         cache_ttl: float,
@@ -103,8 +101,7 @@ class Runner:
         self._limit_of = limit_of
         self._events = events
         self._views = views
-        self._history = history
-        self._feedback = feedback
+        self._detection = detection
         self._leases = leases
         self._cache = cache
         self._cache_ttl = cache_ttl
@@ -193,8 +190,8 @@ class Runner:
                 begun()
                 self._wait(job, workforce, cancel, run_id)
                 results = self._recorded(job, recorder, run_id, cancel)
-                results, learning = self._look_for_anomalies(datasets, results, run_id, started)
-                return self._finish(request, started, began, results, learning, cancel, before)
+                results, learning, looks = self._look_for_anomalies(datasets, results, run_id, started, began)
+                return self._finish(request, started, began, results, learning, looks, cancel, before)
             except RunLostError:
                 raise
             except Exception as error:
@@ -277,22 +274,31 @@ class Runner:
         recorder.record(skipped(dataset.name, self._provider_of(dataset), context.run_id, reason))
 
     def _look_for_anomalies(
-        self, datasets: Sequence[DatasetSettings], results: list[DatasetRun], run_id: str, started: datetime
-    ) -> tuple[list[DatasetRun], dict[str, str]]:
+        self,
+        datasets: Sequence[DatasetSettings],
+        results: list[DatasetRun],
+        run_id: str,
+        started: datetime,
+        began: float,
+    ) -> tuple[list[DatasetRun], dict[str, str], tuple[Statement, ...]]:
+        """The results with the number of anomalies, who is learning, and what to commit with the end of the run."""
         measured = {r.dataset for r in results if r.status != "skipped" and r.origin != "cache"}
         if not measured:
-            return results, {}
+            return results, {}, ()
         asked = [dataset for dataset in datasets if dataset.name in measured]
-        detection = detect_datasets(self._history, asked, new_since=started.timestamp(), feedback=self._feedback.all())
+        detection = self._detection.find(asked, started.timestamp(), self._clock.monotonic() - began)
         found = Counter(anomaly.subject for anomaly in detection.anomalies)
         events = [
             NewEvent("anomaly.detected", anomaly.subject, {"run_id": run_id, **anomaly.to_json()}, source="detect")
             for anomaly in detection.anomalies
         ]
+        looks = detection.looks
         if events:
-            self._events.append(events)
+            self._events.append(events, statements=looks)
+            looks = ()
         counted = [replace(r, anomalies=found[r.dataset]) if r.dataset in found else r for r in results]
-        return counted, {f"{subject}.{metric}": words for (subject, metric), words in detection.learning.items()}
+        learning = {f"{subject}.{metric}": words for (subject, metric), words in detection.learning.items()}
+        return counted, learning, looks
 
     def _finish(
         self,
@@ -301,6 +307,7 @@ class Runner:
         began: float,
         results: list[DatasetRun],
         learning: dict[str, str],
+        looks: tuple[Statement, ...],
         cancel: CancelToken,
         before: Sequence[str],
     ) -> PipelineRun:
@@ -319,7 +326,7 @@ class Runner:
         if cancel.reason == STOPPED:
             again = {**request.to_json(), "reason": "its process was stopped"}
             events.append(NewEvent("run.queued", run_id, again, source="runner"))
-        self._events.append(events, statements=CLOSE, guard=_owned(run_id, str(this_process())))
+        self._events.append(events, statements=(*CLOSE, *looks), guard=_owned(run_id, str(this_process())))
         return PipelineRun(
             run_id, status, rfc3339(started), rfc3339(finished), duration, tuple(results), learning=learning
         )

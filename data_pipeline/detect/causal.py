@@ -6,11 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from data_pipeline.detect.alarm import alarms
 from data_pipeline.detect.algorithms.joint_distance import JointDistance
 from data_pipeline.detect.algorithms.joint_neighbours import JointNeighbours
 from data_pipeline.detect.algorithms.residual import SeasonalResidual
 from data_pipeline.detect.detector import Series
 from data_pipeline.detect.ensemble import CONTEXT, MEMBERS, fuse, learn, on_scale_of
+from data_pipeline.detect.fitted import with_sharp
 from data_pipeline.detect.median import MedianDetector
 from data_pipeline.detect.robust import MINIMUM_POINTS, Floats
 from data_pipeline.detect.view import Profile
@@ -22,14 +24,6 @@ _MEDIAN_WINDOW = 1_000
 _MEDIAN_GROWTH = 1.15
 _CLIP = 15.0
 _STRANGEST = 3
-
-# In units of a fused z; chosen on labelled series, at less than one false episode per 1,000 points.
-_ALONE = 5.5  # one point is an alarm
-_AGAIN = 4.0  # the second of two
-_BEFORE = 3.0  # and the first of them
-_YOUNG = 20.0  # points: a history of so many has limits twice as wide, one of fifty a sixth wider
-_OVER = 1.5  # an episode is over after
-_QUIET = 5  # so many points below that
 
 Judge = Callable[[Floats, Sequence[Floats]], Floats]
 
@@ -55,9 +49,9 @@ def judge_causally(times: Floats, columns: Sequence[Floats]) -> Judged:
         figure[first:behind] = judge(times[seen], [column[seen] for column in columns])[first - behind :]
     if len(columns) == 1:
         # The point-sharp member: windows smear an incident over the points after it.
-        sharp = np.clip(4.0 * _median_ratio(times, columns[0]) - 1.0, -3.0, 8.0)
-        figure[start:] = (len(MEMBERS) * figure[start:] + sharp[start:]) / (len(MEMBERS) + 1)
-    return Judged(figure, *_episodes(figure))
+        figure[start:] = with_sharp(figure, _median_ratio(times, columns[0]))[start:]
+    found = alarms(figure)
+    return Judged(figure, found.open, found.onset)
 
 
 def _grid(start: int, n: int, growth: float) -> list[tuple[int, int]]:
@@ -124,26 +118,3 @@ def _median_ratio(times: Floats, values: Floats) -> Floats:
         scores[now] = np.nan_to_num(model.score(Series("", "", times[now], values[now])))
     ratio: Floats = scores / (1.0 - np.minimum(scores, 0.9999))
     return ratio
-
-
-def _episodes(figure: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(an episode is open, an episode that is news begins)."""
-    n = len(figure)
-    wider = 1.0 + (_YOUNG / np.maximum(np.arange(n), 1)) ** 2
-    before = np.concatenate((np.full(min(n, 1), -np.inf), figure[:-1]))
-    strange = (figure >= _ALONE * wider) | ((figure >= _AGAIN * wider) & (before >= _BEFORE * wider))
-    alarm, onset = np.zeros(n, bool), np.zeros(n, bool)
-    if not strange.any():
-        return alarm, onset
-    quiet, open_, last = 0, False, -n
-    for point, (wrong, high) in enumerate(zip(strange.tolist(), (figure >= _OVER).tolist(), strict=True)):
-        if wrong:
-            open_, quiet = True, 0
-            # What comes soon after an episode is part of it: a tenth of the history, 5 to 200 points.
-            if point - last > max(5, min(200, point // 10)):
-                onset[point], last = True, point
-        elif open_:
-            quiet = 0 if high else quiet + 1
-            open_ = quiet < _QUIET
-        alarm[point] = open_
-    return alarm, onset

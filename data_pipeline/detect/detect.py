@@ -8,30 +8,27 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from data_pipeline.detect.agreement import Agreement
 from data_pipeline.detect.blocks import together
-from data_pipeline.detect.detector import CRITICAL, Anomaly, Direction, Directions, Series
-from data_pipeline.detect.explain import reason
-from data_pipeline.detect.median import MedianDetector, MedianModel
+from data_pipeline.detect.close import Close
+from data_pipeline.detect.detector import Anomaly, Directions, Series
+from data_pipeline.detect.median import MedianDetector
+from data_pipeline.detect.opinion import Opinion
 from data_pipeline.detect.robust import MINIMUM_POINTS, Floats, Ints, baseline, core_limit
-from data_pipeline.detect.season import choose
 from data_pipeline.detect.traits import (
     LARGEST,
     direction_of,
     figure_of,
     floors,
-    from_scale,
     is_log,
     of_a_column,
-    to_scale,
 )
+from utils.database import Statement
 from utils.history import Block
 from utils.point_order import in_order
 
 _LANES = 512  # series looked at together: their windows stay in the processor's cache
 _SEASON_POINTS = 48  # a series this long may have a season that hides a new extreme from the cheap look
 _BEYOND = 0.15  # sigmas by which a point must pass all points before it to be such an extreme
-_EPISODE = 32  # points looked back at for the beginning of an episode
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +39,13 @@ class Detection:
         learning: "learning: 8 of 12 points" by (subject, metric), for series too short to judge; figures of columns,
             which are as far as their dataset is, are left out.
         judged: Number of points that got a verdict.
+        looks: Statements that keep how far the ensemble has looked; to be committed with what is told.
     """
 
     anomalies: list[Anomaly] = field(default_factory=list)
     learning: dict[tuple[str, str], str] = field(default_factory=dict)
     judged: int = 0
+    looks: tuple[Statement, ...] = ()
 
 
 def detect(
@@ -58,11 +57,13 @@ def detect(
     direction: Directions = "both",
     ignore_below: float = 0.0,
     exclude: Collection[str] = (),
+    opinion: Opinion | None = None,
 ) -> Detection:
     """Judge each new point by the points before it.
 
     A point is an anomaly when it sticks out plainly (by median and MAD of the window, or beyond all
-    earlier points) and `MedianDetector` agrees, which knows seasons and tails but costs a hundred times more.
+    earlier points), `MedianDetector` agrees, which knows seasons and tails but costs a hundred times more, and the
+    ensemble does, which costs ten times as much again.
 
     Args:
         series: Histories with their new points; blocks of one subject with different metrics are put together.
@@ -72,6 +73,7 @@ def detect(
         direction: `both`: as the metric's own direction says (a lower latency is never wrong).
         ignore_below: Changes below this share of the expected value are never anomalies (0.05: five per cent).
         exclude: Metrics that are not judged.
+        opinion: Of the ensemble, about what sticks out; it may reject it.
 
     Raises:
         ValueError: A setting is out of range, or arrays do not fit together; says which.
@@ -82,9 +84,9 @@ def detect(
     anomalies: list[Anomaly] = []
     learning: dict[tuple[str, str], str] = {}
     judged = 0
-    agreement = Agreement()
+    opinion = opinion or Opinion()
     for chunk in _chunks(together(series), new_since, new_points):
-        judged += _judge(chunk, detector, ignore_below, frozenset(exclude), agreement, anomalies, learning)
+        judged += _judge(chunk, detector, ignore_below, frozenset(exclude), opinion, anomalies, learning)
     return Detection(anomalies, learning, judged)
 
 
@@ -114,7 +116,7 @@ def _judge(
     detector: MedianDetector,
     ignore_below: float,
     exclude: frozenset[str],
-    agreement: Agreement,
+    opinion: Opinion,
     anomalies: list[Anomaly],
     learning: dict[tuple[str, str], str],
 ) -> int:
@@ -146,7 +148,7 @@ def _judge(
             owner = int(np.searchsorted(first, lane, side="right")) - 1
             block, metric = chunk[owner].block, lane - int(first[owner])
             mine = replace(detector, rate=float(known.rate[lane]))
-            found = _look_closely(block, metric, back, mine, ignore_below, agreement, only_by_season=not strange[lane])
+            found = _look_closely(block, metric, back, mine, ignore_below, opinion, only_by_season=not strange[lane])
             if found is not None:
                 anomalies.append(found)
     return verdicts
@@ -173,54 +175,17 @@ def _look_closely(
     back: int,
     detector: MedianDetector,
     ignore_below: float,
-    agreement: Agreement,
+    opinion: Opinion,
     *,
     only_by_season: bool,
 ) -> Anomaly | None:
-    """What the detector says about one point, `back` points before the end of its series; `None`: nothing strange."""
-    metric = block.metrics[column]
+    """What is strange about one point, `back` points before the end of its series; `None`: nothing."""
     stop = len(block.times) - back
     times, raw = in_order(block.times[:stop], block.values[:stop, column])
-    values = to_scale(metric, raw)
-    season = choose(times[:-1], values[:-1])
-    if season is None and only_by_season:
+    close = Close.at(Series(block.metrics[column], block.subject, times, raw), detector)
+    if close.season is None and only_by_season:
         return None
-    early = max(len(values) - 1 - _EPISODE, 0)
-    model = MedianModel(detector, metric, season, times[:early], values[:early])
-    judged = model.judge(times[early:], values[early:])
-    ratio, expected, reach = (float(figure[-1]) for figure in judged)
-    side: Direction = "up" if values[-1] > expected else "down"
-    if not ratio >= 1.0 or direction_of(metric, detector.direction) not in {"both", side}:
-        return None
-    value = float(raw[-1])
-    usual = from_scale(metric, expected)
-    if abs(value - usual) < ignore_below * abs(usual):
-        return None
-    low, high = from_scale(metric, expected - reach), from_scale(metric, expected + reach)
-    if raw.min() >= 0.0:
-        low = max(low, 0.0)  # rows, seconds, points: what was never negative is not expected to be
-    past = raw[:-1] if season is None else raw[:-1][season.alike(times[:-1], times[-1])]
-    score = ratio / (1.0 + ratio) if ratio < np.inf else 1.0
-    return Anomaly(
-        metric=metric,
-        subject=block.subject,
-        time=float(times[-1]),
-        value=value,
-        score=score,
-        severity="critical" if score >= CRITICAL else "warning",
-        direction=side,
-        expected_low=low,
-        expected_high=high,
-        reason=reason(metric, float(times[-1]), value, (low, high), past, season),
-        since=_since(times[early:], values[early:] > judged.expected, judged.ratio),
-        agree=agreement.about(times, values),
-    )
-
-
-def _since(times: Floats, above: NDArray[np.bool_], ratio: Floats) -> float:
-    """Time of the first of the unbroken run of strange points, on the same side, that ends with the last one."""
-    broken = np.flatnonzero(~(ratio >= 1.0) | (above != above[-1]))
-    return float(times[broken[-1] + 1] if broken.size else times[0])
+    return close.strange(ignore_below, opinion)
 
 
 def _matrix(chunk: Sequence[_Lanes], lanes: int, width: int) -> Floats:

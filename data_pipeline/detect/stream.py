@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from data_pipeline.detect.agreement import AGREES
 from data_pipeline.detect.detector import ALARM, Anomaly, Direction, Series
 from data_pipeline.detect.ensemble import CONTEXT, EnsembleDetector, EnsembleModel
 from data_pipeline.detect.explain import reason
+from data_pipeline.detect.opinion import AGREES
 from data_pipeline.detect.robust import MINIMUM_POINTS, RECENT, Floats, core_limit
 from utils.clock import Clock, SystemClock
 
