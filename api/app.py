@@ -116,6 +116,7 @@ def _frame(app: FastAPI, system: IntegratedSystem, asking: Asking, cached: Cache
 
 def _routers() -> "Sequence[APIRouter]":
     """Whoever serves paths is named here."""
-    from api import live_socket, live_stream, metrics, monitoring, probes
+    from api import live_socket, live_stream, metrics, monitoring, probes, routes
 
-    return (probes.router, monitoring.router, metrics.router, live_stream.router, live_socket.router)
+    beside = (probes.router, monitoring.router, metrics.router, live_stream.router, live_socket.router)
+    return (*routes.ALL, *beside)

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -200,7 +199,7 @@ def verify(
 
     found = ask(context.system, head=head)
     if context.json:
-        print_json({**asdict(found), "whole": found.fault is None})
+        print_json(found.to_json())
     elif found.fault:
         print(f"tampered or damaged: {found.fault}", file=sys.stderr)
     else:

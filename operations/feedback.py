@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from data_pipeline.detect.feedback_views import EVERYTHING, FeedbackGiven, Kind, Said
 from data_pipeline.errors import PipelineError
@@ -13,7 +13,7 @@ from operations.detect_names import Target, asked_for
 from operations.moments import moment_of
 from utils.events import NewEvent, rfc3339
 
-__all__ = ["Given", "exclude", "fine_since", "given", "normal_since", "not_an_anomaly", "take_back"]
+__all__ = ["Given", "exclude", "fine_since", "given", "normal_since", "not_an_anomaly", "say", "take_back"]
 
 _TOLD = 1_000  # anomalies looked back at
 _SHOWN = 5
@@ -128,6 +128,35 @@ def exclude(system: IntegratedSystem, actor: Actor, names: Sequence[str], period
 
 
 @operation("operator")
+def say(
+    system: IntegratedSystem,
+    actor: Actor,
+    kind: Literal["fine", "fine_since", "normal_since", "excluded"],
+    names: Sequence[str],
+    *,
+    at: str | None = None,
+    until: str | None = None,
+    reason: str = "",
+) -> Given:
+    """One of the above, by its name; `at`: the time that it needs, `until`: the end of what is excluded.
+
+    Raises:
+        UsageError: a time is missing, or too much; and as the operation itself.
+        PipelineError: as the operation itself.
+    """
+    if kind != "excluded" and until is not None:
+        raise UsageError(f"until: it does not go with {kind}", hint="leave it out")
+    if kind == "fine":
+        return not_an_anomaly(system, actor, names, at or LAST, reason=reason)
+    if at is None or (kind == "excluded" and until is None):
+        raise UsageError(f"{kind} needs {'at and until' if kind == 'excluded' else 'at'}", hint="say since when")
+    if kind == "excluded":
+        return exclude(system, actor, names, f"{at}..{until}", reason=reason)
+    said = fine_since if kind == "fine_since" else normal_since
+    return said(system, actor, names, at, reason=reason)
+
+
+@operation("operator")
 def take_back(system: IntegratedSystem, actor: Actor, number: int) -> Given:
     """What was said under this number counts no more.
 
@@ -139,7 +168,7 @@ def take_back(system: IntegratedSystem, actor: Actor, number: int) -> Given:
     if not found:
         there = ", ".join(str(one.number) for one in said[-20:])
         hint = f"there are: {there}" if there else "none was given"
-        raise UsageError(f"there is no feedback {number}", hint=hint)
+        raise UsageError(f"there is no feedback {number}", hint=hint, missing=True)
     data = {"feedback": number, "actor": actor.name}
     system.events.append([NewEvent("feedback.taken_back", found[0].shown, data, source="detect")])
     return Given(found)

@@ -12,7 +12,7 @@ from operations.moments import moment_of
 from utils.events import rfc3339
 from utils.history.series import labels_of
 
-__all__ = ["Curve", "Point", "metric_history", "metric_names"]
+__all__ = ["Curve", "Point", "dataset_history", "metric_history", "metric_names"]
 
 MOST_CURVES = 50
 """Series in one answer: a wide dataset has thousands."""
@@ -63,6 +63,26 @@ def metric_names(system: IntegratedSystem) -> list[dict[str, Any]]:
         }
         for one in system.history.series()
     ]
+
+
+def dataset_history(
+    system: IntegratedSystem,
+    dataset: str,
+    metrics: Sequence[str] = (),
+    *,
+    since: str | None = None,
+    until: str | None = None,
+    points: int = 300,
+) -> tuple[Curve, ...]:
+    """`metric_history` of a dataset's figures, or of some of them.
+
+    Raises:
+        ConfigError: no such dataset.
+        UsageError, PipelineError: as `metric_history`.
+    """
+    system.settings.dataset(dataset)
+    names = [f"{dataset}.{metric}" for metric in metrics] or [dataset]
+    return metric_history(system, names, since=since, until=until, points=points)
 
 
 def metric_history(

@@ -21,7 +21,7 @@ from operations.objectives import Stand, stands
 from operations.sampled import Sampled, sampled
 from utils.events import rfc3339
 
-__all__ = ["FORMAT", "ColumnReport", "DatasetReport", "RuleReport", "RunReport", "report"]
+__all__ = ["FORMAT", "ColumnReport", "DatasetReport", "RuleReport", "RunReport", "report", "report_of"]
 
 FORMAT = 1
 """Grows when a field of the JSON changes its meaning or goes; new fields may come at any time."""
@@ -170,6 +170,22 @@ def report(system: IntegratedSystem, asked: str | None = None) -> RunReport:
         name=system.settings.app.name,
         datasets=tuple(_dataset(system, run, body, objectives.get(body["dataset"])) for body in bodies),
     )
+
+
+def report_of(system: IntegratedSystem, dataset: str) -> DatasetReport:
+    """The part of one dataset, of its last run.
+
+    Raises:
+        ConfigError: no such dataset.
+        PipelineError: it never ran.
+    """
+    system.settings.dataset(dataset)
+    run, _ = _asked(system, dataset)
+    bodies = (body for body in system.views.dataset_runs(run.run_id) if body["dataset"] == dataset)
+    if (body := next(bodies, None)) is None:
+        raise PipelineError(f"{dataset}: its last run is not kept any more", hint=f"run it: `run {dataset}`")
+    found = stands([system.settings.dataset(dataset)], system.database, system.clock.now())
+    return _dataset(system, run, body, found.get(dataset))
 
 
 def _asked(system: IntegratedSystem, asked: str | None) -> tuple[Run, str | None]:

@@ -141,7 +141,7 @@ def _status(
     as_of: str | None,
 ) -> Status:
     datasets = _datasets(system, system.settings.datasets, views, database, now)
-    datasets.sort(key=lambda dataset: (ORDER[dataset.status], dataset.dataset))
+    datasets.sort(key=_worst_first)
     runs = views.runs(limit=1)
     last = runs[0] if runs else None
     told = (
@@ -165,6 +165,28 @@ def _status(
     queued = len(views.runs(limit=1000, status="queued"))
     incidents = tuple(Incidents(database).active())
     return Status(sentence(datasets), tuple(datasets), told, breakers, queued, away_since, consumers, as_of, incidents)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The datasets of a status, worst first, and its first sentence."""
+
+    sentence: str
+    datasets: tuple[DatasetStatus, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"sentence": self.sentence, "datasets": [dataset.to_json() for dataset in self.datasets]}
+
+
+def listed_datasets(system: IntegratedSystem) -> Listed:
+    """How every declared dataset stands now, without the rest of a status."""
+    datasets = statuses_of(system, system.settings.datasets)
+    datasets.sort(key=_worst_first)
+    return Listed(sentence(datasets), tuple(datasets))
+
+
+def _worst_first(dataset: DatasetStatus) -> tuple[int, str]:
+    return ORDER[dataset.status], dataset.dataset
 
 
 def status_of(system: IntegratedSystem, name: str) -> DatasetStatus:

@@ -9,7 +9,7 @@ one (`utils/events/signing.py`) nobody can recompute them who does not know it.
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
@@ -34,6 +34,9 @@ class Verification:
     head: str
     fault: str | None
     signed_from: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "whole": self.fault is None}
 
 
 def chained(before: str, head: Sequence[Any], data: bytes, secret: bytes = b"") -> str:

@@ -1,0 +1,23 @@
+"""The paths under `/api/v1`, one file a resource: each calls one operation or query, and gives what it tells."""
+
+from api.routes import (
+    backfills,
+    data,
+    datasets,
+    events,
+    incidents,
+    metrics,
+    providers,
+    quarantine,
+    runs,
+    system,
+    versions,
+)
+
+__all__ = ["ALL"]
+
+ALL = tuple(
+    part.routes
+    for part in (datasets, data, versions, quarantine, runs, backfills, providers, metrics, events, incidents, system)
+)
+"""Every router, in the order of the documentation."""
