@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitoring.alerting.incident import Incident
-from monitoring.alerting.memory import Ongoing, identity_of
+from monitoring.alerting.known_types import about
+from monitoring.alerting.memory import Ongoing, Wrong, identity_of
 from monitoring.alerting.silence import Matcher, Silence
 from utils.event_patterns import matches
 from utils.events.event import stamp
@@ -74,10 +75,19 @@ class Acts:
             self._news.emit("silenced", ongoing, actor=silence.by, reason=silence.reason)
 
     def tidy(self, at: float) -> None:
-        """End what the configuration has no more: datasets, and rules."""
+        """End what the configuration has no more: datasets, providers, channels, and rules."""
         setup, when = self._core.setup, stamp(at)
         for wrong in list(self._memory.wrongs.values()):
             rule = setup.by_name.get(wrong.rule)
-            gone = bool(wrong.dataset) and setup.declared.provider_of(wrong.dataset) is None
-            if (gone or rule is None or not matches(rule.when, wrong.type)) and wrong.key in self._memory.wrongs:
+            gone = self._is_gone(wrong) or rule is None or not matches(rule.when, wrong.type)
+            if gone and wrong.key in self._memory.wrongs:
                 self._core.end(wrong, when, at)
+
+    def _is_gone(self, wrong: Wrong) -> bool:
+        setup = self._core.setup
+        if wrong.dataset:
+            return setup.declared.provider_of(wrong.dataset) is None
+        kind = about(wrong.type)
+        if kind == "provider":
+            return not setup.declared.is_provider(wrong.subject)
+        return kind == "channel" and wrong.subject not in setup.channels

@@ -543,6 +543,21 @@ def test_a_dataset_or_rule_that_the_configuration_has_no_more_ends_its_part():
     assert world.active() == {"tcmb"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "removed", "stays"),
+    [("breaker.opened", "bnp", "ecb"), ("alert.failed", "old", "team")],
+    ids=["a provider", "a channel"],
+)
+def test_what_the_configuration_names_no_more_is_wrong_no_more(kind: str, removed: str, stays: str):
+    """No breaker closes and no message is sent where there is none: it would be wrong for ever."""
+    world = World()
+    world.happens(kind, removed)
+    world.happens(kind, stays)
+    world.core.acts.tidy(world.now)
+    world.write()
+    assert world.active() == {stays}
+
+
 def test_a_field_that_an_event_does_not_have_is_told_and_the_rule_is_silent():
     """Unknown is not true."""
     world = with_rule(Rule(name="r", when="orders.late", severity="error", condition=compiled("hours > 3")))
