@@ -140,7 +140,8 @@ def test_of_two_who_take_a_name_at_once_one_gets_it(installation: Installation) 
     """The log decides, not a look before."""
     with installation.system() as system:
         tokens.listed(system)
-        start, outcomes = threading.Barrier(2), []
+        start = threading.Barrier(2)
+        outcomes: list[str] = []
 
         def take() -> None:
             start.wait(10)
