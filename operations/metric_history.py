@@ -7,7 +7,6 @@ from typing import Any
 
 from integrated_system import IntegratedSystem
 from operations.actor import UsageError
-from operations.detect_names import asked_for
 from operations.moments import moment_of
 from utils.events import rfc3339
 from utils.history.series import labels_of
@@ -105,6 +104,8 @@ def metric_history(
         UsageError: a time cannot be read, the range is empty, or too much is asked for.
         PipelineError: a name has no history, or there is no such metric.
     """
+    from operations.detect_names import asked_for  # Arrow comes with it: not for who only names what comes of it
+
     # The newest point is often of this very moment.
     end = system.clock.now() + timedelta(milliseconds=1) if until is None else moment_of("until", until)
     try:

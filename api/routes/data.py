@@ -12,7 +12,6 @@ from api.routes.datasets import Name
 from api.routes.frame import router
 from api.rows import ROWS, Columns, Format, MostRows, Opened, names_of, sent
 from integrated_system import IntegratedSystem
-from operations.extract import current_version, extract
 
 __all__ = ["routes"]
 
@@ -32,6 +31,8 @@ async def data(
 
     `ETag` is of the version: with `If-None-Match` the rows come again only when there are others.
     """
+
+    from operations.extract import current_version, extract
 
     def opened(system: IntegratedSystem) -> Opened:
         found = extract(system, name, columns=names_of(columns), limit=limit, last_batch=batch)

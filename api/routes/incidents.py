@@ -11,9 +11,8 @@ from starlette.responses import Response
 from api.cached import read
 from api.routes.frame import Asked, Reason, Why, documents, done, router
 from api.security import Operator
-from api.shapes.incidents import Explained, Incident, Incidents, Silence, Silences, Trial
+from api.shapes.incidents import Explained, Incident, Incidents, Sent, Silence, Silences, Trial
 from integrated_system import IntegratedSystem
-from operations.alert_trial import Sent
 
 __all__ = ["routes"]
 

@@ -12,7 +12,6 @@ from api.routes.frame import Asked, Moment, Why, documents, done, router
 from api.security import Operator
 from api.shapes.base import Time, Told
 from integrated_system import IntegratedSystem
-from operations.ahead import Trouble
 from operations.metric_history import Curve
 
 __all__ = ["routes"]
@@ -81,6 +80,21 @@ class Anomaly(Told):
     expected_high: float | None
     reason: str
     since: float
+
+
+class Trouble(Told):
+    """A figure that grows towards a threshold of its own, and when it reaches it: at the earliest, at the latest."""
+
+    dataset: str = Field(examples=["this_host"])
+    metric: str = Field(examples=["mean(disk_percent)"])
+    level: float
+    threshold: float
+    what: str
+    reached: Time
+    earliest: Time
+    latest: Time
+    in_s: float
+    words: str
 
 
 class Detected(Told):

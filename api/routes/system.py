@@ -13,7 +13,6 @@ from api.security import Operator
 from api.shapes.base import Told
 from api.shapes.datasets import Datasets
 from operations.cache import CacheCleared, CacheFigures
-from operations.schedules import Moved, Schedule
 
 __all__ = ["routes"]
 
@@ -44,6 +43,35 @@ class Health(Told):
 
     healthy: bool
     checks: list[Check]
+
+
+class Schedule(Told):
+    """A schedule of a dataset, and how it stands."""
+
+    dataset: str = Field(examples=["orders"])
+    schedule: str = Field(examples=["every 15m"])
+    zone: str = Field(examples=["UTC"])
+    next_due: str | None
+    waits: bool
+    last_due: str | None
+    last_run: str | None
+    status: str | None
+    failures: int
+    paused_at: str | None
+    paused_by: str | None
+    put_off: str | None
+    put_off_for: str | None
+    overdue: str | None
+    skipped: dict[str, int] = Field(description="In the last day, by reason.")
+    why: str | None
+
+
+class Moved(Told):
+    """The schedules that were paused or go on; `already`: those that were so before."""
+
+    schedules: list[str] = Field(examples=[["orders"]])
+    already: list[str]
+    skipped: int
 
 
 class Schedules(Told):

@@ -5,10 +5,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from api.shapes.base import Time, Told
-from operations.alert_explain import Due, Happened
-from operations.alert_trial import Reaction
 
-__all__ = ["Explained", "Incident", "Incidents", "ListedIncident", "Silence", "Silences", "Trial"]
+__all__ = ["Explained", "Incident", "Incidents", "ListedIncident", "Sent", "Silence", "Silences", "Trial"]
 
 Severity = Literal["info", "warning", "error", "critical"]
 
@@ -94,6 +92,33 @@ class Incidents(Silences):
     incidents: list[ListedIncident]
 
 
+class Happened(Told):
+    """A change of an incident; `notice`: what was told of it then, null: nothing."""
+
+    time: Time
+    change: str = Field(examples=["opened"])
+    notice: str | None
+    to: list[str] = Field(examples=[["team"]])
+    reason: str
+    actor: str
+
+
+class Due(Told):
+    """What comes next, if nothing changes."""
+
+    at: Time
+    what: str
+    to: list[str]
+
+
+class Sent(Told):
+    """What came of a test."""
+
+    channel: str = Field(examples=["team"])
+    state: Literal["sent", "failed", "refused", "unknown"]
+    error: str
+
+
 class Letter(Told):
     """A message to a channel, and what came of it."""
 
@@ -109,6 +134,15 @@ class Explained(Told):
     letters: list[Letter]
     due: list[Due]
     quiet: list[str]
+
+
+class Reaction(Told):
+    """What a rule does with the event; `calls`: whether it opens an incident."""
+
+    rule: str = Field(examples=["dataset_failed"])
+    severity: Severity
+    calls: bool
+    words: str
 
 
 class Message(Told):
