@@ -75,8 +75,8 @@ def listed(names: Sequence[str], most: int = 3, noun: str = "dataset") -> str:
 
 
 def since_words(seen: Seen, causes: Sequence[Cause]) -> str:
-    """`since 02:12`, when the first of these began."""
-    return f"since {seen.moments.said(min(utc(one.since) for one in causes))}"
+    """`since 02:12`, when the first of these began; without any, when the incident was opened."""
+    return f"since {seen.moments.said(min([utc(one.since) for one in causes] or [utc(seen.incident.opened_at)]))}"
 
 
 def whose_words(seen: Seen, causes: Sequence[Cause]) -> str:
