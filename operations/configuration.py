@@ -12,6 +12,7 @@ from config.settings import Settings
 from data_pipeline.errors import PipelineError
 from integrated_system import IntegratedSystem
 from operations.check_channels import problems_of_channels
+from operations.check_health import problems_of_health
 from operations.check_times import problems_of_times
 
 
@@ -44,13 +45,13 @@ class Checked:
 def check(system: IntegratedSystem) -> Checked:
     """Read everything, compile every rule, resolve every provider, load every plug-in, look when schedules are due.
 
-    And whether there is a service behind each channel of alerts.
+    And whether there is a service behind each channel of alerts, a function behind each health check that names one.
 
     Raises:
         ConfigError: all faults at once, each with file, key and fix.
     """
     settings = system.settings
-    if problems := [*problems_of_times(system), *problems_of_channels(system)]:
+    if problems := [*problems_of_times(system), *problems_of_channels(system), *problems_of_health(system)]:
         raise ConfigError(problems)
     providers = {system.collector.provider_of(one) for one in settings.datasets if one.transform is None}
     files = tuple(str(file) for file in system.loaded.files)

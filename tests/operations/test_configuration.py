@@ -76,3 +76,25 @@ def test_holidays_that_cannot_be_read_and_schedules_that_are_never_due_are_told(
     assert [(one.key, one.line) for one in told] == [("calendars.bank.holidays[0]", 2), ("datasets.fx.schedule", 6)]
     assert "there is no file" in told[0].message
     assert told[1].message == "is never due: its times fall on none of the days of the calendar `bank`"
+
+
+def test_a_health_check_whose_function_is_not_there_is_told(tmp_path: Path):
+    """With file and line; the module is not run."""
+    (tmp_path / "till_checks.py").write_text("raise SystemExit\ndef is_open(): ...\n")
+    file = tmp_path / "my.yaml"
+    file.write_text(
+        f"code: [{tmp_path}]\n"
+        "monitor:\n"
+        "  health:\n"
+        "    - {name: till, function: 'till_checks:is_open'}\n"
+        "    - {name: door, function: 'till_checks:is_opn'}\n"
+        "    - {name: shop, function: 'nowhere:shop'}\n"
+    )
+
+    with pytest.raises(ConfigError) as raised:
+        check(IntegratedSystem(file, state_dir=tmp_path / "state", environ={}))
+
+    door, shop = raised.value.problems
+    assert (door.line, door.key) == (5, "monitor.health.door.function")
+    assert "did you mean `is_open`?" in door.message
+    assert (shop.line, shop.message) == (6, "there is no module `nowhere`")
