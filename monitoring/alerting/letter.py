@@ -8,6 +8,7 @@ import orjson
 
 from monitoring.alerting.incident import Severity
 from monitoring.alerting.message.message import Message
+from utils.events.event import stamp
 
 __all__ = ["SELECT", "ChannelStanding", "Letter", "LetterState", "Post", "letter_of"]
 
@@ -67,6 +68,8 @@ class Letter:
     message: Message = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:
+        """Without its words. `next_try`: null: as soon as its channel may have another message, or never again."""
+        due = max(self.next_try, self.not_before)
         return {
             "key": self.key,
             "channel": self.channel,
@@ -76,9 +79,9 @@ class Letter:
             "state": self.state,
             "title": self.message.title,
             "attempts": self.attempts,
-            "created": self.created,
-            "next_try": max(self.next_try, self.not_before) if self.state == "waiting" else None,
-            "told_at": self.told_at,
+            "created": stamp(self.created),
+            "next_try": stamp(due) if self.state == "waiting" and due else None,
+            "told_at": None if self.told_at is None else stamp(self.told_at),
             "error": self.error,
             "into": self.into or None,
         }

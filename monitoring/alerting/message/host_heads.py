@@ -112,5 +112,6 @@ def service(seen: Seen) -> Headline | None:
     if causes := seen.of("alert."):
         whose = listed(sorted({one.subject for one in causes}), noun="channel")
         words = f"Channel {whose} takes no messages {since_words(seen, causes)}"
-        return Headline("channel", words, figures_of(seen, causes[-1]))
+        error = causes[-1].data.get("error")  # `message` of this event is the key of what was not taken
+        return Headline("channel", words, (seen.words(error).rstrip("."),) if isinstance(error, str) and error else ())
     return None

@@ -11,6 +11,7 @@ from monitoring.alerting.outbox import DEAD_AFTER_S, DOWN_AFTER_S, LONGEST_PAUSE
 from monitoring.alerting.throttle import WINDOW_S
 from tests.monitoring.alerting.posts import DOWN, GONE, Hanging, Receiver, World, begun, over
 from utils.clock import ManualClock
+from utils.events.event import stamp
 
 
 @pytest.fixture
@@ -295,7 +296,9 @@ def test_a_letter_says_how_far_it_is(world: World) -> None:
     (shown,) = [one.to_json() for one in world.outbox.of_thread("i1")]
 
     assert (shown["channel"], shown["state"], shown["attempts"], shown["title"]) == ("team", "waiting", 1, "i1 down")
-    assert shown["next_try"] > world.clock.time()
+    assert shown["created"] == stamp(world.clock.time())
+    assert shown["next_try"] > stamp(world.clock.time())
+    assert shown["told_at"] is None
 
 
 def test_what_was_sent_long_ago_is_forgotten(world: World, clock: ManualClock) -> None:

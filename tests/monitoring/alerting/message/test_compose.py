@@ -258,6 +258,14 @@ def test_every_kind_of_trouble_has_a_title_that_stands_alone(wrong: Incident, ti
     assert compose(wrong, "opened", House(), NOW).title == title
 
 
+def test_of_a_channel_that_takes_nothing_it_says_what_the_service_answered() -> None:
+    """And not the key of the message that it did not take."""
+    failed = cause("alert.failed", "team", message="01a200de-e89c-7000-8000-045968fd1444:team", error="410 gone.")
+    told = compose(incident("channel", "team", failed), "opened", House(), NOW)
+
+    assert told.parts[0].text.startswith("Channel team takes no messages since 02:12 (410 gone). ")
+
+
 def test_the_end_says_how_long_what_was_missed_and_that_nothing_is_left() -> None:
     """It stands alone: who was not told the beginning understands it."""
     house = House()
