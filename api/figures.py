@@ -38,7 +38,7 @@ class Figures:
 
     def note(self, scope: "Scope", status: int, seconds: float) -> None:
         """A request was answered."""
-        path = getattr(scope.get("route"), "path", "")  # what no route takes is one path, whatever was asked
+        path = getattr(scope.get("route"), "path", "other")  # what no route takes is one path, whatever was asked
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._requests.inc(method=method, path=path, status=f"{status // 100}xx" if status else "none")
         if not path.endswith("/follow"):
