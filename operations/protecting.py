@@ -12,12 +12,14 @@ from config.errors import ConfigError, Problem
 from config.watching import HEALING_ACTIONS, HealingActionSettings, ScopeSettings
 from integrated_system import IntegratedSystem
 from monitoring.healing.healer import AutoHealer
-from monitoring.healing.treatment import Policy
+from monitoring.healing.treatment import LADDERS as TROUBLES
+from monitoring.healing.treatment import Earlier, Policy
 from operations.actor import Actor
 from operations.priority import hold_back, let_go, low_priority
 from operations.serving import Service
 from utils.database import StateError
 from utils.events import NewEvent, rfc3339
+from utils.events.lasting import lasts
 from utils.file_lock import FileLock
 from utils.host import MetricsCollector
 from utils.logger import get_logger
@@ -25,6 +27,7 @@ from utils.network import reachable
 
 if TYPE_CHECKING:
     from monitoring.protector.immunity import Scope
+    from monitoring.protector.ladder import Resource
     from monitoring.protector.protector import ResourceProtector
 
 __all__ = ["OwnWork", "Protecting", "healer_of", "protector_of", "services"]
@@ -162,6 +165,8 @@ def healer_of(system: IntegratedSystem, measure: MetricsCollector) -> AutoHealer
         network=(lambda: reachable(network.addresses, 1.0)) if network.canaries else None,
         measure=measure.collect,
         record=lambda event: system.events.append([event]),
+        earlier=_treatments(system),
+        called=[one for one in TROUBLES if lasts(system.events, one, "healing.gave_up", "healing.recovered")],
         clock=system.clock,
     )
     if not system.settings.cache.url:
@@ -185,6 +190,7 @@ def protector_of(system: IntegratedSystem, work: OwnWork, scope: "Scope") -> "Re
         record=lambda event: system.events.append([event]),
         redacted=system.loaded.known.redacted,
         earlier=_endings(system),
+        unended=_unended(system),
         disk=system.state_dir,
         clock=system.clock,
     )
@@ -210,6 +216,26 @@ def _uids(users: Iterable[str]) -> Iterable[int]:
             hint = f"Did you mean `{near[0]}`?" if near else "Name a user of this host, or its number."
             raise ConfigError([Problem("", None, "protector.scope.users", f"there is no user `{user}` here", hint)])
         yield known[user] if user in known else int(user)
+
+
+def _treatments(system: IntegratedSystem) -> list[Earlier]:
+    """What was treated within the last hour, by whichever process."""
+    since = rfc3339(system.clock.now() - timedelta(hours=1))
+    return [
+        Earlier(one.data["action"], one.data["subject"], datetime.fromisoformat(one.time).timestamp())
+        for one in system.events.read(type="healing.started", since=since)
+    ]
+
+
+def _unended(system: IntegratedSystem) -> "dict[Resource, bool]":
+    """Resources of which something was told, and not that it is over; whether a person was called."""
+    from monitoring.protector.ladder import LADDERS
+
+    gave_up, *told = (
+        {name for name in LADDERS if lasts(system.events, name, kind, "protector.relieved")}
+        for kind in ("protector.gave_up", "protector.acted", "disk.shed")
+    )
+    return {name: name in gave_up for name in LADDERS if name in gave_up.union(*told)}
 
 
 def _endings(system: IntegratedSystem) -> list[float]:

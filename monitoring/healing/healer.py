@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -12,6 +12,7 @@ from typing import Any
 from monitoring.healing.caches import Caches, Holds, collect_garbage
 from monitoring.healing.treatment import (
     LADDERS,
+    Earlier,
     Handler,
     Healing,
     Policy,
@@ -20,6 +21,7 @@ from monitoring.healing.treatment import (
     Trouble,
     did_it_help,
     figures,
+    treated,
 )
 from monitoring.healing.troubles import Course, Finding, Next, by_count, by_percent, course
 from utils.clock import SYSTEM_CLOCK, Clock
@@ -65,6 +67,8 @@ class AutoHealer:
         network: Whether the network is there; None: nobody looks.
         measure: Takes a fresh sample.
         record: Writes an event into the log.
+        earlier: Treatments before this start; they count for cooldown and hour.
+        called: Troubles for which a person was called before this start: it is told when they are over.
 
     >>> healer = AutoHealer()
     >>> prices = {"BTC": 97_000.0}
@@ -84,6 +88,8 @@ class AutoHealer:
         network: Callable[[], bool] | None = None,
         measure: Callable[[], HostSample] | None = None,
         record: Callable[[NewEvent], object] | None = None,
+        earlier: Iterable[Earlier] = (),
+        called: Iterable[Trouble] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._policies = {**_OPT_IN, **(policies or {})}
@@ -104,8 +110,11 @@ class AutoHealer:
         self._components: dict[str, tuple[Callable[[], object], Callable[[], bool] | None]] = {}
         self._callbacks: list[Callable[[Healing], object]] = []
         self._history: deque[Healing] = deque(maxlen=HISTORY)
-        self._courses: dict[Trouble, Course] = {}
+        self._courses = {trouble: Course(told=True) for trouble in called}
         self._times: dict[tuple[str, str], deque[float]] = {}  # monotonic, of the last hour
+        for one in sorted(earlier, key=lambda one: one.at):
+            ago = max(0.0, clock.time() - one.at)
+            self._times.setdefault((one.action, one.subject), deque()).append(clock.monotonic() - ago)
         self._turn = threading.RLock()
         self._looked: float | None = None
         self._log = get_logger("healing")
@@ -213,22 +222,22 @@ class AutoHealer:
         before = figures(self._measure())
         self._tell("healing.started", replace(begun, before=before))
         started = self._clock.monotonic()
-        treated, error = Treated(), ""
+        did, error = Treated(), ""
         try:
-            treated = _treated(self._handlers[request.action](request))
+            did = treated(self._handlers[request.action](request))
         except Exception as failure:  # noqa: BLE001 - whatever a treatment raises, the program goes on
             error = f"{type(failure).__name__}: {failure}"
             self._log.warning("healing.failed", action=request.action, reason=str(failure))
         after = figures(self._measure())
         limit = self._limits[request.trouble][0] if request.trouble in self._limits else None
-        helped = did_it_help(treated, request.trouble, before, after, limit)
+        helped = did_it_help(did, request.trouble, before, after, limit)
         healing = replace(
             begun,
             status="failed" if error else "done",
             seconds=round(self._clock.monotonic() - started, 3),
-            count=treated.count,
-            freed_bytes=treated.freed_bytes,
-            detail=treated.detail,
+            count=did.count,
+            freed_bytes=did.freed_bytes,
+            detail=did.detail,
             before=before,
             after=after,
             helped=False if error else None if request.dry_run else helped,
@@ -343,12 +352,3 @@ class AutoHealer:
             self._record(event)
         except StateError as error:
             self._log.warning("healing.not_written", type=event.type, subject=event.subject, reason=str(error))
-
-
-def _treated(found: Treated | bool | int | None) -> Treated:
-    """What a handler gave, also one that gives only whether it helped, or how many things went."""
-    if isinstance(found, Treated):
-        return found
-    if isinstance(found, bool):
-        return Treated(int(found), helped=found)
-    return Treated(0 if found is None else int(found))

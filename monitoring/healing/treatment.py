@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from utils.host import HostSample
 
 __all__ = [
     "LADDERS",
+    "Earlier",
     "Handler",
     "Healing",
     "Policy",
@@ -18,6 +19,7 @@ __all__ = [
     "Trouble",
     "did_it_help",
     "figures",
+    "treated",
 ]
 
 Trouble = Literal["memory", "disk", "zombies", "network", "component"]
@@ -72,6 +74,23 @@ class Treated:
 
 Handler = Callable[[Request], Treated | bool | int | None]
 """A treatment. What it gives counts as what was done: a number, or whether it helped. It may raise."""
+
+
+def treated(found: Treated | bool | int | None) -> Treated:
+    """What a handler gave, also one that gives only whether it helped, or how many things went."""
+    if isinstance(found, Treated):
+        return found
+    if isinstance(found, bool):
+        return Treated(int(found), helped=found)
+    return Treated(0 if found is None else int(found))
+
+
+class Earlier(NamedTuple):
+    """A treatment that was taken before this start. `at`: epoch seconds."""
+
+    action: str
+    subject: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)

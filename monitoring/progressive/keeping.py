@@ -19,6 +19,7 @@ from monitoring.progressive.states import RESOURCES, Resource
 from utils.clock import Clock
 from utils.database import StateError, Statement
 from utils.events.event import NewEvent, uuid7
+from utils.events.lasting import lasts
 from utils.file_lock import FileLock
 from utils.host.history import HostPoints
 from utils.logger import get_logger
@@ -46,9 +47,11 @@ class Told:
     def __init__(self, events: "EventStore") -> None:
         changed = _newest(events, "host.level_changed", "host")
         self.level = Level(changed["after"]) if changed.get("after") in set(Level) else None
-        self.overloaded = frozenset[Resource](name for name in RESOURCES if _is_open(events, name, "overloaded"))
+        self.overloaded = frozenset[Resource](
+            name for name in RESOURCES if lasts(events, name, "host.overloaded", "host.relieved")
+        )
         self.throttled = _newest(events, "host.throttled", "host").get("stretch", 1) != 1
-        self.filling = _is_open(events, "disk", "disk_filling", "disk_relieved")
+        self.filling = lasts(events, "disk", "host.disk_filling", "host.disk_relieved")
 
 
 class HostKeeper:
@@ -153,13 +156,6 @@ class HostKeeper:
         self._figures = deque([*figures, *self._figures], MOST_WAITING)
         self._not_before = self._clock.monotonic() + TRY_AGAIN_S
         self._log.warning("host.not_kept", events=len(self._waiting), minutes=len(self._figures), reason=str(error))
-
-
-def _is_open(events: "EventStore", subject: str, begins: str, ends: str = "relieved") -> bool:
-    found = events.read(subject=subject, type=f"host.{begins}", newest_first=True, limit=1)
-    if not found:
-        return False
-    return not events.read(subject=subject, type=f"host.{ends}", after=found[0].seq, limit=1)
 
 
 def _newest(events: "EventStore", type: str, subject: str) -> dict[str, Any]:

@@ -95,12 +95,14 @@ class Standing:
         above, calm: Looks in a row above its limit, and well below it. A look that tells nothing counts for neither.
         rung: How many rungs were taken since it was calm.
         gave_up: Nothing more can be done, and a person was told.
+        taken_up: Something was told of it before this start, and its end was not.
     """
 
     above: int = 0
     calm: int = 0
     rung: int = 0
     gave_up: bool = False
+    taken_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def decide(resource: Resource, standing: Standing, reading: Reading, limits: Lim
         calm = min(standing.calm + 1, SUSTAINED)
         if calm < SUSTAINED:
             return Decision(replace(standing, above=0, calm=calm))
-        return Decision(Standing(calm=calm), relieved=standing.rung > 0 or standing.gave_up)
+        return Decision(Standing(calm=calm), relieved=standing.rung > 0 or standing.gave_up or standing.taken_up)
     if not is_above(resource, reading, limits):
         return Decision(replace(standing, above=0, calm=0))
     above = standing.above + 1

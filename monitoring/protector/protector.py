@@ -1,8 +1,9 @@
 """Looks at the host every two seconds and, when it suffocates, does the mildest thing that is left to do."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from monitoring.protector.endings import COOLDOWN_S, GRACE_S, PER_HOUR, Ended, Endings
 from monitoring.protector.evidence import Evidence, Record
@@ -76,6 +77,7 @@ class ResourceProtector:
         redacted: Takes secrets out of a command line.
         least: What a process must use to be worth touching.
         earlier: Wall seconds at which processes were ended before this start; they count for the hour.
+        unended: Resources of which something was told before this start, and not its end; true: a person was called.
         disk: Where the disk is that must not fill.
     """
 
@@ -96,6 +98,7 @@ class ResourceProtector:
         per_hour: int = PER_HOUR,
         grace_s: float = GRACE_S,
         earlier: Iterable[float] = (),
+        unended: Mapping[Resource, bool] = MappingProxyType({}),
         disk: Path = Path("/"),
         table: ProcessTable | None = None,
         facts: Facts | None = None,
@@ -127,8 +130,10 @@ class ResourceProtector:
             earlier=earlier,
         )
         self._standing: dict[Resource, Standing] = {resource: Standing() for resource in LADDERS}
+        for resource, gave_up in unended.items():
+            self._standing[resource] = Standing(gave_up=gave_up, taken_up=True)
         self._above_since: dict[Resource, float] = {}
-        self._concerned: set[Resource] = set()  # those for which anything was done or said
+        self._concerned: set[Resource] = set(unended)  # those for which anything was done or said
         self._done: list[_Done] = []
         self._lowered: set[Identity] = set()
         self._is_paused = False

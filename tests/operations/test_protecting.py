@@ -182,6 +182,34 @@ def test_one_process_does_it_and_the_next_takes_over(installation: Installation)
         second.close()
 
 
+@pytest.mark.parametrize("calm", [False, True], ids=["still short", "calm by now"])
+def test_what_was_told_before_a_restart_ends_after_it(installation: Installation, calm: bool) -> None:
+    """A person who was called hears the end, and is not called again for the same trouble."""
+    clock = ManualClock()
+    with installation.system(clock) as system:
+        for percent in (99.0, 99.0 if not calm else 20.0, 20.0):
+            service = Protecting(system, measure=Figures(memory_percent=percent))
+            look(service, clock, looks=90)  # three minutes
+            service.close()
+        for source, over in (("protector", "relieved"), ("healing", "recovered")):
+            told = [event for event in system.events.read(type=f"{source}.*", limit=1000) if event.subject == "memory"]
+            ends = [event.type for event in told if event.type in (f"{source}.gave_up", f"{source}.{over}")]
+            assert ends == [f"{source}.gave_up", f"{source}.{over}"]
+
+
+def test_treatments_of_the_last_hour_count_whoever_took_them(installation: Installation) -> None:
+    """A service that is started anew every minute does not sweep every minute."""
+    clock = ManualClock()
+    with installation.system(clock) as system:
+        for _ in range(5):
+            healer = healer_of(system, Figures())
+            healer.heal("collect_garbage")
+            clock.advance(700.0)
+        assert len(system.events.read(type="healing.finished")) == 3
+        clock.advance(3600.0)
+        assert healer_of(system, Figures()).heal("collect_garbage").status == "done"
+
+
 def test_endings_of_the_last_hour_count_whoever_did_them(installation: Installation) -> None:
     """A service that is started anew has not forgotten what it did."""
     from utils.events import NewEvent

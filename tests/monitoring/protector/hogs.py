@@ -119,7 +119,7 @@ class Watched:
     protector: ResourceProtector = field(init=False)
 
     def begin(self, **more: Any) -> "Watched":
-        least = Least(cpu_percent=2.0, memory_bytes=48 * 2**20, written_per_s=1_000_000.0)
+        least = Least(cpu_percent=1.0, memory_bytes=48 * 2**20, written_per_s=1_000_000.0)
         usual: dict[str, Any] = {"dry_run": False, "scope": Scope(names=frozenset({HOG})), "least": least}
         self.protector = ResourceProtector(record=self.log, clock=self.clock, **(usual | more))
         return self

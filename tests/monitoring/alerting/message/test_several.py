@@ -1,4 +1,4 @@
-"""The end of providers that went down together: by then nothing is wrong in any of them, and it is told all the same."""
+"""The end of providers that went down together: nothing is wrong in any of them by then, and it is told."""
 
 from monitoring.alerting.message.compose import compose
 from monitoring.alerting.situation import DatasetStanding
