@@ -20,6 +20,7 @@ from operations.room import is_full
 from operations.shedding import shed_now
 from operations.step import Step
 from utils.events import NewEvent, rfc3339
+from utils.events.lasting import lasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ def _maintain(
     ]
     if is_full(system):
         steps.insert(0, ("disk", lambda: _disk(system, actor, dry_run)))
+    elif not dry_run:
+        _has_room(system)
     if seconds is None:
         steps.insert(0, ("storage", lambda: _storage(system)))
     if rebuild and not dry_run:
@@ -140,6 +143,14 @@ def _disk(system: IntegratedSystem, actor: Actor, dry_run: bool) -> Step:
     """A disk that is full: what is within its retention goes, too, as far as it can be had again."""
     found = shed_now(system, actor, dry_run=dry_run)
     return Step("disk", sum(step.count for step in found.steps), found.freed, found.words)
+
+
+def _has_room(system: IntegratedSystem) -> None:
+    """Who was told that the disk was full hears that it is not. That it fills is the monitor's, and so is its end."""
+    log, over = system.events, "host.disk_relieved"
+    shed = lasts(log, "disk", "disk.shed", over, "protector.relieved")
+    if shed and not lasts(log, "disk", "host.disk_filling", over):
+        log.append([NewEvent(over, "disk", {"path": str(system.state_dir)}, "operations")])
 
 
 def _publish(system: IntegratedSystem, dry_run: bool) -> Step:

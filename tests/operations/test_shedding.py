@@ -182,6 +182,11 @@ def test_maintenance_sheds_on_a_full_disk_and_not_before(disk: SmallDisk) -> Non
         (step,) = [step for step in maintain(system, ANNA).steps if step.name == "disk"]
         assert step.freed > 0
         assert "99 % full" in step.detail
+        assert not system.events.read(type="host.disk_relieved")
+        disk.fill(50.0)
+        for _ in range(2):
+            maintain(system, ANNA)
+        assert len(system.events.read(type="host.disk_relieved")) == 1  # who was told of it hears the end
 
 
 def test_consumers_are_told_by_what_they_are(disk: SmallDisk) -> None:
