@@ -16,6 +16,8 @@ from operations.api import get_logger
 from operations.tokens import refuse_open_bind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fastapi import FastAPI
 
 __all__ = ["ApiService"]
@@ -42,6 +44,7 @@ class ApiService:
 
     Args:
         host, port: Default: as configured; port 0: any that is free.
+        application: Makes what is served.
 
     Who calls `bind` first is told at once that a port is taken; else it is told in the log, and tried again.
     """
@@ -49,9 +52,17 @@ class ApiService:
     name = "api"
     hears = False
 
-    def __init__(self, system: IntegratedSystem, *, host: str | None = None, port: int | None = None) -> None:
+    def __init__(
+        self,
+        system: IntegratedSystem,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        application: "Callable[[IntegratedSystem], FastAPI]" = create_app,
+    ) -> None:
         asked = system.settings.api
         self._system = system
+        self._application = application
         self._host = host or asked.host
         self._port = asked.port if port is None else port
         self._socket: socket.socket | None = None
@@ -101,7 +112,7 @@ class ApiService:
                     get_logger("api").warning("api.not_served", reason=words)
                 return LOOK_S
         assert self._socket is not None, "bound above"
-        self._server = _Server(create_app(self._system))
+        self._server = _Server(self._application(self._system))
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="api-server")
         self._thread.start()
         get_logger("api").info("api.served", url=self.url)
@@ -161,8 +172,8 @@ class _Impatient(H11Protocol):
         super().handle_events()
         if self.cycle is not None and not self.cycle.response_complete:
             self._calm()
-        elif self._waits is None:  # a part of a head: whole ones never come here
-            self._wait()
+        elif self._waits is None and self.transport.get_protocol() is self:  # else it is a WebSocket by now
+            self._wait()  # a part of a head: whole ones never come here
 
     def handle_websocket_upgrade(self, event: Any) -> None:
         self._calm()

@@ -21,6 +21,7 @@ ROUNDS = {
     "logs": 5,
     "detect": 1,
     "host": 3,
+    "api": 5,
 }
 
 
