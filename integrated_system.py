@@ -217,7 +217,7 @@ class IntegratedSystem(Watching):
             limit_of=self.collector.places,
             events=self.events,
             views=self.views,
-            detection=RunDetection(self.history, self.database, self.clock),
+            detection=RunDetection(self.history, self.database, self.clock, self.settings),
             leases=self.leases,
             cache=self.cache,
             cache_ttl=self.settings.cache.ttl,

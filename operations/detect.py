@@ -12,6 +12,8 @@ from data_pipeline.detect.feedback import heard, masked
 from data_pipeline.detect.feedback_views import FeedbackGiven, Said
 from data_pipeline.detect.incidents import Part, incidents
 from data_pipeline.detect.robust import MINIMUM_POINTS
+from data_pipeline.detect.wall import Wall
+from data_pipeline.detect.walls import Walls
 from integrated_system import IntegratedSystem
 from operations.ahead import Trouble, troubles
 from operations.detect_names import Asked, asked_for
@@ -173,10 +175,18 @@ def _judged(
     """The verdicts about what was asked for: of the newest points, or of `everything` that is stored."""
     said = FeedbackGiven(system.database).all()
     last, new = (_STORED, _STORED) if everything else (LOOKED_AT, 1)
-    of_datasets = detect_datasets(system.history, asked.datasets, feedback=said, last=last, new_points=new, rate=rate)
+    of_datasets = detect_datasets(
+        system.history,
+        asked.datasets,
+        feedback=said,
+        last=last,
+        new_points=new,
+        rate=rate,
+        wall_of=Walls(system.settings).of,
+    )
     blocks = [block for _, block in own_blocks(system, asked.recorded, last=last)] if asked.recorded else []
     narrow = everything and any(target.metric for target in asked.targets)
-    of_numbers = judge(masked(blocks, said), new_points=new, rate=rate or 0.5)
+    of_numbers = judge(masked(blocks, said), new_points=new, rate=rate or 0.5, wall=Wall(system.settings.app.zone))
     return Detection(
         anomalies=[
             *(one for one in of_datasets.anomalies if asked.has(one.subject, one.metric)),

@@ -105,9 +105,14 @@ def _judged(system: IntegratedSystem, series: Series, since: float) -> "tuple[li
     from data_pipeline.detect.detect import detect
     from data_pipeline.detect.feedback import heard, masked
     from data_pipeline.detect.feedback_views import FeedbackGiven
+    from data_pipeline.detect.wall import Wall
 
     said = FeedbackGiven(system.database).all()
-    found = detect(masked([block for _, block in own_blocks(system, [series])], said), new_since=since)
+    found = detect(
+        masked([block for _, block in own_blocks(system, [series])], said),
+        new_since=since,
+        wall=Wall(system.settings.app.zone),
+    )
     return heard(found.anomalies, said), found.learning.get((series.subject, series.name), "")
 
 

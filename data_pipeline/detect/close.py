@@ -37,7 +37,7 @@ class Close:
     def at(cls, series: Series, detector: MedianDetector) -> "Close":
         """Look at the last of two points or more."""
         times, values = series.times, to_scale(series.metric, series.values)
-        season = choose(times[:-1], values[:-1])
+        season = choose(times[:-1], values[:-1], detector.wall)
         early = max(len(values) - 1 - _EPISODE, 0)
         model = MedianModel(detector, series.metric, season, times[:early], values[:early])
         return cls(series, detector, values, season, early, model.judge(times[early:], values[early:]))
@@ -56,7 +56,7 @@ class Close:
         """The anomaly, if the median finds the point strange and the ensemble does not reject it."""
         if not self.ratio >= 1.0 or not self._matters(ignore_below):
             return None
-        verdict = opinion.about(self.series, self.detector.rate, self.ratio)
+        verdict = opinion.about(self.series, self.detector, self.judged)
         if verdict is not None and not verdict.confirmed:
             return None
         since = _since(self.series.times[self.early :], self.values[self.early :] > self.judged.expected, self.judged)

@@ -1,15 +1,18 @@
 """Judge datasets by their own settings: those that share settings are judged together, in one pass."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 from config.datasets import DatasetSettings
+from config.settings import Settings
 from data_pipeline.detect.blocks import together
 from data_pipeline.detect.detect import Detection, detect
 from data_pipeline.detect.feedback import heard, masked
 from data_pipeline.detect.feedback_views import EVERYTHING, FeedbackGiven, Said
 from data_pipeline.detect.median import MedianDetector
 from data_pipeline.detect.opinion import Opinion
+from data_pipeline.detect.wall import UTC_WALL, Wall
+from data_pipeline.detect.walls import Walls
 from data_pipeline.detect.watch import Seen, Terms, Watch
 from utils.clock import Clock
 from utils.database import Database
@@ -22,16 +25,23 @@ REMEMBERED = 1_000  # points that the ensemble learns from
 class RunDetection:
     """What a run asks: its new points, and in turn what the ensemble says of all. One a process. Thread-safe."""
 
-    def __init__(self, history: History, database: Database, clock: Clock) -> None:
+    def __init__(self, history: History, database: Database, clock: Clock, settings: Settings) -> None:
         self._history = history
         self._feedback = FeedbackGiven(database)
         self._watch = Watch(database, clock)
+        self._walls = Walls(settings)
 
     def find(self, datasets: Iterable[DatasetSettings], since: float, took: float) -> Detection:
         """Anomalies among the points since then (epoch seconds); `took`: seconds that the run has taken."""
         feedback = self._feedback.all()
         return detect_datasets(
-            self._history, datasets, new_since=since, feedback=feedback, watch=self._watch, took=took
+            self._history,
+            datasets,
+            new_since=since,
+            feedback=feedback,
+            watch=self._watch,
+            took=took,
+            wall_of=self._walls.of,
         )
 
 
@@ -44,6 +54,7 @@ def detect_datasets(
     last: int = LOOKED_AT,
     new_points: int = 1,
     rate: float | None = None,
+    wall_of: Callable[[DatasetSettings], Wall] = lambda _: UTC_WALL,
     watch: Watch | None = None,
     took: float = 0.0,
 ) -> Detection:
@@ -55,6 +66,7 @@ def detect_datasets(
         feedback: What people said; it is heeded.
         last: Points of each series that are read.
         rate: Takes the place of what each dataset says.
+        wall_of: Whose days and weeks are the season of a dataset.
         watch: Looks at some of the series with the ensemble, in turn; for points `new_since` alone.
         took: Seconds that the run has taken: what the watch may take goes by it.
     """
@@ -62,7 +74,7 @@ def detect_datasets(
     for dataset in datasets:
         written = dataset.detect
         if written.enabled:
-            detector = MedianDetector(rate=rate or written.rate, direction=written.direction)
+            detector = MedianDetector(rate or written.rate, written.direction, wall=wall_of(dataset))
             terms = Terms(detector, written.ignore_below, frozenset(written.exclude))
             alike.setdefault(terms, []).append(dataset.name)
 
@@ -85,6 +97,7 @@ def detect_datasets(
                 ignore_below=terms.ignore_below,
                 exclude=terms.exclude,
                 opinion=opinion,
+                wall=terms.detector.wall,
             )
         )
     anomalies = [anomaly for part in found for anomaly in part.anomalies]

@@ -22,6 +22,7 @@ from data_pipeline.detect.traits import (
     is_log,
     of_a_column,
 )
+from data_pipeline.detect.wall import UTC_WALL, Wall
 from utils.database import Statement
 from utils.history import Block
 from utils.point_order import in_order
@@ -58,6 +59,7 @@ def detect(
     ignore_below: float = 0.0,
     exclude: Collection[str] = (),
     opinion: Opinion | None = None,
+    wall: Wall = UTC_WALL,
 ) -> Detection:
     """Judge each new point by the points before it.
 
@@ -74,11 +76,12 @@ def detect(
         ignore_below: Changes below this share of the expected value are never anomalies (0.05: five per cent).
         exclude: Metrics that are not judged.
         opinion: Of the ensemble, about what sticks out; it may reject it.
+        wall: Whose days and weeks are a season.
 
     Raises:
         ValueError: A setting is out of range, or arrays do not fit together; says which.
     """
-    detector = MedianDetector(rate=rate, direction=direction)
+    detector = MedianDetector(rate=rate, direction=direction, wall=wall)
     if new_points < 0 or ignore_below < 0.0:
         raise ValueError(f"new_points ({new_points}) and ignore_below ({ignore_below}) must not be negative")
     anomalies: list[Anomaly] = []

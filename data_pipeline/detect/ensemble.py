@@ -18,6 +18,7 @@ from data_pipeline.detect.registry import algorithm
 from data_pipeline.detect.robust import MINIMUM_POINTS, Floats, baseline, limit
 from data_pipeline.detect.traits import to_scale
 from data_pipeline.detect.view import Profile, View
+from data_pipeline.detect.wall import UTC_WALL, Wall
 from utils.point_order import in_order
 
 CONTEXT = 600  # points before a point that any algorithm may look at
@@ -66,11 +67,13 @@ class EnsembleDetector:
         members: Names of `registry.ALGORITHMS`, one or more.
         rate: False episodes per 1,000 points that may be expected on noise.
         share: Of the members' figures, the highest ones, whose mean counts.
+        wall: Whose days and weeks are a season.
     """
 
     members: tuple[str, ...] = MEMBERS
     rate: float = 0.5
     share: float = 1.0
+    wall: Wall = UTC_WALL
 
     def __post_init__(self) -> None:
         if not 0.0 < self.rate < 1000.0:
@@ -86,7 +89,7 @@ class EnsembleDetector:
         """Learn level, season and every member's idea of usual; an empty or short history gives no verdicts yet."""
         times, values = in_order(history.times, history.values)
         values = to_scale(history.metric, values)
-        profile = Profile.of(times, values, growing=True)
+        profile = Profile.of(times, values, growing=True, wall=self.wall)
         tail = slice(max(0, len(values) - CONTEXT), None)
         if len(values) < MINIMUM_POINTS - 1:
             return EnsembleModel(history.metric, self.rate, self.share, profile, (), 0.0, 1.0, times, values)

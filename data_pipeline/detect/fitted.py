@@ -12,6 +12,7 @@ from data_pipeline.detect.median import MedianDetector, MedianModel
 from data_pipeline.detect.robust import Floats
 from data_pipeline.detect.season import Season, choose
 from data_pipeline.detect.view import Profile
+from data_pipeline.detect.wall import UTC_WALL, Wall
 
 MEMORY = 1_000  # newest points learned from
 _GROWTH = 0.3  # learned again after so much growth
@@ -46,12 +47,12 @@ class Fitted:
     season: Season | None
 
     @classmethod
-    def to(cls, metric: str, times: Floats, values: Floats) -> "Fitted":
+    def to(cls, metric: str, times: Floats, values: Floats, wall: Wall = UTC_WALL) -> "Fitted":
         """Learn from finite values on the metric's scale, in order of time; a few milliseconds."""
         times, values = times[-MEMORY:], values[-MEMORY:]
-        profile = Profile.of(times, values, growing=True)
+        profile = Profile.of(times, values, growing=True, wall=wall)
         members, _ = learn(MEMBERS, profile.view(times, values))
-        return cls(metric, len(times), float(times[-1]), profile, members, choose(times, values))
+        return cls(metric, len(times), float(times[-1]), profile, members, choose(times, values, wall))
 
     def figures(self, times: Floats, values: Floats, new: int) -> Figures:
         """Of the last `new` points, each judged by what was learned and those before it."""
@@ -78,28 +79,37 @@ class Models:
         self._guard = threading.Lock()
         self._kept: OrderedDict[tuple[str, str], tuple[object, Fitted]] = OrderedDict()
 
-    def fitted(self, key: tuple[str, str], times: Floats, values: Floats, new: int, mark: object = None) -> Fitted:
+    def fitted(
+        self,
+        key: tuple[str, str],
+        times: Floats,
+        values: Floats,
+        new: int,
+        mark: object = None,
+        wall: Wall = UTC_WALL,
+    ) -> Fitted:
         """A model of what lies before the last `new` points: the one that is kept, unless the series has outgrown it.
 
         Args:
             key: Subject and metric.
             mark: What else a model depends on; one with another mark is not used.
+            wall: Whose days and weeks are a season.
         """
         first = len(times) - new
         with self._guard:
             kept_mark, kept = self._kept.get(key, (None, None))
-        if kept is not None and kept_mark == mark and kept.until < times[first]:
+        if kept is not None and kept_mark == (mark, wall) and kept.until < times[first]:
             since = first - int(np.searchsorted(times, kept.until, side="right"))
             if since <= max(_SOON, int(_GROWTH * kept.points)):
                 with self._guard:
                     if key in self._kept:
                         self._kept.move_to_end(key)
                 return kept
-        made = Fitted.to(key[1], times[:first], values[:first])
+        made = Fitted.to(key[1], times[:first], values[:first], wall)
         with self._guard:
             if key in self._kept:
                 self._left += self._kept.pop(key)[1].points
-            self._kept[key] = (mark, made)
+            self._kept[key] = ((mark, wall), made)
             self._left -= made.points
             while self._left < 0 and len(self._kept) > 1:
                 self._left += self._kept.popitem(last=False)[1][1].points

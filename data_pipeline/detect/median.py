@@ -11,6 +11,7 @@ from data_pipeline.detect.detector import Directions, Series
 from data_pipeline.detect.robust import MINIMUM_POINTS, RECENT, Floats, baseline, limit, median
 from data_pipeline.detect.season import Season, choose
 from data_pipeline.detect.traits import direction_of, floors, to_scale
+from data_pipeline.detect.wall import UTC_WALL, Wall
 from utils.point_order import in_order
 
 WINDOW = 256  # points a judgement looks back at: what a run reads of a metric's history
@@ -33,11 +34,13 @@ class MedianDetector:
         rate: False episodes per 1,000 points that may be expected on noise.
         direction: Which way is strange; `both` means what `traits.DIRECTIONS` says about the metric.
         window: Points looked back at.
+        wall: Whose days and weeks are a season.
     """
 
     rate: float = 0.5
     direction: Directions = "both"
     window: int = WINDOW
+    wall: Wall = UTC_WALL
 
     def __post_init__(self) -> None:
         if not 0.0 < self.rate < 1000.0:
@@ -51,7 +54,7 @@ class MedianDetector:
         """Put the history in order, look for a season, keep the newest `window` points."""
         times, values = in_order(history.times, history.values)
         values = to_scale(history.metric, values)
-        season = choose(times, values)
+        season = choose(times, values, self.wall)
         return MedianModel(self, history.metric, season, times[-self.window :], values[-self.window :])
 
 
@@ -112,7 +115,7 @@ class MedianModel:
         return np.zeros(len(times)) if self.season is None else self.season.expected(times)
 
     def state(self) -> dict[str, Any]:
-        """Settings, season and window as JSON can hold them; `from_state` reads it."""
+        """Settings, season and window as JSON can hold them; `from_state` reads it. Days off are not part of it."""
         season = self.season and {"period": self.season.period, "centres": self.season.centres.tolist()}
         return {
             "kind": "median",
@@ -121,6 +124,7 @@ class MedianModel:
             "direction": self.detector.direction,
             "window": self.detector.window,
             "season": season,
+            "zone": self.detector.wall.zone,
             "times": self.times.tolist(),
             "values": self.values.tolist(),
         }
@@ -130,8 +134,9 @@ class MedianModel:
         """The model that `state` came from; ValueError for another detector's state."""
         if state.get("kind") != "median":
             raise ValueError(f"expected the state of a median model, got kind {state.get('kind')!r}")
-        detector = MedianDetector(rate=state["rate"], direction=state["direction"], window=state["window"])
-        season = state["season"] and Season(state["season"]["period"], _array(state["season"]["centres"]))
+        wall = Wall(state.get("zone", "UTC"))
+        detector = MedianDetector(state["rate"], state["direction"], state["window"], wall)
+        season = state["season"] and Season(state["season"]["period"], _array(state["season"]["centres"]), wall)
         return cls(detector, state["metric"], season, _array(state["times"]), _array(state["values"]))
 
 

@@ -7,6 +7,8 @@ import numpy as np
 
 from data_pipeline.detect.alarm import confirmed_at
 from data_pipeline.detect.detector import Series
+from data_pipeline.detect.median import Judgement, MedianDetector
+from data_pipeline.detect.precedents import has_precedent
 from data_pipeline.detect.robust import Floats
 from data_pipeline.detect.traits import to_scale
 from utils.history import Block
@@ -43,15 +45,15 @@ class Opinion:
         self._left = most
         self._past = past
 
-    def about(self, series: Series, rate: float, ratio: float) -> Verdict | None:
+    def about(self, series: Series, detector: MedianDetector, judged: Judgement) -> Verdict | None:
         """Of the last point of `series`, given those before it; `None`: it was not asked.
 
         Too short a history is not asked about, nor is anything once enough was asked.
 
         Args:
             series: Finite values in their own unit, in order of time.
-            rate: Expected false episodes per 1,000 points.
-            ratio: How far out the median finds the point, in times of its own limit.
+            detector: What finds the point strange, with the rate and the wall.
+            judged: What it said; the last one counts.
         """
         if self._left <= 0 or len(series.values) <= ENOUGH:
             return None
@@ -60,11 +62,13 @@ class Opinion:
         from data_pipeline.detect.fitted import Fitted
 
         times, values = self._longer(series)
-        fitted = Fitted.to(series.metric, times[:-1], values[:-1])
+        if has_precedent(times, values, float(judged.limit[-1]), detector.wall):
+            return Verdict(confirmed=False, certain=False, agree=())
+        fitted = Fitted.to(series.metric, times[:-1], values[:-1], detector.wall)
         found = fitted.figures(times, values, 1)
         figure = float(found.fused[-1])
         return Verdict(
-            confirmed=ratio >= _BEYOND_DOUBT or figure >= confirmed_at(len(times) - 1, rate),
+            confirmed=bool(judged.ratio[-1] >= _BEYOND_DOUBT) or figure >= confirmed_at(len(times) - 1, detector.rate),
             certain=figure >= _CERTAIN,
             agree=tuple(
                 member.name

@@ -6,10 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_pipeline.detect.robust import Floats, Ints
+from data_pipeline.detect.wall import DAY, MONDAY, UTC_WALL, WEEK, Wall
 
-DAY = 86_400.0
-WEEK = 7 * DAY
-MONDAY = 3 * DAY  # the epoch began on a Thursday
 _HELPS = 0.75  # a season must bring the residual spread below this share of the plain one
 _CYCLES = 3  # and every slot must have been seen about this often
 
@@ -21,34 +19,37 @@ class Season:
     """A repeating shape: `centres[i]` is what slot i of the period adds to the level.
 
     Attributes:
-        period: Length in seconds, a day or a week; weeks begin on Monday 00:00 UTC.
+        period: Length in seconds, a day or a week; weeks begin on Monday 00:00 of the wall's clock.
         centres: Shape (slots,), in units of the values; a slot never seen adds 0.
+        wall: Whose clock.
     """
 
     period: float
     centres: Floats
+    wall: Wall = UTC_WALL
 
     def expected(self, times: Floats) -> Floats:
         """What the season adds at each of `times` (epoch seconds)."""
-        return self.centres[_slots(times, self.period, len(self.centres))]
+        return self.centres[_slots(self.wall.of(times), self.period, len(self.centres))]
 
     def alike(self, times: Floats, time: float) -> NDArray[np.bool_]:
         """Which of `times` stand in the same slot as `time`: the other Tuesdays of a Tuesday."""
-        slots = _slots(np.append(times, time), self.period, len(self.centres))
+        slots = _slots(self.wall.of(np.append(times, time)), self.period, len(self.centres))
         alike: NDArray[np.bool_] = slots[:-1] == slots[-1]
         return alike
 
     def phrase(self, time: float) -> str:
-        """When `time` is, in the season's own words: "on a Tuesday", "at 14:00 UTC"."""
-        day = _WEEKDAYS[int((time + MONDAY) % WEEK // DAY)]
+        """When `time` is, in the season's own words: "on a Tuesday", "on a day off", "at 14:00 UTC"."""
+        shown = float(self.wall.shown(np.array([time]))[0])
+        day = "day off" if self.wall.is_day_off(time) else _WEEKDAYS[int((shown + MONDAY) % WEEK // DAY)]
         if len(self.centres) == 7:
             return f"on a {day}"
-        minutes = int(time % DAY // 60)
-        clock = f"{minutes // 60:02d}:{minutes % 60:02d} UTC"
+        minutes = int(shown % DAY // 60)
+        clock = f"{minutes // 60:02d}:{minutes % 60:02d} {self.wall.zone}"
         return f"at {clock}" if self.period == DAY else f"on a {day} at {clock}"
 
 
-def choose(times: Floats, values: Floats) -> Season | None:
+def choose(times: Floats, values: Floats, wall: Wall = UTC_WALL) -> Season | None:
     """The season that shrinks the spread of `values` most, or `None` when none helps clearly.
 
     Both arrays have shape (n,), are finite and in order of time. A shape with many slots fits any noise
@@ -59,10 +60,11 @@ def choose(times: Floats, values: Floats) -> Season | None:
         return None
     level = float(np.median(values))
     centred = values - level
+    shown = wall.of(times)
     best: Season | None = None
     least = _HELPS * _trimmed_spread(centred)
     for period, slots in _candidates(times):
-        slot = _slots(times, period, slots)
+        slot = _slots(shown, period, slots)
         number = np.bincount(slot, minlength=slots)
         seen = number[number > 0]
         # Mean visits to a slot that is visited at all: fewer, and the shape would be the points themselves.
@@ -72,7 +74,7 @@ def choose(times: Floats, values: Floats) -> Season | None:
         centres = slot_medians(slot, number, centred)
         spread = _trimmed_spread(centred - centres[slot]) * ((visits + 1.0) / (visits - 1.0)) ** 0.5
         if spread < least:
-            best, least = Season(period, centres), 0.9 * spread  # a finer shape must earn its slots
+            best, least = Season(period, centres, wall), 0.9 * spread  # a finer shape must earn its slots
     return best
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from data_pipeline.detect.robust import Floats, Ints
-from data_pipeline.detect.season import DAY, MONDAY, WEEK, slot_medians
+from data_pipeline.detect.season import slot_medians
+from data_pipeline.detect.wall import DAY, MONDAY, UTC_WALL, WEEK, Wall
 
 _HELPS = 0.95  # a shape must bring the residual below this share of the plain one
 _FEWEST = 16  # points before one is looked for
@@ -21,26 +22,27 @@ _CORRELATED = 0.2  # least autocorrelation at a period
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """`centres[i]` is what slot i of `period` seconds adds; periods are counted from a Monday, 00:00 UTC."""
+    """`centres[i]` is what slot i of `period` seconds adds; periods begin on a Monday, 00:00 of the wall."""
 
     period: float
     centres: Floats
+    wall: Wall = UTC_WALL
 
     def expected(self, times: Floats) -> Floats:
         """What the shape adds at each of `times` (epoch seconds)."""
-        return self.centres[_slots(times, self.period, len(self.centres))]
+        return self.centres[_slots(self.wall.of(times), self.period, len(self.centres))]
 
     def state(self) -> dict[str, Any]:
-        """As JSON can hold it."""
-        return {"period": self.period, "centres": self.centres.tolist()}
+        """As JSON can hold it; a calendar of days off is not part of it."""
+        return {"period": self.period, "centres": self.centres.tolist(), "zone": self.wall.zone}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Shape":
         """The shape that `state` came from."""
-        return cls(state["period"], np.array(state["centres"], np.float64))
+        return cls(state["period"], np.array(state["centres"], np.float64), Wall(state.get("zone", "UTC")))
 
 
-def choose_shape(times: Floats, values: Floats) -> Shape | None:
+def choose_shape(times: Floats, values: Floats, wall: Wall = UTC_WALL) -> Shape | None:
     """The shape that lowers the median deviation of `values` (finite, in order of time) most, or `None`.
 
     The more slots a shape has for the points there are, the better it fits by chance; the deviation is
@@ -55,8 +57,11 @@ def choose_shape(times: Floats, values: Floats) -> Shape | None:
     centred = values - np.median(values)
     middle, bulk = _deviation(centred)
     best, least = None, _HELPS * middle
+    shown = wall.of(times)
     for period, slots in _candidates(times, centred, step):
-        slot = _slots(times, period, slots)
+        # A period of the series' own knows no clock.
+        clock = wall if period in {DAY, WEEK} else UTC_WALL
+        slot = _slots(shown if clock is wall else times, period, slots)
         number = np.bincount(slot, minlength=slots)
         visits = n / max(int(np.count_nonzero(number)), 1)
         if visits < 1.9:
@@ -70,7 +75,7 @@ def choose_shape(times: Floats, values: Floats) -> Shape | None:
             spent = ((support + 1.0) / max(support - 1.0, 0.3)) ** 0.5
             now, now_bulk = _deviation(centred - shape[slot])
             if now * spent < least and now_bulk * spent < _HELPS * bulk:
-                best, least = Shape(period, shape), 0.97 * now * spent
+                best, least = Shape(period, shape, clock), 0.97 * now * spent
     return best
 
 

@@ -10,6 +10,7 @@ from data_pipeline.detect.ensemble import CONTEXT, EnsembleDetector, EnsembleMod
 from data_pipeline.detect.explain import reason
 from data_pipeline.detect.opinion import AGREES
 from data_pipeline.detect.robust import MINIMUM_POINTS, RECENT, Floats, core_limit
+from data_pipeline.detect.wall import Wall
 from utils.clock import Clock, SystemClock
 
 _LATELY = 4 * RECENT  # samples
@@ -65,15 +66,22 @@ class StreamDetector:
         rate: Expected false episodes per 1,000 samples of a metric.
         memory: Samples of a metric that are kept.
         clock: Says when a sample without a time was taken.
+        zone: Whose days and weeks are a season, an IANA name.
     """
 
     def __init__(
-        self, subject: str = "", *, rate: float = 0.5, memory: int = 10_000, clock: Clock | None = None
+        self,
+        subject: str = "",
+        *,
+        rate: float = 0.5,
+        memory: int = 10_000,
+        clock: Clock | None = None,
+        zone: str = "UTC",
     ) -> None:
         if memory < 10 * MINIMUM_POINTS:
             raise ValueError(f"memory must be at least {10 * MINIMUM_POINTS} samples; got {memory}")
         self._subject, self._memory = subject, memory
-        self._detector = EnsembleDetector(rate=rate)
+        self._detector = EnsembleDetector(rate=rate, wall=Wall(zone))
         self._clock = clock or SystemClock()
         self._metrics: dict[str, _Metric] = {}
 

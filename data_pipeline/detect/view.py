@@ -8,6 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from data_pipeline.detect.robust import Floats
 from data_pipeline.detect.shape import Shape, choose_shape
+from data_pipeline.detect.wall import UTC_WALL, Wall
 
 REACH = 41  # points that make the local level
 CUT = 50.0  # spreads beyond which a point is not stranger: squares and rolling sums stay finite
@@ -58,10 +59,10 @@ class Profile:
     since: float = 0.0  # when the growth was none
 
     @classmethod
-    def of(cls, times: Floats, values: Floats, *, growing: bool = False) -> "Profile":
+    def of(cls, times: Floats, values: Floats, *, growing: bool = False, wall: Wall = UTC_WALL) -> "Profile":
         """Of finite `values` in order of time, shape (n,); a history without points gives level 0, spread 1.
 
-        `growing`: steady growth is taken off, and expected to go on.
+        `growing`: steady growth is taken off, and expected to go on. `wall`: whose days and weeks are a season.
         """
         if not len(values):
             return cls(0.0, 1.0, None, 0.0, 1.0)
@@ -72,7 +73,7 @@ class Profile:
         # The floor keeps a constant constant: without it, its first change ever would be infinite.
         spread = robust_spread(values - centre, least=max(_LEAST * abs(centre), 1e-6))
         level = (values - centre) / spread
-        shape = choose_shape(times, np.clip(level, -CUT, CUT))
+        shape = choose_shape(times, np.clip(level, -CUT, CUT), wall)
         rest = level if shape is None else level - shape.expected(times)
         rest_centre = float(np.median(rest))
         rest_spread = robust_spread(rest - rest_centre, least=_LEAST)

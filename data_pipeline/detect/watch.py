@@ -17,6 +17,7 @@ from data_pipeline.detect.close import Close
 from data_pipeline.detect.detector import Anomaly, Series
 from data_pipeline.detect.median import MedianDetector
 from data_pipeline.detect.opinion import AGREES, ENOUGH, Past
+from data_pipeline.detect.precedents import has_precedent
 from data_pipeline.detect.traits import figure_of, of_a_column, to_scale
 from data_pipeline.detect.watch_table import Looks, Stand
 from utils.clock import Clock
@@ -148,7 +149,9 @@ class Watch:
         first = max(int(np.searchsorted(series.times, since)), ENOUGH, n - _AT_ONCE)
         if first >= n:
             return stand or Stand(float(series.times[-1]), *FIRST), []
-        fitted = self.models.fitted((series.subject, series.metric), series.times, values, n - first, mark)
+        fitted = self.models.fitted(
+            (series.subject, series.metric), series.times, values, n - first, mark, terms.detector.wall
+        )
         figures = fitted.figures(series.times, values, n - first)
         rate = terms.detector.rate
         found = alarms(figures.fused, first, FIRST if stand is None else Standing(*stand[1:]), rate=rate)
@@ -169,6 +172,10 @@ class Watch:
                 Series(series.metric, series.subject, series.times[:stop], series.values[:stop]), terms.detector
             )
             ratio = float(figures.fused[at]) / told_at(first + at, rate)
+            if close.ratio >= 1.0 and has_precedent(
+                series.times[:stop], values[:stop], float(close.judged.limit[-1]), terms.detector.wall
+            ):
+                continue
             anomaly = close.of_course(terms.ignore_below, max(ratio, 1.0), agree)
             if anomaly is not None:
                 anomalies.append(anomaly)

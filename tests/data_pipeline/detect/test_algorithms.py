@@ -1,6 +1,9 @@
 """What every detection algorithm promises, from the one registry; and the ensemble, which is one of them."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from data_pipeline.detect.detector import ALARM, Series
 from data_pipeline.detect.ensemble import MEMBERS, EnsembleDetector, EnsembleModel
 from data_pipeline.detect.registry import ALGORITHMS, algorithm
+from data_pipeline.detect.wall import Wall
 
 HOUR = 3600.0
 KNOWN = 400  # points of history
@@ -34,6 +38,16 @@ def noise(n, seed=1):
 
 def seasonal(n, seed=1):
     return 100.0 + 10.0 * np.sin(2 * np.pi * np.arange(n) / 24) + np.random.default_rng(seed).normal(size=n) / 2
+
+
+def local_hours(change, n=35 * 24 + 96):
+    """(times, values) of an hourly feed that goes by the clocks of Berlin, quieter at weekends; they change 35 days
+    after its beginning."""
+    times = (change - timedelta(days=35)).timestamp() + HOUR * np.arange(n)
+    shown = [datetime.fromtimestamp(time, ZoneInfo("Europe/Berlin")) for time in times.tolist()]
+    day = np.array([1.0 + 0.8 * np.sin((wall.hour - 6) / 12 * np.pi) for wall in shown])
+    week = np.array([0.4 if wall.weekday() >= 5 else 1.0 for wall in shown])
+    return times, 1000.0 * day * week * (1.0 + 0.03 * np.random.default_rng(0).normal(size=n))
 
 
 def spoiled(incident):
@@ -99,6 +113,66 @@ def test_the_ensemble_raises_an_alarm(incident):
     history, new = spoiled(incident)
 
     assert detector("ensemble").fit(series(history)).score(series(new, KNOWN))[60:].max() >= ALARM
+
+
+CHANGES = {"spring": datetime(2026, 3, 29, tzinfo=UTC), "autumn": datetime(2026, 10, 25, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_hourly_feed_in_local_time_raises_nothing_when_clocks_change(name, change):
+    """Four days of it, from the day before on; the detector knows the zone."""
+    times, values = local_hours(CHANGES[change])
+    first = 34 * 24
+    asked = detector(name, wall=Wall("Europe/Berlin"))
+
+    scores = asked.fit(Series("", "fx", times[:first], values[:first])).score(
+        Series("", "fx", times[first:], values[first:])
+    )
+
+    # To window LOF a night that is an hour longer is a shape of its own, for that hour.
+    assert int((scores >= ALARM).sum()) <= 3 * ((name, change) == ("window_lof", "autumn"))
+
+
+def test_without_the_zone_the_hour_would_be_news():
+    """So the test above can fail."""
+    times, values = local_hours(CHANGES["spring"])
+    asked = detector("seasonal_residual")
+
+    scores = asked.fit(Series("", "fx", times[:816], values[:816])).score(Series("", "fx", times[816:], values[816:]))
+
+    assert scores.max() >= ALARM
+
+
+def test_missing_data_raises_nothing_by_itself_and_hides_nothing(name):
+    """A third of the points is missing at random, then all of a day; what comes after is judged, a spike is seen."""
+    history, new = spoiled("spike")
+    gaps = np.random.default_rng(8).random(KNOWN) < 1 / 3
+    history[gaps] = np.nan
+    model = detector(name).fit(series(history))
+    new[20:44] = np.nan
+
+    scores = model.score(series(new, KNOWN))
+
+    assert np.isnan(scores[20:44]).all()
+    assert (scores[:20] < ALARM).all()
+    assert (scores[44:60] < ALARM).all()
+    assert scores[60:].max() > np.nanmax(scores[:60]) or name in BLIND["spike"]
+
+
+def test_noise_is_at_its_promised_rate_and_the_rate_moves_it():
+    """The ensemble on 12,000 points after histories of three lengths: at most twice what is promised, less for less."""
+    told = {}
+    for rate in (0.5, 20.0):
+        asked = detector("ensemble", rate=rate)
+        episodes = 0
+        for points, seed in product((40, 120, 400), range(8)):
+            values = noise(points + 500, seed)
+            alarm = asked.fit(series(values[:points])).score(series(values[points:], points)) >= ALARM
+            episodes += int(alarm[0]) + int(np.count_nonzero(alarm[1:] & ~alarm[:-1]))
+        told[rate] = episodes / 12.0
+
+    assert told[0.5] <= 2 * 0.5
+    assert 2.0 <= told[20.0] <= 2 * 20.0
 
 
 def test_the_future_does_not_change_earlier_scores(name):

@@ -6,6 +6,7 @@ import pytest
 from data_pipeline.detect.detect import detect
 from data_pipeline.detect.detector import Series
 from data_pipeline.detect.ensemble import MEMBERS
+from data_pipeline.detect.median import Judgement, MedianDetector
 from data_pipeline.detect.opinion import Opinion
 from utils.history import Block
 
@@ -17,32 +18,37 @@ def history(n, last):
     return Series("rows", "orders", HOUR * np.arange(n), values)
 
 
+def about(series, rate=0.5, ratio=1.5, opinion=None):
+    judged = Judgement(np.array([ratio]), np.array([100.0]), np.array([3.0]))
+    return (opinion or Opinion()).about(series, MedianDetector(rate=rate), judged)
+
+
 def test_a_drop_is_confirmed_and_an_ordinary_point_is_not():
     """With the names of those that agree, in the order of the ensemble."""
-    assert Opinion().about(history(100, 0.0), 0.5, 1.5) == (True, True, MEMBERS)
-    assert Opinion().about(history(100, 100.0), 0.5, 1.5) == (False, False, ())
+    assert about(history(100, 0.0)) == (True, True, MEMBERS)
+    assert about(history(100, 100.0)) == (False, False, ())
 
 
 def test_what_is_beyond_doubt_is_told_whatever_the_others_say():
     """An incident that the ensemble has seen before, three times as far out as the median's limit."""
-    assert Opinion().about(history(100, 100.0), 0.5, 3.0).confirmed
+    assert about(history(100, 100.0), ratio=3.0).confirmed
 
 
 def test_a_lower_rate_asks_for_more():
     """The same point is confirmed at ten false episodes per 1,000 points, and not at a hundredth of one."""
-    assert [Opinion().about(history(100, 103.0), rate, 1.2).confirmed for rate in (10.0, 0.01)] == [True, False]
+    assert [about(history(100, 103.0), rate).confirmed for rate in (10.0, 0.01)] == [True, False]
 
 
 def test_a_short_history_is_not_asked_about():
     """Stretches were seen too few times to say anything."""
-    assert Opinion().about(history(30, 0.0), 0.5, 1.5) is None
+    assert about(history(30, 0.0)) is None
 
 
 def test_so_many_points_are_asked_about_and_no_more():
     """What an outage of everything costs is bounded."""
     opinion = Opinion(most=2)
 
-    assert [opinion.about(history(60, 0.0), 0.5, 1.5) is None for _ in range(3)] == [False, False, True]
+    assert [about(history(60, 0.0), opinion=opinion) is None for _ in range(3)] == [False, False, True]
 
 
 @pytest.mark.parametrize("longer", [False, True], ids=["what a run reads", "a longer past"])
