@@ -87,7 +87,7 @@ def whose_words(seen: Seen, causes: Sequence[Cause]) -> str:
 
 def reason_of(seen: Seen, cause: Cause) -> str:
     """Why, in the words of the event; "": it does not say."""
-    for key in ("reason_of", "words", "message", "detail"):
+    for key in ("reason", "words", "message", "detail"):
         if isinstance(said := cause.data.get(key), str) and said:
             return seen.words(said).rstrip(".")
     error = cause.data.get("error")

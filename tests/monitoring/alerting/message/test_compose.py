@@ -258,6 +258,14 @@ def test_every_kind_of_trouble_has_a_title_that_stands_alone(wrong: Incident, ti
     assert compose(wrong, "opened", House(), NOW).title == title
 
 
+def test_of_a_service_that_is_away_it_says_why() -> None:
+    """In the words of the event."""
+    away = cause("service.unavailable", "warehouse", kind="http", reason="no answer within 5 s")
+    told = compose(incident("service", "warehouse", away), "opened", House(), NOW)
+
+    assert told.parts[0].text.startswith("warehouse unavailable since 02:12 (no answer within 5 s). ")
+
+
 def test_of_a_channel_that_takes_nothing_it_says_what_the_service_answered() -> None:
     """And not the key of the message that it did not take."""
     failed = cause("alert.failed", "team", message="01a200de-e89c-7000-8000-045968fd1444:team", error="410 gone.")
