@@ -126,7 +126,8 @@ class Door:
             words = "a token is needed"
             if in_query is not None:
                 words = "a token is needed; `auth_token` in the address is understood on the WebSocket only"
-            raise self._unknown(scope, words, 'realm="orchestrator"')
+            self._log.debug("api.unknown", client=_client(scope), path=scope["path"], reason=words)
+            raise _unknown(words, 'realm="orchestrator"')
         if not _reaches(who, role := role_of(method)):
             raise _not_allowed(who, role)
         return who
@@ -138,7 +139,8 @@ class Door:
             return in_query if scope["type"] == "websocket" else None
         scheme, _, secret = given[0].decode("latin-1").strip().partition(" ")
         if len(given) > 1 or scheme.lower() != "bearer" or not secret.strip():
-            raise self._unknown(scope, "Authorization: one `Bearer TOKEN` is understood", 'error="invalid_request"')
+            self._count(scope)
+            raise self._wrong(scope, "Authorization: one `Bearer TOKEN` is understood", 'error="invalid_request"')
         return secret.strip()
 
     async def _of_token(self, scope: "Scope", secret: str, changes: bool) -> Actor:
@@ -148,11 +150,12 @@ class Door:
         if token is None or changes:
             token = (await self._keys.ring(at_once=True)).find(secret)
         if token is None:
-            raise self._unknown(scope, "there is no such token", 'error="invalid_token"', counted=True)
+            raise self._wrong(scope, "there is no such token", 'error="invalid_token"')
         state = token.state_at(self._keys.now())
         if state != "good":
             words = f"was revoked at {token.revoked_at}" if state == "revoked" else f"expired at {token.expires_at}"
-            raise self._unknown(scope, f"the token {token.name} {words}", 'error="invalid_token"')
+            self._count(scope)
+            raise self._wrong(scope, f"the token {token.name} {words}", 'error="invalid_token"')
         self._keys.note_use(token)
         return token.actor
 
@@ -170,12 +173,9 @@ class Door:
         hint = "`api.cors` names the origins that browsers may come from; a program sends no `Origin`"
         raise Refused(403, "a page of another origin may change nothing", hint=hint, error="NotAllowedError")
 
-    def _unknown(self, scope: "Scope", detail: str, challenge: str, *, counted: bool = False) -> Refused:
-        if not counted:
-            self._count(scope)
+    def _wrong(self, scope: "Scope", detail: str, challenge: str) -> Refused:
         self._log.warning("api.unknown", client=_client(scope), path=scope["path"], reason=detail)
-        headers = {"WWW-Authenticate": f"Bearer {challenge}"}
-        return Refused(401, detail, hint=HINT, error="NotAuthenticated", headers=headers)
+        return _unknown(detail, challenge)
 
     def _count(self, scope: "Scope") -> None:
         """One more that is wrong.
@@ -230,6 +230,12 @@ def _taken_from_query(scope: "Scope") -> str | None:
 
 def _reaches(who: Actor, role: Role) -> bool:
     return ROLES.index(who.role) >= ROLES.index(role)
+
+
+def _unknown(detail: str, challenge: str) -> Refused:
+    return Refused(
+        401, detail, hint=HINT, error="NotAuthenticated", headers={"WWW-Authenticate": f"Bearer {challenge}"}
+    )
 
 
 def _not_allowed(who: Actor, role: Role) -> Refused:
