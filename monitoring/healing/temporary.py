@@ -1,7 +1,7 @@
 """Removes old temporary files below folders that were named, and nothing else, whatever links lie in them.
 
-Folders are entered by descriptor and never by path, links are not followed (`O_NOFOLLOW`), other file systems are left
-alone; what goes is a regular file of this user that nobody has changed for a while and nobody has open.
+Folders are entered by descriptor and never by path, links are not followed (`O_NOFOLLOW`), what is mounted there
+is left alone; what goes is a regular file of this user that nobody has changed for a while and nobody has open.
 """
 
 import contextlib
@@ -72,10 +72,18 @@ def clean_temporary(
             cleaned.refused[str(root)] = error.strerror or str(error)
             continue
         try:
-            sweep.folder(descriptor, os.fstat(descriptor).st_dev, 0)
+            sweep.folder(descriptor, _mounted(descriptor), 0)
         finally:
             os.close(descriptor)
     return cleaned
+
+
+def _mounted(descriptor: int) -> tuple[int, str]:
+    """The device of a folder, and by which mount we came to it: a bind mount is of the same device."""
+    lines: list[str] = []
+    with contextlib.suppress(OSError):  # no /proc
+        lines = Path(f"/proc/self/fdinfo/{descriptor}").read_text().splitlines()
+    return os.fstat(descriptor).st_dev, next((line for line in lines if line.startswith("mnt_id:")), "")
 
 
 def _clashes(root: Path, leave: Sequence[Path]) -> str:
@@ -92,25 +100,25 @@ class _Sweep:
     def __init__(self, cleaned: Cleaned, before: float, dry_run: bool, uid: int | None) -> None:
         self._cleaned, self._before, self._dry_run, self._uid = cleaned, before, dry_run, uid
 
-    def folder(self, descriptor: int, device: int, depth: int) -> None:
+    def folder(self, descriptor: int, mounted: tuple[int, str], depth: int) -> None:
         with os.scandir(descriptor) as entries:
             names = [entry.name for entry in entries]
         for name in names:
             with contextlib.suppress(OSError):  # gone meanwhile, or not ours to look into
                 about = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                if about.st_dev != device:
+                if about.st_dev != mounted[0]:
                     continue
                 if stat.S_ISDIR(about.st_mode) and depth < _DEEPEST:
-                    self._subfolder(descriptor, name, about, depth)
+                    self._subfolder(descriptor, name, about, mounted, depth)
                 elif stat.S_ISREG(about.st_mode) and self._is_old(about):
                     self._file(descriptor, name, about)
 
-    def _subfolder(self, parent: int, name: str, about: os.stat_result, depth: int) -> None:
+    def _subfolder(self, parent: int, name: str, about: os.stat_result, mounted: tuple[int, str], depth: int) -> None:
         descriptor = os.open(name, _ENTER, dir_fd=parent)
         try:
             found = os.fstat(descriptor)
-            if (found.st_dev, found.st_ino) == (about.st_dev, about.st_ino):
-                self.folder(descriptor, about.st_dev, depth + 1)
+            if (found.st_dev, found.st_ino) == (about.st_dev, about.st_ino) and _mounted(descriptor) == mounted:
+                self.folder(descriptor, mounted, depth + 1)
         finally:
             os.close(descriptor)
         if self._is_old(about) and not self._dry_run:

@@ -110,6 +110,19 @@ def test_another_file_system_is_left_alone(tmp_path: Path) -> None:
         subprocess.run(["umount", str(mounted)], check=True)
 
 
+def test_another_folder_of_the_same_disk_that_is_mounted_there_is_left_alone(tmp_path: Path) -> None:
+    """A container's volume is a bind mount: the device is the same, and the files are somebody's."""
+    root, elsewhere = tmp_path / "spool", tmp_path / "elsewhere"
+    write(root / "mine"), write(elsewhere / "theirs")
+    (root / "mounted").mkdir()
+    subprocess.run(["mount", "--bind", str(elsewhere), str(root / "mounted")], check=True)
+    try:
+        assert clean(root) == (1, 8192, 0)
+        assert (elsewhere / "theirs").exists()
+    finally:
+        subprocess.run(["umount", "--lazy", str(root / "mounted")], check=True)
+
+
 @pytest.mark.parametrize(
     ("root", "why"),
     [
