@@ -89,7 +89,7 @@ class Topics:
         self._known: dict[str, bool] = {}
         for name in self.names:
             first, _, severity = name.partition(".")
-            if first == ALERTS and severity in ("", *SEVERITIES):
+            if first == ALERTS and severity in {"", *SEVERITIES}:
                 self.severities |= {severity} if severity else set(SEVERITIES)
             else:
                 self._patterns.append(_pattern(name))
@@ -252,7 +252,7 @@ def _pattern(name: str) -> str:
     except ValueError:
         pass
     else:
-        if "." in name or "*" in name:
+        if ("." in name or "*" in name) and not name.startswith(f"{ALERTS}."):
             return name
     hint = "there are alerts, alerts.critical (error, warning, info), and types of events: run.finished, dataset.*, **"
     raise UsageError(f"{name!r} is no topic", hint=hint)
