@@ -25,6 +25,9 @@ MOST_IN_BATCH = 1_000
 MOST_BYTES = 500_000
 """Of the lines of a batch; Loki takes 4 MB by default."""
 
+MOST_WAITING_BYTES = 32 * 2**20
+"""Of the lines that wait: a server that is away for long must not cost the memory that the program needs."""
+
 GZIP_FROM = 1_000
 TIMEOUT_S = 5.0
 LONGEST_RETRY_S = 30.0
@@ -55,7 +58,7 @@ class LokiSink:
         url: Of the server; the user part is sent as Basic credentials.
         labels: Of every stream; `component` and `level` are added.
         told: Called with (lines dropped since it was told last, lines dropped in all, why).
-        most: Lines that wait at most.
+        most: Lines that wait at most; `most_bytes`: bytes of these, the newest line excepted.
         wait_s: How long a line waits for company.
         retry_s: Seconds before the first try again.
         flush_s: How long `close` waits for what is on its way.
@@ -68,6 +71,7 @@ class LokiSink:
         *,
         told: Callable[[int, int, str], object] | None = None,
         most: int = 20_000,
+        most_bytes: int = MOST_WAITING_BYTES,
         wait_s: float = 1.0,
         retry_s: float = 0.5,
         flush_s: float = 2.0,
@@ -82,12 +86,13 @@ class LokiSink:
             self._headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
         self._labels = dict(labels)
         self._told = told
-        self._most = most
+        self._most, self._most_bytes = most, most_bytes
         self._wait_s = wait_s
         self._retry_s = retry_s
         self._flush_s = flush_s
         self._changed = threading.Condition()
         self._waiting: deque[_Line] = deque()
+        self._bytes = 0  # of those lines
         self._flying = 0  # lines at the left end that a request carries just now
         self._sent = self._dropped = self._dropped_told = 0
         self._reason = ""
@@ -102,9 +107,11 @@ class LokiSink:
         with self._changed:
             if self._ends is not None:
                 return
-            if len(self._waiting) >= self._most:
+            self._bytes += len(line)
+            while self._is_full():
                 # What a request carries is perhaps taken: the oldest behind it goes.
-                del self._waiting[min(self._flying, len(self._waiting) - 1)]
+                self._bytes -= len(self._waiting[self._flying][3])
+                del self._waiting[self._flying]
                 self._dropped += 1
             self._waiting.append((entry.component, entry.level.lower(), round(entry.created * 1e6) * 1000, line))
             if self._thread is None or not self._thread.is_alive():  # a fork has none
@@ -113,6 +120,11 @@ class LokiSink:
                 self._thread.start()
             elif len(self._waiting) in {1, MOST_IN_BATCH}:
                 self._changed.notify_all()
+
+    def _is_full(self) -> bool:
+        """Whether one that waits has to go, for the line that comes."""
+        too_many = len(self._waiting) >= self._most or self._bytes > self._most_bytes
+        return too_many and len(self._waiting) > self._flying
 
     def figures(self) -> LokiFigures:
         """Counts of this process."""
@@ -131,6 +143,7 @@ class LokiSink:
         with self._changed:
             self._dropped += len(self._waiting)
             self._waiting.clear()
+            self._bytes = 0
         self._tell(at_once=True)
 
     def _work(self) -> None:
@@ -141,7 +154,7 @@ class LokiSink:
                 self._flying = 0
                 if again_s is None:
                     for _ in range(min(len(batch), len(self._waiting))):  # `close` may have cleared them
-                        self._waiting.popleft()
+                        self._bytes -= len(self._waiting.popleft()[3])
                     self._sent += 0 if reason else len(batch)
                     self._dropped += len(batch) if reason else 0
                     retry_s = self._retry_s

@@ -208,6 +208,22 @@ def test_a_server_that_is_away_costs_the_oldest_lines(loki: Loki) -> None:
     assert sink.figures().dropped == 100  # after its end it takes nothing
 
 
+def test_long_lines_wait_within_so_many_bytes(loki: Loki) -> None:
+    """Ten thousand lines of a megabyte must not wait in memory; what a request carries stays until it is answered."""
+    with FaultyServer(Loki(fault.hang())) as server:
+        sink = LokiSink(base(server), {"job": "o"}, most_bytes=5_000, wait_s=0.0, flush_s=SOON_S)
+        for number in range(100):
+            sink.write(entry(number)._replace(fields={"n": number, "text": "x" * 1_000}))
+            assert sum(len(line[3]) for line in list(sink._waiting)) <= 6_500  # one line more than is carried
+        sink.write(entry(100)._replace(fields={"n": 100, "text": "x" * 10_000}))
+        with sink._changed:
+            kept = [json.loads(line[3])["n"] for line in sink._waiting]
+            carried = sink._flying
+        sink.close()
+    assert kept[carried:] == [100]
+    assert sink.figures().dropped == 101
+
+
 def test_the_log_file_tells_what_was_dropped(tmp_path: Path) -> None:
     """Through the logger, whose own lines go on."""
     sink = LokiSink(
