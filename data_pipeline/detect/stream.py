@@ -164,11 +164,8 @@ class StreamDetector:
 
     def _band(self, metric: _Metric, time: float) -> tuple[float, float]:
         assert metric.model is not None
-        profile = metric.model.profile
-        usual = float(profile.expected(np.array([time]))[0])
-        reach = float(core_limit(np.array(len(metric.values)), self._detector.rate)) * profile.spread
-        reach *= profile.rest_spread
-        return usual - reach, usual + reach
+        sigmas = float(core_limit(np.array(len(metric.values)), self._detector.rate))
+        return metric.model.profile.band(time, sigmas)
 
     def _fit_one(self) -> None:
         due = [metric for metric in self._metrics.values() if metric.seen >= metric.due]

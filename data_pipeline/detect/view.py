@@ -14,6 +14,8 @@ REACH = 41  # points that make the local level
 CUT = 50.0  # spreads beyond which a point is not stranger: squares and rolling sums stay finite
 _LEAST = 0.01  # share of the level that is never a change, and of the spread a season may explain away
 _GROWN = 15  # points of half a history, from which on growth is looked for
+_BENT = 0.8  # growth by a share of the level must leave so much of what growth by a sum does
+_NOTHING, _LARGEST = 1e-300, 700.0  # the least number that has a logarithm, the greatest that is one
 _STEADY = 0.7  # share of each half's spread that growth must leave at most
 _MAD_TO_SIGMA = 1.4826
 _MEAN_DEVIATION_TO_SIGMA = 1.2533
@@ -57,6 +59,7 @@ class Profile:
     rest_spread: float
     growth: float = 0.0  # in units of the values a second
     since: float = 0.0  # when the growth was none
+    by_share: bool = False  # all is about the logarithms of the values: they grow by a share of themselves
 
     @classmethod
     def of(cls, times: Floats, values: Floats, *, growing: bool = False, wall: Wall = UTC_WALL) -> "Profile":
@@ -66,32 +69,38 @@ class Profile:
         """
         if not len(values):
             return cls(0.0, 1.0, None, 0.0, 1.0)
-        growth, since = (_growth(times, values), float(times[0])) if growing else (0.0, 0.0)
+        growth, since, by_share = 0.0, float(times[0]), False
+        if growing:
+            growth, by_share = _growth(times, values)
         if growth:
-            values = values - growth * (times - since)
+            values = (np.log(values) if by_share else values) - growth * (times - since)
         centre = float(np.median(values))
         # The floor keeps a constant constant: without it, its first change ever would be infinite.
-        spread = robust_spread(values - centre, least=max(_LEAST * abs(centre), 1e-6))
+        least = _LEAST if by_share else max(_LEAST * abs(centre), 1e-6)
+        spread = robust_spread(values - centre, least=least)
         level = (values - centre) / spread
         shape = choose_shape(times, np.clip(level, -CUT, CUT), wall)
         rest = level if shape is None else level - shape.expected(times)
         rest_centre = float(np.median(rest))
         rest_spread = robust_spread(rest - rest_centre, least=_LEAST)
-        return cls(centre, spread, shape, rest_centre, rest_spread, growth, since)
+        return cls(centre, spread, shape, rest_centre, rest_spread, growth, since, by_share)
 
     def view(self, times: Floats, values: Floats, *, hindsight: bool = False, last: int | None = None) -> View:
         """The points as the algorithms see them; the arguments are those of `View`."""
+        if self.by_share:
+            values = np.log(np.maximum(values, _NOTHING))
         level = (values - self.growth * (times - self.since) - self.centre) / self.spread
         rest = level if self.shape is None else level - self.shape.expected(times)
         rest = np.clip((rest - self.rest_centre) / self.rest_spread, -CUT, CUT)
         return View(np.clip(level, -CUT, CUT), rest, rolling_median(rest, REACH, hindsight=hindsight), hindsight, last)
 
-    def expected(self, times: Floats) -> Floats:
-        """What is usual at each of `times`, in units of the values."""
-        shape = np.zeros(len(times)) if self.shape is None else self.shape.expected(times)
-        grown = self.growth * (times - self.since)
-        usual: Floats = self.centre + grown + self.spread * (shape + self.rest_centre)
-        return usual
+    def band(self, time: float, sigmas: float) -> tuple[float, float]:
+        """What is usual at that time, so many sigmas round it, in units of the values."""
+        shape = 0.0 if self.shape is None else float(self.shape.expected(np.array([time]))[0])
+        usual = self.centre + self.growth * (time - self.since) + self.spread * (shape + self.rest_centre)
+        reach = sigmas * self.spread * self.rest_spread
+        low, high = usual - reach, usual + reach
+        return (float(np.exp(min(low, _LARGEST))), float(np.exp(min(high, _LARGEST)))) if self.by_share else (low, high)
 
     def state(self) -> dict[str, Any]:
         """As JSON can hold it; `from_state` reads it."""
@@ -103,6 +112,7 @@ class Profile:
             "rest_spread": self.rest_spread,
             "growth": self.growth,
             "since": self.since,
+            "by_share": self.by_share,
         }
 
     @classmethod
@@ -111,7 +121,22 @@ class Profile:
         return cls(**{**state, "shape": state["shape"] and Shape.from_state(state["shape"])})
 
 
-def _growth(times: Floats, values: Floats) -> float:
+def _growth(times: Floats, values: Floats) -> tuple[float, bool]:
+    """Slope of steady growth a second, and whether it is that of the logarithms; 0 if there is none."""
+    slope = _slope(times, values)
+    # One per cent a day: a line through it is wrong at once, and more so each day.
+    if len(values) < 2 * _GROWN or not (values > 0.0).all():
+        return slope, False
+    logs = np.log(values)
+    by_share = _slope(times, logs)
+    if not by_share:
+        return slope, False
+    line, curve = values - slope * (times - times[0]), logs - by_share * (times - times[0])
+    bent = np.abs(values * -np.expm1(np.median(curve) - curve))  # what the curve leaves, in units of the values
+    return (by_share, True) if np.median(bent) < _BENT * np.median(np.abs(line - np.median(line))) else (slope, False)
+
+
+def _slope(times: Floats, values: Floats) -> float:
     """Slope of steady growth, units a second; 0 unless it explains most of the spread in both halves of a long history.
 
     The median slope between points half a history apart (after Theil, 1950).

@@ -112,13 +112,30 @@ def test_a_short_incident_does_not_teach():
     assert 250 in strange
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_growth_by_a_share_of_itself_is_expected_to_go_on(seed):
+    """One per cent a day, twentyfold in the end: next to nothing is news; a fifth less is, for some days."""
+    days = np.arange(300)
+    growing = 1000.0 * 1.01**days * (1.0 + 0.02 * np.random.default_rng(seed).normal(size=300))
+    growing[290] *= 0.8
+    detector = StreamDetector()
+
+    strange = feed(detector, growing)
+
+    assert 290 in strange
+    assert len(strange) <= 5
+
+
 def test_a_model_that_is_often_wrong_is_fitted_anew_soon():
-    """Growth of a hundredth a day is not foreseen; it is caught up with, not left out as one incident after another."""
+    """Growth that begins anew each month is not foreseen; it is caught up with, not left out incident by incident."""
     detector = StreamDetector()
     days = np.arange(300)
-    growing = 1000.0 * 1.01**days * (1.0 + 0.02 * np.random.default_rng(0).normal(size=300))
+    growing = 1000.0 + 40.0 * (days // 30) ** 2 + 5.0 * np.random.default_rng(0).normal(size=300)
 
-    assert len(feed(detector, growing)) < 50
+    strange = feed(detector, growing)
+
+    assert 60 in strange
+    assert len(strange) < 50
 
 
 def test_one_call_fits_one_metric():
