@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from api.problems import Problem
+from api.security import is_open
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -46,9 +47,11 @@ def _whole(document: dict[str, Any]) -> dict[str, Any]:
     """With the problem every route may answer with, and the header every POST takes."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    for path in document["paths"].values():
-        if (post := path.get("post")) is not None:
+    for path, operations in document["paths"].items():
+        if (post := operations.get("post")) is not None:
             post.setdefault("parameters", []).append(IDEMPOTENT)
+        if is_open(path):  # from elsewhere it takes a token as well
+            operations["get"]["security"] = [{}, {"token": ["viewer"]}]
     return document
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -156,7 +157,19 @@ def install(app: "FastAPI") -> None:
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        error.headers = {**(error.headers or {}), "Allow": ", ".join(_methods(request))}
     return _of_http(request.scope, error)
+
+
+def _methods(request: Request) -> list[str]:
+    """What a path takes: each route of it knows its own method only."""
+    routes, scope = request.app.routes, request.scope
+
+    def takes(method: str) -> bool:
+        return any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+
+    return [method for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE") if takes(method)]
 
 
 def _of_http(scope: "Scope", error: HTTPException) -> Response:

@@ -127,6 +127,6 @@ def _act(system: IntegratedSystem, act: Callable[[IncidentEngine], T]) -> T:
         try:
             return act(engine)
         except acting.NoSuchIncident as error:
-            raise UsageError(str(error), hint=error.hint) from error
+            raise UsageError(str(error), hint=error.hint, missing=error.missing) from error
         except ValueError as error:
             raise UsageError(str(error), hint="give a time that comes") from error

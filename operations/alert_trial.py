@@ -53,7 +53,7 @@ def try_channel(system: IntegratedSystem, actor: Actor, name: str) -> Sent:
         known_names = sorted(system.alert_channels)
         near = get_close_matches(name, known_names, n=1)
         hint = f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(known_names) or 'none'}"
-        raise UsageError(f"there is no channel {name!r} in `alerts.channels`", hint=hint)
+        raise UsageError(f"there is no channel {name!r} in `alerts.channels`", hint=hint, missing=True)
     app = system.settings.app
     parts = (
         Part("", f"{actor.name} tried the channel `{name}` of {app.name}. Whoever reads this is told of incidents."),

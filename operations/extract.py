@@ -106,7 +106,7 @@ def _chosen(dataset: str, schema: "pa.Schema", names: list[str]) -> "pa.Schema":
             near = get_close_matches(name, schema.names, n=1)
             meant = f"; did you mean `{near[0]}`?" if near else ""
             there = ", ".join(schema.names[:20]) + (", …" if len(schema.names) > 20 else "")
-            raise UsageError(f"columns: {dataset} has no column `{name}`{meant}", hint=f"it has {there}")
+            raise UsageError(f"columns: {dataset} has no column `{name}`{meant}", hint=f"it has {there}", missing=True)
         if names.count(name) > 1:
             raise UsageError(f"columns: `{name}` is there twice", hint="name each column once")
     return pa.schema([schema.field(name) for name in names])

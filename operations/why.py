@@ -137,7 +137,7 @@ def why(system: IntegratedSystem, name: str) -> Why:
         dataset = system.settings.dataset(name)
     except ConfigError as error:
         hint = "Name a dataset, or an incident by its id: `alerts list` shows those."
-        raise ConfigError(error.problems, hint=hint) from error
+        raise ConfigError(error.problems, hint=hint, missing=error.missing) from error
     now = status_of(system, name)
     versions = system.views.versions(name)
     current = system.views.current_of(name)

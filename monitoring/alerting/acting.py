@@ -16,11 +16,14 @@ T = TypeVar("T")
 
 
 class NoSuchIncident(LookupError):
-    """No incident that lasts, or silence that holds, has this id; or several begin so. `hint`: what to do."""
+    """No incident that lasts, or silence that holds, has this id; or several begin so. `hint`: what to do.
 
-    def __init__(self, message: str, hint: str) -> None:
+    `missing`: there is none.
+    """
+
+    def __init__(self, message: str, hint: str, *, missing: bool = True) -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint, self.missing = hint, missing
 
 
 def acknowledge(
@@ -106,7 +109,7 @@ def _one(id: str, known: dict[str, T], what: str) -> T:
     if len(found) == 1:
         return known[found[0]]
     if found:
-        raise NoSuchIncident(f"`{id}` begins the ids {', '.join(sorted(found))}", "Write more of it.")
+        raise NoSuchIncident(f"`{id}` begins the ids {', '.join(sorted(found))}", "Write more of it.", missing=False)
     listed = ", ".join(list(known)[:10])
     raise NoSuchIncident(f"there is no {what} `{id}`", f"There are: {listed}." if listed else "There is none.")
 

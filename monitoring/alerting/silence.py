@@ -67,4 +67,5 @@ class Silence:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Silence":
-        return cls(**{**data, "matcher": Matcher(**data["matcher"])})
+        known = {one.name: data[one.name] for one in fields(cls) if one.name in data}  # an event may hold more
+        return cls(**{**known, "matcher": Matcher(**data["matcher"])})
