@@ -98,7 +98,7 @@ def _frame(app: FastAPI, system: IntegratedSystem, asking: Asking, cached: Cache
 
     app.add_middleware(Idempotency, system=system, asking=asking)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5, exclude_content_types=NOT_PACKED)
-    app.add_middleware(Limits, system=system)
+    app.add_middleware(Limits, system=system, stopping=app.state.stopping)
     app.add_middleware(Door, system=system, keys=Keys(asking, lambda: cached.heard))
     if origins := system.settings.api.cors:
         from starlette.middleware.cors import CORSMiddleware
@@ -110,7 +110,7 @@ def _frame(app: FastAPI, system: IntegratedSystem, asking: Asking, cached: Cache
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Request-ID"],
             expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
         )
-    app.add_middleware(Correlation, system=system, changed=cached.written)
+    app.add_middleware(Correlation, system=system, changed=cached.written, stopping=app.state.stopping)
     app.add_middleware(Measured, figures=app.state.figures)
 
 

@@ -1,10 +1,9 @@
 """Operations and queries are called in threads, so many at a time, each within its time: the loop never waits."""
 
 import asyncio
-import contextlib
 import contextvars
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from starlette.requests import Request
@@ -21,6 +20,9 @@ WITHIN_S = 30.0
 """How long one question may take. What takes longer is a run: asked for with 202, and followed."""
 
 THREADS = 8
+CLOSE_S = 1.0
+"""How long the end of the server waits for what still works; the process may end under it, as under a kill."""
+
 WAITING = 64
 """Questions that may wait for a thread; more are sent away for a moment."""
 
@@ -32,7 +34,7 @@ class Asking:
         self.system = system
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="api")
         self._most = threads + waiting
-        self._under_way = 0
+        self._work: set[Future[Any]] = set()
 
     async def call(self, function: Callable[[], R], *, within: float = WITHIN_S) -> R:
         """What `function` gives; called with the context of the caller (whose request it is).
@@ -40,13 +42,12 @@ class Asking:
         Raises:
             Refused: 503, too many wait already; 504, it took too long. It goes on, and nobody hears of it.
         """
-        if self._under_way >= self._most:
+        if len(self._work) >= self._most:
             raise Refused(503, "too much is asked at once", hint="try again in a moment", headers={"Retry-After": "1"})
         context = contextvars.copy_context()
-        self._under_way += 1
         work: Future[R] = self._pool.submit(context.run, function)
-        loop = asyncio.get_running_loop()
-        work.add_done_callback(lambda _: _tell(loop, self._ended))
+        self._work.add(work)
+        work.add_done_callback(self._work.discard)
         waiting = asyncio.wrap_future(work)
         done, _ = await asyncio.wait([waiting], timeout=within)
         if not done:
@@ -57,11 +58,9 @@ class Asking:
         return waiting.result()
 
     def close(self) -> None:
-        """Take nothing more; what is under way comes to its end."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def _ended(self) -> None:
-        self._under_way -= 1
+        """Take nothing more; what is under way has a moment to come to its end."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        wait(self._work, CLOSE_S)
 
 
 async def ask(
@@ -74,8 +73,3 @@ async def ask(
     """Call an operation or a query of the system that the request came to: `await ask(request, status)`."""
     asking: Asking = request.app.state.asking
     return await asking.call(lambda: operation(asking.system, *args, **kwargs))
-
-
-def _tell(loop: asyncio.AbstractEventLoop, ended: Callable[[], Any]) -> None:
-    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody counts any more
-        loop.call_soon_threadsafe(ended)

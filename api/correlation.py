@@ -4,8 +4,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-
-from api.problems import problem, problem_of
+from api.problems import STOPS, STOPS_HINT, problem, problem_of
 from operations.api import get_logger, new_request_id, request_id
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ class Correlation:
 
     Args:
         changed: Called before the answer to what may have changed something goes out.
+        stopping: Set once the server is told to end: what is cancelled then is told so.
     """
 
     def __init__(
@@ -40,10 +40,12 @@ class Correlation:
         app: "ASGIApp",
         system: "IntegratedSystem",
         changed: "Callable[[], None]",
+        stopping: asyncio.Event,
         answer_s: float = ANSWER_S,
     ) -> None:
         self._app = app
         self._changed = changed
+        self._stopping = stopping
         self._system = system
         self._answer_s = answer_s
         self._log = get_logger("api")
@@ -68,7 +70,7 @@ class Correlation:
     async def _answer(self, scope: "Scope", receive: "Receive", send: "Send", identity: bytes) -> None:
         began, status = self._monotonic(), 0
         within = asyncio.timeout(self._answer_s)
-        failed: Exception | None = None
+        failed: BaseException | None = None
 
         async def told(message: "Message") -> None:
             nonlocal status
@@ -88,16 +90,23 @@ class Correlation:
         try:
             async with within:
                 await self._app(scope, receive, told)
+        except asyncio.CancelledError:
+            if not self._stopping.is_set():
+                raise
+            failed = asyncio.CancelledError()  # the server has waited long enough
         except Exception as error:
             if status:  # too late for another answer: the server cuts the connection, and the asker notices
                 self._log.error("api.cut", path=scope["path"], reason=type(error).__name__, exc=error)
                 raise
             failed = error
-        if failed is not None:
-            if isinstance(failed, TimeoutError) and within.expired():
+        if failed is not None and not status:
+            if isinstance(failed, asyncio.CancelledError):
+                instead = problem(scope, 503, STOPS, hint=STOPS_HINT, transient=True, headers={"Connection": "close"})
+            elif isinstance(failed, TimeoutError) and within.expired():
                 words = f"no answer within {self._answer_s:g} s"
                 instead = problem(scope, 504, words, hint="ask for less", transient=True)
             else:
+                assert isinstance(failed, Exception), "the only other one is the end of the server"
                 instead = problem_of(scope, failed, redacted=self._system.loaded.known.redacted)
             await instead(scope, receive, told)
         self._tell(scope, status, began)

@@ -8,7 +8,7 @@ import asyncio
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from api.problems import problem
+from api.problems import STOPS, problem
 from operations.api import limiter
 
 if TYPE_CHECKING:
@@ -31,8 +31,11 @@ NEVER_LIMITED = frozenset({"/livez", "/readyz", "/metrics"})
 class Limits:
     """Sends away who asks too often (429) or sends too much (413), too slowly (408) or no JSON (415)."""
 
-    def __init__(self, app: "ASGIApp", system: "IntegratedSystem", body_s: float = BODY_S) -> None:
+    def __init__(
+        self, app: "ASGIApp", system: "IntegratedSystem", stopping: asyncio.Event, body_s: float = BODY_S
+    ) -> None:
         self._app = app
+        self._stopping = stopping
         self._limiter = limiter(system)
         self._body_s = body_s
 
@@ -69,13 +72,16 @@ class Limits:
             await told(scope, receive, send)
             return
         try:
-            async with asyncio.timeout(self._body_s):
-                body = await _whole(receive)
+            body = await self._whole(receive)
         except TimeoutError:
             words = f"the body had not come within {self._body_s:g} s"
             await problem(scope, 408, words, hint="send it at once", transient=True, headers=closing)(
                 scope, receive, send
             )
+            return
+        except _Stops:
+            told = problem(scope, 503, STOPS, hint="ask again once it is there", transient=True, headers=closing)
+            await told(scope, receive, send)
             return
         if body is None:
             return  # the client is gone
@@ -88,6 +94,28 @@ class Limits:
             return
         scope.setdefault("state", {})["body"] = body
         await self._app(scope, _Again(body, receive), send)
+
+    async def _whole(self, receive: "Receive") -> bytes | None:
+        """The body; None: the client left. Waits no longer than it may take, nor when the server is to end."""
+        reading = asyncio.ensure_future(_whole(receive))
+        if not reading.done():
+            await asyncio.sleep(0)  # most bodies have come with their head
+        if reading.done():
+            return reading.result()
+        ending = asyncio.ensure_future(self._stopping.wait())
+        try:
+            async with asyncio.timeout(self._body_s):
+                await asyncio.wait((reading, ending), return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():
+                raise _Stops
+            return reading.result()
+        finally:
+            reading.cancel()
+            ending.cancel()
+
+
+class _Stops(Exception):
+    """The server is to end."""
 
 
 class _Again:

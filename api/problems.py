@@ -24,6 +24,9 @@ __all__ = ["PROBLEMS", "Problem", "Refused", "install", "problem", "problem_of"]
 
 MEDIA_TYPE = "application/problem+json"
 
+STOPS = "the server is stopping"
+STOPS_HINT = "ask again once it is there; something that changes the state may be done all the same: look first"
+
 AGAIN_S = 1
 """Seconds after which what was in trouble for a moment is worth another try."""
 

@@ -47,14 +47,14 @@ async def ask(url: str, connections: int, seconds: float, requests: int) -> dict
     """Until time is up, or so many are answered."""
     address = urlsplit(url)
     head = f"GET {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nAccept: application/json, */*\r\n\r\n".encode()
+    assert address.hostname is not None
+    assert address.port is not None
+    place = (address.hostname, address.port)
     loop = asyncio.get_running_loop()
     times: list[float] = []
     over: asyncio.Future[None] = loop.create_future()
     began = time.perf_counter()
-    made = [
-        await loop.create_connection(lambda: _Connection(head, times, over), address.hostname, address.port)
-        for _ in range(connections)
-    ]
+    made = [await loop.create_connection(lambda: _Connection(head, times, over), *place) for _ in range(connections)]
     while not over.done() and time.perf_counter() - began < seconds and len(times) < requests:
         await asyncio.sleep(0.01)
     lasted = time.perf_counter() - began

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 
 from api.asking import ask
+from api.correlation import Correlation
 from integrated_system import IntegratedSystem
 from tests.api.serving import asked
 from utils.events import NewEvent
@@ -64,7 +65,8 @@ def test_an_answer_that_does_not_begin_is_a_problem(system: IntegratedSystem, mo
     ended: list[bool] = []
 
     def extend(app: FastAPI) -> None:
-        app.user_middleware[0].kwargs["answer_s"] = 0.05
+        (layer,) = [one for one in app.user_middleware if one.cls is Correlation]
+        layer.kwargs["answer_s"] = 0.05
 
         @app.get("/never")
         async def never() -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.limits import BODY_LIMIT
+from api.limits import BODY_LIMIT, Limits
 from tests.api.serving import asked
 from tests.integration.installation import Installation
 from utils.clock import ManualClock
@@ -68,7 +68,7 @@ def test_a_body_that_does_not_come_ends_in_a_problem(installation: Installation)
     """408: a client that sends slowly holds a socket for some seconds, and no thread."""
 
     def extend(app: FastAPI) -> None:
-        (limits,) = [one for one in app.user_middleware if one.cls.__name__ == "Limits"]
+        (limits,) = [one for one in app.user_middleware if one.cls is Limits]
         limits.kwargs["body_s"] = 0.05
 
     async def talk(client: httpx.AsyncClient) -> httpx.Response:
