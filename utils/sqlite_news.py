@@ -28,12 +28,14 @@ class SqliteNews:
     """
 
     EVERY, RARELY, IN_ANY_CASE = 0.05, 0.2, 5.0
+    SOON = 0.005
     QUIET_AFTER = 10.0
 
     def __init__(self, changes: Callable[[], int], path: Path) -> None:
         self._changes = changes
         self._seen = changes()
         self._heard = time.monotonic()
+        self._grown_at = -self.EVERY
         self._closed = threading.Event()
         self._turn = threading.Lock()  # held by who waits: only then may what it polls be closed
         self._asked, self._ask = os.pipe()
@@ -67,6 +69,10 @@ class SqliteNews:
     def _pause(self, now: float, left: float) -> None:
         """Until there may be news, `left` seconds at most."""
         quiet = now - self._heard
+        # The log grows before the commit can be seen: who is quick looks too early, and nobody wakes it again.
+        if now - self._grown_at < self.EVERY and quiet >= self.EVERY:
+            self._closed.wait(min(left, self.SOON))
+            return
         if self._grown is None:
             self._closed.wait(min(left, self.EVERY if quiet < self.QUIET_AFTER else self.RARELY))
             return
@@ -76,7 +82,8 @@ class SqliteNews:
         poll.register(self._asked, select.POLLIN)
         poll.register(self._grown.fileno(), select.POLLIN)
         poll.poll(1000.0 * min(left, self.IN_ANY_CASE))
-        self._grown.read(timeout=0)
+        if self._grown.read(timeout=0):
+            self._grown_at = time.monotonic()
 
 
 def _watch(file: Path) -> "INotify | None":

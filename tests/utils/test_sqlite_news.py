@@ -55,6 +55,25 @@ def test_what_another_connection_commits_is_news(database: SqliteDatabase, tmp_p
         other.close()
 
 
+def test_a_commit_that_is_seen_late_is_heard_all_the_same(
+    database: SqliteDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log grows a moment before the commit can be seen: who was told looks again without being told twice."""
+    monkeypatch.setattr(SqliteNews, "IN_ANY_CASE", 60.0)
+    other = SqliteDatabase(tmp_path / "log.db", migrations=[SCHEMA])
+    versions = iter([1, 1, 1, 1])  # at the beginning, before it waits, and twice after it was told
+    news = SqliteNews(lambda: next(versions, 2), tmp_path / "log.db")
+    monkeypatch.setattr(news, "_heard", news._heard - 1.0)
+    try:
+        writer = threading.Thread(target=commit, args=(other,))
+        writer.start()
+        assert news.wait(30.0)
+        writer.join()
+    finally:
+        news.close()
+        other.close()
+
+
 def test_a_log_that_was_emptied_is_heard_too(database: SqliteDatabase, tmp_path: Path) -> None:
     """A checkpoint truncates the write-ahead log; the next commit is news all the same."""
     other = SqliteDatabase(tmp_path / "log.db", migrations=[SCHEMA])
