@@ -10,6 +10,7 @@ from typing import Any
 
 from config.errors import ConfigError
 from data_pipeline.dataset import Quality
+from data_pipeline.detect.feedback_views import FeedbackGiven
 from data_pipeline.errors import PipelineError
 from data_pipeline.store.run_views import Run
 from data_pipeline.store.views import Version
@@ -227,7 +228,6 @@ def _dataset(system: IntegratedSystem, run: Run, body: dict[str, Any], objective
     before = _before(system, version)
     newest = system.views.collected_last(name)
     is_newest = newest is not None and newest.version == version.version and declared is not None
-    found = system.views.anomalies(dataset=name, limit=1000)
     return DatasetReport(
         name,
         *described,
@@ -240,12 +240,23 @@ def _dataset(system: IntegratedSystem, run: Run, body: dict[str, Any], objective
         figures=version.body["measured"],
         profile=_profile(version, before),
         advice=tuple(one.to_json() for one in advice(system, name)) if is_newest else (),
-        anomalies=tuple(one for one in found if one.get("run_id") == run.run_id),
+        anomalies=_anomalies(system, name, run.run_id),
         before=None if before is None else _summed_up(before),
         changes=tuple(_changes(system, before, version)),
         provenance=_provenance(version),
         objective=objective,
     )
+
+
+def _anomalies(system: IntegratedSystem, name: str, run_id: str) -> tuple[dict[str, Any], ...]:
+    """What was told of the run, but for what people have said is fine, or is not to count."""
+    found = [one for one in system.views.anomalies(dataset=name, limit=1000) if one.get("run_id") == run_id]
+    said = FeedbackGiven(system.database).all() if found else ()
+    if not said:
+        return tuple(found)
+    from data_pipeline.detect.feedback import answered
+
+    return tuple(one for one in found if not answered(said, name, one["metric"], one["time"]))
 
 
 def _reported(system: IntegratedSystem, run: Run, body: dict[str, Any]) -> Version | None:

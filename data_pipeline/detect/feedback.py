@@ -14,7 +14,7 @@ from data_pipeline.detect.feedback_views import Said
 from data_pipeline.detect.robust import Floats
 from utils.history import Block
 
-__all__ = ["heard", "masked", "widened"]
+__all__ = ["answered", "heard", "masked", "widened"]
 
 _BEYOND = 1.05  # the limit lies so much further out than the point that was fine
 _AT_MOST = 10.0  # times as wide, each time somebody says so
@@ -38,6 +38,15 @@ def heard(anomalies: Iterable[Anomaly], said: Sequence[Said]) -> list[Anomaly]:
     return [found for one in anomalies if (found := _heard(one, fine)) is not None]
 
 
+def answered(said: Iterable[Said], subject: str, metric: str, time: float) -> bool:
+    """Whether what was told of that point (epoch seconds) counts no more: it was fine, or is no past of the series."""
+    return any(
+        _is_fine(one, time) if one.kind == "fine" else bool(_gone(one, np.array([time]))[0])
+        for one in said
+        if one.is_about(subject, metric)
+    )
+
+
 def widened(said: Iterable[Said], subject: str, metric: str, direction: str) -> float:
     """How many times as wide as without feedback the limit of a metric is on one side; 1: as it was."""
     width = 1.0
@@ -51,7 +60,7 @@ def widened(said: Iterable[Said], subject: str, metric: str, direction: str) -> 
 
 def _heard(one: Anomaly, fine: Sequence[Said]) -> Anomaly | None:
     about = [said for said in fine if said.is_about(one.subject, one.metric)]
-    if any(said.since - _SAME <= one.time <= (said.until or said.since) + _SAME for said in about):
+    if any(_is_fine(said, one.time) for said in about):
         return None
     width = widened(about, one.subject, one.metric, one.direction)
     if width == 1.0:
@@ -72,6 +81,10 @@ def _heard(one: Anomaly, fine: Sequence[Said]) -> Anomaly | None:
         expected_high=one.expected_high + reach if one.direction == "up" else one.expected_high,
         reason=f"{one.reason}; even for a limit {width:.2g} times as wide, because the like was said to be fine",
     )
+
+
+def _is_fine(one: Said, time: float) -> bool:
+    return one.since - _SAME <= time <= (one.until or one.since) + _SAME
 
 
 def _ratio(score: float) -> float:

@@ -1,6 +1,6 @@
 """Numbers as they come: `add_sample` keeps them, `detect` says which of the newest are strange."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,6 +8,8 @@ import numpy as np
 from data_pipeline.detect.detector import ALARM, Anomaly, Direction, Series
 from data_pipeline.detect.ensemble import CONTEXT, EnsembleDetector, EnsembleModel
 from data_pipeline.detect.explain import reason
+from data_pipeline.detect.feedback import heard
+from data_pipeline.detect.feedback_views import Kind, Said, Told
 from data_pipeline.detect.opinion import AGREES
 from data_pipeline.detect.robust import MINIMUM_POINTS, RECENT, Floats, core_limit
 from data_pipeline.detect.wall import Wall
@@ -34,6 +36,15 @@ class _Metric:
     def often_strange(self) -> bool:
         """Whether so much was strange of late that it is the model that is wrong."""
         return sum(self.strange[-_LATELY:]) > RECENT
+
+    def forget(self, gone: Callable[[float], bool]) -> None:
+        """Drop samples by their time; the next fit is due by those that are left."""
+        kept = [at for at, time in enumerate(self.times) if not gone(time)]
+        self.times = [self.times[at] for at in kept]
+        self.values = [self.values[at] for at in kept]
+        self.strange = [self.strange[at] for at in kept]
+        self.seen, self.fitted = len(kept), min(self.fitted, len(kept))
+        self.judged = self.judged or not kept
 
     def history(self) -> tuple[Floats, Floats]:
         """What to learn from: without what was strange for less than `RECENT` samples; what lasts is learned."""
@@ -84,6 +95,7 @@ class StreamDetector:
         self._detector = EnsembleDetector(rate=rate, wall=Wall(zone))
         self._clock = clock or SystemClock()
         self._metrics: dict[str, _Metric] = {}
+        self._said: list[Said] = []
 
     def add_sample(self, metrics: Mapping[str, float], time: float | None = None) -> None:
         """Keep one value a metric, taken at `time` (epoch seconds; now). A value that is not finite is left out.
@@ -97,7 +109,7 @@ class StreamDetector:
             if known is not None and known.times and time <= known.times[-1]:
                 raise ValueError(f"{name}: samples must come in order of time; {time} is not after {known.times[-1]}")
         for name, value in metrics.items():
-            if np.isfinite(value):
+            if np.isfinite(value) and not self._is_excluded(name, time):
                 self._keep(self._metrics.setdefault(name, _Metric()), time, float(value))
 
     def detect(self) -> list[Anomaly]:
@@ -105,7 +117,49 @@ class StreamDetector:
         new = {name: metric for name, metric in self._metrics.items() if not metric.judged}
         found = [self._judge(name, metric) for name, metric in new.items()]
         self._fit_one()
-        return [anomaly for anomaly in found if anomaly is not None]
+        return heard([anomaly for anomaly in found if anomaly is not None], self._said)
+
+    def not_an_anomaly(self, anomaly: Anomaly) -> None:
+        """That was fine: it is learned from, and the like of it is judged more quietly from now on."""
+        told = (Told(anomaly.time, anomaly.direction, anomaly.score),)
+        self._heed("fine", anomaly.metric, anomaly.time, anomaly.time, told)
+        metric = self._metrics.get(anomaly.metric)
+        if metric is not None and anomaly.time in metric.times:
+            metric.strange[metric.times.index(anomaly.time)] = False
+
+    def normal_since(self, time: float, metric: str = "") -> None:
+        """What the metric (all) has been since then is normal: the samples before are forgotten, it learns anew."""
+        for one in self._meant(metric):
+            one.forget(lambda at: at < time)
+            one.strange = [False] * len(one.strange)
+            one.since = None
+            one.model, one.due = None, MINIMUM_POINTS - 1
+
+    def exclude(self, since: float, until: float, metric: str = "") -> None:
+        """From `since` up to `until`, ahead or not, samples of the metric (of all) are neither judged nor learned from.
+
+        Raises:
+            ValueError: the time ends before it begins.
+        """
+        if not since < until:
+            raise ValueError(f"a time to leave out must end after it begins; got {since} to {until}")
+        self._heed("excluded", metric, since, until)
+        for one in self._meant(metric):
+            one.forget(lambda at: since <= at < until)
+            one.due = min(one.due, max(len(one.values), MINIMUM_POINTS - 1))
+
+    def _heed(self, kind: Kind, metric: str, since: float, until: float, told: tuple[Told, ...] = ()) -> None:
+        said = Said(len(self._said), "", self._subject, metric, kind, since, until, told, metric, "", "")
+        self._said.append(said)
+
+    def _meant(self, metric: str) -> list[_Metric]:
+        return [one for name, one in self._metrics.items() if metric in ("", name)]
+
+    def _is_excluded(self, metric: str, time: float) -> bool:
+        return any(
+            said.kind == "excluded" and said.metric in ("", metric) and said.since <= time < (said.until or said.since)
+            for said in self._said
+        )
 
     @property
     def learning(self) -> dict[str, str]:
@@ -128,7 +182,7 @@ class StreamDetector:
 
     def _judge(self, name: str, metric: _Metric) -> Anomaly | None:
         metric.judged = True
-        if metric.model is None:
+        if metric.model is None or metric.model.learning:
             return None
         recent = slice(-CONTEXT, None)
         times, values = np.array(metric.times[recent]), np.array(metric.values[recent])

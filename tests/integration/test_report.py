@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from lxml import html
 
+from operations.actor import local_user
+from operations.feedback import not_an_anomaly
 from operations.report import RunReport, report
 from operations.report_markdown import markdown
 from operations.report_page import TEMPLATE, page
@@ -218,6 +220,24 @@ def test_the_columns_are_told_beside_those_of_the_version_before(bad: Installati
     seen = text_of(page(found))
     assert "mean 99.5, deviation" in seen
     assert "mean 2, deviation" in seen
+
+
+def test_what_people_said_is_fine_is_not_in_the_report(installation: Installation, server: FaultyServer) -> None:
+    """Of two figures the one that nobody answered is left."""
+    installation.configure(people(server.url))
+    installation.run_one()
+    with installation.system() as system:
+        run_id = system.views.runs(limit=1)[0].run_id
+        told = {"run_id": run_id, "subject": "people", "time": 1000.0, "direction": "up", "score": 0.6}
+        system.events.append(
+            [
+                NewEvent("anomaly.detected", "people", {**told, "metric": metric, "reason": metric})
+                for metric in ("rows", "bytes")
+            ]
+        )
+        not_an_anomaly(system, local_user(), ["people.rows"])
+
+    assert [one["metric"] for one in ask(installation).datasets[0].anomalies] == ["bytes"]
 
 
 def test_what_is_declared_and_found_beside_the_rules_is_told(installation: Installation, server: FaultyServer) -> None:

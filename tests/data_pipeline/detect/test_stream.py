@@ -196,3 +196,43 @@ def test_a_memory_too_short_to_learn_from_is_refused():
     """The error says how much it takes."""
     with pytest.raises(ValueError, match="memory must be at least 120 samples; got 10"):
         StreamDetector(memory=10)
+
+
+def test_what_was_fine_is_learned_and_the_like_is_judged_more_quietly():
+    """A little less far out is no news afterwards; plainly further out is, in words that say why."""
+    detector = StreamDetector("orders")
+    values = noise(300)
+    feed(detector, values[:200])
+    detector.add_sample({"rows": 1040.0}, time=MINUTE * 200)
+    (told,) = detector.detect()
+
+    detector.not_an_anomaly(told)
+
+    assert 0 not in feed(detector, [1038.0, *noise(20, 5)], start=201)
+    assert feed(detector, [0.0], start=230) != []
+
+
+def test_a_new_normal_is_learned_anew():
+    """What was before is forgotten: twelve samples of silence, then judged by the new level."""
+    detector = StreamDetector("orders")
+    feed(detector, noise(100))
+    assert feed(detector, 500.0 + noise(3, 3), start=100) != []
+
+    detector.normal_since(MINUTE * 100)
+
+    assert detector.learning == {"rows": "learning: 3 of 12 points"}
+    assert feed(detector, 500.0 + noise(60, 4), start=103) == []
+    assert feed(detector, [1000.0], start=163) == [0]
+
+
+def test_an_excluded_time_is_neither_judged_nor_learned_from():
+    """Ahead, and what lies within it already; of one metric."""
+    detector = StreamDetector("orders")
+    feed(detector, noise(100))
+    detector.exclude(MINUTE * 90, MINUTE * 130, "rows")
+
+    assert feed(detector, np.zeros(30), start=100) == []
+    assert feed(detector, noise(20, 2), start=130) == []
+    assert feed(detector, [0.0], start=150) == [0]
+    with pytest.raises(ValueError, match="must end after it begins"):
+        detector.exclude(10.0, 10.0)
