@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlencode, urlsplit
 
 from monitoring.alerting.answers import Exchange, listening
+from monitoring.alerting.message.formats import plain_markdown
 from monitoring.alerting.message.message import Format, Message
 from utils.one_line import one_line
 from utils.resilience.retry_after import retry_after
@@ -136,11 +137,11 @@ def _notify(service: "NotifyBase", message: Message, *, plain: bool) -> bool:
     """
     format_ = service.resolve_format("text" if plain or service.service_name == "Slack" else "markdown").value
     body = message.body(cast("Format", format_))
+    # Discord has no titles: ours would be the first line of the text, in which names may mean something.
+    title = plain_markdown(message.title) if service.service_name == "Discord" else message.title
     kind = "success" if message.kind == "resolved" else _SEVERITIES[message.severity]
     # What is too long for a service is cut; it would refuse the whole.
-    return bool(
-        service.notify(body=body, title=message.title, notify_type=kind, body_format=format_, overflow="truncate")
-    )
+    return bool(service.notify(body=body, title=title, notify_type=kind, body_format=format_, overflow="truncate"))
 
 
 def _judged(heard: list[Exchange], words: str) -> Outcome:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from monitoring.alerting.message.message import Part
 
-__all__ = ["Formatted", "html", "markdown", "text"]
+__all__ = ["Formatted", "html", "markdown", "plain_markdown", "text"]
 
 Formatted = Callable[[Sequence["Part"], str], str]
 
@@ -39,10 +39,10 @@ def markdown(parts: Sequence["Part"], footer: str) -> str:
     """
     blocks = []
     for part in parts:
-        said = _code(part.text) if part.style == "command" else _plain_markdown(part.text)
-        blocks.append(f"**{_plain_markdown(part.label)}:** {said}" if part.label else said)
+        said = _code(part.text) if part.style == "command" else plain_markdown(part.text)
+        blocks.append(f"**{plain_markdown(part.label)}:** {said}" if part.label else said)
     if footer:
-        blocks.append(_plain_markdown(footer))
+        blocks.append(plain_markdown(footer))
     return "\n\n".join(blocks)
 
 
@@ -66,7 +66,7 @@ def html(parts: Sequence["Part"], footer: str) -> str:
     return "\n".join(blocks)
 
 
-def _plain_markdown(said: str) -> str:
+def plain_markdown(said: str) -> str:
     """Words that stay words. Addresses of the web are left as they are, so that they can be followed."""
     pieces, end = [], 0
     for found in _WEB.finditer(said):

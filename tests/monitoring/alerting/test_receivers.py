@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from email.message import EmailMessage
 from typing import Any
 
@@ -326,3 +327,12 @@ def test_channels_are_used_side_by_side(server: FaultyServer) -> None:
         thread.join()
 
     assert outcomes == {"gone": ["refused"] * 5, "here": ["sent"] * 5}
+
+
+def test_a_name_in_a_title_calls_nobody_and_sets_nothing_on_discord(server: FaultyServer) -> None:
+    """It puts the title before the text, as it is: a name that is a link or calls everybody would be one."""
+    title = "@everyone [fx_daily](https://evil.test) down"
+    Channel("team", f"discord://{DISCORD_TOKENS}").send(replace(TOLD, title=title), "k")
+    (request,) = server.requests
+    first = body(request)["content"].splitlines()[0]
+    assert first == "@\u200beveryone \\[fx_daily\\](https://evil.test) down"
