@@ -32,7 +32,7 @@ class SystemdNotifier:
             return None
         usec, pid = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
         meant = pid in {"", str(os.getpid())}  # a child inherits the variables, and is not the one that is watched
-        watchdog_s = int(usec) / 1e6 if meant and usec.isdigit() and int(usec) > 0 else None
+        watchdog_s = int(usec) / 1e6 if meant and usec.isdecimal() and int(usec) > 0 else None
         return cls(address, watchdog_s, clock=clock)
 
     def ready(self, status: str = "") -> bool:

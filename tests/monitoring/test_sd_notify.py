@@ -87,8 +87,9 @@ def test_a_manager_that_does_not_read_keeps_nobody_waiting(systemd):
         ({"WATCHDOG_USEC": "3000000", "WATCHDOG_PID": str(os.getpid())}, 3.0),
         ({"WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "1"}, None),
         ({"WATCHDOG_USEC": "soon"}, None),
+        ({"WATCHDOG_USEC": "3²"}, None),
     ],
-    ids=["not wanted", "wanted", "of this process", "of another process", "garbage"],
+    ids=["not wanted", "wanted", "of this process", "of another process", "garbage", "a digit that is no number"],
 )
 def test_signs_of_life_are_for_the_process_that_is_watched(environ, watchdog_s):
     """A child inherits the variables, and is not meant."""
