@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("config", "utils", "data_pipeline", "operations", "cli", "extensions")
+PACKAGES = ("config", "utils", "data_pipeline", "operations", "cli", "api", "extensions")
 MODULES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for package in PACKAGES

@@ -1,5 +1,7 @@
 """The Python client against a real server: what it gives, what it raises, when it tries again."""
 
+import inspect
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,20 @@ def test_a_run_in_three_calls(system: IntegratedSystem, client: Client) -> None:
     assert table.equals(delivered(system, "orders").table.select(["value", "id"]))
     assert client.queries.rows("orders", limit=2) == table.select(["id", "value"]).slice(0, 2).to_pylist()
     assert sum(batch.num_rows for batch in client.queries.batches("orders")) == table.num_rows
+
+
+def test_the_example_of_the_papers_runs(system: IntegratedSystem, capsys: pytest.CaptureFixture[str]) -> None:
+    """As it stands there, against a real server."""
+    page = Path(__file__).parents[2] / "docs" / "api-paths.md"
+    (example,) = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+    with at_work(system), served(system) as url:
+        exec(compile(example.replace("http://127.0.0.1:8000", url), str(page), "exec"), {})
+
+    *states, rows, refused = capsys.readouterr().out.splitlines()
+    assert states[-1] == "succeeded"
+    assert rows == "100"
+    assert refused.startswith("404 unknown dataset `order`; did you mean `orders`?")
 
 
 def test_a_run_is_followed_to_its_end(system: IntegratedSystem, client: Client) -> None:
@@ -197,8 +213,6 @@ _SAMPLE = {"str": "x", "float": 1.0, "int": 1}
 
 def _called(method: Any) -> Any:
     """A method with something for all that it needs."""
-    import inspect
-
     places, named = [], {}
     for one in inspect.signature(method).parameters.values():
         value = _SAMPLE.get(getattr(one.annotation, "__name__", ""), "fine")
@@ -213,8 +227,6 @@ def _called(method: Any) -> Any:
 
 
 def _is(place: str, path: str) -> bool:
-    import re
-
     pattern = "".join(
         "[^/]+" if piece.startswith("{") else re.escape(piece) for piece in re.split(r"(\{[^}]+\})", place)
     )
