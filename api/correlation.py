@@ -61,11 +61,18 @@ class Correlation:
         token = request_id.set(identity)
         try:
             if scope["type"] == "websocket":
-                await self._app(scope, receive, send)
+                await self._talk(scope, receive, send)
             else:
                 await self._answer(scope, receive, send, identity.encode())
         finally:
             request_id.reset(token)
+
+    async def _talk(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:
+            self._log.error("api.cut", path=scope["path"], reason=type(error).__name__, exc=error)
+            raise  # the server closes the socket
 
     async def _answer(self, scope: "Scope", receive: "Receive", send: "Send", identity: bytes) -> None:
         began, status = self._monotonic(), 0

@@ -5,10 +5,12 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.app import create_app
+from api.problems import MEDIA_TYPE, problem
 from api.sockets import Sockets
 from integrated_system import IntegratedSystem
 from operations.actor import UsageError
@@ -141,6 +143,7 @@ class _Server(uvicorn.Server):
                 loop="asyncio",
                 lifespan="on",
                 log_config=None,
+                log_level="critical",  # what goes wrong is in our own log, by the layer around every request
                 access_log=False,
                 proxy_headers=False,  # who says for whom it asks is not believed
                 server_header=False,
@@ -178,6 +181,19 @@ class _Impatient(H11Protocol):
     def handle_websocket_upgrade(self, event: Any) -> None:
         self._calm()
         super().handle_websocket_upgrade(event)
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP is told in the form of all errors; whose request it is, nobody knows."""
+        told = problem({"path": ""}, 400, "this is no HTTP request", hint="ask with an HTTP client")
+        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"connection", b"close")]
+        for event in (
+            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+            h11.Data(data=bytes(told.body)),
+            h11.EndOfMessage(),
+        ):
+            if (sent := self.conn.send(event)) is not None:
+                self.transport.write(sent)
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._calm()

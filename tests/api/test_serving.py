@@ -113,6 +113,19 @@ def test_a_port_that_is_taken_is_told(installation: Installation) -> None:
     assert "--port" in refused.value.hint
 
 
+def test_what_is_no_http_is_told_so(server: str) -> None:
+    """In the form of all errors, and the connection is closed."""
+    with _connected(server, b"HELO there\r\n\r\n") as connection:
+        found = b""
+        while part := connection.recv(65536):
+            found += part
+
+    head, _, body = found.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in head
+    assert json.loads(body)["hint"]
+
+
 def test_a_connection_that_does_not_come_to_the_point_is_closed(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
