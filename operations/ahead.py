@@ -24,7 +24,7 @@ from utils.events import rfc3339
 __all__ = ["DISK", "Reach", "Trouble", "reaches", "troubles"]
 
 DISK = "mean(disk_percent)"
-_OF_HOSTS = ((DISK, "a full disk"), ("mean(memory_percent)", "full memory"), ("mean(swap_percent)", "full swap space"))
+_OF_HOSTS = (("mean(memory_percent)", "full memory"), ("mean(swap_percent)", "full swap space"))
 _PARTS = (1 / 120, 1 / 10)  # of an objective's window, in which its budget is looked at: 6 hours and 3 days of 30
 _MOMENTS = 24
 
@@ -145,6 +145,8 @@ def _limits(dataset: DatasetSettings) -> Iterator[_Limit]:
     if deadline is not None:
         yield _Limit("latency_s", deadline, f"its deadline ({duration(deadline)})")
     if dataset.collect.kind == "host":
+        disk = str(dataset.collect.disk)
+        yield _Limit(DISK, 100.0, "a full disk" if disk == "/" else f"a full disk ({disk})")
         yield from (_Limit(metric, 100.0, what) for metric, what in _OF_HOSTS)
 
 

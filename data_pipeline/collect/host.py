@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -26,11 +27,12 @@ COLUMNS = (
 
 
 class Options(BaseModel):
-    """`collect: {kind: host}` takes no further keys."""
+    """`collect: {kind: host}`. `disk`: the disk of this folder is measured."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["host"] = "host"
+    disk: Path = Path("/")
 
 
 class HostCollector:
@@ -40,7 +42,7 @@ class HostCollector:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._metrics: MetricsCollector | None = None
+        self._metrics: dict[Path, MetricsCollector] = {}
 
     def provider_of(self, options: Any, dataset: str) -> str:
         return PROVIDER
@@ -59,7 +61,7 @@ class HostCollector:
             calls += 1
             # Rates (CPU, network) are differences between two samples, which must not overlap.
             with self._lock:
-                taken = self._collector(request.clock).collect()
+                taken = self._collector(request.base / request.options.disk, request.clock).collect()
             return {column: getattr(taken, column) for column in COLUMNS}
 
         row = request.call(request.provider, sample)
@@ -81,11 +83,12 @@ class HostCollector:
         return Collected(provenance, rows=rows)
 
     def close(self) -> None:
-        self._metrics = None
+        self._metrics.clear()
 
-    def _collector(self, clock: Clock) -> "MetricsCollector":
-        if self._metrics is None:
+    def _collector(self, disk: Path, clock: Clock) -> "MetricsCollector":
+        known = self._metrics.get(disk)
+        if known is None:
             from utils.host import MetricsCollector
 
-            self._metrics = MetricsCollector(clock)
-        return self._metrics
+            known = self._metrics[disk] = MetricsCollector(clock, disk_path=disk)
+        return known

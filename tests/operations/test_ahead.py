@@ -71,6 +71,17 @@ def test_a_disk_that_is_full_within_a_day_is_unhealthy(
     assert (f"machine.{DISK} reaches a full disk in about " in disk.detail) is not healthy
 
 
+def test_the_disk_that_fills_is_named(tmp_path: Path) -> None:
+    """The one of the folder that the dataset names, so that nobody looks at the wrong one."""
+    made = Installation(tmp_path)
+    made.configure({"name": "machine", "collect": {"kind": "host", "disk": "/var"}})
+    with made.system(ManualClock(NOON)) as system:
+        hourly(system, "machine", DISK, growing(60.0, 90.0))
+        (one,) = troubles(system, system.settings.datasets)
+
+    assert one.words.startswith("reaches a full disk (/var) in about ")
+
+
 def test_an_error_budget_has_an_end(tmp_path: Path) -> None:
     """Nothing runs any more: a day may be missed in ten, twenty hours are; the rest is told before it is spent."""
     made, clock = Installation(tmp_path), ManualClock(NOON)

@@ -29,7 +29,24 @@ def test_one_sample_is_one_row() -> None:
     assert len(collected.provenance.content_sha256) == 64
 
 
-def test_host_takes_no_options() -> None:
-    """Nothing to configure, so nothing to get wrong silently."""
+def test_the_disk_is_that_of_the_folder_that_is_named(tmp_path: Path) -> None:
+    """A folder that is not there has no disk; one beside the configuration has."""
+    (tmp_path / "data").mkdir()
+    collector, clock = HostCollector(), ManualClock()
+    free = []
+    for disk in ("data", "nowhere"):
+        options = Options(disk=Path(disk))
+        request = make_request(options, tmp_path, base=tmp_path, provider="host", call=Calls(), clock=clock)
+        rows = collector.collect(request).rows
+        assert rows is not None
+        free.append(next(iter(rows())).to_pylist()[0]["disk_free_bytes"])
+    collector.close()
+
+    assert free[0] > 0
+    assert free[1] is None
+
+
+def test_host_takes_no_other_options() -> None:
+    """What is misspelt is not left out silently."""
     with pytest.raises(ValidationError, match="Extra inputs"):
         Options.model_validate({"every": "1s"})
