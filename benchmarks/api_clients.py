@@ -55,14 +55,17 @@ async def ask(url: str, connections: int, seconds: float, requests: int) -> dict
     over: asyncio.Future[None] = loop.create_future()
     began = time.perf_counter()
     made = [await loop.create_connection(lambda: _Connection(head, times, over), *place) for _ in range(connections)]
-    while not over.done() and time.perf_counter() - began < seconds and len(times) < requests:
-        await asyncio.sleep(0.01)
-    lasted = time.perf_counter() - began
-    if over.done():
-        over.result()
-    over.set_result(None)
-    for transport, _ in made:
-        transport.close()
+    try:
+        while not over.done() and time.perf_counter() - began < seconds and len(times) < requests:
+            await asyncio.sleep(0.01)
+        lasted = time.perf_counter() - began
+        if over.done():
+            over.result()
+        over.set_result(None)
+    finally:
+        for transport, _ in made:
+            transport.abort()
+        await asyncio.sleep(0)  # the loop closes them
     found = sorted(times)
     return {
         "per_s": len(found) / lasted,

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, cast
 
 from integrated_system import IntegratedSystem
@@ -200,6 +201,7 @@ def attempts(system: IntegratedSystem) -> RateLimiter:
     return RateLimiter("api.logins", rate=1.0, burst=100, clock=system.clock)
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Whether this is `localhost`, or an address as `127.0.0.1` and `[::1]` are. No name is looked up."""
     bare = host.removeprefix("[").removesuffix("]").lower()
