@@ -47,6 +47,7 @@ bench: .venv/dev .peers/ready  ## Measure, side by side with the peers
 	$(BIN)/python -m benchmarks schedule
 	$(BIN)/python -m benchmarks logs
 	$(BIN)/python -m benchmarks host
+	$(BIN)/python -m benchmarks api
 
 lock: .venv/dev  ## Pin the newest versions that the ranges allow
 	$(BIN)/pip install --quiet pip-tools
