@@ -22,6 +22,7 @@ ROUNDS = {
     "detect": 1,
     "host": 3,
     "api": 5,
+    "api_live": 3,
 }
 
 
