@@ -98,6 +98,7 @@ class Door:
             in_query = _taken_from_query(scope)
             try:
                 scope.setdefault("state", {})["actor"] = await self._who(scope, in_query)
+                _refuse_nul(scope)
             except Refused as refused:
                 await _refuse(scope, refused, receive, send)
                 return
@@ -226,6 +227,12 @@ def _taken_from_query(scope: "Scope") -> str | None:
     if len(kept) < len(pairs):
         scope["query_string"] = urlencode(kept).encode()
     return next((value for name, value in pairs if name == "auth_token"), None)
+
+
+def _refuse_nul(scope: "Scope") -> None:
+    """PostgreSQL keeps no text with a NUL, so there is nothing that one could ask for."""
+    if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+        raise Refused(422, "a NUL stands in the address", hint="no name has one", error="UsageError")
 
 
 def _reaches(who: Actor, role: Role) -> bool:

@@ -88,7 +88,7 @@ def test_no_request_breaks_the_document(asked: Asked, role: str) -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_five_thousand_requests_break_nothing(asked: Asked, role: str) -> None:
     """The same with the examples of the document, the edges of each parameter, and more by chance."""
-    count, wrong = ran(asked, role, phases="examples,coverage,fuzzing", cases=10)
+    count, wrong = ran(asked, role, phases="examples,coverage,fuzzing", cases=50)
 
     assert wrong == ""
     assert count >= 5000
