@@ -23,6 +23,9 @@ KEPT = 500
 LOOK_EVERY = 25
 """Alerts after which a program looks how long the index is; before that at its first."""
 
+LONGEST_TYPE = 100
+"""Signs of a type that are part of a file's name: file systems take 255 of a name."""
+
 INDEX, _LOCK = "index.jsonl", ".alerts.lock"
 _UNFIT = re.compile(r"[^a-z0-9_]+")
 _PROBLEM = {"info": "info", "warning": "warning", "error": "error", "critical": "error"}
@@ -38,6 +41,7 @@ class AlertFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._appended = 0
+        self._stem, self._written = "", dict[str, int]()  # of one second and type: the numbers by the alerts' ids
 
     def write(self, alert: Alert) -> Path:
         """Write an alert; one that is there already is left as it is. Gives its file.
@@ -81,12 +85,18 @@ class AlertFiles:
     def _place(self, alert: Alert) -> tuple[Path, bool]:
         """Its file, and whether it is new: two alerts of one second and type are two files."""
         epoch = int(datetime.fromisoformat(alert.time).timestamp())
-        stem = f"alert_{epoch}_{_UNFIT.sub('_', alert.type.lower()).strip('_') or 'alert'}"
-        for number in range(1, 10_000):
+        kind = _UNFIT.sub("_", alert.type.lower())[:LONGEST_TYPE].strip("_")
+        stem = f"alert_{epoch}_{kind or 'alert'}"
+        if stem != self._stem:
+            self._stem, self._written = stem, {}
+        # In a storm a second has hundreds: those that we wrote are not read again for each.
+        first = self._written.get(alert.id) or max(self._written.values(), default=0) + 1
+        for number in range(first, 10_000):
             path = self.folder / (f"{stem}.json" if number == 1 else f"{stem}_{number}.json")
             try:
                 there = orjson.loads(path.read_bytes())
             except FileNotFoundError:
+                self._written[alert.id] = number
                 return path, True
             except orjson.JSONDecodeError:
                 continue

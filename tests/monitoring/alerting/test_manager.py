@@ -117,6 +117,25 @@ def test_the_newest_500_files_are_kept(tmp_path: Path) -> None:
     assert files.index()[-1]["id"] == "last"
 
 
+def test_a_storm_of_one_second_does_not_read_what_it_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file is looked for once, though all have the same name but for a number; one told again stays one."""
+    looked: list[Path] = []
+    read = Path.read_bytes
+
+    def noted(path: Path) -> bytes:
+        looked.append(path)
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", noted)
+    files = AlertFiles(tmp_path)
+    alerts = [Alert(f"a{n}", "2026-01-01T00:00:00Z", "error", "x" * 400, f"t{n}", "", "") for n in range(20)]
+    paths = [files.write(one) for one in alerts]
+    assert len(set(paths)) == 20
+    assert len([one for one in looked if one.name.startswith("alert_")]) == 20
+    assert [files.write(alerts[3]), AlertFiles(tmp_path).write(alerts[4])] == paths[3:5]
+    assert len(files.index()) == 20
+
+
 def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path, clock: ManualClock) -> None:
     """The callbacks are told all the same."""
     (tmp_path / "alerts").write_text("a file, and no folder")
