@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["configured_checks"]
 
+LONGEST_SILENCE_S = 60.0
+"""A heartbeat is looked for so often, seconds: who beats once a day is missed soon after, not at the next day's look."""
+
 Newest = Callable[[str], float | None]
 """When a heartbeat of that name came last, epoch seconds; None: never."""
 
@@ -37,7 +40,7 @@ def configured_checks(
             _probe(one, limits, newest, clock),
             one.kind,
             timeout=one.timeout,
-            every=one.every,
+            every=one.every if one.heartbeat is None else min(one.every, LONGEST_SILENCE_S),
             parent=one.parent,
         )
         for one in settings.health
