@@ -4,11 +4,13 @@ import asyncio
 import csv
 import io
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -18,7 +20,7 @@ from operations.run import run
 from operations.show import delivered
 from tests.api.conftest import UNBOUND
 from tests.api.serving import asked, served
-from tests.integration.installation import Installation
+from tests.integration.installation import Installation, environment
 
 ROWS = 300_000
 
@@ -211,3 +213,37 @@ def test_what_was_never_delivered_is_a_problem_with_what_to_do(system: Integrate
 
     assert answer.status_code == 409
     assert answer.json()["hint"] == "run it: `run orders`"
+
+
+@pytest.mark.prove
+def test_ten_million_rows_take_no_more_memory_than_a_few(tmp_path: Path) -> None:
+    """A server in a process of its own sends them all as an Arrow stream, with at most 100 MB more than before."""
+    with pq.ParquetWriter(tmp_path / "t.parquet", pa.schema({"id": pa.int64(), "half": pa.float64()})) as writer:
+        for start in range(0, 10_000_000, 1_000_000):
+            ids = pa.array(range(start, start + 1_000_000), pa.int64())
+            writer.write_table(pa.table({"id": ids, "half": pc.divide(ids.cast(pa.float64()), 2.0)}))
+    made = Installation(tmp_path)
+    collect = {"kind": "file", "path": str(tmp_path / "t.parquet")}
+    made.configure({"name": "orders", "collect": collect, "parse": {"format": "parquet"}}, api=UNBOUND)
+    assert made.cli("run", "--json").code == 0
+    command = made.command("api", "--port", "0", "--json")
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            with httpx.Client(base_url=json.loads(server.stdout.readline())["url"], timeout=60) as client:
+                client.get(PATH, params={"format": "arrow", "limit": 1}).raise_for_status()
+                before = _peak(server.pid)
+                with client.stream("GET", PATH, params={"format": "arrow"}) as answer:
+                    size = sum(len(part) for part in answer.iter_raw())
+                after = _peak(server.pid)
+        finally:
+            server.terminate()
+
+    assert size > 160_000_000
+    assert after - before <= 100_000_000
+
+
+def _peak(pid: int) -> int:
+    """The most bytes of memory that a process ever held."""
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) * 1024

@@ -95,12 +95,13 @@ def _events(system: IntegratedSystem, kind: str) -> list[dict[str, Any]]:
         ("/breakers/broken/open", {"reason": "they asked"}, 200, "breaker.opened"),
         ("/breakers/broken/close", {"hold": True}, 200, "breaker.closed"),
         ("/cache/clear", None, 200, "action.invoked"),
+        ("/maintenance", {"seconds": 5}, 200, "maintenance.finished"),
         ("/schedules/pause", {"datasets": ["orders"], "reason": "night"}, 200, "schedule.paused"),
         ("/silences", {"matchers": ["dataset=b*"], "until": "2h"}, 201, "incident.silenced"),
         ("/anomalies/feedback", {"kind": "normal_since", "metrics": ["orders.rows"], "at": "2026-01-01T00:00:00Z"}, 201,
          "feedback.given"),
     ],
-    ids=["accept", "reject", "drop", "replay", "open", "close", "clear", "pause", "silence", "feedback"],
+    ids=["accept", "reject", "drop", "replay", "open", "close", "clear", "maintain", "pause", "silence", "feedback"],
 )  # fmt: skip
 def test_what_is_asked_for_is_done_and_the_log_says_who_asked(
     ran: IntegratedSystem, path: str, body: Any, status: int, kind: str
@@ -209,6 +210,30 @@ def test_a_dry_run_changes_nothing(system: IntegratedSystem) -> None:
     assert planned.json()["partitions"] == ["a", "b"]
     assert maintained.json()["dry_run"] is True
     assert system.events.head()[0] == head
+
+
+def test_readers_get_an_earlier_version_again(tmp_path: Path) -> None:
+    """By default the one before; the list says why."""
+    made = Installation(tmp_path)
+    file = tmp_path / "in.csv"
+    made.configure({"name": "orders", "collect": {"kind": "file", "path": str(file)}}, api=UNBOUND)
+    for content in ("id\n1\n", "id\n1\n2\n"):
+        file.write_text(content)
+        made.run(fresh=True)
+    with made.system() as system:
+
+        async def talk(client: httpx.AsyncClient) -> Any:
+            back = await client.post("/api/v1/datasets/orders/rollback", json={"reason": "wrong file"})
+            rows = (await client.get("/api/v1/datasets/orders/data")).json()
+            versions = (await client.get("/api/v1/datasets/orders/versions")).json()["versions"]
+            return back.json(), rows, versions
+
+        back, rows, versions = asked(system, talk)
+
+    assert (back["decision"], back["actor"]) == ("rolled_back", WHO)
+    assert rows == [{"id": 1}]
+    assert [one["why"] for one in versions if one["current"]] == ["wrong file"]
+    assert [one["state"] for one in versions].count("rolled_back") == 1
 
 
 def test_an_incident_is_taken_and_declared_over(ran: IntegratedSystem) -> None:
