@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["configured_checks"]
 
 LONGEST_SILENCE_S = 60.0
-"""A heartbeat is looked for so often, seconds: who beats once a day is missed soon after, not at the next day's look."""
+"""A heartbeat is looked for so often, seconds: who beats once a day is missed soon after, not at the next look."""
 
 Newest = Callable[[str], float | None]
 """When a heartbeat of that name came last, epoch seconds; None: never."""

@@ -120,6 +120,9 @@ def _options(config: pytest.Config) -> Options:
         raise pytest.UsageError(f"monitor_limits and monitor_test_timeout are seconds: {error}") from None
     if not limits or min(limits) <= 0:
         raise pytest.UsageError("monitor_limits: give at least one limit, in seconds above 0")
+    for name in ("address", "ready"):
+        if (url := _of(config, name)) and not url.startswith(("http://", "https://")):
+            raise pytest.UsageError(f"monitor_{name}: give an address that begins with http or https, not {url!r}")
     alerts = _of(config, "alerts")
     return Options(
         server=_of(config, "server"),

@@ -121,8 +121,10 @@ class TestWatch:
         """Wait until the server is ready, as long as it is tried; gives why it will not be, or ""."""
         if self._server is None or self._server.state == "ready" or self._server.wait_ready():
             return ""
-        output = "\n".join(self._server.output())
-        return f"the server under test is not there, after {self._server.attempt} tries" + (output and f":\n{output}")
+        output, tries = "\n".join(self._server.output()), self._server.attempt
+        counted = f"{tries} {'try' if tries == 1 else 'tries'}"
+        told = f"the server under test is not there, after {counted}: {self._server.reason}"
+        return told + (output and f":\n{output}")
 
     def test_begins(self, name: str) -> None:
         with self._lock:

@@ -81,6 +81,7 @@ class Supervisor:
         self._state: State = "stopped"
         self._child: Child | None = None
         self._tries = 0
+        self._reason = ""
         self._began = self._due = 0.0  # when the state began; when the next look is due
         self._away_since: float | None = None
         self._misses = 0
@@ -111,6 +112,11 @@ class Supervisor:
         """The last lines that it wrote."""
         child = self._child
         return () if child is None else child.tail()
+
+    @property
+    def reason(self) -> str:
+        """Why it was lost last, in words, without secrets; "": it never was."""
+        return self._reason
 
     def on_event(self, listener: Listener) -> None:
         """Have `listener` called with each `ServiceEvent`: started, unavailable, recovered, stopped."""
@@ -252,6 +258,7 @@ class Supervisor:
         self._lost_it(f"it did not answer {_MISSES} times in a row", "stalled")
 
     def _lost_it(self, reason: str, why: Why, *, silent_s: float | None = None) -> None:
+        self._reason = self._redacted(reason)
         if self._away_since is None:
             self._away_since = self._clock.monotonic()
         last = self._tries >= len(self._limits)
@@ -262,9 +269,11 @@ class Supervisor:
             self._enter("waiting", min(_LONGEST_PAUSE_S, self._pause_s * 2.0 ** max(0, self._tries - 1)))
         self._tell("unavailable", reason, why, silent_s=silent_s, limit_s=limit)
         if last and self._state == "given_up":
-            self._tell("unavailable", f"given up after {self._tries} tries: {reason}", "given_up")
+            tries = "1 try" if self._tries == 1 else f"{self._tries} tries"
+            self._tell("unavailable", f"given up after {tries}: {reason}", "given_up")
 
     def _give_up(self, reason: str, why: Why) -> None:
+        self._reason = self._redacted(reason)
         self._away_since = self._clock.monotonic()
         self._enter("given_up", math.inf)
         self._tell("unavailable", reason, why)

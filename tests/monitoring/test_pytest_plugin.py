@@ -135,7 +135,7 @@ def test_a_server_that_never_is_ready_ends_the_run_with_what_it_said(project):
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert [alert["type"] for alert in alerts] == ["server_slow", "server_slow", "critical"]
     assert "still compiling" in alerts[0]["message"]
-    result.stdout.fnmatch_lines(["*the server under test is not there, after 2 tries*"])
+    result.stdout.fnmatch_lines(["*the server under test is not there, after 2 tries: not ready after *"])
     assert "passed" not in result.stdout.str()
 
 
@@ -225,6 +225,8 @@ def test_with_workers_one_process_watches_and_each_failure_is_told_once(project)
         ("monitor_limits=soon", "are seconds"),
         ("monitor_limits=-1", "at least one limit, in seconds above 0"),
         ("monitor_test_timeout=never", "are seconds"),
+        ("monitor_address=127.0.0.1:8123", "monitor_address: give an address that begins with http"),
+        ("monitor_ready=/health", "monitor_ready: give an address that begins with http"),
     ],
 )
 def test_what_was_configured_wrong_is_told(project, option, words):
