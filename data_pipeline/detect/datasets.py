@@ -85,7 +85,7 @@ def detect_datasets(
     opinion = Opinion(past=past if last < REMEMBERED else None)
     found, read = [], []
     for terms, names in alike.items():
-        blocks = list(masked(together(history.blocks(names, last=last)), feedback))
+        blocks = list(masked(history.blocks(names, last=last), feedback))
         read += [(block, terms) for block in blocks]
         found.append(
             detect(

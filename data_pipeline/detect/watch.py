@@ -6,6 +6,7 @@ is lost, the watch begins again at the newest points.
 """
 
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -91,10 +92,7 @@ class Watch:
             past: More of a subject's past.
             mark: Of a subject: what a model depends on beside the points.
         """
-        waiting: dict[str, tuple[Terms, list[str]]] = {}
-        for block, terms in blocks:
-            if len(block.times) > ENOUGH and block.times[-1] >= new_since and (metrics := _watched(block, terms)):
-                waiting.setdefault(block.subject, (terms, []))[1].extend(metrics)
+        waiting = _waiting(blocks, new_since)
         if not waiting:
             return Seen([], [])
         end = self._clock.monotonic() + max(self._seconds, _SHARE * took)
@@ -182,6 +180,24 @@ class Watch:
         if told is not None:
             standing = standing._replace(passed=0)
         return Stand(float(series.times[-1]), *standing), anomalies
+
+
+def _waiting(blocks: Iterable[tuple[Block, Terms]], new_since: float) -> dict[str, tuple[Terms, list[str]]]:
+    """Subjects with new points and with enough of them, and their metrics that are looked at.
+
+    When its set of metrics changed, a subject's history lies in several blocks.
+    """
+    points: Counter[str] = Counter()
+    found: dict[str, tuple[Terms, dict[str, None]]] = {}
+    for block, terms in blocks:
+        points[block.subject] += len(block.times)
+        if len(block.times) and block.times[-1] >= new_since:
+            found.setdefault(block.subject, (terms, {}))[1].update(dict.fromkeys(_watched(block, terms)))
+    return {
+        subject: (terms, list(metrics))
+        for subject, (terms, metrics) in found.items()
+        if metrics and points[subject] > ENOUGH
+    }
 
 
 def _watched(block: Block, terms: Terms) -> list[str]:
