@@ -88,9 +88,11 @@ class Topics:
         self._patterns: list[str] = []
         self._known: dict[str, bool] = {}
         for name in self.names:
-            first, _, severity = name.partition(".")
-            if first == ALERTS and severity in {"", *SEVERITIES}:
-                self.severities |= {severity} if severity else set(SEVERITIES)
+            severity = name.removeprefix(f"{ALERTS}.")
+            if name == ALERTS:
+                self.severities |= set(SEVERITIES)
+            elif severity != name and severity in SEVERITIES:
+                self.severities.add(severity)
             else:
                 self._patterns.append(_pattern(name))
 
