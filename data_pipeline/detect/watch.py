@@ -5,6 +5,7 @@ longest come first. Where the watch over a series stands is kept in one row a da
 is lost, the watch begins again at the newest points.
 """
 
+import math
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from data_pipeline.detect.alarm import FIRST, Standing, alarms, told_at
 from data_pipeline.detect.close import Close
 from data_pipeline.detect.detector import Anomaly, Series
 from data_pipeline.detect.median import MedianDetector
@@ -111,13 +113,15 @@ class Watch:
                 if left <= 0 or self._clock.monotonic() >= end:
                     break
                 left -= 1
-                series = _series(longer, metric)
-                if series is not None and len(series.values) > ENOUGH:
-                    known = urgent.get((subject, metric))
-                    stands[metric], found = self._one(
-                        series, stands.get(metric), terms, new_since, known, mark(subject)
-                    )
-                    anomalies += found
+                stands[metric], found = self._one(
+                    _series(longer, metric, subject),
+                    stands.get(metric),
+                    terms,
+                    new_since,
+                    urgent.get((subject, metric)),
+                    mark(subject),
+                )
+                anomalies += found
             statements.append(self._looks.keep(subject, stands, min(_until(stands, one) for one in metrics)))
         return Seen(anomalies, statements)
 
@@ -138,15 +142,13 @@ class Watch:
         told: Anomaly | None,
         mark: object,
     ) -> tuple[Stand, list[Anomaly]]:
-        # Imported for the first series that is long enough.
-        from data_pipeline.detect.alarm import FIRST, Standing, alarms, told_at
-
         values = to_scale(series.metric, series.values)
-        since = new_since if stand is None else np.nextafter(stand.until, np.inf)
+        since = new_since if stand is None else math.nextafter(stand.until, math.inf)
         n = len(values)
         first = max(int(np.searchsorted(series.times, since)), ENOUGH, n - _AT_ONCE)
-        if first >= n:
-            return stand or Stand(float(series.times[-1]), *FIRST), []
+        if first >= n:  # nothing new, or too little: it has had its turn all the same
+            stand = stand or Stand(new_since, *FIRST)
+            return stand._replace(until=max(stand.until, new_since)), []
         fitted = self.models.fitted(
             (series.subject, series.metric), series.times, values, n - first, mark, terms.detector.wall
         )
@@ -209,12 +211,12 @@ def _watched(block: Block, terms: Terms) -> list[str]:
     ]
 
 
-def _series(blocks: Sequence[Block], metric: str) -> Series | None:
+def _series(blocks: Sequence[Block], metric: str, subject: str) -> Series:
     for block in blocks:
         if metric in block.metrics:
             times, values = in_order(block.times, block.values[:, block.metrics.index(metric)])
-            return Series(metric, block.subject, times, values)
-    return None
+            return Series(metric, subject, times, values)
+    return Series(metric, subject, np.zeros(0), np.zeros(0))
 
 
 def _until(stands: dict[str, Stand], metric: str) -> float:

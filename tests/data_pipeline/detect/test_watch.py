@@ -176,6 +176,18 @@ def test_the_time_of_a_run_is_bounded_and_those_who_waited_come_first(database):
     assert sorted(seen) == names
 
 
+def test_who_has_nothing_to_look_at_has_had_a_turn_all_the_same(database):
+    """A figure that never had a value, and one that has none any more, do not hold up the others."""
+    runs = Runs(database)
+    values = [(HOUR * i, {"rows": 100.0 + i % 3, "never": None, "once": 1.0 if i < 50 else None}) for i in range(60)]
+    add(database, "orders", values)
+    for hour in range(60, 63):
+        add(database, "orders", [(HOUR * hour, {"rows": 100.0, "never": None, "once": None})])
+        runs.look(hour)
+
+        assert Looks(database).oldest(["orders"])["orders"] >= HOUR * hour
+
+
 def test_what_sticks_out_is_looked_at_first_and_told_once(database):
     """A drop in one of many: told by the median, confirmed, and no second time by the watch."""
     names = [f"d{i}" for i in range(5)]
