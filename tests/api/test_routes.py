@@ -1,7 +1,7 @@
 """Every path gives what the operation tells, and what the OpenAPI document promises."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -45,22 +45,17 @@ DATASETS: tuple[dict[str, Any], ...] = (
 )
 
 
-@pytest.fixture
-def installation(tmp_path: Any) -> Installation:
-    """Datasets that deliver, that are held, that fail, and that come in pieces."""
-    made = Installation(tmp_path)
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IntegratedSystem]:
+    """After a run of datasets that deliver, are held, and fail: with an incident, and a recorded number."""
+    made = Installation(tmp_path_factory.mktemp("ran"))
     made.configure(*DATASETS, api=UNBOUND)
-    return made
-
-
-@pytest.fixture
-def ran(system: IntegratedSystem) -> IntegratedSystem:
-    """After a run, with an incident, a recorded number, and something said about it."""
-    run(system, ME, ["orders", "held", "broken"])
-    after_run(system)
-    for value in range(3):
-        system.record("open", float(value), tags={"shop": "berlin"})
-    return system
+    with made.system() as system:
+        run(system, ME, ["orders", "held", "broken"])
+        after_run(system)
+        for value in range(3):
+            system.record("open", float(value), tags={"shop": "berlin"})
+        yield system
 
 
 def test_every_answer_is_as_the_document_says(ran: IntegratedSystem) -> None:
