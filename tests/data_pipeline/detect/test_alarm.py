@@ -1,11 +1,14 @@
 """When a figure is an alarm."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline.detect.alarm import FIRST, alarms, told_at
+from data_pipeline.detect.fitted import Fitted
 
 LONG = 10_000  # points before: limits as they are in the end
 
@@ -57,3 +60,19 @@ def test_going_on_later_is_as_if_there_had_been_no_break(figures, cut):
         parts = np.concatenate((getattr(first, name), getattr(second, name)))
         assert parts.tolist() == getattr(at_once, name).tolist()
     assert second.standing == at_once.standing
+
+
+def test_noise_is_silent_as_promised_and_the_rate_moves_the_alarms():
+    """On 1,800 points of normal noise after histories of three lengths, and as many with a heavy tail."""
+    told = {}
+    for draw, points, seed in product(("normal", "student"), (40, 100, 300), range(6)):
+        random = np.random.default_rng(seed)
+        values = random.normal(size=points + 100) if draw == "normal" else random.standard_t(5, size=points + 100)
+        times = 3600.0 * np.arange(points + 100)
+        figures = Fitted.to("rows", times[:points], values[:points]).figures(times, values, 100).fused
+        for rate in (0.1, 0.5, 20.0):
+            told[draw, rate] = told.get((draw, rate), 0) + int(alarms(figures, points, rate=rate).onset.sum())
+
+    assert told["normal", 0.5] <= 2 * 0.5 * 1.8
+    for draw in ("normal", "student"):
+        assert told[draw, 0.1] <= told[draw, 0.5] < told[draw, 20.0] <= 20.0 * 1.8
