@@ -194,7 +194,8 @@ def dead(context: Context) -> int:
         say("No message was given up.")
     else:
         for one in found:
-            say(f"{one.key}  to {one.channel}, {one.attempts} tries: {one.message.title}")
+            tries = "1 try" if one.attempts == 1 else f"{one.attempts} tries"
+            say(f"{one.key}  to {one.channel}, {tries}: {one.message.title}")
             say(f"  {one.error}")
         say("`alerts resend` tries them once more")
     return OK

@@ -106,7 +106,7 @@ class Telling:
             ongoing.escalate_from = at
         elif kind == "worse" and rank(ongoing.severity) > rank(ongoing.told_severity):
             self._news.told("changed", ongoing, Notice("worse", _both(ongoing.to, audience.now)), at)
-        elif kind == "again":
+        elif kind == "again" and not ongoing.acknowledged_by:
             self._news.told("changed", ongoing, Notice("again", _both(ongoing.to, audience.now)), at)
         elif new := tuple(name for name in audience.now if name not in ongoing.to):
             self._news.told("changed", ongoing, Notice("begun", new), at)

@@ -240,7 +240,7 @@ def test_dead_letters_are_shown_and_sent_again(town: Town, capsys: pytest.Captur
     incident = town.goes_down()
     town.said.clear()
     town.type("alerts", "dead")
-    assert "to chat, 1 tries: ECB down since" in capsys.readouterr().out
+    assert "to chat, 1 try: ECB down since" in capsys.readouterr().out
 
     town.chat = as_json({"ok": True})
     assert town.type("alerts", "resend", incident) == 0

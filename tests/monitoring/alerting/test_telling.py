@@ -209,6 +209,19 @@ def test_a_silence_keeps_quiet_what_it_matches_until_it_is_over(matcher: Matcher
     assert [kind for kind, _ in world.silences] == ["silence.added", "silence.ended"]
 
 
+def test_the_end_of_a_silence_does_not_call_who_took_it_again():
+    """He was told, and sees to it: nothing is repeated to him."""
+    world = world_of(rule(to=("team",)))
+    world.happens("dataset.failed", "ecb.a")
+    world.passes(5)
+    acknowledged(world, None)
+    silenced(world, Matcher(about="ecb"), 0, 600)
+    world.passes(1200, step=10)
+    assert [kind for kind, _ in world.silences] == ["silence.added", "silence.ended"]
+    world.happens("dataset.collected", "ecb.a")
+    assert world.told() == [("begun", "ecb", "team"), ("over", "ecb", "team")]
+
+
 def test_a_silence_that_does_not_match_changes_nothing():
     """All that is given must hold."""
     world = world_of(rule())
