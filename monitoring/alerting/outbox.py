@@ -256,7 +256,7 @@ class Outbox:
             "state = ?, attempts = ?, told_at = ?, failing_since = ?, error = ?, next_try = ?, not_before = ?, "
             "reported = ?, owner = ''"
         )
-        asked = min(outcome.retry_after or 0.0, LONGEST_ASKED_S)
+        asked = min(max(outcome.retry_after or 0.0, _in_doubt(letter, outcome)), LONGEST_ASKED_S)
         values = (
             "dead" if dead else "waiting",
             *(attempts, told, since, outcome.error, now + max(pause, asked), now + asked if asked else 0.0),
@@ -318,6 +318,16 @@ class Outbox:
         if letter.message.incident:
             about["incident"] = letter.message.incident
         return NewEvent(kind, letter.channel, {**about, **data}, source="alerting")
+
+
+def _in_doubt(letter: Letter, outcome: Outcome) -> float:
+    """Seconds for which a service is left alone that did not answer twice: it may well have told people each time.
+
+    That a process died meanwhile (it had it as `sending`) says nothing about the service.
+    """
+    if outcome.state != "unknown" or letter.told_at is None or letter.state == "sending":
+        return 0.0
+    return LONGEST_PAUSE_S
 
 
 _OPEN = "WHERE key = ? AND state IN ('waiting', 'sending')"

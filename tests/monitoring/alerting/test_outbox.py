@@ -126,6 +126,23 @@ def test_a_try_without_an_answer_is_repeated_with_the_same_key(world: World) -> 
     assert team.keys == ["i1-opened:team", "i1-opened:team", "i1-resolved:team"]
 
 
+def test_a_service_that_never_answers_tells_people_three_times_in_ten_minutes_at_most(
+    world: World, clock: ManualClock
+) -> None:
+    """It may well take each try; and no command that ends hastens it."""
+    team = Receiver(Outcome("unknown", "no answer"))
+    world.put(begun("i1"))
+    tries = []
+    for _ in range(2):
+        until = clock.time() + 600.0
+        while clock.time() < until:
+            world.outbox.hasten()
+            world.drain(0.0, team=team)
+            clock.advance(10.0)
+        tries.append(team.tries)
+    assert tries == [3, 5]
+
+
 def test_what_is_refused_for_good_is_a_dead_letter_at_once(world: World) -> None:
     """Kept and shown; sent again when somebody asks for it."""
     team = Receiver(GONE, Outcome("sent"))
