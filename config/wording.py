@@ -79,7 +79,7 @@ def _joined(wrongs: list[Wrong]) -> Wrong:
 
 def _all(error: ValidationError, data: Any, model: type[BaseModel] | None, prefix: KeyPath) -> Iterator[Wrong]:
     for detail in error.errors(include_url=False):
-        place = (*prefix, *detail["loc"])
+        place = (*prefix, *(part for part in detail["loc"] if part != "[key]"))  # a wrong key is told at it
         inner = detail.get("ctx", {}).get("error")
         if isinstance(inner, Faults):
             for below, cause, owner in inner.found:

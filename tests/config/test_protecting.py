@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from config.errors import ConfigError
+from config.loading import load
 from config.watching import HEALING_ACTIONS, HealingSettings, ProtectorSettings
 from monitoring.healing.healer import AutoHealer, UnknownAction
 
@@ -75,3 +77,14 @@ def test_the_configuration_knows_every_treatment_that_is_built_in() -> None:
     with pytest.raises(UnknownAction) as told:
         AutoHealer().heal("?")
     assert str(told.value).endswith(f"there are: {', '.join(sorted(HEALING_ACTIONS))}")
+
+
+def test_a_treatment_that_is_none_is_told_at_its_key(tmp_path: Path) -> None:
+    """With its line, and what was perhaps meant."""
+    file = tmp_path / "my.yaml"
+    file.write_text("healing:\n  actions:\n    clean_temporery: {cooldown: 1m}\n")
+    with pytest.raises(ConfigError) as told:
+        load(file, environ={}, cwd=tmp_path)
+    (problem,) = told.value.problems
+    assert (problem.line, problem.key) == (3, "healing.actions.clean_temporery")
+    assert "did you mean `clean_temporary`?" in problem.message
