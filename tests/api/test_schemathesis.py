@@ -59,7 +59,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
             yield Asked(url, secrets, folder)
 
 
-def ran(asked: Asked, role: Role, *, phases: str, cases: int) -> tuple[int, str]:
+def ran(asked: Asked, role: Role, *more: str, phases: str, cases: int) -> tuple[int, str]:
     """How many requests were made, and what was found wrong; "": nothing. `cases`: of each path, in the last phase."""
     config = asked.folder / "schemathesis.toml"
     config.write_text(SETTINGS)
@@ -67,7 +67,7 @@ def ran(asked: Asked, role: Role, *, phases: str, cases: int) -> tuple[int, str]
     command += [f"{asked.url}/openapi.json", "--header", f"Authorization: Bearer {asked.tokens[role]}"]
     command += ["--checks", "all", "--phases", phases, "--max-examples", str(cases), "--seed", "11"]
     command += ["--exclude-path-regex", "/follow$", "--request-timeout", "30", "--continue-on-failure", "--no-color"]
-    command += ["--no-shrink", "--warnings", "off"]
+    command += ["--no-shrink", "--warnings", "off", *more]
     done = subprocess.run(command, capture_output=True, text=True, cwd=asked.folder, check=False)
     said = done.stdout + done.stderr
     found = re.search(r"([\d,]+) generated", said)
@@ -75,13 +75,17 @@ def ran(asked: Asked, role: Role, *, phases: str, cases: int) -> tuple[int, str]
     return int(found[1].replace(",", "")), "" if done.returncode == 0 else said
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_no_request_breaks_the_document(asked: Asked, role: Role) -> None:
+@pytest.mark.parametrize(
+    ("role", "methods"),
+    [("viewer", ("--include-method", "GET")), ("operator", ()), ("admin", ("--exclude-method", "GET"))],
+    ids=ROLES,
+)
+def test_no_request_breaks_the_document(asked: Asked, role: Role, methods: tuple[str, ...]) -> None:
     """All checks: no 5xx, answers as documented, nothing malformed is taken, no way around a token."""
-    count, wrong = ran(asked, role, phases="fuzzing", cases=1)
+    count, wrong = ran(asked, role, *methods, phases="fuzzing", cases=1)
 
     assert wrong == ""
-    assert count >= 60
+    assert count >= 25
 
 
 @pytest.mark.prove
