@@ -22,6 +22,7 @@ run: install  ## Run the pipeline, do overdue maintenance, show the state
 
 test: .venv/dev lint  ## Check the code and run the tests (short forms of every acceptance test)
 	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m tests.prometheus_server
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not prove"
 
 prove: .venv/dev  ## Run the full counts of the acceptance tests (long)

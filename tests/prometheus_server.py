@@ -1,4 +1,7 @@
-"""A real Prometheus (Debian's `prometheus`) that reads a server of ours, for tests."""
+"""A real Prometheus (Debian's `prometheus`) that reads a server of ours, for tests.
+
+`python -m tests.prometheus_server` says what to do when there is none.
+"""
 
 import shutil
 import socket
@@ -13,7 +16,7 @@ import httpx
 
 __all__ = ["ADVICE", "PromServer", "is_there", "promtool", "reading"]
 
-ADVICE = "no Prometheus: install it with `apt-get install prometheus`, then `make test`"
+ADVICE = "no Prometheus: its tests are skipped; install it with `apt-get install prometheus`, then `make test`"
 PATIENCE_S = 20.0
 
 
@@ -88,3 +91,7 @@ def _free_port() -> int:
         taken.bind(("127.0.0.1", 0))
         port: int = taken.getsockname()[1]
         return port
+
+
+if __name__ == "__main__" and not is_there():
+    print(ADVICE)
