@@ -30,7 +30,8 @@ class Wanted:
 
     def within(self, after: int, before: int) -> Self:
         """The same, of the events between two positions only."""
-        return replace(self, after=max(self.after, after), before=before)
+        ends = [end for end in (self.before, before) if end]
+        return replace(self, after=max(self.after, after), before=min(ends, default=0))
 
     def takes_type(self, type: str) -> bool:
         """Whether events of this type are wanted."""

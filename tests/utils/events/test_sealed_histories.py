@@ -31,6 +31,7 @@ def questions(draw: st.DrawFn) -> dict[str, object]:
     moments = st.integers(0, 3000).map(lambda s: f"2026-01-01T00:{s // 60:02}:{s % 60:02}.000000Z")
     return {
         "after": draw(st.integers(0, 40)),
+        "before": draw(st.just(0) | st.integers(1, 60)),
         "limit": draw(st.integers(1, 30)),
         "type": draw(st.sampled_from([None, "a.*", "*", "log.*", *TYPES])),
         "subject": draw(st.sampled_from([None, *SUBJECTS, "log"])),
@@ -47,6 +48,7 @@ def _expected(told: list[Event], asked: dict[str, object]) -> list[Event]:
         event
         for event in told
         if event.seq > int(str(asked["after"]))
+        and (not asked["before"] or event.seq < int(str(asked["before"])))
         and (kind is None or (event.type.startswith(str(kind)[:-1]) if str(kind).endswith("*") else event.type == kind))
         and asked["subject"] in (None, event.subject)
         and asked["source"] in (None, event.source)

@@ -135,6 +135,15 @@ def test_a_view_is_rebuilt_from_the_segments(log: Log) -> None:
     assert {kind: count for kind, count, _ in log.counts()} == {"thing.happened": 61, "log.sealed": 3}
 
 
+def test_a_page_of_the_log_may_end_in_a_segment(log: Log) -> None:
+    """What is before a position is read there, and nothing after it."""
+    events = log.append(20)
+    log.seal(keep=5)
+
+    assert log.store.read(newest_first=True, before=4, limit=2) == events[2:0:-1]
+    assert log.store.read(before=4) == events[:3]
+
+
 def test_what_an_interrupted_sealing_left_in_the_table_is_no_event_twice(log: Log) -> None:
     """Killed between the event and the deletion: every reader sees each event once; the next sealing goes on."""
     events = log.append(20)
