@@ -10,9 +10,10 @@ from fastapi import FastAPI, WebSocket
 
 from api.app import create_app
 from api.security import Admin, Operator, Viewer, is_open
+from api.serving import ApiService
 from integrated_system import IntegratedSystem
 from operations import tokens
-from operations.actor import Actor
+from operations.actor import Actor, UsageError
 from tests.api.serving import asked, client_of
 from tests.integration.installation import Installation
 from utils.clock import ManualClock
@@ -45,19 +46,23 @@ def bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
-def told(
-    system: IntegratedSystem, method: str, path: str, *, address: str = "127.0.0.1", **more: Any
-) -> httpx.Response:
-    """What one request gets, made from an address."""
+def all_told(
+    system: IntegratedSystem, *requests: tuple[str, str], address: str = "127.0.0.1", **more: Any
+) -> list[httpx.Response]:
+    """What requests get, one after the other, made from an address."""
 
-    async def whole() -> httpx.Response:
+    async def whole() -> list[httpx.Response]:
         app = create_app(system)
         routes(app)
         async with client_of(app, address) as client:
-            answer: httpx.Response = await client.request(method, path, **more)
-            return answer
+            return [await client.request(method, path, **more) for method, path in requests]
 
     return asyncio.run(whole())
+
+
+def told(system: IntegratedSystem, method: str, path: str, **more: Any) -> httpx.Response:
+    """What one request gets."""
+    return all_told(system, (method, path), **more)[0]
 
 
 @pytest.fixture
@@ -119,10 +124,8 @@ def test_a_role_holds_those_below_it(
     system: IntegratedSystem, secrets: dict[str, str], role: str, statuses: list[int], address: str
 ) -> None:
     """From anywhere; who is refused hears which role it takes, and who acted is the token by its name."""
-    answers = [
-        told(system, method, path, address=address, headers=bearer(secrets[role]))
-        for method, path in (("GET", "/looks"), ("POST", "/does"), ("GET", "/rules"))
-    ]
+    requests = (("GET", "/looks"), ("POST", "/does"), ("GET", "/rules"))
+    answers = all_told(system, *requests, address=address, headers=bearer(secrets[role]))
 
     assert [one.status_code for one in answers] == statuses
     assert answers[0].json() == f"token:{role} {role}"
@@ -234,8 +237,9 @@ def test_who_comes_through_a_proxy_or_under_another_name_is_not_local(
     system: IntegratedSystem, headers: dict[str, str]
 ) -> None:
     """Else a proxy on this machine would make everybody operator, and a page whose name leads here could read."""
-    assert told(system, "GET", "/looks", headers=headers).status_code == 401
-    assert told(system, "GET", "/metrics", headers=headers).status_code == 401
+    answers = all_told(system, ("GET", "/looks"), ("GET", "/metrics"), headers=headers)
+
+    assert [one.status_code for one in answers] == [401, 401]
 
 
 def test_what_others_say_of_their_address_is_not_believed(system: IntegratedSystem) -> None:
@@ -396,3 +400,13 @@ def test_a_token_in_the_address_of_a_request_is_no_token_and_is_told_nowhere(
 def test_what_is_open_is_so_by_its_whole_path() -> None:
     """Nothing that only begins like it."""
     assert [path for path in ("/livez/x", "/metricsx", "/api/monitoring", "/docsx", "/health/") if is_open(path)] == []
+
+
+def test_nothing_is_served_to_others_before_there_is_a_token(system: IntegratedSystem) -> None:
+    """The address is not even taken; with a token it is."""
+    service = ApiService(system, host="0.0.0.0", port=0)
+    with pytest.raises(UsageError, match=r"would listen on 0\.0\.0\.0, which other machines reach"):
+        service.bind()
+    tokens.create(system, ME, "viewer")
+    service.bind()
+    service.close()
