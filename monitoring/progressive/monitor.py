@@ -282,7 +282,7 @@ class ProgressiveMonitor:
         if found.states != self._logged or not 0.0 <= now - self._logged_at < LOG_EVERY_S:
             self._logged, self._logged_at = found.states, now
             calm = set(found.states.values()) <= {"stable"}
-            (self._log.debug if calm else self._log.info)("host.reported", **found.to_json())
+            (self._log.debug if calm else self._log.info)("host.reported", told=found.words())
 
     def _tell(self, notices: Sequence[Notice]) -> None:
         for one in notices:
