@@ -28,7 +28,17 @@ from data_pipeline.validate import arguments, rules
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
-CODE = ("config", "utils", "data_pipeline", "monitoring", "operations", "cli", "api", "dashboard", "integrated_system.py")
+CODE = (
+    "config",
+    "utils",
+    "data_pipeline",
+    "monitoring",
+    "operations",
+    "cli",
+    "api",
+    "dashboard",
+    "integrated_system.py",
+)
 CHAPTERS = 6
 LOGGED = {"debug", "info", "warning", "error", "timed"}
 SHARED = {"--config", "--state-dir", "--json", "--debug", "--help"}
