@@ -91,9 +91,9 @@ def test_a_real_process_is_told_with_its_user_and_start() -> None:
 def test_where_many_processes_run_they_are_looked_at_less_often(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A look that took 20 ms of the processor is followed by five seconds of rest."""
+    """A look that took 10 ms of the processor is followed by five seconds of rest."""
     times = itertools.count()
-    monkeypatch.setattr("utils.host.top.thread_time", lambda: next(times) * 0.02)
+    monkeypatch.setattr("utils.host.top.thread_time", lambda: next(times) * 0.01)
     top = TopProcesses(ProcessTable(ManualClock(), proc=tmp_path), 1, proc=tmp_path)
 
     seen = []
