@@ -121,6 +121,10 @@ def _joined(left: Reading, right: Reading, *, decides: bool) -> Reading:
     return read
 
 
+_ORDERED = (int, float, str, datetime)
+"""Of what one can be less than another; lists and maps are equal or not."""
+
+
 def _compared(order: Callable[[Any, Any], Any], left: Reading, right: Reading) -> Reading:
     def read(data: Values) -> bool | None:
         one, other = left(data), right(data)
@@ -128,7 +132,7 @@ def _compared(order: Callable[[Any, Any], Any], left: Reading, right: Reading) -
             one, other = _moment(one), _moment(other)
         if one is None or other is None or (_sort(one) is not _sort(other)):
             return None
-        if isinstance(one, bool) and order not in (operator.eq, operator.ne):
+        if order not in (operator.eq, operator.ne) and (isinstance(one, bool) or not isinstance(one, _ORDERED)):
             return None
         return bool(order(one, other))
 
