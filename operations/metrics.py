@@ -6,6 +6,7 @@ from data_pipeline.store.provider_counters import counted
 from integrated_system import IntegratedSystem
 from operations.breakers import listed
 from operations.own_metrics import newest
+from operations.recent_runs import RecentRuns
 from operations.status import status
 from operations.watch_metrics import watched
 from utils.metrics import Metrics
@@ -34,8 +35,12 @@ COUNTERS = {
 STATES = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
 
 
-def collect(system: IntegratedSystem) -> Metrics:
-    """The state as metrics, named after Prometheus' conventions."""
+def collect(system: IntegratedSystem, recent: RecentRuns | None = None) -> Metrics:
+    """The state as metrics, named after Prometheus' conventions.
+
+    Args:
+        recent: Who asks again and again keeps it from one time to the next.
+    """
     metrics = Metrics()
     found = status(system)
     by = ("dataset",)
@@ -45,14 +50,12 @@ def collect(system: IntegratedSystem) -> Metrics:
     data_age = metrics.gauge("orchestrator_dataset_data_age_seconds", "Age of the data itself", labels=by)
     score = metrics.gauge("orchestrator_dataset_quality_score", "Quality, 0 to 100", labels=by)
     values = {"succeeded": 1.0, "degraded": 0.5, "failed": 0.0}
-    for dataset in found.datasets:
-        label = {"dataset": dataset.dataset}
-        if dataset.status in values:
-            up.set(values[dataset.status], **label)
-            rows.set(dataset.rows, **label)
-        for gauge, value in ((age, dataset.age_s), (data_age, dataset.data_age_s), (score, dataset.score)):
-            if value is not None:
-                gauge.set(value, **label)
+    ran = [one for one in found.datasets if one.status in values]
+    up.set_all({(one.dataset,): values[one.status] for one in ran})
+    rows.set_all({(one.dataset,): one.rows for one in ran})
+    age.set_all({(one.dataset,): one.age_s for one in found.datasets if one.age_s is not None})
+    data_age.set_all({(one.dataset,): one.data_age_s for one in found.datasets if one.data_age_s is not None})
+    score.set_all({(one.dataset,): one.score for one in found.datasets if one.score is not None})
     state = metrics.gauge("orchestrator_breaker_state", "0 closed, 1 half open, 2 open", labels=("provider",))
     for breaker in listed(system):
         state.set(STATES[breaker.state], provider=breaker.provider)
@@ -60,14 +63,7 @@ def collect(system: IntegratedSystem) -> Metrics:
     _recorded(system, metrics)
     if system.settings.logging.loki.url:
         _loki(metrics)
-    seconds = metrics.histogram("orchestrator_dataset_run_seconds", "Duration of recent dataset runs")
-    ended = metrics.gauge(
-        "orchestrator_recent_dataset_runs", "How recent dataset runs ended", labels=("status", "origin")
-    )
-    for dataset in found.datasets:
-        for body in system.views.recent(dataset.dataset):
-            ended.inc(status=body["status"], origin=body["origin"])
-            seconds.observe(body["duration_s"])
+    metrics.include((recent or RecentRuns(system)).metrics())
     held = system.cache.statistics()
     metrics.gauge("orchestrator_cache_entries", "Values in the cache").set(held.entries)
     metrics.gauge("orchestrator_cache_bytes", "Bytes in the cache").set(held.bytes)
@@ -130,13 +126,14 @@ def _recorded(system: IntegratedSystem, metrics: Metrics) -> None:
     for series, _ in found:
         labels.setdefault(series.name, set()).update(series.labels)
         units[series.name] = series.unit or units.get(series.name, "")
-    gauges = {}
-    for name, known in labels.items():
-        words = "Recorded by record-metric" + (f", in {units[name]}" if units[name] else "")
-        gauges[name] = metrics.gauge(f"orchestrator_recorded_{name}", words, labels=tuple(sorted(known)))
+    values: dict[str, dict[tuple[str, ...], float]] = {}
+    names = {name: tuple(sorted(known)) for name, known in labels.items()}
     for series, value in found:
-        labelled = {label: series.labels.get(label, "") for label in labels[series.name]}
-        gauges[series.name].set(value, **labelled)
+        told = tuple([series.labels.get(label, "") for label in names[series.name]])
+        values.setdefault(series.name, {})[told] = value
+    for name, known in names.items():
+        words = "Recorded by record-metric" + (f", in {units[name]}" if units[name] else "")
+        metrics.gauge(f"orchestrator_recorded_{name}", words, labels=known).set_all(values[name])
     history = system.history.figures()
     metrics.gauge("orchestrator_history_series", "Series in the metric history").set(history.series)
     metrics.gauge("orchestrator_history_waiting", "Points that wait for their roll-up").set(history.waiting)
@@ -151,8 +148,8 @@ def as_json(system: IntegratedSystem) -> dict[str, Any]:
     return collect(system).to_json()
 
 
-def as_prometheus(system: IntegratedSystem) -> str:
-    return collect(system).to_prometheus()
+def as_prometheus(system: IntegratedSystem, recent: RecentRuns | None = None) -> str:
+    return collect(system, recent).to_prometheus()
 
 
 def _loki(metrics: Metrics) -> None:

@@ -82,8 +82,7 @@ def record(
 
 def own_series(system: IntegratedSystem) -> list[Series]:
     """The series that were recorded, by name and labels; not those that runs measure."""
-    found = [one for one in system.history.series() if one.subject.startswith("{") or _is_own(one.name)]
-    return sorted(found, key=str)
+    return sorted((one for one in system.history.series() if _is_own(one)), key=str)
 
 
 def own_blocks(
@@ -98,7 +97,9 @@ def own_blocks(
 
 def newest(system: IntegratedSystem) -> list[tuple[Series, float]]:
     """Each recorded series with its newest value."""
-    return [(one, float(block.values[-1, 0])) for one, block in own_blocks(system, own_series(system), last=1)]
+    return sorted(
+        ((one, value) for one, value in system.history.recorded() if _is_own(one)), key=lambda own: str(own[0])
+    )
 
 
 def _judged(system: IntegratedSystem, series: Series, since: float) -> "tuple[list[Anomaly], str]":
@@ -116,8 +117,8 @@ def _judged(system: IntegratedSystem, series: Series, since: float) -> "tuple[li
     return heard(found.anomalies, said), found.learning.get((series.subject, series.name), "")
 
 
-def _is_own(name: str) -> bool:
-    return name not in METRICS and not of_a_column(name)
+def _is_own(series: Series) -> bool:
+    return not (series.name in METRICS or of_a_column(series.name)) or series.subject.startswith("{")
 
 
 def _finite(name: str, value: float) -> float:

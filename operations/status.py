@@ -1,9 +1,9 @@
 """Is everything all right? One sentence in words, then every dataset, worst first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from config.datasets import DatasetSettings
 from data_pipeline.collect.network_events import last_told
@@ -204,6 +204,14 @@ def statuses_of(system: IntegratedSystem, datasets: Sequence[DatasetSettings]) -
     return _datasets(system, datasets, system.views, system.database, system.clock.now())
 
 
+class _Beside(NamedTuple):
+    """What is not told by a dataset's own runs; see `DatasetStatus`."""
+
+    objective: Stand | None
+    held: str | None
+    blocked: str | None
+
+
 def _datasets(
     system: IntegratedSystem, asked: Sequence[DatasetSettings], views: Views, database: Database, now: datetime
 ) -> list[DatasetStatus]:
@@ -218,12 +226,11 @@ def _datasets(
     for dataset in asked:
         stood = current.get(dataset.name)
         seen = _seen(system, views, latest.get(dataset.name), stood, damaged)
-        one = _dataset(system, dataset, seen, stood, now, promising)
         looks = bool(dataset.depends_on) and views is system.views
         stops = system.upstreams.of(dataset, upstreams).blocked if looks else None
         blocked = None if stops is None else str(stops).removeprefix("blocked: ")
-        mine = objectives.get(dataset.name)
-        found.append(replace(one, objective=mine, held=held.get(dataset.name), blocked=blocked))
+        beside = _Beside(objectives.get(dataset.name), held.get(dataset.name), blocked)
+        found.append(_dataset(system, dataset, seen, stood, now, promising, beside))
     return found
 
 
@@ -344,11 +351,15 @@ def _dataset(
     current: Current | None,
     now: datetime,
     promising: Promising,
+    beside: _Beside,
 ) -> DatasetStatus:
     provider = body["provider"] if body else system.collector.provider_of(dataset)
     if body is None:
         return DatasetStatus(
-            dataset.name, provider, "never ran", "none", 0, 0, None, None, None, None, None, None, 0, None
+            *(dataset.name, provider, "never ran", "none", 0, 0, None, None, None, None, None, None, 0, None),
+            objective=beside.objective,
+            held=beside.held,
+            blocked=beside.blocked,
         )
     state, reason = body["status"], body["reason"]
     copy_age, data_age = ages(body["collected_at"], body["data_time"], now)
@@ -375,5 +386,8 @@ def _dataset(
         ran_at=body["time"],
         failures=current.failures if current else 0,
         reason=reason,
+        objective=beside.objective,
+        held=beside.held,
         promise=promise,
+        blocked=beside.blocked,
     )

@@ -59,12 +59,11 @@ def _datasets(found: Status, metrics: Metrics) -> None:
         "orchestrator_dataset_promise_left_seconds", "Time until the promise breaks; below 0: since it broke", labels=by
     )
     held = metrics.gauge("orchestrator_dataset_held", "1 when a batch waits for somebody to decide", labels=by)
-    for one in found.datasets:
-        held.set(float(one.held is not None), dataset=one.dataset)
-        if one.promise is not None:
-            state.set(PROMISES[one.promise.state], dataset=one.dataset)
-            if one.promise.left_s is not None and math.isfinite(one.promise.left_s):
-                left.set(one.promise.left_s, dataset=one.dataset)
+    held.set_all({(one.dataset,): float(one.held is not None) for one in found.datasets})
+    promised = [(one.dataset, one.promise) for one in found.datasets if one.promise is not None]
+    state.set_all({(name,): PROMISES[promise.state] for name, promise in promised})
+    times = [(name, promise.left_s) for name, promise in promised]
+    left.set_all({(name,): left_s for name, left_s in times if left_s is not None and math.isfinite(left_s)})
 
 
 def _incidents(found: Status, metrics: Metrics) -> None:

@@ -13,13 +13,13 @@ import math
 import threading
 from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, pairwise
 from typing import Any, Final, Generic, TypeVar
 
 from utils.clock import SYSTEM_CLOCK, Clock
-from utils.metrics_text import check_labels, check_name, labelled, number, prefix_lines
+from utils.metrics_text import check_labels, check_name, escaped, labelled, layout, number, prefix_lines
 from utils.quantiles import QuantileSketch
 
 DURATION_BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -175,6 +175,10 @@ class Metric(ABC, Generic[C]):
         with self._lock:
             return [(dict(zip(self.label_names, key, strict=True)), series) for key, series in self._series.items()]
 
+    def _rows(self) -> list[tuple[tuple[str, ...], C]]:
+        with self._lock:
+            return list(self._series.items())
+
     def remove(self, **labels: str) -> None:
         """Forget one series: what it measured is gone for good."""
         with self._lock:
@@ -192,14 +196,17 @@ class Metric(ABC, Generic[C]):
         """One `{"labels": {…}, …}` a series."""
 
     def _add(self, key: tuple[str, ...]) -> C:
-        key = tuple(str(value) for value in key)
         with self._lock:
-            if len(self._series) >= _MAX_SERIES and key not in self._series:
-                key = (_ELSEWHERE,) * len(key)
-            series = self._series.get(key)
-            if series is None:
-                series = self._series[key] = self._new()
-            return series
+            return self._added(tuple(map(str, key)))
+
+    def _added(self, key: tuple[str, ...]) -> C:
+        """The lock is held."""
+        if len(self._series) >= _MAX_SERIES and key not in self._series:
+            key = (_ELSEWHERE,) * len(key)
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = self._new()
+        return series
 
 
 class Counter(Metric[CounterSeries]):
@@ -215,8 +222,9 @@ class Counter(Metric[CounterSeries]):
     def as_text(self) -> Iterator[str]:
         name = self.name if self.name.endswith("_total") else f"{self.name}_total"  # the format's convention
         yield from prefix_lines(name, self.help, self.kind)
-        for labels, series in self.series():
-            yield f"{labelled(name, labels)} {number(series.value)}"
+        labels = layout(self.label_names)
+        for key, series in self._rows():
+            yield f"{name}{labels % escaped(key)} {number(series.value)}"
 
     def as_json(self) -> list[dict[str, Any]]:
         return [{"labels": labels, "value": series.value} for labels, series in self.series()]
@@ -231,6 +239,22 @@ class Gauge(Metric[GaugeSeries]):
     def set(self, value: float, **labels: str) -> None:
         self.labels(**labels).set(value)
 
+    def set_all(self, values: Mapping[tuple[str, ...], float]) -> None:
+        """Set many at once: label values, in the order in which the labels were declared -> value.
+
+        Raises:
+            MetricsError: Not as many labels as were declared.
+        """
+        count = len(self.label_names)
+        with self._lock:
+            for key, value in values.items():
+                series = self._series.get(key)
+                if series is None:
+                    if len(key) != count:
+                        raise MetricsError(f"metric {self.name}: {key} are not values of {self.label_names}")
+                    series = self._added(key)
+                series.set(value)
+
     def inc(self, amount: float = 1.0, **labels: str) -> None:
         self.labels(**labels).inc(amount)
 
@@ -241,9 +265,11 @@ class Gauge(Metric[GaugeSeries]):
         return self.labels(**labels).value
 
     def as_text(self) -> Iterator[str]:
-        yield from prefix_lines(self.name, self.help, self.kind)
-        for labels, series in self.series():
-            yield f"{labelled(self.name, labels)} {number(series.value)}"
+        name = self.name
+        yield from prefix_lines(name, self.help, self.kind)
+        labels = layout(self.label_names)
+        for key, series in self._rows():
+            yield f"{name}{labels % escaped(key)} {number(series.value)}"
 
     def as_json(self) -> list[dict[str, Any]]:
         rows = [(labels, series.value) for labels, series in self.series()]
@@ -286,12 +312,12 @@ class Histogram(Metric[HistogramSeries]):
 
     def as_text(self) -> Iterator[str]:
         yield from prefix_lines(self.name, self.help, self.kind)
-        for labels, series in self.series():
+        for key, series in self._rows():
             rows, total, count = series.cumulative()
             for bound, seen in rows:
-                yield f"{labelled(f'{self.name}_bucket', {**labels, 'le': number(bound)})} {seen}"
-            yield f"{labelled(f'{self.name}_sum', labels)} {number(total)}"
-            yield f"{labelled(f'{self.name}_count', labels)} {count}"
+                yield f"{self.name}_bucket{labelled((*self.label_names, 'le'), (*key, number(bound)))} {seen}"
+            yield f"{self.name}_sum{labelled(self.label_names, key)} {number(total)}"
+            yield f"{self.name}_count{labelled(self.label_names, key)} {count}"
 
     def as_json(self) -> list[dict[str, Any]]:
         return [{"labels": labels, **series.statistics()} for labels, series in self.series()]
@@ -336,6 +362,13 @@ class Metrics:
         return self._get(
             Histogram, name, tuple(labels), lambda: Histogram(name, help, tuple(labels), bounds, self._clock)
         )
+
+    def include(self, other: "Metrics") -> None:
+        """Tell those of another registry too; of two metrics with one name, the other's."""
+        with other._lock:
+            theirs = dict(other._metrics)
+        with self._lock:
+            self._metrics.update(theirs)
 
     def to_prometheus(self) -> str:
         """Everything in the Prometheus text format 0.0.4, by name; serve it as `text/plain; version=0.0.4`."""

@@ -3,9 +3,8 @@
 https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
-import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
@@ -26,16 +25,27 @@ def check_labels(labels: Sequence[str]) -> str | None:
     return None if len(set(labels)) == len(labels) else "the same label twice"
 
 
-def labelled(name: str, labels: Mapping[str, str]) -> str:
-    """`name{label="value",…}`, escaped; only `name` without labels.
+def labelled(names: Sequence[str], values: Sequence[str]) -> str:
+    """`{label="value",…}`, escaped; nothing without labels.
 
-    >>> print(labelled("rows_total", {"path": 'a"b'}))
-    rows_total{path="a\\"b"}
+    >>> print(labelled(("path", "status"), ('a"b', "2xx")))
+    {path="a\\"b",status="2xx"}
     """
-    if not labels:
-        return name
-    pairs = ",".join(f'{key}="{value.translate(_LABEL_ESCAPES)}"' for key, value in labels.items())
-    return f"{name}{{{pairs}}}"
+    return layout(names) % escaped(values)
+
+
+def layout(names: Sequence[str]) -> str:
+    """The same with `%s` for each value: `layout(names) % escaped(values)`."""
+    pairs = ",".join(f'{name}="%s"' for name in names)
+    return pairs and f"{{{pairs}}}"
+
+
+def escaped(values: Sequence[str]) -> tuple[str, ...]:
+    """Label values as they are written."""
+    for value in values:
+        if "\\" in value or '"' in value or "\n" in value:  # hardly any has one, and to look is cheaper
+            return tuple([value.translate(_LABEL_ESCAPES) for value in values])
+    return tuple(values)
 
 
 def prefix_lines(name: str, text: str, kind: str) -> Iterator[str]:
@@ -47,8 +57,10 @@ def prefix_lines(name: str, text: str, kind: str) -> Iterator[str]:
 
 def number(value: float) -> str:
     """A float as the format writes it: `3`, `0.5`, `+Inf`, `-Inf`, `NaN`."""
-    if math.isnan(value):
+    try:
+        whole = int(value)
+    except ValueError:
         return "NaN"
-    if math.isinf(value):
+    except OverflowError:
         return "+Inf" if value > 0 else "-Inf"
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
+    return str(whole) if whole == value and -1e15 < value < 1e15 else repr(float(value))

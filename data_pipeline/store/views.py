@@ -297,10 +297,14 @@ class Views:
         Args:
             datasets: Only of these; None, or very many: of all.
         """
-        sql = "SELECT d.dataset, d.run_id, r.body, r.time FROM datasets d JOIN dataset_runs r USING (run_id, dataset)"
+        # Crossed, so that SQLite begins with the few datasets, and not with all that ever ran.
+        sql = (
+            "SELECT d.dataset, d.run_id, r.body, r.time FROM datasets d CROSS JOIN dataset_runs r"
+            " WHERE r.run_id = d.run_id AND r.dataset = d.dataset"
+        )
         where, values = decisions.only(datasets)
         if where:
-            sql += f" WHERE d.{where}"
+            sql += f" AND d.{where}"
         seen, mended = self.decisions.seen(), self.quarantines.seen()
         found = {}
         for name, run_id, body, time in self._database.query(sql, values):

@@ -283,3 +283,29 @@ def test_a_sketch_stays_small() -> None:
     assert len(sketch._bins) <= 2_048
     assert sketch.quantile(0.99) == pytest.approx(values[int(0.99 * 4_999)], rel=0.011)
     assert QuantileSketch().quantile(0.5) is None
+
+
+def test_many_values_are_set_at_once(metrics: Metrics) -> None:
+    """As if each had been set by its labels; other than the declared ones are refused."""
+    gauge = metrics.gauge("rows", labels=("dataset", "place"))
+    gauge.set(1, dataset="fx", place="here")
+    gauge.set_all({("fx", "here"): 2.0, ("fx", 'th"ere'): 3.0})
+
+    assert metrics.to_prometheus().splitlines()[1:] == [
+        'rows{dataset="fx",place="here"} 2',
+        'rows{dataset="fx",place="th\\"ere"} 3',
+    ]
+    with pytest.raises(MetricsError, match="are not values of"):
+        gauge.set_all({("fx",): 1.0})
+
+
+def test_a_registry_may_include_another(metrics: Metrics) -> None:
+    """Told in one list by name; what is counted later is told as well."""
+    other = Metrics()
+    count = other.counter("b_total")
+    metrics.gauge("c").set(3)
+    metrics.gauge("a").set(1)
+    metrics.include(other)
+    count.inc(2)
+
+    assert [line for line in metrics.to_prometheus().splitlines() if line[0] != "#"] == ["a 1", "b_total 2", "c 3"]

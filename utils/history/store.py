@@ -1,5 +1,6 @@
 """The history of an installation: appends batches, gives the newest points and any range, rolls up and drops."""
 
+import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,16 @@ _SERIES = """
 SELECT o.subject, o.metrics, o.finish, coalesce(s.unit, '') FROM history_open o
 LEFT JOIN history_series s ON s.subject = o.subject AND s.metrics = o.metrics ORDER BY o.subject, o.metrics
 """
+# The newest point of a row that was just emptied is the last one of the chunk that took its points.
+_ALONE = """
+SELECT o.subject, o.metrics, o.finish, coalesce(s.unit, ''), coalesce(h.data, o.data) FROM history_open o
+LEFT JOIN history_series s ON s.subject = o.subject AND s.metrics = o.metrics
+LEFT JOIN history h ON o.points = 0 AND h.subject = o.subject AND h.metrics = o.metrics
+    AND h.chunk = o.chunk - CASE WHEN o.filled = 0 THEN 1 ELSE 0 END
+WHERE o.metrics NOT LIKE ? ORDER BY o.subject, o.metrics
+"""
+_TOGETHER = "%,%"
+_VALUE = struct.Struct("<d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +128,31 @@ class History:
 
     def series(self, name: str | None = None) -> list[Series]:
         """All series there are, or those of a name, by labels and name."""
-        found = [
-            Series(metric, labels_of(subject), unit, newest)
-            for subject, metrics, newest, unit in self._database.query(_SERIES)
-            for metric in metrics.split(",")
+        newest: dict[tuple[str, str], tuple[float, str]] = {}
+        for subject, metrics, finish, unit in self._database.query(_SERIES):
+            for metric in metrics.split(","):
+                if name in (None, metric) and ((subject, metric) not in newest or newest[subject, metric][0] <= finish):
+                    newest[subject, metric] = finish, unit
+        return [
+            Series(metric, labels_of(subject), unit, finish)
+            for (subject, metric), (finish, unit) in sorted(newest.items())
         ]
-        newest = {(one.subject, one.name): one for one in sorted(found, key=lambda one: one.newest)}
-        return [newest[key] for key in sorted(newest) if name in (None, key[1])]
+
+    def recorded(self) -> list[tuple[Series, float]]:
+        """Each series that is not measured together with others, with its newest value; by labels and name."""
+        return [
+            (Series(metric, labels_of(subject), unit, finish), _VALUE.unpack_from(data, len(data) - _VALUE.size)[0])
+            for subject, metric, finish, unit, data in self._database.query(_ALONE, (_TOGETHER,))
+            if data
+        ]
 
     def figures(self) -> Figures:
         """How much is kept."""
         ((waiting,),) = self._database.query("SELECT sum(points - rolled) FROM history WHERE rolled < points")
-        return Figures(len(self.series()), int(waiting or 0))
+        names: dict[str, str] = {}
+        for subject, metrics in self._database.query("SELECT subject, metrics FROM history_open"):
+            names[subject] = f"{names[subject]},{metrics}" if subject in names else metrics
+        return Figures(sum(len(set(told.split(","))) for told in names.values()), int(waiting or 0))
 
     def range(
         self, name: str, labels: Mapping[str, str] = {}, *, since: float, until: float, points: int = 1200

@@ -401,3 +401,19 @@ def test_rebuilt_views_are_the_live_ones_over_postgresql(
 ) -> None:
     """The same; fewer histories, because each takes a server many round trips."""
     _rebuilt_is_live(another(postgres), history, cuts)
+
+
+def test_the_latest_runs_are_found_without_a_look_at_all_that_ever_ran(tmp_path: Path) -> None:
+    """SQLite begins with the datasets, however many runs there were: a status must not slow down with the past."""
+    log = Log(str(tmp_path / "log.db"))
+    log.dataset_run("fx", "r1")
+    asked: list[str] = []
+    query = log.database.query
+    with pytest.MonkeyPatch.context() as heard:
+        heard.setattr(log.database, "query", lambda sql, *values: (asked.append(sql), query(sql, *values))[1])
+        assert set(log.views.latest()) == {"fx"}
+    (latest,) = [sql for sql in asked if "dataset_runs" in sql]
+    plan = [row[3] for row in query(f"EXPLAIN QUERY PLAN {latest}")]
+    log.close()
+
+    assert [step.split()[:2] for step in plan] == [["SCAN", "d"], ["SEARCH", "r"]]

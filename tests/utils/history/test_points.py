@@ -64,6 +64,20 @@ def test_the_newest_points_are_read(database: Database, history: History, points
     assert block.times.tolist() == [float(n) for n in range(points)][-last:]
 
 
+@pytest.mark.parametrize("points", [1, 7, 8, 63, 64, 65, 72], ids="{} points".format)
+def test_the_newest_value_of_what_is_measured_alone(database: Database, history: History, points: int) -> None:
+    """Wherever the last point went when its row was full; sets of several metrics are left out."""
+    count(database, '{"shop":"berlin"}', points)
+    count(database, "fx", 3)
+    add(database, "fx", [(9.0, {"rows": 1.0, "score": 2.0})])
+
+    found = [(str(series), series.newest, value) for series, value in history.recorded()]
+
+    last = float(points - 1)
+    assert found == [('n{dataset="fx"}', 2.0, 2.0), ('n{shop="berlin"}', last, last)]
+    assert history.figures().series == len(history.series()) == 4
+
+
 def test_sets_of_metrics_are_blocks_of_their_own(database: Database, history: History) -> None:
     """A set that was measured long ago keeps its points beside one that is measured every minute."""
     add(database, "s", [(float(n), {"old": n, "older": -n}) for n in range(3)])
