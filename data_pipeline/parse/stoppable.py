@@ -1,9 +1,12 @@
 """A stream that foreign threads read from until it is told to end."""
 
 import io
+import sys
 import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
+from types import FrameType
 from typing import IO, Any, TypeVar
 
 from utils.arrow import pa
@@ -19,15 +22,16 @@ class Stoppable:
 
     Arrow reads ahead in threads of its own, and goes on when opening its reader failed: then there is nothing to
     close. A thread that still comes to Python when the interpreter ends takes the process down, or hangs it, if only
-    to drop what it had of ours. So `stop` waits until Arrow has dropped all that was lent. Whoever calls it must have
-    dropped Arrow's reader before, and keeps nothing that was lent.
+    to drop what it had of ours. So `stop` waits until Arrow has dropped all that was lent, and until the thread that
+    dropped the last of it is out of Python. Whoever calls it must have dropped Arrow's reader before, and keeps
+    nothing that was lent.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._reading = threading.Lock()
         self._stopped = False
-        self._away: set[int] = set()
+        self._away: dict[int, weakref.ref[object]] = {}
         self._all_back = threading.Condition()
 
     def lent(self) -> io.RawIOBase:
@@ -52,15 +56,35 @@ class Stoppable:
             pass
         with self._all_back:
             self._all_back.wait_for(lambda: not self._away, PATIENCE_S)
+        pause = threading.Event()
+        while _someone_still_leaves():
+            pause.wait(0.001)
 
     def _note(self, thing: object) -> None:
-        self._away.add(id(thing))
-        weakref.finalize(thing, self._returned, id(thing)).atexit = False
+        self._away[id(thing)] = weakref.ref(thing, partial(self._returned, id(thing)))
 
-    def _returned(self, number: int) -> None:
+    def _returned(self, number: int, _gone: object) -> None:
         with self._all_back:
-            self._away.discard(number)
+            del self._away[number]
             self._all_back.notify_all()
+
+
+def _someone_still_leaves() -> bool:
+    """Whether another thread has told that something is back, and has not come further since.
+
+    It cannot tell when it is out of Python. But without a frame it never waits for its turn again: it is out before
+    anybody else runs.
+    """
+    others = (frame for thread, frame in sys._current_frames().items() if thread != threading.get_ident())
+    return any(_is_returning(frame) for frame in others)
+
+
+def _is_returning(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code is Stoppable._returned.__code__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 class _Lent(io.RawIOBase):
