@@ -71,6 +71,7 @@ class Client:
         token: As `tokens create` printed it; "": none, on the machine of the API.
         timeout: Seconds for an answer.
         transport: Of httpx, for tests and proxies.
+        tries: How often what fails in passing is asked for, all in all.
     """
 
     def __init__(
@@ -81,11 +82,13 @@ class Client:
         timeout: float = 30.0,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        tries: int = TRIES,
     ) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         base = f"{url.rstrip('/')}/api/v1"
         self._http = httpx.Client(base_url=base, headers=headers, timeout=timeout, transport=transport)
         self._sleep = sleep
+        self._tries = tries
         self.queries = Queries(self)
         self.operations = Operations(self)
 
@@ -137,7 +140,7 @@ class Client:
             raise _unreachable(self._http, error) from error
 
     def _asked(self, method: str, path: str, **request: Any) -> Document:
-        for left in reversed(range(TRIES)):
+        for left in reversed(range(self._tries)):
             try:
                 response = self._http.request(method, path, **request)
             except httpx.TransportError as error:

@@ -9,6 +9,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from api.problems import STOPS, problem
+from api.security import KNOWN
 from operations.api import limiter
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Limits:
         if kind == "lifespan":
             await self._app(scope, receive, send)
             return
-        if scope["path"] not in NEVER_LIMITED:
+        if scope["path"] not in NEVER_LIMITED and KNOWN not in scope.get("extensions", {}):
             client = scope.get("client")
             grant = self._limiter.acquire(client[0] if client else "")
             if not grant:

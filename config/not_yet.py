@@ -8,17 +8,13 @@ from config.errors import KeyPath
 
 KEYS: tuple[str, ...] = (
     "retention.last_good",
-    "dashboard.api",
     "dashboard.auth",
-    "dashboard.language",
     "storage.options",
-    "executor.address",
 )
 
 VALUES: dict[str, tuple[str, ...]] = {
     # Key: the values meant; () means every value but the default.
     "storage.url": (),
-    "executor.kind": ("dask",),
     "datasets.*.publish.*.kind": ("object_store", "webhook"),
 }
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from config.cache_url import cache_url
 from config.database_url import database_url
@@ -122,11 +122,36 @@ class CacheSettings(Section):
     size_limit: Annotated[Size, AfterValidator(_cache_size)] = 2_000_000_000
 
 
-class ExecutorSettings(Section):
-    """What runs datasets side by side."""
+_DASK_ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+):([0-9]{1,5})")
 
-    kind: Literal["local"] = "local"
+
+def dask_address(value: str) -> str:
+    """The address of a Dask scheduler, or "". Raises a Fault when it is neither."""
+    found = _DASK_ADDRESS.fullmatch(value)
+    if value and (found is None or not 1 <= int(found[3]) <= 65535):
+        raise Fault(
+            f"expected the address of a Dask scheduler, got {shown(value)}",
+            hint='Write for example `tcp://scheduler:8786`; `tls://` with certificates; "" is a cluster of our own.',
+        )
+    return value
+
+
+class ExecutorSettings(Section):
+    """What runs datasets side by side: threads of this process, or the processes of a Dask cluster.
+
+    `address`: of the scheduler; "": a cluster on this machine, that comes and goes with the process. `workers`:
+    datasets at the same time, or processes of that cluster; a cluster with an address has what it has.
+    """
+
+    kind: Literal["local", "dask"] = "local"
+    address: Annotated[str, AfterValidator(dask_address)] = ""
     workers: Annotated[int, Field(ge=1, le=1024)] = 8
+
+    @model_validator(mode="after")
+    def _of_dask(self) -> "ExecutorSettings":
+        if self.address and self.kind != "dask":
+            raise Fault("an address without a cluster", hint="Add `kind: dask`, or leave `address` out.")
+        return self
 
 
 class EventRetention(Section):
@@ -262,7 +287,9 @@ class NetworkSettings(Section):
 
 
 class DashboardSettings(Section):
-    """Where the page is served."""
+    """Where the page is served, and what it shows. `api`: the API of another machine; "": this installation's own."""
 
     host: str = Field("127.0.0.1", min_length=1)
     port: Port = 8501
+    api: str = ""
+    language: Literal["auto", "en", "pt"] = "auto"

@@ -1,15 +1,36 @@
-"""Around the page: its title, its look, and the one system of this process."""
+"""Around every page: its title and look, who comes in, the way to the other pages, and what all pages have."""
 
 import os
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
+from dashboard import login
 from dashboard.actions import Actions
+from dashboard.caller import Caller
+from dashboard.here import SPAN_NAMES, SPANS, Here
+from dashboard.language import LANGUAGES, Words, language_of
 from dashboard.look import ICON, STYLE
-from dashboard.overview import overview
-from dashboard.source import Source
+from dashboard.source import Source, trouble_of
 from integrated_system import IntegratedSystem
+
+__all__ = ["PAGES", "main", "process"]
+
+PAGES = {
+    # Name in the address: title, icon.
+    "overview": ("Overview", ":material/dashboard:"),
+    "dataset": ("Dataset", ":material/table:"),
+    "runs": ("Runs", ":material/view_timeline:"),
+    "incidents": ("Incidents", ":material/notifications:"),
+    "quality": ("Quality", ":material/verified:"),
+    "anomalies": ("Anomalies", ":material/monitoring:"),
+    "resilience": ("Resilience", ":material/shield:"),
+    "host": ("Host", ":material/memory:"),
+    "events": ("Events", ":material/history:"),
+    "settings": ("Settings", ":material/tune:"),
+}
 
 
 def main() -> None:
@@ -17,7 +38,14 @@ def main() -> None:
     st.set_page_config(page_title="Cloud Data Orchestrator", page_icon=ICON, layout="wide")
     st.html(STYLE)
     source, actions = process(os.environ.get("ORCHESTRATOR_CONFIG"), os.environ.get("ORCHESTRATOR_APP__STATE_DIR"))
-    overview(source, actions)
+    try:
+        words = _language(source.system.settings.dashboard.language)
+        caller = login.caller(source)
+    except Exception as error:  # noqa: BLE001 - told on the page, and logged when it is not one of ours
+        _broken(Words.of(language_of(st.context.locale)), trouble_of(error))
+        return
+    if caller is not None:
+        _pages(source, actions, caller, words)
 
 
 @st.cache_resource(show_spinner=False)
@@ -30,3 +58,71 @@ def process(config: str | None, state_dir: str | None) -> tuple[Source, Actions]
 
     source = Source(build)
     return source, Actions(source)
+
+
+def _pages(source: Source, actions: Actions, caller: Caller, words: Words) -> None:
+    pages: dict[str, Any] = {}
+
+    def drawn(name: str) -> Any:
+        def draw() -> None:
+            here = _here(source, actions, caller, words, pages)
+            import_module(f"dashboard.screens.{name}").draw(here)
+            with st.container(key="faint-foot"):
+                text = "Times are UTC. What you do here is logged as done by {name}."
+                st.text(words(text, name=caller.actor.name))
+
+        return draw
+
+    for name, (title, icon) in PAGES.items():
+        default = name == "overview"
+        pages[name] = st.Page(drawn(name), title=words(title), icon=icon, url_path=name, default=default)
+    st.navigation(list(pages.values()), position="sidebar").run()
+
+
+def _here(source: Source, actions: Actions, caller: Caller, words: Words, pages: dict[str, Any]) -> Here:
+    """What all pages have, in the sidebar; each choice stands in the address, so that a link shows the same."""
+    with st.sidebar:
+        span = st.selectbox(
+            words("Period"),
+            list(SPANS),
+            index=list(SPANS).index("24h"),
+            format_func=lambda name: words(SPAN_NAMES[name]),
+            key="span",
+            bind="query-params",
+        )
+        live = st.toggle(
+            words("Live"),
+            value=True,
+            key="live",
+            bind="query-params",
+            help=words("Look at the state every two seconds; off: the page stays still"),
+        )
+    as_of = st.query_params.get("as_of") or None
+    return Here(source, actions, caller, words, span, as_of, live, pages)
+
+
+def _language(configured: str) -> Words:
+    asked = st.query_params.get("lang") or (configured if configured != "auto" else st.context.locale)
+    return Words.of("pt" if asked in LANGUAGES and asked == "pt" else language_of(asked))
+
+
+def _broken(words: Words, trouble: Any) -> None:
+    """The face of a page that can show nothing: what is wrong, and what to do."""
+    from dashboard.panels import badge
+    from dashboard.words import plain
+
+    badge("bad", words("cannot be read"))
+    with st.container(key="sentence"):
+        st.text(plain(trouble.message, limit=900, lines=True))
+    if trouble.hint:
+        st.text(plain(trouble.hint, limit=300))
+
+    st.session_state["drawing"] = True
+    st.fragment(_look_again, run_every=2.0)()
+    st.session_state["drawing"] = False
+
+
+def _look_again() -> None:
+    """Whether it was mended meanwhile."""
+    if not st.session_state.get("drawing"):
+        st.rerun()

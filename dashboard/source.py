@@ -1,55 +1,72 @@
-"""Where the page's facts come from: one system a process, read by one thread, shared by all sessions."""
+"""Where the pages' facts come from: the API, in this process or of another machine, asked once for all who look."""
 
 import gc
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as Late
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
-from dashboard.view_model import Reading
+from api.client import ApiError, Client
+from api.in_process import ApiHere
+from dashboard.caller import Caller
 from integrated_system import IntegratedSystem
-from operations.activity import Activity, activity
-from operations.actor import local_user
-from operations.configuration import shown
 from operations.trouble import Trouble, told
 
-T = TypeVar("T")
+__all__ = ["Answer", "Source"]
 
 COLLECT_EVERY = 60.0
 """Seconds between two garbage collections."""
 
+KEPT = 512
+"""Answers that are kept for the next who asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a question gave. With both, `trouble` is why it could not be answered now and `document` is older.
+
+    `document`: the JSON that the API gives: a map or a list of maps. `at`: when it was true.
+    """
+
+    document: Any
+    trouble: Trouble | None
+    at: datetime | None
+
+
+@dataclass(slots=True)
+class _Kept:
+    guard: threading.Lock = field(default_factory=threading.Lock)
+    answer: Answer = Answer(None, None, None)
+    asked_at: float = float("-inf")
+
 
 class Source:
-    """Reads the state for everybody who looks, and follows it when it is replaced.
+    """Asks the API for everybody who looks, and follows the system when it is replaced.
 
-    Streamlit draws each session, and often each refresh, in a new thread, and a thread has a database connection of
-    its own; so all reading happens in one thread here, at most once every `share_for` seconds. When the database file
-    or a configuration file becomes another one, the system is built anew; when that fails, the last good reading
-    stays, with what is wrong now.
+    In this process, the system is built anew when its database or a configuration file becomes another one; when that
+    fails, the last good answers stay, with what is wrong now. With `dashboard.api`, the questions go there.
 
     Args:
         build: Makes the system; called again after a change.
-        share_for: Seconds for which one reading serves every session.
-        patience: Seconds to wait for a reading before the last one is shown as stale.
+        share_for: Seconds for which one answer serves every session.
+        patience: Seconds to wait for an answer before the last one is shown as stale.
     """
 
     def __init__(self, build: Callable[[], IntegratedSystem], *, share_for: float = 0.5, patience: float = 5.0) -> None:
         self.build = build
-        self._share_for = share_for
-        self._patience = patience
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="dashboard-reader")
+        self._share_for, self._patience = share_for, patience
+        self._guard = threading.RLock()
         self._system = build()
+        self._here: ApiHere | None = None
+        self._remote: dict[str, Client] = {}
         self._identity: tuple[object, ...] | None = None
-        self._configuration: tuple[tuple[str, str, str], ...] = ()
-        self._actor = local_user().name
-        self._reading = Reading(None, None)
+        self._looked_at = float("-inf")
+        self._wrong: Exception | None = None
+        self._kept: OrderedDict[object, _Kept] = OrderedDict()
         self._collected_at = self.monotonic()
-        self._read_at = float("-inf")
-        self._going_on: Future[Reading] | None = None
-        self._guard = threading.Lock()
 
     def now(self) -> datetime:
         """The moment, by the system's clock."""
@@ -59,69 +76,121 @@ class Source:
         """Seconds, for measuring how long something takes."""
         return self._system.clock.monotonic()
 
-    def reading(self) -> Reading:
-        """The state as it stands, or what is wrong; never raises for what a user or a disk can do."""
+    @property
+    def system(self) -> IntegratedSystem:
+        """The system of this process as it is on disk now; for who comes in, not for what pages show.
+
+        Raises:
+            ConfigError, StateError: it cannot be opened.
+        """
         with self._guard:
-            if self._going_on is None or self._going_on.done():
-                self._going_on = self._thread.submit(self._read)
-            going_on = self._going_on
-        try:
-            return going_on.result(self._patience)
-        except Late:
-            return Reading(self._reading.activity, Trouble(f"no answer from the state for {self._patience:g} s"))
-
-    def call(self, do: Callable[[IntegratedSystem], T]) -> T:
-        """Do something short with the system, in its thread; raises what it raises. The next reading is a new one."""
-
-        def work() -> T:
             self._open()
-            self._read_at = float("-inf")
-            return do(self._system)
+            return self._system
 
-        return self._thread.submit(work).result()
+    def ask(self, caller: Caller, question: str, /, *args: Any, **kwargs: Any) -> Answer:
+        """What `Client.queries.QUESTION(*args, **kwargs)` gives; never raises for what a user or a disk can do.
+
+        Equal questions within `share_for` seconds get one answer, whoever asks: all who are in may look at all.
+        """
+        kept = self._kept_for((question, args, tuple(sorted(kwargs.items())), caller.secret if self._remote else ""))
+        with kept.guard:
+            if self.monotonic() - kept.asked_at < self._share_for:
+                return kept.answer
+            try:
+                found = getattr(self.client(caller).queries, question)(*args, **kwargs)
+                document = list(found) if isinstance(found, Iterator) else found
+                kept.answer = Answer(document, None, self.now())
+            except Exception as error:  # noqa: BLE001 - told on the page, and logged when it is not one of ours
+                kept.answer = Answer(kept.answer.document, trouble_of(error), kept.answer.at)
+            kept.asked_at = self.monotonic()
+        self._collect_garbage()
+        return kept.answer
+
+    def client(self, caller: Caller) -> Client:
+        """The API as this caller; what they may not do it refuses.
+
+        Raises:
+            ConfigError, StateError: the system cannot be opened.
+        """
+        with self._guard:
+            self._open()
+            if self._here is not None:
+                return self._here.client(caller.actor)
+            url = self._system.settings.dashboard.api
+            if (client := self._remote.get(caller.secret)) is None:
+                client = Client(url, token=caller.secret, timeout=self._patience, tries=1)
+                self._remote[caller.secret] = client
+            return client
+
+    def forget(self) -> None:
+        """Something was changed: the next question is asked anew."""
+        with self._guard:
+            for kept in self._kept.values():
+                kept.asked_at = float("-inf")
 
     def close(self) -> None:
-        """Stop reading and close the system."""
-        self._thread.submit(self._system.close).result()
-        self._thread.shutdown()
+        """Close the system, and what asks it."""
+        with self._guard:
+            self._close()
 
-    def _read(self) -> Reading:
-        if self.monotonic() - self._read_at < self._share_for:
-            return self._reading
-        seen: Activity | None = self._reading.activity
-        trouble = None
+    def _kept_for(self, key: object) -> _Kept:
+        with self._guard:
+            if (kept := self._kept.get(key)) is None:
+                kept = self._kept[key] = _Kept()
+                if len(self._kept) > KEPT:
+                    self._kept.popitem(last=False)
+            else:
+                self._kept.move_to_end(key)
+            return kept
+
+    def _open(self) -> None:
+        """Make sure the system is the one on disk; what is wrong with it is looked at anew each `share_for` s."""
+        now = self.monotonic()
+        if now - self._looked_at < self._share_for and (self._identity is not None or self._wrong is not None):
+            if self._wrong is not None:
+                raise self._wrong
+            return
+        self._looked_at, self._wrong = now, None
         try:
-            fresh = self._open()
-            seen = activity(self._system, None if fresh else seen)
-        except Exception as error:  # noqa: BLE001 - told on the page, and logged when it is not one of ours
-            trouble = told(error)
-        self._reading = Reading(seen, trouble, self._configuration, self._actor)
-        self._read_at = self.monotonic()
-        self._collect_garbage()
-        return self._reading
+            if self._identity is None or self._identity != self._found():
+                self._reopen()
+        except Exception as error:
+            self._wrong = error
+            raise
 
-    def _open(self) -> bool:
-        """Make sure the system is the one on disk; whether it had to be built anew."""
-        if self._identity is not None and self._identity == self._found():
-            return False
-        self._system.close()
+    def _reopen(self) -> None:
+        self._close()
         self._system, self._identity = self.build(), None
         system = self._system
-        for part in (system.database, system.events, system.views, system.history, system.leases, system.verdicts):
-            assert part is not None  # each is built when it is first asked for: here, in the thread that uses it
-        rows = shown(system)["values"]
-        self._configuration = tuple((row["key"], row["value"], row["origin"]) for row in rows)
+        if not system.settings.dashboard.api:
+            assert system.database is not None  # built here and now, so that what is wrong with it is told
+            assert system.events is not None
+            self._here = ApiHere(system, patience=self._patience)
         self._identity = self._found()
-        return True
+
+    def _close(self) -> None:
+        here, self._here = self._here, None
+        if here is not None:
+            here.close()
+        while self._remote:
+            self._remote.popitem()[1].close()
+        self._system.close()
 
     def _found(self) -> tuple[object, ...]:
-        return (self._system.database.identity(), *(_file(Path(file)) for file in self._system.loaded.files))
+        files = tuple(_file(Path(file)) for file in self._system.loaded.files)
+        return files if self._here is None else (self._system.database.identity(), *files)
 
     def _collect_garbage(self) -> None:
         """In place of Streamlit's own full collection after every refresh, which cost four times all the rest."""
-        if self._read_at - self._collected_at > COLLECT_EVERY:
-            self._collected_at = self._read_at
+        now = self.monotonic()
+        if now - self._collected_at > COLLECT_EVERY:
+            self._collected_at = now
             gc.collect()
+
+
+def trouble_of(error: Exception) -> Trouble:
+    """An error in words; those of the API have theirs already."""
+    return Trouble(error.message, error.hint) if isinstance(error, ApiError) else told(error)
 
 
 def _file(path: Path) -> tuple[int, ...]:

@@ -1,0 +1,3 @@
+"""The page `incidents` in Portuguese, by its English."""
+
+TEXTS: dict[str, str] = {}

@@ -1,0 +1,3 @@
+"""The page `quality` in Portuguese, by its English."""
+
+TEXTS: dict[str, str] = {}

@@ -1,0 +1,10 @@
+"""What is unlikely."""
+
+import streamlit as st
+
+from dashboard.here import Here
+
+
+def draw(here: Here) -> None:
+    """Draw the page."""
+    st.subheader(here.words("Anomalies"), anchor=False)

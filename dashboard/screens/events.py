@@ -1,0 +1,10 @@
+"""The log."""
+
+import streamlit as st
+
+from dashboard.here import Here
+
+
+def draw(here: Here) -> None:
+    """Draw the page."""
+    st.subheader(here.words("Events"), anchor=False)

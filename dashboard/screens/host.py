@@ -1,0 +1,10 @@
+"""This machine."""
+
+import streamlit as st
+
+from dashboard.here import Here
+
+
+def draw(here: Here) -> None:
+    """Draw the page."""
+    st.subheader(here.words("Host"), anchor=False)

@@ -1,0 +1,10 @@
+"""How the providers hold."""
+
+import streamlit as st
+
+from dashboard.here import Here
+
+
+def draw(here: Here) -> None:
+    """Draw the page."""
+    st.subheader(here.words("Resilience"), anchor=False)

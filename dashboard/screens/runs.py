@@ -1,0 +1,10 @@
+"""What ran, and how."""
+
+import streamlit as st
+
+from dashboard.here import Here
+
+
+def draw(here: Here) -> None:
+    """Draw the page."""
+    st.subheader(here.words("Runs"), anchor=False)
