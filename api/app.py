@@ -16,6 +16,7 @@ from api.idempotency import Idempotency
 from api.keys import Keys
 from api.limits import Limits
 from api.live import Live
+from api.metrics import Exposition
 from api.security import Door
 from integrated_system import IntegratedSystem
 from operations.version import version
@@ -65,6 +66,7 @@ def create_app(system: IntegratedSystem) -> FastAPI:
             yield
         finally:
             app.state.stopping.set()
+            await app.state.exposition.close()
             await app.state.live.close()
             await asyncio.to_thread(cached.close)
             await asyncio.to_thread(asking.close)
@@ -84,6 +86,7 @@ def create_app(system: IntegratedSystem) -> FastAPI:
     app.state.stopping = asyncio.Event()
     app.state.live = Live(asking, app.state.stopping)
     app.state.figures = Figures(app.state.live)
+    app.state.exposition = Exposition(system, cached, app.state.figures, app.state.stopping)
     problems.install(app)
     document.install(app)
     _frame(app, system, asking, cached)

@@ -130,6 +130,11 @@ class CachedReads:
         """Grows whenever something may have been committed, by any process; None: nobody listens."""
         return None if self._news is None else self._written + self._news.count
 
+    @property
+    def own_changes(self) -> int:
+        """Grows whenever something was changed through this application."""
+        return self._written
+
     def written(self) -> None:
         """Something was changed through this application: its next reader sees it."""
         self._written += 1

@@ -42,7 +42,7 @@ def collect(system: IntegratedSystem, recent: RecentRuns | None = None) -> Metri
         recent: Who asks again and again keeps it from one time to the next.
     """
     metrics = Metrics()
-    found = status(system)
+    found_at, found = system.clock.time(), status(system)
     by = ("dataset",)
     up = metrics.gauge("orchestrator_dataset_up", "1 when the last run succeeded, 0.5 degraded, 0 failed", labels=by)
     rows = metrics.gauge("orchestrator_dataset_rows", "Rows delivered", labels=by)
@@ -71,6 +71,8 @@ def collect(system: IntegratedSystem, recent: RecentRuns | None = None) -> Metri
     _views(system, metrics)
     _consumers(system, metrics)
     watched(system, found, metrics)
+    taken = metrics.gauge("orchestrator_figures_timestamp_seconds", "When these figures were taken")
+    taken.set(found_at)
     return metrics
 
 
@@ -144,8 +146,8 @@ def _spelt_out(name: str) -> str:
     return f"{name.removesuffix('_s')}_seconds" if name.endswith("_s") else name
 
 
-def as_json(system: IntegratedSystem) -> dict[str, Any]:
-    return collect(system).to_json()
+def as_json(system: IntegratedSystem, recent: RecentRuns | None = None) -> dict[str, Any]:
+    return collect(system, recent).to_json()
 
 
 def as_prometheus(system: IntegratedSystem, recent: RecentRuns | None = None) -> str:

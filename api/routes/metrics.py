@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.cached import read
+from api.metrics import Exposition
 from api.routes.frame import Asked, Moment, Why, documents, done, router
 from api.security import Operator
 from api.shapes.base import Time, Told
@@ -158,7 +159,8 @@ async def numbers(request: Request) -> Response:
     """What `/metrics` tells Prometheus, as JSON."""
     from operations.metrics import as_json
 
-    return await read(request, as_json)
+    exposition: Exposition = request.app.state.exposition
+    return await read(request, lambda system: as_json(system, exposition.recent))
 
 
 @routes.post("/metrics", status_code=201, responses=documents(Recorded, status=201), summary="Record a number")
