@@ -15,6 +15,7 @@ from cli.command import FAILED, OK, Context, UsageError, command
 from cli.output import marked, print_json, say, table
 
 if TYPE_CHECKING:
+    from config.sections import ExecutorSettings
     from data_pipeline.dataset import DatasetRun
     from data_pipeline.runner import PipelineRun
     from integrated_system import IntegratedSystem
@@ -38,7 +39,12 @@ def run(
         int | None,
         typer.Option(min=1, help="So many datasets at most: by priority, those first that ran the longest ago."),
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, max=1024, help="Datasets at the same time.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Datasets at the same time; processes of a local cluster.")
+    ] = None,
+    executor: Annotated[
+        str, typer.Option(metavar="local|dask|tcp://…", help="What runs the datasets; default: as configured.")
+    ] = "",
     resume: Annotated[str | None, typer.Option(metavar="RUN_ID", help="Go on with a queued or broken-off run.")] = None,
     due: Annotated[bool, typer.Option("--due", help="What its schedule says is due, once: for a crontab.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
@@ -46,7 +52,7 @@ def run(
 ) -> int:
     """Run the pipeline: collect, validate, score, store, detect."""
     if due:
-        if datasets or fresh or full or from_raw or limit or resume or dry_run:
+        if datasets or fresh or full or from_raw or limit or resume or dry_run or executor:
             raise UsageError("--due goes with --workers and --strict only", hint="what is due its schedule says")
         return _run_due(context, workers=workers, strict=strict)
     if limit and resume:
@@ -61,6 +67,7 @@ def run(
         from_raw=from_raw,
         limit=limit,
         workers=workers,
+        executor=executor,
         resume=resume,
         strict=strict,
     )
@@ -75,6 +82,7 @@ def run_all(
     from_raw: str = "",
     limit: int | None = None,
     workers: int | None = None,
+    executor: str = "",
     resume: str | None = None,
     strict: bool = False,
     brief: bool = False,
@@ -86,12 +94,15 @@ def run_all(
     from operations.log_incidents import name_incidents
 
     system = context.system
+    chosen = _executor(system, executor, workers)
     name_incidents(system)
     gc.set_threshold(20_000, 20, 100)  # a run makes many values that last, and little garbage
     cancel = operations.CancelToken()
     with interruptible(cancel.cancel) as stopped, _progress(context, system, datasets, limit) as progress:
         if resume is not None:
-            result = operations.resume(system, local_user(), resume, workers=workers, cancel=cancel, progress=progress)
+            result = operations.resume(
+                system, local_user(), resume, workers=workers, executor=chosen, cancel=cancel, progress=progress
+            )
         else:
             result = operations.run(
                 system,
@@ -102,6 +113,7 @@ def run_all(
                 from_raw=from_raw,
                 limit=limit,
                 workers=workers,
+                executor=chosen,
                 cancel=cancel,
                 progress=progress,
             )
@@ -118,6 +130,23 @@ def run_all(
     _maintain_if_overdue(context)
     _tell(context)
     return _code(result.status, strict=strict)
+
+
+def _executor(system: "IntegratedSystem", text: str, workers: int | None) -> "ExecutorSettings | None":
+    """What `--executor` names; None: nothing."""
+    from operations.executor import named
+
+    configured = system.settings.executor
+    try:
+        chosen = named(text, configured) if text else None
+    except ValueError as error:
+        raise UsageError(f"--executor: {error}", hint=getattr(error, "hint", "")) from error
+    if workers is not None and (chosen or configured).address:
+        raise UsageError(
+            "--workers does not go with a Dask cluster that has an address",
+            hint="it has as many as were started; leave --workers out",
+        )
+    return chosen
 
 
 def _run_due(context: Context, *, workers: int | None, strict: bool) -> int:

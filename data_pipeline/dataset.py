@@ -1,7 +1,7 @@
 """The values that travel down the line. All frozen; what a stage learns, it adds with `replace`."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -261,3 +261,11 @@ class DatasetRun:
             "error": self.error,
         }
         return found if self.made_from is None else {**found, **self.made_from.to_json()}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> "DatasetRun":
+        """What `to_json` wrote, and the event of a dataset run has."""
+        told = {one.name: found[one.name] for one in fields(cls) if one.name in found}
+        told["quality"] = Quality.from_json(found["quality"]) if found["quality"] else None
+        told["failed_rules"] = tuple(FailedRule(**rule) for rule in found["failed_rules"])
+        return cls(**told, made_from=MadeFrom.from_json(found))

@@ -392,18 +392,24 @@ class Delivery:
         return NewEvent(kind, self.dataset.name, {"run_id": self._run_id, **data}, source="pipeline")
 
 
-def skipped(dataset: str, provider: str, run_id: str, reason: str, blocked: UpstreamBlocked | None = None) -> Outcome:
+def skipped(
+    dataset: str, provider: str, run_id: str, reason: str, blocked: UpstreamBlocked | None = None, *, fence: int = 0
+) -> Outcome:
     """A dataset whose turn did not come: already running elsewhere, or the run was interrupted before it.
 
     Args:
         blocked: What it needs is not there: its turn came, and could not be used.
+        fence: Of its lease, where another process may have told what came of it; 0: none may.
     """
     error: dict[str, Any] | None = None
     if blocked is not None:
         error = {"type": type(blocked).__name__, "message": str(blocked), "hint": blocked.hint, "root": blocked.root}
         error["transient"] = blocked.transient
     result = DatasetRun(dataset=dataset, provider=provider, status="skipped", origin="none", reason=reason, error=error)
-    event = NewEvent("dataset.skipped", dataset, {"run_id": run_id, **result.to_json()}, source="pipeline")
+    data = {"run_id": run_id, **result.to_json()}
+    if fence:
+        data["fence"] = fence
+    event = NewEvent("dataset.skipped", dataset, data, source="pipeline")
     return Outcome(result, (event,))
 
 

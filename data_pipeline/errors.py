@@ -13,6 +13,8 @@ PipelineError                      .hint: what to do next   .transient: worth an
 ├── MemoryLimitExceeded            a whole table was asked for that does not fit into `app.memory_limit`
 ├── StoreError                     a version could not be written or read
 ├── DatasetBusy                    another process works on the dataset just now
+├── WorkerKilled                   the processes that ran a dataset died, one after the other
+├── ExecutorAway                   what runs datasets cannot be reached, or cannot run ours; the run goes on later
 ├── PublishError                   a version could not be put where `publish` says; it waits and goes out later
 └── UnexpectedError                a fault of ours (or of a plug-in): one dataset pays, the others do not notice
 """
@@ -138,6 +140,16 @@ class StoreError(PipelineError):
 
 class DatasetBusy(PipelineError):
     """Another process works on the dataset; it will be done soon."""
+
+    transient = True
+
+
+class WorkerKilled(PipelineError):
+    """Each process that was given the dataset died of it."""
+
+
+class ExecutorAway(PipelineError):
+    """Nobody is there to run datasets, or nobody who can: no run begins, one that did is interrupted."""
 
     transient = True
 

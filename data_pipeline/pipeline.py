@@ -42,7 +42,8 @@ class RunContext:
     `due`: a schedule asks for it, so our copy within the TTL will not do; `fresh`: that neither, and nobody is asked
     whether anything changed; `full`: everything, whatever the cursor and the ledger say; `from_raw`: the run whose
     raw answers are taken in place of the provider's. `withdrawn`: what was rolled back, and its version. `partitions`:
-    keys of the pieces to collect, exactly these; (): what is due. `fallback`: whether a copy may be served.
+    keys of the pieces to collect, exactly these; (): what is due. `fallback`: whether a copy may be served. `again`:
+    another try may be under way in another process: a mark by which the files of this one are told from its; "": none.
     """
 
     run_id: str
@@ -53,10 +54,16 @@ class RunContext:
     from_raw: str = ""
     partitions: tuple[str, ...] = ()
     fallback: bool = True
+    again: str = ""
     current: dict[str, Current] = field(default_factory=dict)
     withdrawn: Mapping[Content, str] = field(default_factory=dict)
     fences: dict[str, int] = field(default_factory=dict)
     upstreams: dict[str, Upstream] = field(default_factory=dict)
+
+    @property
+    def files(self) -> str:
+        """What the files of this run are called."""
+        return f"{self.run_id}-{self.again}" if self.again else self.run_id
 
 
 class Pipeline:
@@ -102,16 +109,9 @@ class Pipeline:
         provider = self._collector.provider_of(dataset)
         needed = self._upstreams.of(dataset, run.upstreams)
         if needed.blocked is not None:
-            return skipped(dataset.name, provider, run.run_id, str(needed.blocked), needed.blocked)
-        delivery = Delivery(
-            dataset,
-            provider,
-            run.run_id,
-            run.fences.get(dataset.name, 0),
-            self._clock,
-            self._redacted,
-            self._promises.of(dataset),
-        )
+            fence = run.fences.get(dataset.name, 0) if run.again else 0
+            return skipped(dataset.name, provider, run.run_id, str(needed.blocked), needed.blocked, fence=fence)
+        delivery = self._delivery(dataset, provider, run)
         if dataset.transform is not None:
             delivery.doubt = needed.doubt
         asks = run.due or run.fresh or run.full or run.from_raw or run.partitions or not run.fallback
@@ -119,11 +119,7 @@ class Pipeline:
             return delivery.from_cache(hit)
 
         def served() -> Served | None:
-            if not run.fallback:
-                return None
-            return self._fallback.serve(
-                dataset, self.rules_of(dataset), self._results.last_good(current), current, now=run.now
-            )
+            return self._served(dataset, current, run)
 
         try:
             last_good = self._base(dataset, current, full=run.full)
@@ -162,6 +158,24 @@ class Pipeline:
                 hint="logs/pipeline.log has the details; please report them",
             )
             return delivery.fallen_back(served(), told)
+
+    def not_run(self, dataset: DatasetSettings, run: RunContext, error: PipelineError) -> Outcome:
+        """What comes of a dataset whose line nobody could go to its end."""
+        delivery = self._delivery(dataset, self._collector.provider_of(dataset), run)
+        with spooling_in(self._collector.folder):
+            return delivery.fallen_back(self._served(dataset, run.current.get(dataset.name), run), error)
+
+    def _delivery(self, dataset: DatasetSettings, provider: str, run: RunContext) -> Delivery:
+        fence, promise = run.fences.get(dataset.name, 0), self._promises.of(dataset)
+        return Delivery(dataset, provider, run.run_id, fence, self._clock, self._redacted, promise)
+
+    def _served(self, dataset: DatasetSettings, current: Current | None, run: RunContext) -> Served | None:
+        """What readers get when nothing comes, if they may."""
+        if not run.fallback:
+            return None
+        return self._fallback.serve(
+            dataset, self.rules_of(dataset), self._results.last_good(current), current, now=run.now
+        )
 
     def _collect(self, delivery: Delivery, asked: Question, provider: str, now: datetime, number: int) -> Answers:
         """What comes of a question. A piece of the table that does not come is told by its key."""

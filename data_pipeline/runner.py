@@ -6,18 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from config.datasets import DatasetSettings
 from data_pipeline.dataset import DatasetRun
-from data_pipeline.delivery import skipped
 from data_pipeline.detect.datasets import RunDetection
-from data_pipeline.errors import DatasetBusy
+from data_pipeline.errors import DatasetBusy, ExecutorAway
 from data_pipeline.pipeline import Pipeline, RunContext
 from data_pipeline.publish.publish import Attempt
 from data_pipeline.recorder import Progress, Recorder, RunLostError, refuse_if_not_ours
 from data_pipeline.run_queue.request import RunRequest
 from data_pipeline.store.views import Views
+from data_pipeline.turns import CALLED_OFF, Turns, end_of
 from data_pipeline.workforce import Job, Workforce
 from utils.cache.cache import Cache
 from utils.clock import Clock
@@ -25,13 +25,13 @@ from utils.database import Connection, StateError, Statement
 from utils.events import EventStore, NewEvent, rfc3339, uuid7
 from utils.history import CLOSE
 from utils.leases import Leases, this_process
-from utils.resilience.cancellation import Cancelled, CancelToken, cancellable
+from utils.resilience.cancellation import CancelToken
+
+if TYPE_CHECKING:
+    from data_pipeline.elsewhere import Elsewhere
 
 RANK: dict[str, int] = {"skipped": 0, "succeeded": 0, "degraded": 1, "failed": 2}
 """How bad a dataset's status is; a run is as bad as its worst dataset."""
-
-CALLED_OFF = "called off"
-"""Why a run stops that somebody called off; for any other reason it is interrupted, and can go on later."""
 
 STOPPED = "stopped"
 """Why a run stops whose process is told to: it is queued again in the same commit, and goes on elsewhere."""
@@ -109,9 +109,9 @@ class Runner:
         self._guard = threading.Lock()
         self._running = 0
 
-    def workforce(self, size: int, *, shared: bool = False) -> Workforce:
-        """Workers for one run, or (`shared`) for many."""
-        return Workforce(size, limit_of=self._limit_of, shared=shared)
+    def workforce(self, size: int, *, shared: bool = False, elsewhere: "Elsewhere | None" = None) -> Workforce:
+        """Workers for one run, or (`shared`) for many; those who have datasets run `elsewhere`, if that is given."""
+        return Workforce(size, limit_of=self._limit_of, shared=shared, elsewhere=elsewhere)
 
     def provider_of(self, dataset: DatasetSettings) -> str:
         """Whom a dataset is asked of."""
@@ -154,8 +154,10 @@ class Runner:
 
         Raises:
             DatasetBusy: see `claim`; the run waits as it did.
+            ExecutorAway: nobody is there to run datasets; the run is not begun, or was interrupted and can go on.
             StateError: the log cannot be written, or another process took the run up.
         """
+        workforce.open()
         started, began = self._clock.now(), self._clock.monotonic()
         run_id = request.run_id or uuid7()
         request = replace(request, run_id=run_id, datasets=request.datasets or tuple(one.name for one in datasets))
@@ -184,14 +186,22 @@ class Runner:
                 fences={name.removeprefix("dataset:"): lease.fence for name, lease in leases.items()},
             )
             try:
-                recorder = Recorder(self._events, self._cache, self._cache_ttl, progress, self._pipeline.flush)
-                job = self._job(datasets, context, request.priority, cancel, recorder)
+                recorder = Recorder(
+                    self._events,
+                    self._cache,
+                    self._cache_ttl,
+                    progress,
+                    self._pipeline.flush,
+                    elsewhere=workforce.elsewhere is not None,
+                )
+                turns = Turns(self._pipeline, context, cancel, recorder, workforce.elsewhere)
+                job = self._job(datasets, turns, request.priority, recorder)
                 workforce.begin(job)
                 begun()
                 self._wait(job, workforce, cancel, run_id)
-                results = self._recorded(job, recorder, run_id, cancel)
+                results = self._recorded(job, recorder, turns)
                 results, learning, looks = self._look_for_anomalies(datasets, results, run_id, started, began)
-                return self._finish(request, started, began, results, learning, looks, cancel, before)
+                return self._finish(request, started, began, results, learning, looks, cancel, before, turns.counted)
             except RunLostError:
                 raise
             except Exception as error:
@@ -211,27 +221,20 @@ class Runner:
         guard = _claimable(request.run_id) if claim else None
         self._events.append([NewEvent("run.started", request.run_id, data, source="runner")], guard=guard)
 
-    def _job(
-        self,
-        datasets: Sequence[DatasetSettings],
-        context: RunContext,
-        priority: int,
-        cancel: CancelToken,
-        recorder: Recorder,
-    ) -> Job:
+    def _job(self, datasets: Sequence[DatasetSettings], turns: Turns, priority: int, recorder: Recorder) -> Job:
         def work(dataset: DatasetSettings) -> None:
-            self._one(dataset, context, cancel, recorder)
+            turns.run(dataset, job.providers[dataset.name])
             if dataset.name in job.waiting.needed:
                 recorder.wait_for(dataset.name)  # what needs its rows reads what is committed
 
         job = Job(datasets, provider_of=self._provider_of, work=work, priority=priority)
         return job
 
-    def _recorded(self, job: Job, recorder: Recorder, run_id: str, cancel: CancelToken) -> list[DatasetRun]:
+    def _recorded(self, job: Job, recorder: Recorder, turns: Turns) -> list[DatasetRun]:
         """What came of each dataset, once it is committed; of those that did not begin, why."""
         for dataset in job.datasets:
             if dataset.name not in recorder.recorded:
-                recorder.record(skipped(dataset.name, job.providers[dataset.name], run_id, _why(cancel)))
+                turns.skip(dataset, job.providers[dataset.name])
         by_name = {result.dataset: result for result in recorder.finish()}
         return [by_name[dataset.name] for dataset in job.datasets if dataset.name in by_name]
 
@@ -256,22 +259,6 @@ class Runner:
         except StateError:
             return False  # a database that is away is told by what is to be written
         return run is not None and run.status == "cancelled"
-
-    def _one(self, dataset: DatasetSettings, context: RunContext, cancel: CancelToken, recorder: Recorder) -> None:
-        if cancel.cancelled:
-            reason = _why(cancel)
-        elif dataset.name not in context.fences:
-            reason = "already running in another run"
-        else:
-            try:
-                with cancellable(cancel):
-                    outcome = self._pipeline.run(dataset, context)
-            except Cancelled:
-                reason = _why(cancel)
-            else:
-                recorder.record(outcome)
-                return
-        recorder.record(skipped(dataset.name, self._provider_of(dataset), context.run_id, reason))
 
     def _look_for_anomalies(
         self,
@@ -310,17 +297,18 @@ class Runner:
         looks: tuple[Statement, ...],
         cancel: CancelToken,
         before: Sequence[str],
+        elsewhere: Mapping[tuple[str, str], float],
     ) -> PipelineRun:
         finished = self._clock.now()
         ended = Counter([*before, *(result.status for result in results)])
         worst = max((RANK[status] for status in ended), default=0)
         run_id = request.run_id
-        status = _end_of(cancel) or ("succeeded", "degraded", "failed")[worst]
+        status = end_of(cancel) or ("succeeded", "degraded", "failed")[worst]
         duration = round(self._clock.monotonic() - began, 6)
         counts = {name: ended[name] for name in RANK}
         anomalies = {result.dataset: result.anomalies for result in results if result.anomalies}
         summary: dict[str, Any] = {"status": status, "duration_s": duration, "counts": counts, "anomalies": anomalies}
-        if providers := self._counted({result.provider for result in results}):
+        if providers := _added(self._counted({result.provider for result in results}), elsewhere):
             summary["providers"] = providers
         events = [NewEvent("run.finished", run_id, summary, source="runner")]
         if cancel.reason == STOPPED:
@@ -334,21 +322,22 @@ class Runner:
     def _break_off(self, run_id: str, began: float, error: Exception) -> None:
         """The run itself failed: say so in the log, unless the log is what failed (then the next process does)."""
         duration = round(self._clock.monotonic() - began, 6)
-        summary = {"status": "failed", "duration_s": duration, "error": f"{type(error).__name__}: {error}"}
+        status = "interrupted" if isinstance(error, ExecutorAway) else "failed"
+        summary = {"status": status, "duration_s": duration, "error": f"{type(error).__name__}: {error}"}
         event = NewEvent("run.finished", run_id, summary, source="runner")
         with contextlib.suppress(StateError):
             self._events.append([event], guard=_owned(run_id, str(this_process())))
 
 
-def _end_of(cancel: CancelToken) -> str:
-    """How a run ended that was told to stop; "": it was not."""
-    if not cancel.cancelled:
-        return ""
-    return "cancelled" if cancel.reason == CALLED_OFF else "interrupted"
-
-
-def _why(cancel: CancelToken) -> str:
-    return _end_of(cancel) or "interrupted"
+def _added(
+    here: Mapping[str, Mapping[str, float]], elsewhere: Mapping[tuple[str, str], float]
+) -> dict[str, dict[str, float]]:
+    """What was counted here and elsewhere, by provider and counter."""
+    whole = {provider: dict(counters) for provider, counters in here.items()}
+    for (provider, counter), value in elsewhere.items():
+        of_it = whole.setdefault(provider, {})
+        of_it[counter] = round(of_it.get(counter, 0) + value, 6)
+    return whole
 
 
 def _owned(run_id: str, owner: str | None) -> Callable[[Connection], None]:

@@ -64,7 +64,7 @@ class Storing:
             found, written = self._written(found, mine, question, last_good, rules, dataset, run)
         if written is None:
             written = self._results.write(
-                found.batch, found.validation, dataset=dataset.name, run_id=run.run_id, accepted=False
+                found.batch, found.validation, dataset=dataset.name, run_id=run.files, accepted=False
             )
 
         def unwritten(error: PipelineError) -> Outcome:
@@ -97,7 +97,7 @@ class Storing:
             found.batch,
             found.validation,
             dataset=dataset.name,
-            run_id=run.run_id,
+            run_id=run.files,
             accepted=True,
             change=change,
             base=last_good,

@@ -4,12 +4,18 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from heapq import heappop, heappush
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from config.datasets import DatasetSettings
 from data_pipeline.waiting import Ready, Waiting
 
+if TYPE_CHECKING:
+    from data_pipeline.elsewhere import Elsewhere
+
 __all__ = ["Job", "Workforce"]
+
+MOST_ELSEWHERE = 1024
+"""Datasets that may be under way elsewhere at once."""
 
 OLDEST_EVERY = 8
 """Of so many datasets that are begun, one is of the run that works the longest, whatever the priorities."""
@@ -111,6 +117,7 @@ class Workforce:
     Args:
         limit_of: How many datasets of a dataset's provider may be under way at once; None: no limit of its own.
         shared: Several jobs will come; else the one that does has the workers for itself.
+        elsewhere: Where datasets are run, if not here. Each worker then waits for one of them.
     """
 
     def __init__(
@@ -119,16 +126,32 @@ class Workforce:
         *,
         limit_of: Callable[[DatasetSettings], int | None],
         shared: bool = False,
+        elsewhere: "Elsewhere | None" = None,
     ) -> None:
         self.size = size
+        self.elsewhere = elsewhere
         self._limit_of = limit_of
         self._shared = shared
-        self._threads = ThreadPoolExecutor(size, thread_name_prefix="worker")
+        threads = size if elsewhere is None else MOST_ELSEWHERE
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="worker")
         self._guard = threading.Lock()
         self._jobs: list[Job] = []
         self._numbers = self._begun = self._busy = 0
         self._in_use: dict[str, int] = {}
         self._limits: dict[str, int] = {}
+
+    def open(self) -> None:
+        """Be ready to work. Those elsewhere say how many they are; they may have become more, or fewer.
+
+        Raises:
+            ExecutorAway: nobody is there, or nobody who can run ours.
+        """
+        if self.elsewhere is not None:
+            size = min(self.elsewhere.open(), MOST_ELSEWHERE)
+            with self._guard:
+                self.size = size
+                if not self._jobs:
+                    self._limits.clear()  # they depend on the size; those of jobs under way stay
 
     def begin(self, job: Job) -> None:
         """Work on a job; comes back at once."""
@@ -163,6 +186,8 @@ class Workforce:
     def close(self, *, wait: bool = True) -> None:
         """Call no workers any more; `wait` for those at work."""
         self._threads.shutdown(wait=wait, cancel_futures=True)
+        if self.elsewhere is not None:
+            self.elsewhere.close()
 
     def _work(self, task: _Task | None) -> None:
         while task is not None:

@@ -112,7 +112,7 @@ def _old_versions(
     # A run that is going on writes parts before its event names them; one that was killed never names them. Nor does
     # anybody name the file of a candidate that was accepted by a process that was killed then.
     then = system.clock.now() - timedelta(seconds=TEMPORARY_AGE)
-    for folder in ("tables/", "held/"):
+    for folder in ("datasets/", "tables/", "held/"):
         loose |= {b.path for b in system.storage.list(folder) if b.path not in needed and b.modified < then}
     loose = {path for path in loose if not path.startswith(tuple(unsure))}
     freed = sum(system.storage.size(path) for path in loose if system.storage.exists(path))

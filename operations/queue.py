@@ -11,6 +11,7 @@ from data_pipeline.runner import PipelineRun
 from data_pipeline.store.run_views import Run
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
+from operations.executor import workforce
 from operations.plugins import begin as begin_plugins
 from operations.plugins import let_work
 from operations.priority import is_held_back
@@ -104,7 +105,7 @@ def queue_worker(
         told: Hears what came of each run.
         stays: Until it is stopped; who queues a run meanwhile need not start a process for it.
     """
-    workforce = system.runner.workforce(workers or system.settings.executor.workers, shared=True)
+    force = workforce(system, workers=workers, shared=True)
     after = _After(system)
     begin_plugins(system)
 
@@ -113,7 +114,7 @@ def queue_worker(
         return None if dataset is None else Asked(dataset, system.runner.provider_of(dataset))
 
     def execute(taken: Taken, begun: Callable[[], None]) -> None:
-        how = Execution(workforce, taken.cancel, begun=begun)
+        how = Execution(force, taken.cancel, begun=begun)
         result = go_on(system, Actor(taken.run.actor), taken.run, how)
         told(result)
         if not taken.cancel.cancelled:  # handlers go on next time
@@ -123,7 +124,7 @@ def queue_worker(
         run_queue(system),
         views=system.views,
         leases=system.leases,
-        workforce=workforce,
+        workforce=force,
         execute=execute,
         find=find,
         recover=system.runner.recover,

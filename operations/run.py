@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from config.datasets import DatasetSettings
+from config.sections import ExecutorSettings
 from data_pipeline.errors import PipelineError
 from data_pipeline.graph import select
 from data_pipeline.recorder import Progress
@@ -19,6 +20,7 @@ from data_pipeline.workforce import Workforce
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, operation
 from operations.alerting import told_without_log
+from operations.executor import workforce
 from operations.plugins import begin as begin_plugins
 from operations.plugins import let_work
 from operations.publish import publish_pending
@@ -178,6 +180,7 @@ def run(
     from_raw: str = "",
     limit: int | None = None,
     workers: int | None = None,
+    executor: ExecutorSettings | None = None,
     cancel: CancelToken | None = None,
     progress: Progress = lambda _: None,
 ) -> PipelineRun:
@@ -188,11 +191,13 @@ def run(
         full: Take everything, whatever the cursors and the ledgers of files say.
         from_raw: Take the raw answers of this run in place of the providers'; without names, all that it has.
         limit: Run so many datasets at most; see `at_most`.
+        executor: What runs them, in the place of the configured one; `workers`: in the place of its own.
         cancel: Interrupts the run.
 
     Raises:
         ConfigError: the configuration has faults, or a name is unknown.
         PipelineError: nothing is kept of the run `from_raw`, or nothing of a dataset that is named.
+        ExecutorAway: nobody is there to run datasets.
         StateError: the state cannot be written; no run starts without its log.
     """
     token = cancel or CancelToken()
@@ -200,9 +205,9 @@ def run(
         datasets = at_most(system, _asked(system, names, from_raw), limit)
         system.runner.recover()
         request = RunRequest(actor=actor.name, fresh=fresh, full=full, from_raw=from_raw)
-        with _workers(system, workers, token) as workforce:
+        with _workers(system, workers, executor, token) as force:
             begin_plugins(system)
-            result = execute(system, datasets, request, Execution(workforce, token, progress))
+            result = execute(system, datasets, request, Execution(force, token, progress))
         if not token.cancelled:  # who was told to stop does not wait for handlers; they go on next time
             judge_others(system, datasets)
             let_work(system)
@@ -225,6 +230,7 @@ def resume(
     run_id: str,
     *,
     workers: int | None = None,
+    executor: ExecutorSettings | None = None,
     cancel: CancelToken | None = None,
     progress: Progress = lambda _: None,
 ) -> PipelineRun:
@@ -240,9 +246,9 @@ def resume(
     if stored.status not in {"queued", "crashed", "interrupted"}:
         raise PipelineError(f"run {run_id} is {stored.status}; only a queued, crashed or interrupted run can go on")
     token = cancel or CancelToken()
-    with _workers(system, workers, token) as workforce:
+    with _workers(system, workers, executor, token) as force:
         begin_plugins(system)
-        result = go_on(system, actor, stored, Execution(workforce, token, progress))
+        result = go_on(system, actor, stored, Execution(force, token, progress))
     if not token.cancelled:
         let_work(system)
     return result
@@ -326,13 +332,15 @@ def execute(
 
 
 @contextmanager
-def _workers(system: IntegratedSystem, workers: int | None, cancel: CancelToken) -> Iterator[Workforce]:
+def _workers(
+    system: IntegratedSystem, workers: int | None, executor: ExecutorSettings | None, cancel: CancelToken
+) -> Iterator[Workforce]:
     """Workers for one run. Of a run that was told to stop nobody waits for a request that is in flight."""
-    workforce = system.runner.workforce(workers or system.settings.executor.workers)
+    found = workforce(system, executor, workers=workers)
     try:
-        yield workforce
+        yield found
     finally:
-        workforce.close(wait=not cancel.cancelled)
+        found.close(wait=not cancel.cancelled)
 
 
 def _decided(system: IntegratedSystem, dataset: str, run_id: str) -> bool:

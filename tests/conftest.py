@@ -5,6 +5,7 @@ import os
 import pytest
 from hypothesis import settings
 
+from tests.dask_cluster import dask_cluster  # noqa: F401
 from tests.databases import address  # noqa: F401 - a fixture for whoever asks
 from tests.postgres import own_server, postgres, postgres_server  # noqa: F401 - fixtures for whoever asks
 from tests.redis_server import redis_folder, redis_server  # noqa: F401

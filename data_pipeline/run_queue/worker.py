@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from config.datasets import DatasetSettings
-from data_pipeline.errors import DatasetBusy
+from data_pipeline.errors import DatasetBusy, ExecutorAway
 from data_pipeline.run_queue.at_work import sign_on
 from data_pipeline.run_queue.queue import CannotBegin, NothingToCancel, RunQueue
 from data_pipeline.runner import STOPPED
@@ -247,6 +247,10 @@ class QueueWorker:
                 self._elsewhere.update(dict.fromkeys(taken.run.request["datasets"], again))
         except CannotBegin as error:
             self._give_up(run_id, str(error))
+        except ExecutorAway as error:
+            self._put_back(run_id, str(error))
+            self._try_later(run_id)
+            log.warning("queue.waits", run_id=run_id, reason=str(error))
         except StateError as error:
             self._try_later(run_id)
             log.warning("queue.waits", run_id=run_id, reason=str(error))
@@ -278,6 +282,13 @@ class QueueWorker:
     def _try_later(self, run_id: str) -> None:
         with self._guard:
             self._later[run_id] = self._clock.monotonic() + AGAIN_S
+
+    def _put_back(self, run_id: str, reason: str) -> None:
+        """A run that was begun and could not go on waits again, with what it has not finished."""
+        with contextlib.suppress(StateError):
+            stored = self._views.run(run_id)
+            if stored is not None and stored.status == "interrupted":
+                self._queue.put_back([stored], reason=reason)
 
     def _give_up(self, run_id: str, reason: str) -> None:
         with contextlib.suppress(NothingToCancel, StateError):

@@ -37,6 +37,9 @@ HOUSE = [
     ("executor: {workers: many}", "executor.workers", "expected a whole number, got `many`"),
     ("executor: {workers: 0}", "executor.workers", "expected at least 1, got `0`"),
     ("executor: {workers: 1.5}", "executor.workers", "expected a whole number, got `1.5`"),
+    ("executor: {kind: dask, address: scheduler}", "executor.address", "expected the address of a Dask scheduler"),
+    ('executor: {kind: dask, address: "tcp://h:0"}', "executor.address", "expected the address of a Dask scheduler"),
+    ('executor: {address: "tcp://h:8786"}', "executor", "an address without a cluster"),
     ("logging: {level: LOUD}", "logging.level", "expected one of `DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL`, got"),
     ("monitor: {enabled: maybe}", "monitor.enabled", "expected `true` or `false`, got `maybe`"),
     ("logging: {console: maybe}", "logging.console", "expected `true` or `false` or `auto`, got `maybe`"),
@@ -147,7 +150,6 @@ def test_a_fault_is_told_with_its_key_and_what_was_expected(house: House, text: 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("executor: {kind: dask}", "kind: dask"),
         ('storage: {url: "s3://b/p"}', "url: s3://b/p"),
         ("dashboard: {api: x}", "api"),
         ("retention: {last_good: 30d}", "last_good"),

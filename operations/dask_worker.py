@@ -1,0 +1,221 @@
+"""What a process of a Dask cluster does for us: it has its own system, and runs the datasets that it is told of.
+
+Dask finds these functions by their names, so the scheduler and every worker must be able to import this module.
+"""
+
+import hashlib
+import json
+import platform
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from operations.version import version
+from utils.resilience.cancellation import CancelToken
+
+if TYPE_CHECKING:
+    from data_pipeline.elsewhere import Task, Told
+    from data_pipeline.on_behalf import OnBehalf
+    from integrated_system import IntegratedSystem
+
+__all__ = ["Installation", "Seen", "about", "dask_setup", "digest_of", "look", "run_task", "stop_run"]
+
+MOST_IDLE = 2
+"""Systems that a process keeps though nobody uses them: the cluster may serve several installations."""
+
+
+class Installation(NamedTuple):
+    """What a worker must find as the asking process does.
+
+    Attributes:
+        config, state_dir: Absolute paths.
+        digest: Of the whole configuration, its secrets included.
+        mark: A name that the asking process holds a lease of.
+    """
+
+    config: str
+    state_dir: str
+    digest: str
+    mark: str
+
+
+class Seen(NamedTuple):
+    """What a process is, and why it cannot work for an installation. `message`: "" when it can."""
+
+    python: str
+    version: str
+    message: str = ""
+    hint: str = ""
+
+
+class Unusable(Exception):
+    """This process cannot work for an installation. `hint` says what to do."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def about() -> tuple[str, str]:
+    """The versions of Python and of the program, as this process has them."""
+    return ".".join(platform.python_version_tuple()[:2]), version()
+
+
+def digest_of(system: "IntegratedSystem") -> str:
+    """A number for a configuration: equal ones have the same, wherever they lie."""
+    told = json.dumps(system.loaded.data, sort_keys=True, default=str)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def look(config: str, state_dir: str, digest: str, mark: str) -> tuple[str, ...]:
+    """A `Seen` of this process, as plain texts: it must be understood by other releases."""
+    from integrated_system import ROOT
+
+    found = Seen(*about())
+    try:
+        with _of(Installation(config, state_dir, digest, mark)):
+            return found
+    except Exception as error:  # noqa: BLE001 - whatever it is, who asks tells it
+        known = hasattr(error, "hint")
+        words = str(error) if known else f"{type(error).__name__}: {error}"
+        return found._replace(message=words, hint=getattr(error, "hint", "") or f"the program lies at {ROOT} there")
+
+
+def run_task(installation: Installation, task: "Task") -> "Told":
+    """Run a dataset; tells what is recorded of it. Raises nothing that is known."""
+    from config.errors import ConfigError
+    from data_pipeline.elsewhere import Told, Trouble
+    from utils.database import StateError
+
+    try:
+        with _of(installation) as held, held.at_work(task.run_id) as cancel:
+            return held.line.run(task, cancel)
+    except (ConfigError, StateError, Unusable) as error:
+        return Told(trouble=Trouble(f"a worker cannot run {task.dataset}: {error}", error.hint))
+
+
+def stop_run(run_id: str) -> None:
+    """Interrupt what this process does for a run."""
+    with _guard:
+        found = [cancel for held in _held.values() for cancel in held.tokens.get(run_id, ())]
+    for cancel in found:
+        cancel.cancel("stopped")
+
+
+def dask_setup(worker: Any) -> None:  # noqa: ARG001 - Dask's preloads are called with it
+    """In the workers of a cluster of our own: Ctrl-C is for the process that started them, which ends them."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class _Held:
+    """A system of this process, built for an installation."""
+
+    def __init__(self, system: "IntegratedSystem", line: "OnBehalf") -> None:
+        self.system = system
+        self.line = line
+        self.marks: set[str] = set()
+        self.users = 0
+        self.tokens: dict[str, list[CancelToken]] = {}
+        self._run_id = ""
+
+    @contextmanager
+    def at_work(self, run_id: str) -> Iterator[CancelToken]:
+        cancel = CancelToken()
+        with _guard:
+            alone, new = not self.tokens, run_id != self._run_id
+            self._run_id = run_id
+            self.tokens.setdefault(run_id, []).append(cancel)
+        if new:
+            self.system.own_network.look_again()
+            if alone:
+                self.system.pipeline.forget()
+        try:
+            yield cancel
+        finally:
+            with _guard:
+                mine = self.tokens[run_id]
+                mine.remove(cancel)
+                if not mine:
+                    del self.tokens[run_id]
+
+    def check_mark(self, mark: str) -> None:
+        """Refuse to work beside a process that keeps its leases, and with them all that is shared, elsewhere."""
+        if mark not in self.marks:
+            if self.system.leases.is_free(mark):
+                raise Unusable(
+                    f"the state in {self.system.state_dir} is not the state of the process that asks",
+                    hint="mount the same state directory on all machines, or use a PostgreSQL for all of it",
+                )
+            self.marks.add(mark)
+
+
+_guard = threading.Lock()
+_building = threading.Lock()
+_held: dict[Installation, _Held] = {}
+
+
+@contextmanager
+def _of(installation: Installation) -> Iterator[_Held]:
+    """The system of this process for an installation; made when it is first asked for, once."""
+    key = installation._replace(mark="")
+    held = _taken(key)
+    if held is None:
+        with _building:  # threads race
+            held = _taken(key)
+            if held is None:
+                made = _made(installation)
+                with _guard:
+                    held = _held[key] = made
+                    held.users += 1
+    try:
+        held.check_mark(installation.mark)
+        yield held
+    finally:
+        with _guard:
+            held.users -= 1
+            idle = [key for key, one in _held.items() if not one.users]
+            gone = [_held.pop(key) for key in idle[:-MOST_IDLE]]
+        for one in gone:
+            one.system.close()
+
+
+def _taken(key: Installation) -> _Held | None:
+    with _guard:
+        held = _held.pop(key, None)
+        if held is not None:
+            _held[key] = held  # the last one that was used is the last one to go
+            held.users += 1
+        return held
+
+
+def _made(installation: Installation) -> _Held:
+    from pathlib import Path
+
+    from data_pipeline.on_behalf import OnBehalf
+    from integrated_system import IntegratedSystem
+    from operations.logs import start_logging
+
+    state_dir = Path(installation.state_dir)
+    if not state_dir.is_dir():
+        raise Unusable(f"there is no state directory {state_dir}", hint="mount it at the same place on all machines")
+    system = IntegratedSystem(Path(installation.config), state_dir=state_dir)
+    if digest_of(system) != installation.digest:
+        raise Unusable(
+            f"the configuration {installation.config} is not the one of the process that asks",
+            hint="give all machines the same files and the same variables (`ORCHESTRATOR_…`, and those in `${…}`)",
+        )
+    start_logging(system)
+    line = OnBehalf(
+        pipeline=system.pipeline,
+        find=system.settings.find,
+        counted=system.resilience.news,
+        views=system.views,
+        events=system.events,
+        database=system.database,
+        cache=system.cache,
+        cache_ttl=system.settings.cache.ttl,
+    )
+    return _Held(system, line)

@@ -1,0 +1,294 @@
+"""Runs on a Dask cluster: the same results as here, whatever becomes of its processes."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from config.sections import ExecutorSettings
+from data_pipeline.dataset import DatasetRun
+from data_pipeline.elsewhere import Elsewhere
+from data_pipeline.errors import ExecutorAway
+from data_pipeline.run_queue.request import RunRequest
+from data_pipeline.runner import PipelineRun
+from integrated_system import IntegratedSystem
+from operations.actor import Actor
+from operations.dask_cluster import DaskCluster
+from operations.run import CancelToken, Execution, execute, resume, run
+from tests import dask_cluster as clusters
+from tests.integration.installation import Installation
+
+pytestmark = pytest.mark.xdist_group("dask")
+
+SOURCE = """
+import os, signal, time
+from pathlib import Path
+
+def rows(number):
+    yield [{"id": n, "value": None if n % 7 == number % 7 else n * 1.5, "city": "x" * (n % 3)} for n in range(50)]
+
+def halved(rows_001):
+    return rows_001.head(25)
+
+def alone(folder):
+    mine = Path(folder, str(os.getpid()) + "-" + str(time.monotonic_ns()))
+    mine.touch()
+    others = len(list(Path(folder).iterdir()))
+    time.sleep(0.02)
+    mine.unlink()
+    yield {"together": others}
+
+def dies_once(mark):
+    if not Path(mark).exists():
+        Path(mark).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    yield {"id": 1}
+
+def dies():
+    os.kill(os.getpid(), signal.SIGKILL)
+    yield {"id": 1}
+
+def waits(begun, hold):
+    Path(begun).touch()
+    while Path(hold).exists():
+        time.sleep(0.01)
+    yield {"id": 1}
+"""
+
+RULES = [{"unique": "id"}, {"not_null": ["value"]}, {"row_count": {"min": 60}, "severity": "warning"}]
+
+
+def python(name: str, function: str, params: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    return {"name": name, "collect": {"kind": "python", "function": function, "params": dict(params or {})}, **more}
+
+
+def mixed(module: str, count: int) -> list[dict[str, Any]]:
+    """Datasets with rules that rows break, others made of them, and simulated ones."""
+    made = {"name": "made", "depends_on": ["rows-001"], "transform": f"{module}:halved", "rules": RULES[:1]}
+    few = [{"row_count": {"min": 9}}]
+    return [
+        made,
+        *(python(f"rows-{n:03}", f"{module}:rows", {"number": n}, rules=RULES) for n in range(1, count, 2)),
+        *(
+            {"name": f"rows-{n:03}", "collect": {"kind": "simulated", "rows": n}, "rules": few}
+            for n in range(2, count, 2)
+        ),
+    ]
+
+
+class Placed(Installation):
+    """An installation whose datasets are functions of a module that no other test has."""
+
+    def __init__(self, folder: Path, code: Path) -> None:
+        folder.mkdir()
+        super().__init__(folder)
+        self.code = code
+        (self.module,) = (one.stem for one in code.glob("*.py"))
+
+    def configure(self, *datasets: Mapping[str, Any], **sections: Any) -> None:
+        patient = {"timeout": {"read": "20s"}, "deadline": "20s", "retry": {"attempts": 1}}
+        super().configure(*datasets, **{"code": [str(self.code)], "defaults": {"dataset": patient}, **sections})
+
+    def on(self, address: str, *, cancel: CancelToken | None = None) -> PipelineRun:
+        with self.system() as system:
+            return run(system, Actor("ann"), fresh=True, executor=at(address), cancel=cancel)
+
+
+def at(address: str) -> ExecutorSettings:
+    return ExecutorSettings(kind="dask", address=address)
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Path:
+    """A folder with a module of a name that no other test has: the workers keep what they imported."""
+    folder = tmp_path / "my"
+    folder.mkdir()
+    (folder / f"source_{uuid4().hex}.py").write_text(SOURCE)
+    return folder
+
+
+@pytest.fixture
+def placed(tmp_path: Path, code: Path) -> Placed:
+    return Placed(tmp_path / "one", code)
+
+
+def judged(done: DatasetRun) -> tuple[Any, ...]:
+    """All of a dataset run that is not a time."""
+    found = (done.dataset, done.status, done.origin, done.accepted, done.rows, done.quarantined)
+    return (*found, done.content_sha256, done.quality, done.failed_rules, done.reason)
+
+
+def reports(placed: Placed) -> list[Any]:
+    """What was judged of every batch, by dataset; without the moment it was judged at."""
+    told = placed.events("batch.accepted") + placed.events("batch.held")
+    return sorted(
+        ([one["path"].split("/")[1], one["rows"], one["quality"], {**one["report"], "now": None}] for one in told),
+        key=lambda one: one[0],
+    )
+
+
+def sums(finished: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """What the protection counted of each provider, without what it waited for itself."""
+    return {
+        name: {k: v for k, v in told.items() if not k.endswith("_s")} for name, told in finished["providers"].items()
+    }
+
+
+def test_a_run_on_dask_is_the_run_here(placed: Placed, tmp_path: Path, dask_cluster: str) -> None:
+    """Reports, scores, what readers see; each dataset is told once; the providers' counters come along."""
+    here = Placed(tmp_path / "two", placed.code)
+    for each in (placed, here):
+        each.configure(*mixed(each.module, 20))
+
+    there, at_home = placed.on(dask_cluster), here.run(fresh=True)
+
+    assert there.status == at_home.status == "succeeded"
+    assert [judged(one) for one in there.datasets] == [judged(one) for one in at_home.datasets]
+    assert reports(placed) == reports(here)
+    assert placed.rows("made") == here.rows("made") != []
+    assert len(placed.events("dataset.collected")) == len(there.datasets)
+    ends = [each.events("run.finished")[0] for each in (placed, here)]
+    assert ends[0]["counts"] == ends[1]["counts"]
+    assert sums(ends[0]) == sums(ends[1]) != {}
+
+
+def test_the_work_of_a_killed_worker_is_done_by_others(placed: Placed, dask_cluster: str, tmp_path: Path) -> None:
+    """Each dataset is told once, those that were finished on it included."""
+    placed.configure(
+        *mixed(placed.module, 10), python("fatal", f"{placed.module}:dies_once", {"mark": str(tmp_path / "died")})
+    )
+
+    done = placed.on(dask_cluster)
+
+    assert (tmp_path / "died").exists()
+    assert done.status == "succeeded"
+    told = [one["dataset"] for one in placed.events("dataset.collected")]
+    assert sorted(told) == sorted(one.dataset for one in done.datasets)
+    assert all(placed.rows(name) for name in ("fatal", "made", "rows-002"))
+
+
+def test_a_provider_is_not_asked_by_more_workers_than_it_may(placed: Placed, dask_cluster: str, tmp_path: Path) -> None:
+    """Its bulkhead holds over all processes."""
+    (tmp_path / "in").mkdir()
+    narrow = {placed.module: {"resilience": {"bulkhead": {"concurrency": 1}}}}
+    datasets = [python(f"d{n}", f"{placed.module}:alone", {"folder": str(tmp_path / "in")}) for n in range(8)]
+    placed.configure(*datasets, providers=narrow)
+
+    placed.on(dask_cluster)
+
+    assert [placed.rows(one["name"]) for one in datasets] == [[{"together": 1}]] * 8
+
+
+def test_a_run_that_is_stopped_leaves_nothing_behind_and_goes_on_later(
+    placed: Placed, dask_cluster: str, tmp_path: Path
+) -> None:
+    """What is in flight elsewhere is not recorded once the run is over; the rest is run when it goes on."""
+    begun, hold, cancel = tmp_path / "begun", tmp_path / "hold", CancelToken()
+    hold.touch()
+    waits = python("long", f"{placed.module}:waits", {"begun": str(begun), "hold": str(hold)})
+    placed.configure(waits, *mixed(placed.module, 4))
+
+    with once_there(begun, lambda: cancel.cancel("SIGINT")):
+        stopped = placed.on(dask_cluster, cancel=cancel)
+    hold.unlink()
+
+    assert stopped.status == "interrupted"
+    assert {one.dataset: one.status for one in stopped.datasets}["long"] == "skipped"
+    with placed.system() as system:
+        again = resume(system, Actor("ann"), stopped.run_id, executor=at(dask_cluster))
+    assert again.status == "succeeded"
+    assert placed.rows("long") == [{"id": 1}]
+    told = [one["dataset"] for one in placed.events("dataset.collected")]
+    assert sorted(told) == sorted({one.dataset for one in stopped.datasets})
+
+
+@contextmanager
+def once_there(path: Path, act: Callable[[], None]) -> Iterator[None]:
+    """Do something as soon as a file appears."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not path.exists() and not over.wait(0.01):
+            pass
+        if not over.is_set():
+            act()
+
+    watching = threading.Thread(target=look)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
+
+
+# --- clusters that are of no use ------------------------------------------------------------------
+
+
+@pytest.fixture
+def small() -> Iterator[Any]:
+    """A scheduler of its own, and one worker, both in this process."""
+    with clusters.started(workers=1, threads=1, processes=False, connect="500ms") as cluster:
+        yield cluster
+
+
+def impatient(system: IntegratedSystem, address: str, *, patience: float = 0.3) -> PipelineRun:
+    """A run that waits for nobody for long."""
+    cluster = DaskCluster(system, at(address), connect=2.0, patience=patience)
+    force = system.runner.workforce(1, elsewhere=Elsewhere(cluster))
+    try:
+        return execute(system, system.settings.datasets, RunRequest(fresh=True), Execution(force, CancelToken()))
+    finally:
+        force.close()
+
+
+def test_no_run_begins_where_no_scheduler_answers(placed: Placed, free_tcp_port: int) -> None:
+    """In bounded time, with the address and what to do; nothing is in the log."""
+    placed.configure(*mixed(placed.module, 3))
+    with placed.system() as system, pytest.raises(ExecutorAway) as caught:
+        impatient(system, f"tcp://127.0.0.1:{free_tcp_port}")
+
+    assert f"no Dask scheduler answers at tcp://127.0.0.1:{free_tcp_port} within 2 s" in str(caught.value)
+    assert "--executor local" in caught.value.hint
+    assert placed.events("run.started") == []
+
+
+def test_no_run_begins_without_workers(placed: Placed, small: Any) -> None:
+    """A scheduler alone runs nothing, and would let us wait for ever."""
+    small.scale(0)
+    placed.configure(*mixed(placed.module, 3))
+    with (
+        placed.system() as system,
+        pytest.raises(ExecutorAway, match=r"no worker is connected to tcp://\S+, for 0.3 s"),
+    ):
+        impatient(system, small.scheduler_address)
+
+
+@pytest.mark.parametrize("what", ["its last worker", "its scheduler"])
+def test_a_run_that_loses(what: str, placed: Placed, small: Any, tmp_path: Path) -> None:
+    """It ends soon, interrupted, keeps what was finished, and goes on elsewhere."""
+    begun, hold = tmp_path / "begun", tmp_path / "hold"
+    hold.touch()
+    waits = python("z-long", f"{placed.module}:waits", {"begun": str(begun), "hold": str(hold)}, priority=-1)
+    placed.configure({"name": "first", "collect": {"kind": "simulated"}}, waits)
+
+    lose, said = {
+        "its last worker": (lambda: small.scale(0), "no worker is connected"),
+        "its scheduler": (lambda: small.sync(small.scheduler.close), "is gone, and did not come back within 2 s"),
+    }[what]
+
+    with placed.system() as system, pytest.raises(ExecutorAway) as caught, once_there(begun, lose):
+        impatient(system, small.scheduler_address)
+    hold.unlink()
+
+    assert said in str(caught.value)
+    assert "run --resume" in caught.value.hint
+    (ended,) = placed.events("run.finished")
+    assert ended["status"] == "interrupted"
+    with placed.system() as system:
+        (run_id,) = [one.run_id for one in system.views.runs(status="interrupted")]
+        assert [one.dataset for one in resume(system, Actor("ann"), run_id).datasets] == ["z-long"]
