@@ -6,11 +6,17 @@ BIN := .venv/bin
 JOBS ?= 3
 CODE := config utils data_pipeline monitoring operations cli api dashboard integrated_system.py
 
+# The image, and how many containers stand around it: deploy/profiles says what each profile starts.
+IMAGE ?= orchestrator:latest
+PROFILE ?= one
+COMPOSE = IMAGE=$(IMAGE) PROFILE=$(PROFILE) docker compose --env-file deploy/profiles/$(PROFILE).env --file deploy/compose.yaml
+SECRETS := $(addprefix deploy/secrets/,postgres_password redis_password grafana_password)
+
 # Without its compiled modules the program starts three times slower.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test prove lint dashboard bench lock
+.PHONY: help install run test prove lint dashboard bench lock coverage audit licences hooks build start up down
 
 help:  ## List the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -37,6 +43,25 @@ lint: .venv/dev  ## Style, types, and the arrows between the packages
 dashboard: install  ## Show the state on a web page
 	$(BIN)/python integrated_system.py dashboard
 
+coverage: .venv/dev  ## Run the tests and say which lines none of them reaches
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not prove" --cov --cov-report=term:skip-covered --cov-report=xml
+
+audit: .venv/dev  ## Look for unsafe code, and judge the workflows and the Dockerfile
+	$(BIN)/bandit --quiet --configfile pyproject.toml --severity-level medium --recursive $(CODE) deploy extensions
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/hadolint Dockerfile
+
+build:  ## Build the container image
+	docker build --tag $(IMAGE) .
+
+up: build start  ## Build it and start it (PROFILE=one, watched or all)
+
+start: $(SECRETS)  ## Start the containers of an image that is there, and wait until they are well
+	$(COMPOSE) up --detach --wait --no-build --remove-orphans
+
+down:  ## Stop the containers; what they keep stays
+	$(COMPOSE) --profile all --profile dask down --remove-orphans
+
 bench: .venv/dev .peers/ready  ## Measure, side by side with the peers
 	$(BIN)/python -m benchmarks overhead
 	$(BIN)/python -m benchmarks coldstart
@@ -54,6 +79,18 @@ lock: .venv/dev  ## Pin the newest versions that the ranges allow
 	$(BIN)/pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --strip-extras --no-header --no-annotate --output-file requirements.txt requirements.in
 	$(BIN)/pip-compile --quiet --strip-extras --no-header --no-annotate --output-file requirements-dev.txt requirements-dev.in
+
+licences: .venv/dev  ## List whose work the program stands on: THIRD_PARTY.md
+	@{ printf '# Third parties\n\nWhat `requirements.txt` installs, with the licence each package declares. `make licences` writes this page.\n\n'; \
+		$(BIN)/pip-licenses --from=mixed --format=markdown --packages $$(cut -d= -f1 requirements.txt); } > THIRD_PARTY.md
+
+hooks: .venv/dev  ## Have git check what is committed (pre-commit)
+	$(BIN)/pre-commit install
+
+# Readable for the containers' users; the folder is closed to everybody else on this machine.
+deploy/secrets/%:
+	@install -d -m 0700 $(@D)
+	@head -c 24 /dev/urandom | od -An -vtx1 | tr -d ' \n' > $@ && chmod 0444 $@
 
 .venv/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
