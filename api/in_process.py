@@ -25,14 +25,11 @@ class ApiHere:
 
     An answer is read whole before it is given, so what never ends (`follow`) is not for it: wait with `queries.wait`.
 
-    Args:
-        patience: Seconds to wait for an answer; then `ApiError`, as if nobody had answered.
     """
 
-    def __init__(self, system: IntegratedSystem, *, patience: float = 30.0) -> None:
-        self._patience = patience
+    def __init__(self, system: IntegratedSystem) -> None:
         self._guard = threading.Lock()
-        self._clients: dict[Actor, Client] = {}
+        self._clients: dict[tuple[Actor, float], Client] = {}
         self._app = create_app(system)
         self._life = self._app.router.lifespan_context(self._app)
         self._loop = asyncio.new_event_loop()
@@ -41,12 +38,17 @@ class ApiHere:
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._life.__aenter__(), self._loop).result()
 
-    def client(self, actor: Actor) -> Client:
-        """The client of somebody whose role is known here: no token is asked for."""
+    def client(self, actor: Actor, *, patience: float = 30.0) -> Client:
+        """The client of somebody whose role is known here: no token is asked for.
+
+        Args:
+            patience: Seconds to wait for an answer; then `ApiError`, as if nobody had answered.
+        """
         with self._guard:
-            if (client := self._clients.get(actor)) is None:
+            if (client := self._clients.get((actor, patience))) is None:
                 transport = _Transport(self, actor)
-                client = self._clients[actor] = Client("http://localhost", transport=transport, tries=1)
+                client = Client("http://localhost", transport=transport, timeout=patience, tries=1)
+                self._clients[actor, patience] = client
             return client
 
     def close(self) -> None:
@@ -64,12 +66,13 @@ class ApiHere:
         Raises:
             httpx.ReadTimeout: there was none in time; what was begun goes on.
         """
+        patience = request.extensions["timeout"]["read"]
         answer = asyncio.run_coroutine_threadsafe(self._answer(actor, request), self._loop)
         try:
-            return answer.result(self._patience)
+            return answer.result(patience)
         except Late:
             answer.cancel()
-            raise httpx.ReadTimeout(f"no answer within {self._patience:g} s", request=request) from None
+            raise httpx.ReadTimeout(f"no answer within {patience:g} s", request=request) from None
 
     async def _answer(self, actor: Actor, request: httpx.Request) -> httpx.Response:
         transport = httpx.ASGITransport(partial(_known, self._app, actor), raise_app_exceptions=False)

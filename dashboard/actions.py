@@ -17,6 +17,9 @@ QUIET_S = 2.0
 
 KEPT = 64
 
+PATIENCE_S = 60.0
+"""What the API does while whoever clicked waits, maintenance above all, may take so long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deed:
@@ -81,6 +84,6 @@ class Actions:
 
     def _do(self, caller: Caller, operation: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
-            return getattr(self._source.client(caller).operations, operation)(*args, **kwargs)
+            return getattr(self._source.client(caller, patience=PATIENCE_S).operations, operation)(*args, **kwargs)
         finally:
             self._source.forget()

@@ -6,14 +6,18 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from dashboard.actions import Deed
 from dashboard.here import Here
-from dashboard.words import Tone, plain
+from dashboard.view_model.report import Report, of_backfill, of_run
+from dashboard.words import label as harmless
+from dashboard.words import plain
 
-__all__ = ["Asked", "Told", "act", "asked"]
+__all__ = ["CONFIRMING", "Asked", "Told", "act", "asked", "dismiss"]
 
 Told = Callable[[Any], str]
 """The result in words, made of what the API answered."""
+
+CONFIRMING = "confirming"
+"""In the session while a question is open: a page that is drawn again would close it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ def act(
     """A button that calls `Client.operations.OPERATION(*args, **kwargs)`; nothing for who may not, or in the past.
 
     Args:
-        label, help, confirm: Translated already.
+        label, help, confirm: Translated already; `label` and `confirm` may hold text from elsewhere.
         confirm: Asked before: what will happen; needed where it cannot be undone.
         reason: Ask for a reason as well; it goes to the operation as `reason`.
         told: The result in words.
@@ -61,58 +65,50 @@ def act(
     kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
     shown: dict[str, Any] = {"icon": icon, "help": help, "disabled": disabled, "type": kind}
     if not confirm and not reason:
-        st.button(label, key=key, on_click=begin, **shown)
-    elif st.button(label, key=key, **shown):
+        st.button(harmless(label), key=key, on_click=begin, **shown)
+    elif st.button(harmless(label), key=key, **shown):
         _confirm(here, label, confirm, reason, key, begin)
 
 
 def _confirm(here: Here, label: str, question: str, reason: bool, key: str, begin: Callable[..., None]) -> None:
-    @st.dialog(label)
+    @st.dialog(harmless(label), on_dismiss=_closed)
     def ask() -> None:
         if question:
-            st.text(question)
+            st.text(plain(question, limit=600, lines=True))
         given = {"reason": st.text_input(here.words("Reason"), key=f"{key}-reason")} if reason else {}
         if st.button(here.words("Yes, do it"), key=f"{key}-yes", type="primary"):
             begin(**given)
             st.rerun()
 
+    st.session_state[CONFIRMING] = True  # the shell forgets it in the next drawing, which closes the question
     ask()
 
 
-def asked(here: Here) -> tuple[Tone, str, str, float | None] | None:
-    """What became of the last click of this session: its tone, a word, a sentence, and how far it is (0 to 1)."""
+def _closed() -> None:
+    st.session_state.pop(CONFIRMING, None)
+
+
+def asked(here: Here) -> Report | None:
+    """What became of the last click of this session."""
     last: Asked | None = st.session_state.get("asked")
-    if last is None:
-        return None
-    deed = here.actions.deed(last.key)
-    if deed is None:
+    deed = None if last is None else here.actions.deed(last.key)
+    if last is None or deed is None:
         return None
     if deed.state == "refused":
         trouble = deed.trouble
         assert trouble is not None
-        words = plain(f"{trouble.message}. {trouble.hint}" if trouble.hint else trouble.message, limit=600)
-        return "bad", here.words("failed"), here.words("Not done: {message}", message=words), None
+        told = plain(f"{trouble.message}. {trouble.hint}" if trouble.hint else trouble.message, limit=600)
+        return Report("bad", here.words("failed"), here.words("Not done: {message}", message=told))
     if deed.state == "going on":
-        return "busy", here.words("going on"), "…", None
+        return Report("busy", here.words("going on"), here.words("It is being done."))
     if last.follow == "run":
-        return _run(here, deed)
-    return "good", here.words("done"), last.told(deed.document), None
+        run = here.ask("run", deed.document["run_id"])
+        return of_run(run.document, here.words, here.source.now())
+    if last.follow == "backfill":
+        return of_backfill(here.ask("backfill", deed.document["backfill"]).document, here.words)
+    return Report("good", here.words("done"), plain(last.told(deed.document), limit=900, lines=True))
 
 
-def _run(here: Here, deed: Deed) -> tuple[Tone, str, str, float | None]:
-    """How the run is getting on that a click asked for."""
-    answer = here.ask("run", deed.document["run_id"])
-    run = answer.document
-    if run is None or run["status"] == "queued":
-        return "busy", here.words("going on"), here.words("The run waits for its turn."), 0.0
-    done, total = len(run.get("results", ())), len(run.get("datasets", ()))
-    if run["status"] == "running":
-        words = here.words("The run has done {done} of {total} datasets.", done=done, total=total)
-        return "busy", here.words("going on"), words, done / total if total else None
-    span = here.words.span(run.get("duration_s") or 0.0)
-    if run["status"] == "succeeded":
-        return "good", here.words("done"), here.words("The run succeeded in {span}.", span=span), None
-    counts = ", ".join(f"{count} {name}" for name, count in (run.get("counts") or {}).items() if count)
-    text = "The run ended {status} in {span}: {counts}."
-    tone: Tone = "attention" if run["status"] == "degraded" else "bad"
-    return tone, here.words("done"), here.words(text, status=run["status"], span=span, counts=counts), None
+def dismiss() -> None:
+    """Speak no more of the last click; what it began goes on."""
+    st.session_state.pop("asked", None)

@@ -1,7 +1,7 @@
 """What every page is given: who looks, at which time, in which language, and whom it may ask."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,9 +10,13 @@ import streamlit as st
 from dashboard.actions import Actions
 from dashboard.caller import Caller
 from dashboard.language import Words
-from dashboard.source import Answer, Source
+from dashboard.source import Answer, Source, asked_as
+from dashboard.words import label as harmless
 
-__all__ = ["SPANS", "Here"]
+__all__ = ["KEPT_IN_LINKS", "SPANS", "Drawing", "Here"]
+
+KEPT_IN_LINKS = ("span", "as_of", "live", "lang")
+"""What the shell has in the address; the rest belongs to one page."""
 
 SPANS: dict[str, timedelta | None] = {
     "1h": timedelta(hours=1),
@@ -32,6 +36,24 @@ SPAN_NAMES = {
 }
 
 
+@dataclass(slots=True)
+class Drawing:
+    """One drawing of a page shows one state: until it ends, equal questions get equal answers.
+
+    So what is compared with the page afterwards is what was drawn.
+    """
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    ended: bool = True
+
+    def begin(self) -> None:
+        self.ended = False
+
+    def end(self) -> None:
+        self.ended = True
+        self.answers.clear()
+
+
 @dataclass(frozen=True, slots=True)
 class Here:
     """One drawing of one page.
@@ -41,6 +63,7 @@ class Here:
         span: The period, a key of `SPANS`.
         live: Whether the page follows what happens.
         pages: The pages to go to, by name.
+        drawing: Begun by the shell, ended by `pulse`.
     """
 
     source: Source
@@ -51,10 +74,16 @@ class Here:
     as_of: str | None
     live: bool
     pages: Mapping[str, Any]
+    drawing: Drawing = field(default_factory=Drawing)
 
     def ask(self, question: str, /, *args: Any, **kwargs: Any) -> Answer:
         """What the API gives (`Client.queries`), shared with all who ask the same."""
-        return self.source.ask(self.caller, question, *args, **kwargs)
+        if self.drawing.ended:
+            return self.source.ask(self.caller, question, *args, **kwargs)
+        key = asked_as(None, question, args, kwargs)
+        if key not in self.drawing.answers:
+            self.drawing.answers[key] = self.source.ask(self.caller, question, *args, **kwargs)
+        return self.drawing.answers[key]
 
     @property
     def now(self) -> datetime:
@@ -73,6 +102,10 @@ class Here:
         return self.as_of is None and self.caller.may("operator")
 
     def link(self, page: str, label: str, *, icon: str | None = None, help: str | None = None, **query: str) -> None:
-        """A link to another page (`link("dataset", "orders", dataset="orders")`); the period and moment go with it."""
-        kept = {"span": self.span, **({"as_of": self.as_of} if self.as_of else {})}
-        st.page_link(self.pages[page], label=label, icon=icon, help=help, query_params={**kept, **query})
+        """A link to another page (`link("dataset", "orders", dataset="orders")`); the period and moment go with it.
+
+        Args:
+            label: May come from elsewhere: it is shown as it is. `help` is ours.
+        """
+        kept = {name: st.query_params[name] for name in KEPT_IN_LINKS if name in st.query_params}
+        st.page_link(self.pages[page], label=harmless(label), icon=icon, help=help, query_params={**kept, **query})

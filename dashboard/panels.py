@@ -4,7 +4,7 @@ Whatever comes from a provider, a configuration or an error goes through `st.tex
 it is; Markdown and HTML are for our own words only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -76,3 +76,46 @@ def face(here: Here, name: str, face: Face) -> None:
         if face.hint:
             with st.container(key=f"faint-hint-{name}"):
                 st.text(face.hint)
+
+
+def download(here: Here, name: str, table: Callable[[], Sequence[Mapping[str, object]]]) -> None:
+    """A button for the rows of a table as CSV; they are made when somebody asks for them.
+
+    Args:
+        name: Of the file, and of the button; no text from elsewhere.
+    """
+    st.download_button(
+        here.words("Download CSV"),
+        lambda: as_csv(table()),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        key=f"csv-{name}",
+        on_click="ignore",
+        icon=":material/download:",
+        type="tertiary",
+    )
+
+
+def as_csv(table: Sequence[Mapping[str, object]]) -> bytes:
+    """Rows as CSV (RFC 4180, UTF-8), their keys as the header; nothing for None and NaN.
+
+    A text that a spreadsheet would take for a formula begins with an apostrophe (OWASP, "CSV Injection").
+
+    >>> as_csv([{"name": "=1+1", "rows": -5, "note": None}])
+    b"name,rows,note\\r\\n'=1+1,-5,\\r\\n"
+    """
+    import csv
+    import io
+
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    if table:
+        writer.writerow([_cell(name) for name in table[0]])
+        writer.writerows([_cell(value) for value in row.values()] for row in table)
+    return out.getvalue().encode("utf-8", "replace")
+
+
+def _cell(value: object) -> object:
+    if value is None or value != value:  # noqa: PLR0124 - NaN
+        return ""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

@@ -4,9 +4,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboard.buttons import asked
+from dashboard.buttons import CONFIRMING, asked, dismiss
 from dashboard.here import Here
 from dashboard.panels import badge
+from dashboard.view_model.report import Report
+from dashboard.words import clock_time
+from operations.trouble import told
 
 __all__ = ["pulse"]
 
@@ -22,7 +25,8 @@ def pulse(here: Here, looks: Callable[[], object]) -> None:
             the same. It is computed every two seconds for each window, so it is cheap: answers are shared.
     """
     st.session_state["drawn"], st.session_state["drawing"] = looks(), True
-    busy = (last := asked(here)) is not None and last[0] == "busy"
+    here.drawing.end()
+    busy = (last := asked(here)) is not None and last.busy
     every = EVERY_WHEN_BUSY if busy else EVERY if here.live and here.as_of is None else None
     st.fragment(_pulse, run_every=every)(here, looks, busy)
     st.session_state["drawing"] = False
@@ -31,24 +35,40 @@ def pulse(here: Here, looks: Callable[[], object]) -> None:
 def _pulse(here: Here, looks: Callable[[], object], busy: bool) -> None:
     last = asked(here)
     if last is not None:
-        tone, word, words, share = last
-        with st.container(key="report", border=True, gap="xsmall"):
-            badge(tone, word)
-            st.text(words)
-            if share is not None:
-                st.progress(share)
-    with st.container(key="faint-live"):
-        st.text(_freshness(here))
-    if st.session_state.get("drawing"):
-        return  # part of a whole drawing, which must come to its end
-    ended = busy and (last is None or last[0] != "busy")
-    if ended or (here.live and looks() != st.session_state.get("drawn")):
+        _report(here, last)
+    if here.as_of is None:
+        with st.container(key="faint-live"):
+            st.text(_freshness(here))
+    if st.session_state.get("drawing") or st.session_state.get(CONFIRMING):
+        return  # part of a whole drawing, which must come to its end; or a question is open, which would close
+    ended = busy and (last is None or not last.busy)
+    if ended or (here.live and here.as_of is None and _other(looks)):
         st.rerun()
+
+
+def _other(looks: Callable[[], object]) -> bool:
+    """Whether the page would look different."""
+    try:
+        return looks() != st.session_state.get("drawn")
+    except Exception as error:  # noqa: BLE001 - logged; the page that is drawn again says it
+        told(error)
+        return True
+
+
+def _report(here: Here, last: Report) -> None:
+    with st.container(key="report", border=True, gap="xsmall"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            badge(last.tone, last.word)
+            st.button(here.words("Close"), key="dismiss", type="tertiary", icon=":material/close:", on_click=dismiss)
+        st.text(last.words)
+        if last.share is not None:
+            st.progress(last.share)
 
 
 def _freshness(here: Here) -> str:
     answer = here.ask("status")
     if answer.at is None:
         return here.words("not yet")
-    words = here.words("updated {ago}", ago=here.words.ago((here.source.now() - answer.at).total_seconds()))
-    return words if here.live else f"{here.words('paused')} · {words}"
+    if not here.live:
+        return here.words("paused at {time}", time=clock_time(answer.at, seconds=True))
+    return here.words("updated {ago}", ago=here.words.ago((here.source.now() - answer.at).total_seconds()))

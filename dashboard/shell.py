@@ -7,16 +7,19 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import login
+from dashboard import login, panels, past
 from dashboard.actions import Actions
+from dashboard.buttons import CONFIRMING
 from dashboard.caller import Caller
 from dashboard.here import SPAN_NAMES, SPANS, Here
 from dashboard.language import LANGUAGES, Words, language_of
 from dashboard.look import ICON, STYLE
 from dashboard.source import Source, trouble_of
+from dashboard.view_model.base import Face
+from dashboard.words import plain
 from integrated_system import IntegratedSystem
 
-__all__ = ["PAGES", "main", "process"]
+__all__ = ["PAGES", "broken_page", "main", "process"]
 
 PAGES = {
     # Name in the address: title, icon.
@@ -40,7 +43,7 @@ def main() -> None:
     source, actions = process(os.environ.get("ORCHESTRATOR_CONFIG"), os.environ.get("ORCHESTRATOR_APP__STATE_DIR"))
     try:
         words = _language(source.system.settings.dashboard.language)
-        caller = login.caller(source)
+        caller = login.caller(source, words)
     except Exception as error:  # noqa: BLE001 - told on the page, and logged when it is not one of ours
         _broken(Words.of(language_of(st.context.locale)), trouble_of(error))
         return
@@ -65,8 +68,11 @@ def _pages(source: Source, actions: Actions, caller: Caller, words: Words) -> No
 
     def drawn(name: str) -> Any:
         def draw() -> None:
-            here = _here(source, actions, caller, words, pages)
-            import_module(f"dashboard.screens.{name}").draw(here)
+            here = _here(source, actions, caller, words, name, pages)
+            try:
+                import_module(f"dashboard.screens.{name}").draw(here)
+            except Exception as error:  # noqa: BLE001 - a page is never a traceback
+                broken_page(here, error)
             with st.container(key="faint-foot"):
                 text = "Times are UTC. What you do here is logged as done by {name}."
                 st.text(words(text, name=caller.actor.name))
@@ -76,10 +82,20 @@ def _pages(source: Source, actions: Actions, caller: Caller, words: Words) -> No
     for name, (title, icon) in PAGES.items():
         default = name == "overview"
         pages[name] = st.Page(drawn(name), title=words(title), icon=icon, url_path=name, default=default)
-    st.navigation(list(pages.values()), position="sidebar").run()
+    st.session_state.pop(CONFIRMING, None)
+    st.navigation(list(pages.values()), position="sidebar", expanded=True).run()
 
 
-def _here(source: Source, actions: Actions, caller: Caller, words: Words, pages: dict[str, Any]) -> Here:
+def broken_page(here: Here, error: Exception) -> None:
+    """In place of what could not be drawn: what went wrong; it is logged."""
+    here.drawing.end()
+    trouble = trouble_of(error)
+    face = Face("broken", plain(trouble.message, limit=600, lines=True), plain(trouble.hint, limit=300))
+    panels.face(here, "page", face)
+    st.button(here.words("Try again"), key="try-again", icon=":material/refresh:")
+
+
+def _here(source: Source, actions: Actions, caller: Caller, words: Words, name: str, pages: dict[str, Any]) -> Here:
     """What all pages have, in the sidebar; each choice stands in the address, so that a link shows the same."""
     with st.sidebar:
         span = st.selectbox(
@@ -90,6 +106,7 @@ def _here(source: Source, actions: Actions, caller: Caller, words: Words, pages:
             key="span",
             bind="query-params",
         )
+        as_of, wrong = past.chosen(name, words, source.now())
         live = st.toggle(
             words("Live"),
             value=True,
@@ -97,21 +114,55 @@ def _here(source: Source, actions: Actions, caller: Caller, words: Words, pages:
             bind="query-params",
             help=words("Look at the state every two seconds; off: the page stays still"),
         )
-    as_of = st.query_params.get("as_of") or None
-    return Here(source, actions, caller, words, span, as_of, live, pages)
+        st.selectbox(
+            words("Language"),
+            list(LANGUAGES),
+            index=list(LANGUAGES).index(words.language),
+            format_func=LANGUAGES.__getitem__,
+            key="lang",
+            bind="query-params",
+        )
+        _who(caller, words)
+    here = Here(source, actions, caller, words, span, as_of, live, pages)
+    here.drawing.begin()
+    _banner(here, wrong)
+    return here
+
+
+def _who(caller: Caller, words: Words) -> None:
+    with st.container(key="faint-who", gap="xxsmall"):
+        st.text(f"{plain(caller.actor.name, limit=80)} · {words(caller.actor.role)}")
+        if caller.greeting:
+            st.text(words(caller.greeting))
+
+
+def _banner(here: Here, wrong: str) -> None:
+    """Above a page about the past: which moment it shows, and the way back."""
+    if wrong:
+        with st.container(key="past", border=True):
+            panels.badge("attention", here.words("now"))
+            st.text(plain(wrong, limit=200))
+    if here.as_of is None:
+        return
+    with st.container(
+        key="past", border=True, horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+    ):
+        panels.badge("attention", here.words("the past"))
+        st.text(
+            here.words("As it was at {moment}; nothing can be changed here.", moment=past.told_in_words(here.as_of))
+        )
+        st.button(here.words("Back to now"), key="back-to-now", icon=":material/update:", on_click=past.back_to_now)
 
 
 def _language(configured: str) -> Words:
-    asked = st.query_params.get("lang") or (configured if configured != "auto" else st.context.locale)
-    return Words.of("pt" if asked in LANGUAGES and asked == "pt" else language_of(asked))
+    asked = st.session_state.get("lang") or st.query_params.get("lang")
+    asked = asked or (configured if configured != "auto" else st.context.locale)
+    return Words.of(language_of(asked))
 
 
 def _broken(words: Words, trouble: Any) -> None:
     """The face of a page that can show nothing: what is wrong, and what to do."""
-    from dashboard.panels import badge
-    from dashboard.words import plain
-
-    badge("bad", words("cannot be read"))
+    panels.badge("bad", words("cannot be read"))
     with st.container(key="sentence"):
         st.text(plain(trouble.message, limit=900, lines=True))
     if trouble.hint:

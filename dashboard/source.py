@@ -61,7 +61,7 @@ class Source:
         self._guard = threading.RLock()
         self._system = build()
         self._here: ApiHere | None = None
-        self._remote: dict[str, Client] = {}
+        self._remote: dict[tuple[str, float], Client] = {}
         self._identity: tuple[object, ...] | None = None
         self._looked_at = float("-inf")
         self._wrong: Exception | None = None
@@ -92,7 +92,7 @@ class Source:
 
         Equal questions within `share_for` seconds get one answer, whoever asks: all who are in may look at all.
         """
-        kept = self._kept_for((question, args, tuple(sorted(kwargs.items())), caller.secret if self._remote else ""))
+        kept = self._kept_for(asked_as(caller if self._remote else None, question, args, kwargs))
         with kept.guard:
             if self.monotonic() - kept.asked_at < self._share_for:
                 return kept.answer
@@ -106,20 +106,24 @@ class Source:
         self._collect_garbage()
         return kept.answer
 
-    def client(self, caller: Caller) -> Client:
+    def client(self, caller: Caller, *, patience: float | None = None) -> Client:
         """The API as this caller; what they may not do it refuses.
+
+        Args:
+            patience: Seconds to wait for an answer; None: as for a question.
 
         Raises:
             ConfigError, StateError: the system cannot be opened.
         """
+        patience = self._patience if patience is None else patience
         with self._guard:
             self._open()
             if self._here is not None:
-                return self._here.client(caller.actor)
+                return self._here.client(caller.actor, patience=patience)
             url = self._system.settings.dashboard.api
-            if (client := self._remote.get(caller.secret)) is None:
-                client = Client(url, token=caller.secret, timeout=self._patience, tries=1)
-                self._remote[caller.secret] = client
+            if (client := self._remote.get((caller.secret, patience))) is None:
+                client = Client(url, token=caller.secret, timeout=patience, tries=1)
+                self._remote[caller.secret, patience] = client
             return client
 
     def forget(self) -> None:
@@ -165,7 +169,7 @@ class Source:
         if not system.settings.dashboard.api:
             assert system.database is not None  # built here and now, so that what is wrong with it is told
             assert system.events is not None
-            self._here = ApiHere(system, patience=self._patience)
+            self._here = ApiHere(system)
         self._identity = self._found()
 
     def _close(self) -> None:
@@ -186,6 +190,11 @@ class Source:
         if now - self._collected_at > COLLECT_EVERY:
             self._collected_at = now
             gc.collect()
+
+
+def asked_as(caller: Caller | None, question: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """What tells one question from another; lists may be among its arguments."""
+    return repr((question, args, sorted(kwargs.items()), caller.secret if caller else ""))
 
 
 def trouble_of(error: Exception) -> Trouble:

@@ -1,5 +1,7 @@
 """Small words of the page: tones, moments, and text from elsewhere made harmless."""
 
+import hashlib
+import html
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -21,6 +23,11 @@ TONES: dict[str, Tone] = {
 _WORST_FIRST = ("failed", "degraded", "never ran", "skipped", "succeeded")
 # Control characters, and those that turn the direction of writing around for all that follows.
 _UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
+_MARKDOWN = re.compile(r"[!-/:-@\[-`{-~]")
+# Where Markdown finds an address by itself, though nothing marks it as one.
+_ADDRESS = re.compile(r"(?<=[a-zA-Z]:)(?=/)|(?<=www)(?=\.)|(?<=@)", re.IGNORECASE)
+_JOINER = "\u2060"
+"""Has no width and no meaning."""
 
 
 def tone_of(state: str) -> Tone:
@@ -43,6 +50,35 @@ def plain(text: str, *, limit: int = 160, lines: bool = False) -> str:
     if len(cut) <= limit and len(text) <= limit * 4:
         return cut
     return f"{cut[: limit - 1].rstrip()}… ({len(text):,} characters)"
+
+
+def label(text: str, *, limit: int = 80) -> str:
+    """Text from elsewhere as a label, an option or a title of Streamlit, which reads Markdown there: shown as it is.
+
+    Every sign that means something is told to mean itself, and what looks like an address is no link.
+
+    >>> label("**b** $x$ [a](b) :red[c]")
+    '\\\\*\\\\*b\\\\*\\\\* \\\\$x\\\\$ \\\\[a\\\\]\\\\(b\\\\) \\\\:red\\\\[c\\\\]'
+    """
+    return _MARKDOWN.sub(r"\\\g<0>", _ADDRESS.sub(_JOINER, plain(text, limit=limit)))
+
+
+def in_chart(text: str, *, limit: int = 80) -> str:
+    """Text from elsewhere as a label, a title or a hover text of Plotly, which reads a little HTML: shown as it is.
+
+    >>> in_chart("<b>a</b> %{y}")
+    '&lt;b&gt;a&lt;/b&gt; %\\u2060{y}'
+    """
+    return html.escape(plain(text, limit=limit), quote=False).replace("%{", f"%{_JOINER}{{")
+
+
+def key_of(text: str) -> str:
+    """A short name for text from elsewhere, for keys of widgets and containers: they become classes of the style sheet.
+
+    >>> key_of("<b>")
+    'ba1de01f359d'
+    """
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
 
 def clock_time(moment: datetime, now: datetime | None = None, *, seconds: bool = False) -> str:

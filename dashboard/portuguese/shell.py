@@ -15,7 +15,7 @@ TEXTS: dict[str, str] = {
     "no data yet": "ainda sem dados",
     "stale": "desatualizado",
     "cannot be read": "não pode ser lido",
-    "paused": "em pausa",
+    "paused at {time}": "em pausa desde {time}",
     "updated {ago}": "atualizado {ago}",
     "not yet": "ainda não",
     "Live": "Ao vivo",
@@ -30,7 +30,21 @@ TEXTS: dict[str, str] = {
     "30 days": "30 dias",
     "everything": "tudo",
     "Language": "Idioma",
-    "As of": "Em",
+    "As of (UTC)": "À data de (UTC)",
+    "Show this page as it was at that time": "Mostra esta página como era nesse momento",
+    "This is no moment of the past: {given}. Shown is now.": (
+        "Isto não é um momento do passado: {given}. Mostra-se agora."
+    ),
+    "now": "agora",
+    "the past": "o passado",
+    "As it was at {moment}; nothing can be changed here.": "Como era em {moment}; aqui nada pode ser alterado.",
+    "Back to now": "Voltar a agora",
+    "Try again": "Tentar de novo",
+    "Close": "Fechar",
+    "viewer": "leitor",
+    "operator": "operador",
+    "admin": "administrador",
+    "It is being done.": "Está a ser feito.",
     "Times are UTC. What you do here is logged as done by {name}.": (
         "As horas são UTC. O que faz aqui fica registado como feito por {name}."
     ),
@@ -44,6 +58,28 @@ TEXTS: dict[str, str] = {
     "The run waits for its turn.": "A execução espera a sua vez.",
     "The run has done {done} of {total} datasets.": "A execução fez {done} de {total} datasets.",
     "The run succeeded in {span}.": "A execução terminou bem em {span}.",
-    "The run ended {status} in {span}: {counts}.": "A execução terminou ({status}) em {span}: {counts}.",
+    "The run ended {status} in {span}: {counts} ({names}).": (
+        "A execução terminou ({status}) em {span}: {counts} ({names})."
+    ),
+    "The run is {status}: it stopped after {done} of {total} datasets.": (
+        "A execução está {status}: parou depois de {done} de {total} datasets."
+    ),
+    "The run still waits. If nobody takes it up: logs/detached.log of the state directory says why.": (
+        "A execução ainda espera. Se ninguém a tomar: logs/detached.log da pasta de estado diz porquê."
+    ),
+    "The backfill waits for its turn.": "O preenchimento espera a sua vez.",
+    "The backfill has done {done} of {total} pieces.": "O preenchimento fez {done} de {total} partes.",
+    "The backfill collected {collected} of {total} pieces ({held} held, {failed} failed, {waiting} left).": (
+        "O preenchimento recolheu {collected} de {total} partes ({held} retidas, {failed} falhadas, faltam {waiting})."
+    ),
+    "succeeded": "com êxito",
+    "degraded": "degradado",
+    "skipped": "saltado",
+    "crashed": "interrompida por falha",
+    "cancelled": "cancelada",
+    "interrupted": "interrompida",
+    "running": "em curso",
+    "queued": "em espera",
+    "never ran": "nunca executado",
     "Download CSV": "Descarregar CSV",
 }

@@ -1,17 +1,29 @@
 """A small installation for the tests of the page."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from dashboard.shell import process
 from dashboard.source import Source
-from integrated_system import IntegratedSystem
+from integrated_system import ROOT, IntegratedSystem
 from operations.actor import Actor
 from operations.run import run
 from tests.dashboard.configuration import write_configuration
 
 ACTOR = Actor("tester")
+
+
+@pytest.fixture(autouse=True)
+def _no_page_hides_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What users see as a face is an exception to tests (`AppTest.exception`)."""
+
+    def raised(_: object, error: Exception) -> None:
+        raise error
+
+    monkeypatch.setattr("dashboard.shell.broken_page", raised)
 
 
 @pytest.fixture
@@ -38,7 +50,26 @@ def ran(system: IntegratedSystem) -> IntegratedSystem:
 
 
 @pytest.fixture
-def source(config: Path, state_dir: Path) -> Iterator[Source]:
-    source = Source(lambda: IntegratedSystem(config, state_dir=state_dir, environ={}), share_for=0.0)
+def build(config: Path, state_dir: Path) -> Callable[[], IntegratedSystem]:
+    """Makes the system anew, as another process has it."""
+    return lambda: IntegratedSystem(config, state_dir=state_dir, environ={})
+
+
+@pytest.fixture
+def source(build: Callable[[], IntegratedSystem]) -> Iterator[Source]:
+    source = Source(build, share_for=0.0)
     yield source
     source.close()
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch, config: Path, state_dir: Path) -> Iterator[AppTest]:
+    """The dashboard as a new window has it."""
+    monkeypatch.setenv("ORCHESTRATOR_CONFIG", str(config))
+    monkeypatch.setenv("ORCHESTRATOR_APP__STATE_DIR", str(state_dir))
+    monkeypatch.setattr("dashboard.login.at_this_machine", lambda: True)  # here there is no connection to be looked at
+    yield AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=30)
+    source, actions = process(str(config), str(state_dir))
+    actions.close()
+    source.close()
+    process.clear()
