@@ -169,6 +169,10 @@ class Queries:
     def status(self, *, as_of: str | None = None) -> Document:
         return self._client.get("/status", as_of=as_of)
 
+    def whoami(self) -> Document:
+        """Who asks (`name`), and what they may do (`role`)."""
+        return self._client.get("/whoami")
+
     def health(self) -> Document:
         return self._client.get("/health")
 
@@ -187,8 +191,34 @@ class Queries:
     def profile(self, name: str, *, batch: bool = False) -> Document:
         return self._client.get(f"/datasets/{_part(name)}/profile", batch=batch)
 
-    def versions(self, name: str) -> Document:
-        return self._client.get(f"/datasets/{_part(name)}/versions")
+    def versions(self, name: str, *, as_of: str | None = None) -> Document:
+        return self._client.get(f"/datasets/{_part(name)}/versions", as_of=as_of)
+
+    def difference(self, name: str, before: str | None = None, after: str | None = None) -> Document:
+        """What differs between two versions: columns, rows, figures, and the same in words."""
+        return self._client.get(f"/datasets/{_part(name)}/difference", before=before, after=after)
+
+    def dataset_runs(self, name: str, *, limit: int | None = 20, as_of: str | None = None) -> Iterator[Document]:
+        """What came of it in each run, the newest first."""
+        return self._client.pages(f"/datasets/{_part(name)}/runs", limit, as_of=as_of)
+
+    def quality_history(
+        self, name: str, *, since: str | None = None, as_of: str | None = None, limit: int = 300
+    ) -> Document:
+        """Its score and the parts of it over time."""
+        asked = {"since": since, "as_of": as_of, "limit": limit}
+        return self._client.get(f"/datasets/{_part(name)}/quality/history", **asked)
+
+    def raw(self, name: str) -> Document:
+        """The runs whose raw answers are kept, for `operations.run(..., from_raw=)`."""
+        return self._client.get(f"/datasets/{_part(name)}/raw")
+
+    def partitions(self, name: str, *, only: Sequence[str] = ()) -> Document:
+        return self._client.get(f"/datasets/{_part(name)}/partitions", only=list(only) or None)
+
+    def lineage(self, *datasets: str) -> Document:
+        """What is made of what: of these datasets, with all above and all below them."""
+        return self._client.get("/lineage", dataset=list(datasets) or None)
 
     def rows(
         self, name: str, *, columns: Sequence[str] = (), limit: int | None = None, batch: bool = False
@@ -199,12 +229,22 @@ class Queries:
         return list(found)
 
     def table(
-        self, name: str, *, columns: Sequence[str] = (), limit: int | None = None, batch: bool = False
+        self,
+        name: str,
+        *,
+        columns: Sequence[str] = (),
+        after: int = 0,
+        limit: int | None = None,
+        batch: bool = False,
+        version: str | None = None,
     ) -> "pa.Table":
-        """The same as an Arrow table, each value of its own type. Needs `pyarrow`."""
+        """The same as an Arrow table, each value of its own type. Needs `pyarrow`.
+
+        `after`: so many rows are passed over; `version`: in their place those of a version.
+        """
         import pyarrow as pa
 
-        with self._arrow(name, columns, limit, batch) as stream:
+        with self._arrow(name, columns, limit, batch, after=after, version=version) as stream:
             return pa.Table.from_batches(stream, schema=stream.schema)
 
     def batches(
@@ -280,17 +320,27 @@ class Queries:
         """The newest first; `type="batch.*"`, `source=`, `subject=`, `since=`, `until=`."""
         return self._client.pages("/events", limit, **filters)
 
-    def incidents(self, *, over: int = 0) -> list[Document]:
-        return self._client.each("incidents", "/incidents", over=over)
+    def incidents(self, *, over: int = 0, as_of: str | None = None) -> list[Document]:
+        return self._client.each("incidents", "/incidents", over=over, as_of=as_of)
 
-    def incident(self, incident: str) -> Document:
-        return self._client.get(f"/incidents/{_part(incident)}")
+    def incident(self, incident: str, *, as_of: str | None = None) -> Document:
+        return self._client.get(f"/incidents/{_part(incident)}", as_of=as_of)
 
-    def explain(self, incident: str) -> Document:
-        return self._client.get(f"/incidents/{_part(incident)}/explain")
+    def explain(self, incident: str, *, as_of: str | None = None) -> Document:
+        return self._client.get(f"/incidents/{_part(incident)}/explain", as_of=as_of)
 
-    def silences(self, *, ended: bool = False) -> list[Document]:
-        return self._client.each("silences", "/silences", ended=ended)
+    def silences(self, *, ended: bool = False, as_of: str | None = None) -> list[Document]:
+        return self._client.each("silences", "/silences", ended=ended, as_of=as_of)
+
+    def channels(self) -> list[Document]:
+        return self._client.each("channels", "/channels")
+
+    def letters(self, state: Literal["waiting", "sent", "dead"] = "waiting", *, limit: int = 50) -> list[Document]:
+        return self._client.each("letters", "/letters", state=state, limit=limit)
+
+    def letter(self, key: str) -> Document:
+        """A message with its words."""
+        return self._client.get(f"/letters/{_part(key)}")
 
     def breakers(self) -> list[Document]:
         return self._client.each("breakers", "/breakers")
@@ -305,10 +355,12 @@ class Queries:
         return self._client.get("/configuration")
 
     @contextmanager
-    def _arrow(self, name: str, columns: Sequence[str], limit: int | None, batch: bool) -> Iterator[Any]:
+    def _arrow(
+        self, name: str, columns: Sequence[str], limit: int | None, batch: bool, **more: int | str | None
+    ) -> Iterator[Any]:
         import pyarrow as pa
 
-        asked = {"columns": list(columns) or None, "limit": limit, "batch": batch, "format": "arrow"}
+        asked = {"columns": list(columns) or None, "limit": limit, "batch": batch, "format": "arrow", **more}
         with (
             self._client.streamed(f"/datasets/{_part(name)}/data", **asked) as response,
             pa.ipc.open_stream(BufferedReader(_Incoming(response.iter_bytes()), 1 << 20)) as stream,
@@ -322,9 +374,15 @@ class Operations:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def run(self, datasets: Sequence[str] = (), *, fresh: bool = False, priority: int = 0) -> Document:
-        """Start a run of these datasets, or of all; `run_id` is for `queries.wait` and `queries.follow`."""
-        return self._client.post("/runs", datasets=list(datasets), fresh=fresh, priority=priority)
+    def run(
+        self, datasets: Sequence[str] = (), *, fresh: bool = False, from_raw: str = "", priority: int = 0
+    ) -> Document:
+        """Start a run of these datasets, or of all; `run_id` is for `queries.wait` and `queries.follow`.
+
+        `from_raw`: take what came in this run in place of the providers.
+        """
+        body = {"datasets": list(datasets), "fresh": fresh, "from_raw": from_raw, "priority": priority}
+        return self._client.post("/runs", **body)
 
     def cancel(self, run_id: str, *, reason: str = "") -> Document:
         return self._client.post(f"/runs/{_part(run_id)}/cancel", reason=reason)
@@ -408,6 +466,10 @@ class Operations:
 
     def end_silence(self, silence: str) -> Document:
         return self._client.delete(f"/silences/{_part(silence)}")
+
+    def resend(self, *keys: str) -> Document:
+        """Try messages again that nobody took; no keys: all of them."""
+        return self._client.post("/letters/resend", keys=list(keys))
 
     def test_channel(self, channel: str) -> Document:
         return self._client.post(f"/channels/{_part(channel)}/test")

@@ -209,18 +209,15 @@ def resend(
 ) -> int:
     """Try messages once more that were given up, as if they were new."""
     from operations.actor import local_user
-    from operations.alert_acts import resend as do
-    from operations.alerting import deliver
+    from operations.letters import resend_now
 
-    found = do(context.system, local_user(), keys or [])
-    delivered = deliver(context.system) if found else None
-    sent, waiting = (delivered.sent, delivered.waiting) if delivered is not None else (0, 0)
+    found = resend_now(context.system, local_user(), keys or [])
     if context.json:
-        print_json({"letters": [one.to_json() for one in found], "sent": sent, "waiting": waiting})
-    elif not found:
+        print_json(found.to_json())
+    elif not found.letters:
         say("No message was given up.")
     else:
-        say(f"{len(found):,} put back; {sent:,} sent just now, {waiting:,} waiting")
+        say(f"{len(found.letters):,} put back; {found.sent:,} sent just now, {found.waiting:,} waiting")
     return OK
 
 

@@ -2,16 +2,18 @@
 
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from integrated_system import IntegratedSystem
 from monitoring.alerting.core import Core
 from monitoring.alerting.incident import Incident, IncidentNews
 from monitoring.alerting.letter import Letter
+from monitoring.alerting.message import Message
 from monitoring.alerting.telling import Telling
-from operations.alerts import find_incident
+from operations.alerts import find_incident, told_now
 from operations.incidents import incident_engine
+from operations.moments import past_moment
 from utils.events import rfc3339
 
 __all__ = ["Due", "Explained", "Happened", "explain"]
@@ -55,13 +57,21 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """All of it. `quiet`: what keeps people from being told; `letters`: rows of the outbox, by channel and in order."""
+    """All of it.
+
+    Attributes:
+        letters: Rows of the outbox, by channel and in order.
+        due: What comes next; of a past moment nobody looks.
+        quiet: What keeps people from being told.
+        message: What a message would say of it now; None: it is about a past moment.
+    """
 
     incident: Incident
     happened: tuple[Happened, ...]
     letters: tuple[Letter, ...]
     due: tuple[Due, ...]
     quiet: tuple[str, ...]
+    message: Message | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -70,22 +80,30 @@ class Explained:
             "letters": [one.to_json() for one in self.letters],
             "due": [one.to_json() for one in self.due],
             "quiet": list(self.quiet),
+            "message": None if self.message is None else self.message.to_json(),
         }
 
 
-def explain(system: IntegratedSystem, prefix: str) -> Explained:
-    """Explain what was told of the incident whose id begins so.
+def explain(system: IntegratedSystem, prefix: str, *, as_of: str | None = None) -> Explained:
+    """Explain what was told of the incident whose id begins so; `as_of`: up to that moment (RFC 3339).
 
     Raises:
-        UsageError: there is none, or there are several.
+        UsageError: there is none, or there are several; the moment cannot be read, or has not come yet.
     """
-    incident = find_incident(system, prefix)
-    events = system.events.read(type="incident.*", subject=incident.id, limit=_MOST_EVENTS)
+    incident = find_incident(system, prefix, as_of=as_of)
+    then = None if as_of is None else past_moment(as_of, system.clock.now())
+    until = None if then is None else rfc3339(then + timedelta(microseconds=1))
+    events = system.events.read(type="incident.*", subject=incident.id, until=until, limit=_MOST_EVENTS)
     happened = tuple(_happened(event.time, event.type, IncidentNews.from_json(event.data)) for event in events)
+    letters = tuple(system.alert_outbox.of_thread(incident.id))
+    if then is not None:
+        # The outbox is no view of the log: of a past moment it knows what had been sent by then.
+        sent = tuple(one for one in letters if one.told_at is not None and one.told_at <= then.timestamp())
+        return Explained(incident, happened, sent, (), tuple(_quiet(system, incident, "")))
     with closing(incident_engine(system)) as engine:
         due, audience = engine.look(lambda core: _due(core, incident.id, system.clock.time()))
     quiet = tuple(_quiet(system, incident, audience))
-    return Explained(incident, happened, tuple(system.alert_outbox.of_thread(incident.id)), due, quiet)
+    return Explained(incident, happened, letters, due, quiet, told_now(system, incident))
 
 
 def _happened(time: str, kind: str, news: IncidentNews) -> Happened:

@@ -11,6 +11,7 @@ from monitoring.alerting.message.moments import Moments
 from monitoring.alerting.silence import Silence
 from monitoring.alerting.views import Incidents
 from operations.actor import UsageError
+from operations.moments import past_moment
 from operations.situation import InstallationSituation
 
 __all__ = ["Listed", "Listing", "find_incident", "is_incident", "listed", "said", "silences", "told_now"]
@@ -49,20 +50,40 @@ class Listing:
         }
 
 
-def listed(system: IntegratedSystem, *, over: int = 0) -> Listing:
-    """What is wrong now. `over`: also so many of the newest that are over."""
-    incidents = Incidents(system.database)
+def _incidents(system: IntegratedSystem, as_of: str | None = None) -> Incidents:
+    """The incidents as they are, or as they were at a past moment (RFC 3339).
+
+    Raises:
+        UsageError: the moment cannot be read, or has not come yet.
+    """
+    if as_of is None:
+        return Incidents(system.database)
+    return Incidents(system.past.at(past_moment(as_of, system.clock.now())))
+
+
+def listed(system: IntegratedSystem, *, over: int = 0, as_of: str | None = None) -> Listing:
+    """What is wrong. `over`: also so many of the newest that are over; `as_of`: as it was at that moment (RFC 3339).
+
+    Raises:
+        UsageError: the moment cannot be read, or has not come yet.
+    """
+    incidents = _incidents(system, as_of)
     found = incidents.active()
     if over:
         known = {one.id for one in found}
         found += [one for one in incidents.recent(over + len(found)) if one.id not in known][:over]
-    told = tuple(Listed(one, _title(system, one, place < MOST_TOLD)) for place, one in enumerate(found))
+    composed = MOST_TOLD if as_of is None else 0  # what a message said of the state of then is no longer known
+    told = tuple(Listed(one, _title(system, one, place < composed)) for place, one in enumerate(found))
     return Listing(told, tuple(incidents.silences()))
 
 
-def silences(system: IntegratedSystem, *, ended: bool = False) -> list[Silence]:
-    """What keeps quiet, and the maintenance windows that are to come; `ended`: also those that are over."""
-    return Incidents(system.database).silences(ended=ended)
+def silences(system: IntegratedSystem, *, ended: bool = False, as_of: str | None = None) -> list[Silence]:
+    """What keeps quiet, and the maintenance windows that are to come; `ended`: also those that are over.
+
+    Raises:
+        UsageError: the moment `as_of` (RFC 3339) cannot be read, or has not come yet.
+    """
+    return _incidents(system, as_of).silences(ended=ended)
 
 
 def said(system: IntegratedSystem, moment: str) -> str:
@@ -70,13 +91,13 @@ def said(system: IntegratedSystem, moment: str) -> str:
     return Moments(system.settings.app.zone, system.clock.now()).said(moment)
 
 
-def find_incident(system: IntegratedSystem, prefix: str) -> Incident:
-    """The incident whose id begins so.
+def find_incident(system: IntegratedSystem, prefix: str, *, as_of: str | None = None) -> Incident:
+    """The incident whose id begins so; `as_of`: as it was at that moment (RFC 3339).
 
     Raises:
-        UsageError: there is none, or there are several.
+        UsageError: there is none, or there are several; the moment cannot be read, or has not come yet.
     """
-    found = Incidents(system.database).find(prefix) if _ID.fullmatch(prefix) else []
+    found = _incidents(system, as_of).find(prefix) if _ID.fullmatch(prefix) else []
     if len(found) > 1:
         raise UsageError(f"several incidents begin with {prefix!r}", hint="write more of the id: `alerts list --all`")
     if not found:

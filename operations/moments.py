@@ -8,7 +8,7 @@ from config.durations import parse_duration
 from operations.actor import UsageError
 from utils.wall_time import first_moment
 
-__all__ = ["coming", "moment_of", "seconds_of"]
+__all__ = ["coming", "moment_of", "past_moment", "seconds_of"]
 
 _LONGEST_S = 10 * 365 * 86_400.0
 
@@ -29,6 +29,21 @@ def moment_of(option: str, text: str) -> datetime:
     except ValueError as error:
         raise UsageError(f"--{option}: {text!r} is not a time", hint="write it as 2026-11-20T08:00:00Z") from error
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def past_moment(text: str, now: datetime) -> datetime:
+    """The moment `as-of` that was given, whose state somebody asks for.
+
+    >>> past_moment("2026-11-20T08:00:00Z", datetime.fromisoformat("2026-11-20T12:00:00Z")).isoformat()
+    '2026-11-20T08:00:00+00:00'
+
+    Raises:
+        UsageError: it is no time, or has not come yet.
+    """
+    then = moment_of("as-of", text)
+    if then > now:
+        raise UsageError(f"--as-of: {text} has not come yet", hint="give a moment of the past")
+    return then
 
 
 def seconds_of(option: str, text: str) -> float:

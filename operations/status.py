@@ -15,8 +15,7 @@ from data_pipeline.store.views import Current, Views
 from integrated_system import IntegratedSystem
 from monitoring.alerting.incident import Incident
 from monitoring.alerting.views import Incidents
-from operations.actor import UsageError
-from operations.moments import moment_of
+from operations.moments import past_moment
 from operations.objectives import Stand, stands
 from operations.promises import PromiseStand, Promising
 from operations.words import ages, duration, listed, moment
@@ -123,9 +122,7 @@ def status(system: IntegratedSystem, *, as_of: str | None = None) -> Status:
         consumers = tuple(system.cursors.standing())
         now = system.clock.now()
         return _status(system, system.views, system.database, now, _away_since(system, None), consumers, None)
-    then = moment_of("as-of", as_of)
-    if then > system.clock.now():
-        raise UsageError(f"--as-of: {as_of} has not come yet", hint="give a moment of the past")
+    then = past_moment(as_of, system.clock.now())
     until = rfc3339(then)
     database = system.past.at(then)
     return _status(system, Views(database), database, then, _away_since(system, until), (), until)

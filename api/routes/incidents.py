@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.cached import read
-from api.routes.frame import Asked, Reason, Why, documents, done, router
+from api.routes.frame import Asked, Moment, Reason, Why, documents, done, router
 from api.security import Operator
-from api.shapes.incidents import Explained, Incident, Incidents, Sent, Silence, Silences, Trial
+from api.shapes.incidents import Channels, Explained, Incident, Incidents, Sent, Silence, Silences, Trial
 from integrated_system import IntegratedSystem
 
 __all__ = ["routes"]
@@ -19,6 +19,7 @@ __all__ = ["routes"]
 routes = router("incidents")
 
 Id = Annotated[str, Path(description="The incident, or how its id begins.", examples=["3f2a81c0"])]
+AsOf = Annotated[Moment | None, Query(description="As it was at this time.")]
 When = "A duration (`2h`), a time of day (`09:00`), or a time (`2026-11-20T08:00:00Z`)."
 
 
@@ -47,11 +48,12 @@ class SilenceAsked(Asked):
 async def listed(
     request: Request,
     over: Annotated[int, Query(ge=0, le=1000, description="Also so many of the newest that are over.")] = 0,
+    as_of: AsOf = None,
 ) -> Response:
     """Those that are not over, the most urgent first, and what keeps quiet."""
     from operations.alerts import listed as ask
 
-    return await read(request, lambda system: ask(system, over=over).to_json())
+    return await read(request, lambda system: ask(system, over=over, as_of=as_of).to_json())
 
 
 @routes.get("/incidents/trial", responses=documents(Trial), summary="Who would be told?")
@@ -67,19 +69,19 @@ async def trial(
 
 
 @routes.get("/incidents/{incident}", responses=documents(Incident), summary="One incident")
-async def one(request: Request, incident: Id) -> Response:
+async def one(request: Request, incident: Id, as_of: AsOf = None) -> Response:
     """What is wrong, since when, and who takes it."""
     from operations.alerts import find_incident
 
-    return await read(request, lambda system: find_incident(system, incident).to_json())
+    return await read(request, lambda system: find_incident(system, incident, as_of=as_of).to_json())
 
 
 @routes.get("/incidents/{incident}/explain", responses=documents(Explained), summary="Who was told, and why")
-async def explain(request: Request, incident: Id) -> Response:
+async def explain(request: Request, incident: Id, as_of: AsOf = None) -> Response:
     """When and why each notice went out, or did not, to whom, and what is due next."""
     from operations.alert_explain import explain as ask
 
-    return await read(request, lambda system: ask(system, incident).to_json())
+    return await read(request, lambda system: ask(system, incident, as_of=as_of).to_json())
 
 
 @routes.post("/incidents/{incident}/acknowledge", responses=documents(Incident), summary="Take an incident")
@@ -107,12 +109,16 @@ async def resolve(request: Request, who: Operator, incident: Id, body: Reason = 
 
 @routes.get("/silences", responses=documents(Silences), summary="What keeps quiet")
 async def silences(
-    request: Request, ended: Annotated[bool, Query(description="Also those that are over.")] = False
+    request: Request,
+    ended: Annotated[bool, Query(description="Also those that are over.")] = False,
+    as_of: AsOf = None,
 ) -> Response:
     """Now, and the maintenance windows that are to come."""
     from operations.alerts import silences as ask
 
-    return await read(request, lambda system: {"silences": [one.to_json() for one in ask(system, ended=ended)]})
+    return await read(
+        request, lambda system: {"silences": [one.to_json() for one in ask(system, ended=ended, as_of=as_of)]}
+    )
 
 
 @routes.post("/silences", status_code=201, responses=documents(Silence, status=201), summary="Keep quiet for a while")
@@ -138,6 +144,14 @@ async def unsilence(
     from operations.alert_acts import end_silence
 
     return await done(request, lambda system: end_silence(system, who, silence).to_json())
+
+
+@routes.get("/channels", responses=documents(Channels), summary="Who is told")
+async def channels(request: Request) -> Response:
+    """How each channel stands: what waits for it, when it took a message last, since when it takes none."""
+    from operations.letters import channels as ask
+
+    return await read(request, lambda system: {"channels": [one.to_json() for one in ask(system)]})
 
 
 @routes.post("/channels/{channel}/test", responses=documents(Sent), summary="Try a channel")

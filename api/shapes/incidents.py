@@ -6,7 +6,20 @@ from pydantic import Field
 
 from api.shapes.base import Time, Told
 
-__all__ = ["Explained", "Incident", "Incidents", "ListedIncident", "Sent", "Silence", "Silences", "Trial"]
+__all__ = [
+    "Channels",
+    "Explained",
+    "Incident",
+    "Incidents",
+    "Letters",
+    "ListedIncident",
+    "Resent",
+    "Sent",
+    "Silence",
+    "Silences",
+    "Trial",
+    "WrittenLetter",
+]
 
 Severity = Literal["info", "warning", "error", "critical"]
 
@@ -119,30 +132,53 @@ class Sent(Told):
     error: str
 
 
+class ChannelNow(Told):
+    """How a channel stands; `service`: the first word of its address."""
+
+    channel: str = Field(examples=["team"])
+    service: str = Field(examples=["slack"])
+    waiting: int
+    dead: int
+    told_at: Time | None
+    failing_since: Time | None
+    error: str
+
+
+class Channels(Told):
+    """Who is told of incidents."""
+
+    channels: list[ChannelNow]
+
+
 class Letter(Told):
-    """A message to a channel, and what came of it."""
+    """A message to a channel, and what came of it; `into`: another one tells it."""
 
     key: str
     channel: str = Field(examples=["team"])
-
-
-class Explained(Told):
-    """When and why each notice went out, or did not, to whom, and what is due next."""
-
-    incident: Incident
-    happened: list[Happened]
-    letters: list[Letter]
-    due: list[Due]
-    quiet: list[str]
-
-
-class Reaction(Told):
-    """What a rule does with the event; `calls`: whether it opens an incident."""
-
-    rule: str = Field(examples=["dataset_failed"])
+    incident: str | None
+    kind: str = Field(examples=["opened"])
     severity: Severity
-    calls: bool
-    words: str
+    state: Literal["waiting", "sending", "sent", "dead", "merged", "summarised"]
+    title: str
+    attempts: int
+    created: Time
+    next_try: Time | None
+    told_at: Time | None
+    error: str
+    into: str | None
+
+
+class Letters(Told):
+    """Messages of the outbox."""
+
+    letters: list[Letter]
+
+
+class Resent(Letters):
+    """What was put back; how many messages were sent just now, and how many wait."""
+
+    sent: int
+    waiting: int
 
 
 class Message(Told):
@@ -155,6 +191,32 @@ class Message(Told):
     footer: str
     incident: str
     datasets: list[str]
+
+
+class WrittenLetter(Letter):
+    """A message with its words, as they were written."""
+
+    message: Message
+
+
+class Explained(Told):
+    """When and why each notice went out, or did not, to whom, and what is due next."""
+
+    incident: Incident
+    happened: list[Happened]
+    letters: list[Letter]
+    due: list[Due]
+    quiet: list[str]
+    message: Message | None = Field(description="What a message would say of it now; null: of a past moment.")
+
+
+class Reaction(Told):
+    """What a rule does with the event; `calls`: whether it opens an incident."""
+
+    rule: str = Field(examples=["dataset_failed"])
+    severity: Severity
+    calls: bool
+    words: str
 
 
 class WouldTell(Told):

@@ -123,6 +123,10 @@ class Outbox:
         """What nobody took, the oldest first."""
         return self._letters(f"{SELECT} WHERE state = 'dead' ORDER BY created, key")
 
+    def one(self, key: str) -> Letter | None:
+        """The one with this key."""
+        return next(iter(self._letters(f"{SELECT} WHERE key = ?", (key,))), None)
+
     def of_thread(self, thread: str) -> list[Letter]:
         """Everything about one incident, by channel and in order."""
         return self._letters(f"{SELECT} WHERE thread = ? ORDER BY channel, place, key", (thread,))
@@ -130,6 +134,15 @@ class Outbox:
     def recent(self, limit: int = 50) -> list[Letter]:
         """The newest, the newest first."""
         return self._letters(f"{SELECT} ORDER BY created DESC, key LIMIT ?", (limit,))
+
+    def sent(self, limit: int = 50) -> list[Letter]:
+        """What was sent, the latest first."""
+        return self._letters(f"{SELECT} WHERE state = 'sent' ORDER BY told_at DESC, key LIMIT ?", (limit,))
+
+    def last_sent(self) -> dict[str, float]:
+        """When each channel took a message last, seconds since the epoch."""
+        asked = "SELECT channel, max(told_at) FROM alert_outbox WHERE state = 'sent' GROUP BY channel"
+        return dict(self._database.query(asked))
 
     def standing(self) -> list[ChannelStanding]:
         """How those channels stand for which something waits, or died within a day; by name."""
