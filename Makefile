@@ -32,7 +32,7 @@ test: .venv/dev lint  ## Check the code and run the tests (short forms of every 
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not prove"
 
 prove: .venv/dev  ## Run the full counts of the acceptance tests (long)
-	$(BIN)/python -m pytest -m prove --timeout 3600 -s
+	$(BIN)/python -m pytest -m "prove or hypothesis" --hypothesis-profile full --timeout 3600 -s
 
 lint: .venv/dev  ## Style, types, and the arrows between the packages
 	$(BIN)/ruff check .

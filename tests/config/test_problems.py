@@ -13,6 +13,7 @@ from config.errors import Problem
 from config.loading import ConfigError, load
 from config.settings import Settings
 from tests.config.conftest import House, Write
+from tests.counts import few
 
 
 def test_documented_defaults_of_unbuilt_features_are_accepted(house: House) -> None:
@@ -210,7 +211,7 @@ def outcome(path: Path, environ: dict[str, str]) -> Settings | list[Problem]:
         return error.problems
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=few(100), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.dictionaries(NAMES, ANYTHING, max_size=4), datasets=DATASETS, variable=st.text(max_size=5))
 def test_no_input_gives_anything_but_settings_or_problems(
     tmp_path: Path, data: dict[str, Any], datasets: Any, variable: str
@@ -228,7 +229,7 @@ def test_no_input_gives_anything_but_settings_or_problems(
 TEXTS = st.text(st.sampled_from("ab:-[]{}&*!|>'\"#%@,\n\t 1.~?<="), max_size=40)
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=few(100), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(text=TEXTS, suffix=st.sampled_from(["yaml", "toml", "json"]))
 def test_no_text_gives_anything_but_settings_or_problems(tmp_path: Path, text: str, suffix: str) -> None:
     """Whatever stands in a file."""

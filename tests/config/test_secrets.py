@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from config.loading import masked
 from config.variables import MASK, without_user_part
 from tests.config.conftest import House, Write
+from tests.counts import few
 
 HTTP = 'datasets:\n  - {name: a, collect: {kind: http, url: "https://x.org/${TOKEN}/d", params: {n: "${N:-5}"}}}\n'
 
@@ -137,7 +138,7 @@ def test_a_wrong_value_of_a_secret_is_not_shown(house: House, text: str, told: t
     assert "12345678" not in problem.message + problem.hint
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=few(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(secret=st.text(st.characters(min_codepoint=33, max_codepoint=0x2FFF, exclude_categories=["Cs"]), min_size=6))
 def test_no_secret_is_ever_in_the_masked_configuration(house: House, secret: str) -> None:
     """Whatever its letters, and wherever it was used."""

@@ -13,6 +13,7 @@ from data_pipeline import objective_views
 from data_pipeline.dataset import DatasetRun
 from data_pipeline.objective import PAIRS, Span, Standing, micros, noted, standings
 from data_pipeline.objective_views import Objectives, ObjectiveViews
+from tests.counts import few
 from tests.databases import another, opened_at
 from utils import events
 from utils.clock import ManualClock
@@ -109,7 +110,7 @@ HISTORIES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=few(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(history=HISTORIES, later=st.integers(0, 5000))
 def test_the_share_is_what_a_slow_clock_counts(
     tmp_path_factory: pytest.TempPathFactory, history: list[Said], later: int
@@ -131,7 +132,7 @@ def test_the_share_is_what_a_slow_clock_counts(
         log.close()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=few(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=HISTORIES)
 def test_replaying_the_log_gives_the_same_spans(address: str, history: list[Said]) -> None:
     """The view is what the log makes of it, and keeps no more than the window needs."""

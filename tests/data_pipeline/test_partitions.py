@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from config.datasets import PartitionSettings
 from data_pipeline.partitions import MOST_AT_ONCE, NoSuchPiece, all_of, asked_for, due, reached, span
+from tests.counts import few
 
 NOW = datetime(2026, 3, 10, 7, 30, tzinfo=UTC)
 
@@ -214,7 +215,7 @@ ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asi
     zone=st.sampled_from(ZONES),
     at=st.datetimes(datetime(2015, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=few(150), deadline=None)
 def test_pieces_follow_each_other_without_gap_or_overlap(by: str, zone: str, at: datetime) -> None:
     """In every zone, whatever its clocks do; each has a key of its own, by which it is found again."""
     given_ = PartitionSettings.model_validate({"by": by, "zone": zone})

@@ -13,6 +13,7 @@ from data_pipeline.score import CAPS, coverage, score
 from data_pipeline.validate.engine import judge, observe, validate
 from data_pipeline.validate.report import Report, RuleOutcome
 from data_pipeline.validate.rules import parse_rules
+from tests.counts import few
 from utils.arrow import pa
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -89,7 +90,7 @@ def test_the_lowest_cap_is_named():
 
 
 @given(st.lists(outcomes(), min_size=1, max_size=6), st.data())
-@settings(max_examples=100)
+@settings(max_examples=few(100))
 def test_one_more_bad_row_never_raises_the_score(found, data):
     """Monotone: the score, the uncapped one and every dimension can only fall; all stay within 0..100."""
     at = data.draw(st.integers(0, len(found) - 1))
@@ -110,7 +111,7 @@ def test_one_more_bad_row_never_raises_the_score(found, data):
 
 
 @given(st.lists(outcomes(), min_size=1, max_size=5), st.integers(1, 50))
-@settings(max_examples=100)
+@settings(max_examples=few(100))
 def test_passing_rules_never_hide_a_failing_one(found, count):
     """However many passing rules are added, the score stays at or below the cap of what failed."""
     more = [*found, *[outcome("not_null")] * count]
@@ -124,7 +125,7 @@ def test_passing_rules_never_hide_a_failing_one(found, count):
 
 
 @given(st.lists(outcomes(), min_size=1, max_size=6), st.randoms(use_true_random=False))
-@settings(max_examples=100)
+@settings(max_examples=few(100))
 def test_the_order_of_rules_does_not_matter(found, random):
     """The same outcomes in another order give the same points and the same sums, to the last bit."""
     shuffled = [*found]
@@ -148,7 +149,7 @@ def test_numerator_and_denominator_are_told_for_the_whole_and_each_part():
 
 
 @given(st.lists(outcomes(), max_size=6))
-@settings(max_examples=100)
+@settings(max_examples=few(100))
 def test_the_sums_give_the_points(found):
     """The published sums are those that the points were made of, for every dimension and the whole."""
     quality = score(report(*found))
@@ -173,7 +174,7 @@ def test_coverage_counts_columns_that_a_rule_speaks_of():
 
 
 @given(st.lists(outcomes(), max_size=4))
-@settings(max_examples=50)
+@settings(max_examples=few(50))
 def test_a_quality_comes_back_from_json(found):
     """What was written is read back whole."""
     quality = score(report(*found), Coverage(1, 3))
@@ -218,7 +219,7 @@ def judged(rows) -> Report:
 
 
 @given(st.lists(CELLS, min_size=1, max_size=12), st.data())
-@settings(max_examples=80)
+@settings(max_examples=few(80))
 def test_a_value_of_a_good_row_that_becomes_null_never_raises_the_score(rows, data):
     """Judged by the engine itself: nulls leave the denominators of rules on values, and no score gains by it."""
     good = [n for n, (a, b) in enumerate(rows) if a in {0, 4} and b in {"x", "y"} and rows.count((a, b)) == 1]
@@ -234,7 +235,7 @@ def test_a_value_of_a_good_row_that_becomes_null_never_raises_the_score(rows, da
 
 
 @given(st.integers(2, 60), st.data())
-@settings(max_examples=60)
+@settings(max_examples=few(60))
 def test_nothing_is_gained_by_sending_nothing_in_place_of_something_wrong(rows, data):
     """In a complete column with `not_null` at the same weight, a wrong value that becomes null raises no score."""
     pair = parse_rules([{"not_null": "a"}, {"range": {"column": "a", "min": 0}}])
@@ -252,7 +253,7 @@ def test_nothing_is_gained_by_sending_nothing_in_place_of_something_wrong(rows, 
 
 
 @given(st.lists(CELLS, min_size=1, max_size=20), st.lists(st.integers(0, 20), max_size=3))
-@settings(max_examples=60)
+@settings(max_examples=few(60))
 def test_parts_that_are_merged_give_the_same_score(rows, cuts):
     """Whole or in parts, in any split: the same points and sums, bit for bit."""
     edges = sorted({0, len(rows), *[cut for cut in cuts if cut < len(rows)]})

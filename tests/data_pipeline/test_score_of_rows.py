@@ -13,6 +13,7 @@ from data_pipeline.score import score
 from data_pipeline.validate.engine import validate
 from data_pipeline.validate.report import Report
 from data_pipeline.validate.rules import BATCH_KINDS, KINDS, parse_rules
+from tests.counts import few
 from utils.arrow import pa
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -100,7 +101,7 @@ def judged(rows):
 
 
 @given(ROWS, st.data())
-@settings(max_examples=80)
+@settings(max_examples=few(80))
 def test_a_good_row_that_turns_bad_never_raises_the_score(rows, data):
     """With segments, conditions, tolerances, weights and caps in play: the whole and each dimension can only fall."""
     good = [at for at, (n, s, _) in enumerate(rows) if n in {0, 4} and s in {"x", "y"}]

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline.workforce import OLDEST_EVERY, Job, Workforce
+from tests.counts import few
 
 WAIT = 20.0
 
@@ -162,7 +163,7 @@ DATASETS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 @given(
     jobs=st.lists(DATASETS, min_size=1, max_size=4),
     size=st.integers(1, 4),

@@ -20,6 +20,7 @@ from integrated_system import IntegratedSystem
 from operations.actor import Actor
 from operations.queue import queue_worker
 from operations.run import Execution, go_on, run_queue
+from tests.counts import few
 from tests.databases import another
 from tests.integration.installation import Installation
 from utils.database import StateError
@@ -190,5 +191,5 @@ def test_each_run_once_in_many_histories(where: str, request: pytest.FixtureRequ
     postgres = request.getfixturevalue("postgres") if where == "PostgreSQL" else ""
     machine = type("Long", (Histories,), {"where": postgres})
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        machine, settings=settings(SHORT, max_examples=60 if postgres else 200, stateful_step_count=40)
+        machine, settings=settings(SHORT, max_examples=few(60) if postgres else 200, stateful_step_count=40)
     )

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counts import few
 from utils.ahead import ahead
 
 HOUR = 3600.0
@@ -88,7 +89,7 @@ def test_a_clean_line_is_met_on_the_minute() -> None:
     assert found.earliest <= found.reached <= found.latest
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=few(40), deadline=None)
 @given(
     slope=st.floats(0.02, 50.0),
     start=st.floats(-1e3, 1e3),

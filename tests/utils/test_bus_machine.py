@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, precondition, rule, run_state_machine_as_test
 
+from tests.counts import few
 from utils.bus import Bus, Figures, Policy
 from utils.event_patterns import matches
 
@@ -180,5 +181,5 @@ def test_the_bus_does_what_its_model_does(policy: Policy) -> None:
     """Order per subscriber, failures that hurt nobody else, the bound, and no call after unsubscribing."""
     machine = type(f"With_{policy}", (Model,), {"policy": policy})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=60, stateful_step_count=30, deadline=None, derandomize=True)
+        machine, settings=settings(max_examples=few(60), stateful_step_count=30, deadline=None, derandomize=True)
     )

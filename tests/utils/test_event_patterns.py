@@ -3,13 +3,14 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counts import few
 from utils.event_patterns import matches
 
 words = st.sampled_from(["a", "b", "ab"])
 kinds = st.lists(words, min_size=1, max_size=4)
 
 
-@settings(max_examples=100)
+@settings(max_examples=few(100))
 @given(kind=kinds, starred=st.lists(st.booleans(), min_size=4, max_size=4), cut=st.integers(0, 4))
 def test_starring_segments_of_a_type_still_matches_it(kind, starred, cut):
     """Any segment may become `*`, and any non-empty tail `**`."""
@@ -20,7 +21,7 @@ def test_starring_segments_of_a_type_still_matches_it(kind, starred, cut):
     assert not matches(".".join([*pattern, "**"]), ".".join(kind))
 
 
-@settings(max_examples=100)
+@settings(max_examples=few(100))
 @given(
     pattern=st.lists(st.one_of(words, st.just("*")), max_size=4), deep=st.booleans(), kind=kinds
 )  # fmt: skip

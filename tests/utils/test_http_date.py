@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counts import few
 from utils.http_date import http_date
 
 
 @given(st.datetimes(datetime(1975, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=few(50), deadline=None)
 def test_a_date_is_read_as_it_was_written(moment: datetime) -> None:
     """To the second, and it knows that it is UTC."""
     assert http_date(format_datetime(moment, usegmt=True)) == moment.replace(microsecond=0)
@@ -28,7 +29,7 @@ def test_all_forms_of_the_standard_are_read(value: str) -> None:
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=few(200), deadline=None)
 def test_any_other_text_is_no_date(value: str) -> None:
     """Nothing breaks it."""
     found = http_date(value)

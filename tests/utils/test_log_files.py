@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counts import few
 from utils.file_lock import try_lock
 from utils.log_archive import LogArchive
 from utils.log_files import LogFile
@@ -198,7 +199,7 @@ def test_threads_that_write_one_file_lose_nothing(tmp_path: Path) -> None:
         assert [line for line in found if line.startswith(b"%d " % who)] == [b"%d %03d" % (who, n) for n in range(100)]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=few(30), deadline=None)
 @given(
     steps=st.lists(
         st.tuples(st.integers(0, 2), st.integers(1, 40), st.floats(-DAY, 2 * DAY, allow_nan=False)), max_size=30

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counts import few
 from utils.clock import ManualClock
 from utils.metrics import Metrics, MetricsError
 from utils.quantiles import QuantileSketch
@@ -151,7 +152,7 @@ def test_the_prometheus_text_is_exact(metrics: Metrics) -> None:
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=few(60))
 @given(values=st.lists(st.text(), min_size=1, max_size=5, unique=True))
 def test_any_label_value_stays_on_its_line(values: list[str]) -> None:
     """Whatever a value holds, the text has one sample line a series, and the value can be read back."""
@@ -254,7 +255,7 @@ def test_a_removed_series_is_gone(metrics: Metrics) -> None:
     assert metrics.to_prometheus() == "# TYPE c_total counter\n"
 
 
-@settings(max_examples=100)
+@settings(max_examples=few(100))
 @given(
     values=st.lists(st.floats(-1e9, 1e9).filter(lambda v: v == 0 or abs(v) > 1e-6), min_size=1, max_size=200),
     q=st.floats(0, 1),

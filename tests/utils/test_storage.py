@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counts import few
 from utils.clock import ManualClock
 from utils.storage import BlobNameInvalid, BlobNotFound, Storage, StorageError, Stored
 
@@ -36,7 +37,7 @@ def test_nothing_is_made_before_the_first_write(storage: Storage, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 @given(data=st.binary(max_size=5000))
 def test_what_was_put_is_read(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     """Any bytes come back, with their size and SHA-256."""

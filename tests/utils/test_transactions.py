@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.counts import few
 from tests.utils import children
 from tests.utils.events.counts import open_at
 from utils import leases
@@ -313,7 +314,7 @@ _faults = st.dictionaries(
 
 
 @settings(
-    max_examples=50,
+    max_examples=few(50),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

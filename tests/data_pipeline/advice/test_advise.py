@@ -14,6 +14,7 @@ from data_pipeline.dataset import Provenance
 from data_pipeline.validate.engine import Validation, validate
 from data_pipeline.validate.report import Report, RuleOutcome
 from data_pipeline.validate.rules import parse_rule, parse_rules
+from tests.counts import few
 from utils.arrow import pa
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
@@ -374,7 +375,7 @@ def test_a_rule_that_was_worse_before_is_tolerated_as_it_was():
 
 
 @given(st.lists(st.sampled_from([-9, -5, 0, 3]), min_size=1, max_size=40), st.integers(1, 50))
-@settings(max_examples=50)
+@settings(max_examples=few(50))
 def test_the_same_batch_gets_the_same_advice_whatever_its_split(values, size):
     """Deterministic, and no matter how the rows are cut."""
     table = pa.table({"v": values, "s": [str(value % 3) for value in values]})

@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline.advice.tally import Tally
+from tests.counts import few
 
 PARTS = st.lists(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 50)), max_size=20), max_size=10)
 
 
 @given(PARTS, st.integers(1, 30))
-@settings(max_examples=100)
+@settings(max_examples=few(100))
 def test_counts_are_exact_or_too_low_by_no_more_than_is_said(parts, most):
     """Against a plain count: never too high, never more values than allowed, the total always exact."""
     tally, plain = Tally(most), Counter()
@@ -30,7 +31,7 @@ def test_counts_are_exact_or_too_low_by_no_more_than_is_said(parts, most):
 
 
 @given(PARTS, st.integers(1, 30))
-@settings(max_examples=60)
+@settings(max_examples=few(60))
 def test_a_frequent_value_is_never_forgotten(parts, most):
     """What makes up more than one part in `most + 1` is still there."""
     tally, plain = Tally(most), Counter()

@@ -20,6 +20,7 @@ from data_pipeline.collect.files.wildcards import Pattern, escaped
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import CollectError, PayloadUnreadable
 from data_pipeline.parse.parse import parse
+from tests.counts import few
 from tests.data_pipeline.collect.requests import make_request
 from tests.data_pipeline.collect.zips import zipped
 
@@ -204,7 +205,7 @@ def test_a_compressed_member_is_decompressed_by_its_reader(tmp_path: Path) -> No
     assert batch.table.column("id").to_pylist() == [7]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=few(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_no_damage_of_an_archive_ends_in_a_traceback(tmp_path: Path, data: st.DataObject) -> None:
     """Bytes changed anywhere: the members come, or an error of the family."""

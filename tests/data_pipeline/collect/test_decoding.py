@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline.collect.http.decoding import PIECE, BrokenEncoding, CutOff, UnknownEncoding, decoded
+from tests.counts import few
 
 
 def cut(data: bytes, size: int) -> list[bytes]:
@@ -23,14 +24,14 @@ PACKERS = {"gzip": gzip.compress, "deflate": zlib.compress, "deflate ": raw_defl
 
 
 @given(data=st.binary(max_size=2000), size=st.integers(1, 50), name=st.sampled_from(sorted(PACKERS)))
-@settings(max_examples=80)
+@settings(max_examples=few(80))
 def test_any_chunking_gives_the_same_bytes(data: bytes, size: int, name: str) -> None:
     """Where the network cuts makes no difference."""
     assert b"".join(decoded(cut(PACKERS[name](data), size), name)) == data
 
 
 @given(parts=st.lists(st.binary(max_size=300), max_size=4), size=st.integers(1, 80))
-@settings(max_examples=50)
+@settings(max_examples=few(50))
 def test_gzip_members_follow_each_other(parts: list[bytes], size: int) -> None:
     """A gzip file may hold several members (RFC 1952, 2.2); padding after them is nothing."""
     packed = b"".join(gzip.compress(part) for part in parts) + b"\0" * 7
@@ -50,7 +51,7 @@ def test_a_bomb_comes_in_small_pieces() -> None:
 
 
 @given(data=st.binary(min_size=1, max_size=500), keep=st.floats(0.05, 0.95))
-@settings(max_examples=50)
+@settings(max_examples=few(50))
 def test_a_cut_stream_is_noticed(data: bytes, keep: float) -> None:
     """The end of a compressed stream is marked: without it the answer is not whole."""
     packed = gzip.compress(data)

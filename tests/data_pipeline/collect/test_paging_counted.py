@@ -12,6 +12,7 @@ from data_pipeline.collect.http.page_rows import rows_of
 from data_pipeline.collect.spool import Spool
 from data_pipeline.dataset import Collected
 from tests import faulty_server as fault
+from tests.counts import few
 from tests.data_pipeline.collect.requests import Calls
 from tests.data_pipeline.collect.test_paging import bodies_of
 from tests.faulty_server import Answer, FaultyServer, Request
@@ -84,7 +85,7 @@ def test_an_offset_moves_by_the_rows_that_came(fetch: Fetch, total: int, cap: in
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 def test_no_size_of_pages_ends_them_early(sizes: list[int]) -> None:
     """Providers that filter after counting send short pages in the middle: each page counts, whatever its size."""
     for position, size in enumerate(sizes):

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from data_pipeline.collect.simulated import Options, SimulatedCollector
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import PayloadUnreadable, ProviderUnavailable
+from tests.counts import few
 from tests.data_pipeline.collect.requests import Calls, make_request
 from utils.clock import ManualClock
 from utils.resilience.deadline import deadline
@@ -44,7 +45,7 @@ def fails(options: Options, number: int, dataset: str = "orders") -> bool:
     seed=st.integers(-5, 5),
     number=st.integers(0, 9),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=few(40), deadline=None)
 def test_rows_depend_on_the_seed_alone(rows: int, kinds: list[str], seed: int, number: int) -> None:
     """Another process, another run, the same rows and the same hash."""
     options = Options.model_validate(

@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_pipeline.collect.spool import Spool
+from tests.counts import few
 
 
 @given(chunks=st.lists(st.binary(max_size=40), max_size=8), memory=st.integers(0, 100))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=few(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_was_written_comes_back_again_and_again(tmp_path: Path, chunks: list[bytes], memory: int) -> None:
     """Same bytes, size and hash, whether they fit into memory or not."""
     spool = Spool(tmp_path, memory=memory)

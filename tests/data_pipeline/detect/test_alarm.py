@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from data_pipeline.detect.alarm import FIRST, alarms, told_at
 from data_pipeline.detect.fitted import Fitted
+from tests.counts import few
 
 LONG = 10_000  # points before: limits as they are in the end
 
@@ -46,7 +47,7 @@ def test_a_short_history_and_a_low_rate_ask_for_more(earlier):
     assert told_at(earlier, 0.001) == pytest.approx(1.36 * told_at(earlier, 0.5))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=few(50), deadline=None)
 @given(st.lists(st.floats(-3.0, 8.0), max_size=60), st.integers(0, 60))
 def test_going_on_later_is_as_if_there_had_been_no_break(figures, cut):
     """What is kept of the points before is all that it takes."""

@@ -12,6 +12,7 @@ from data_pipeline.detect.detect import detect
 from data_pipeline.detect.detector import Anomaly
 from data_pipeline.detect.feedback import heard, masked, widened
 from data_pipeline.detect.feedback_views import EVERYTHING, Said, Told
+from tests.counts import few
 from utils.history import Block
 
 HOUR = 3600.0
@@ -127,7 +128,7 @@ def test_only_what_was_meant_is_cut(about: dict[str, str], columns: list[bool]) 
     assert any(columns) or cut is whole
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 @given(
     scores=st.lists(st.floats(0.5, 1.0), max_size=6),
     new=st.floats(0.5, 1.0),

@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from data_pipeline.detect.detector import ALARM, CRITICAL, Series
 from data_pipeline.detect.median import MedianDetector, MedianModel
+from tests.counts import few
 
 HOUR, DAY = 3600.0, 86_400.0
 
@@ -190,7 +191,7 @@ def test_numbers_at_the_end_of_float64_are_survived():
     assert score_of(history, 0.0, 1.7e308, 5e-324)[0] < ALARM
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 @given(
     values=arrays(np.float64, st.integers(0, 60), elements=st.floats(width=64)),
     times=st.lists(st.floats(0, 1e9), min_size=60, max_size=60),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from data_pipeline.detect.season import choose
 from data_pipeline.detect.wall import DAY, UTC_WALL, Wall
+from tests.counts import few
 from utils.calendars import Calendar
 
 BERLIN = Wall("Europe/Berlin")
@@ -19,7 +20,7 @@ def at(*moments):
     return np.array([datetime.fromisoformat(moment).timestamp() for moment in moments])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(100), deadline=None)
 @given(st.lists(st.integers(0, 4_000_000_000), max_size=20), st.sampled_from(["Europe/Berlin", "Asia/Kathmandu"]))
 def test_the_clock_shows_what_the_zone_says(times, zone):
     """Of any moments in any order."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from data_pipeline.dataset import UNPARSED, Collected
 from data_pipeline.parse.options import ColumnOptions
 from data_pipeline.parse.parse import parse
+from tests.counts import few
 from tests.data_pipeline.parse.reading import PROVENANCE, read, rows, types
 from utils.arrow import pa
 
@@ -179,7 +180,7 @@ some_cells = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=few(150), deadline=None)
 @given(
     st.lists(st.lists(some_cells, min_size=1, max_size=3), min_size=1, max_size=4),
     st.sampled_from([None, "integer", "float", "decimal", "date", "boolean"]),
@@ -197,7 +198,7 @@ def test_pages_give_what_one_page_would_have_given(pages, kind):
     assert told(*pages) == told([cell for page in pages for cell in page])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(100), deadline=None)
 @given(
     st.lists(
         st.lists(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from data_pipeline.errors import PayloadUnreadable
 from data_pipeline.parse.csv import BLOCK, SMALL
 from data_pipeline.parse.encoding import CHUNK, IN_MEMORY
+from tests.counts import few
 from tests.data_pipeline.parse.reading import read, rows, types
 
 
@@ -262,7 +263,7 @@ def test_a_download_cut_off_inside_quotes_is_told():
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\x00", exclude_categories=("Cs",)), max_size=12)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=few(80), deadline=None)
 @given(st.lists(st.tuples(cells, cells, st.integers()), min_size=1, max_size=8))
 def test_what_csv_writes_is_read_back(table):
     """Any text and any integer survive; an empty cell is null."""
@@ -281,7 +282,7 @@ def test_what_csv_writes_is_read_back(table):
     assert [int(row["n"]) for row in result if row["n"] is not None] == exact
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=few(80), deadline=None)
 @given(
     st.lists(st.lists(st.text("ab1. \r\n;,", max_size=6), min_size=2, max_size=3), min_size=1, max_size=6),
     st.sampled_from(["\n", "\r\n"]),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from data_pipeline.errors import MemoryLimitExceeded, PayloadUnreadable
 from data_pipeline.parse.encoding import IN_MEMORY
+from tests.counts import few
 from tests.data_pipeline.parse.reading import read, rows
 
 
@@ -122,7 +123,7 @@ def test_a_million_columns_are_refused(option):
 cells = st.text(st.sampled_from('a1 ",;\n5'), max_size=5)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=few(80), deadline=None)
 @given(
     st.lists(st.tuples(cells, cells), min_size=1, max_size=8).filter(
         lambda table: all(any(cell.strip() for cell in row) for row in table)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from data_pipeline.errors import MemoryLimitExceeded, PayloadUnreadable
 from data_pipeline.parse import json as json_parser
 from data_pipeline.parse.json_columns import to_batch
+from tests.counts import few
 from tests.data_pipeline.parse.reading import read, rows, types
 from utils.arrow import pa
 
@@ -51,7 +52,7 @@ def test_rows_with_as_many_keys_but_others_lose_nothing():
         max_size=8,
     )
 )
-@settings(max_examples=300)
+@settings(max_examples=few(300))
 def test_a_column_of_one_kind_is_the_column_that_arrow_would_infer(sent):
     """Where all cells are of one kind, its type is named instead of found; values and types stay what they were."""
     batch = to_batch(sent)
@@ -187,7 +188,7 @@ scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.
 floats = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(100), deadline=None)
 @given(st.sampled_from([st.integers(), floats, st.text(st.characters(codec="utf-8")), st.booleans()]), st.data())
 def test_columns_of_one_kind_come_back_equal(kind, data):
     """Integers of any size, floats, text and booleans with nulls, as values and as text lines."""
@@ -202,7 +203,7 @@ def test_columns_of_one_kind_come_back_equal(kind, data):
         assert back == [None if value is None else str(value) for value in values]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 @given(st.lists(st.dictionaries(st.text("abc.", min_size=1, max_size=3), scalars, max_size=3), max_size=6))
 def test_documents_and_lines_are_the_same_table(objects):
     """The same objects give the same rows, whole or line by line."""

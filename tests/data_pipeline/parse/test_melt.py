@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from data_pipeline.batch import ROWS_PER_BATCH
 from data_pipeline.dataset import UNPARSED
 from data_pipeline.errors import PayloadUnreadable
+from tests.counts import few
 from tests.data_pipeline.parse.reading import read, rows, types
 
 WIDE = b"Currency,2024-01-02,2024-01-03\nUSD,1.0956,\nTRY,32.70,33\n"
@@ -111,7 +112,7 @@ def test_a_wrong_id_is_told(ids, words):
     assert caught.value.hint == "check `parse.melt.id`"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 @given(st.lists(st.tuples(st.integers(), st.none() | st.integers(), st.none() | st.floats(allow_nan=False,
        allow_infinity=False)), min_size=1, max_size=9))  # fmt: skip
 def test_melting_loses_no_value(table):

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from data_pipeline.parse.infer import TextColumn
 from data_pipeline.parse.numbers import FEW
+from tests.counts import few
 from utils.arrow import pa
 
 PLAIN = st.one_of(st.integers(-(2**70), 2**70).map(str), st.floats().map(str), st.floats().map("{:.3f}".format))
@@ -28,7 +29,7 @@ def _written(array: "pa.Array") -> list[str]:
 
 
 @given(st.lists(st.none() | PLAIN | ODD | WRITTEN, min_size=1, max_size=6))
-@settings(max_examples=1000)
+@settings(max_examples=few(1000))
 def test_few_cells_are_read_as_many_are(cells: list[str | None]) -> None:
     """The quick way for a small column and the way for a large one agree: type, values, sign of zero."""
     few, many = _typed(cells), _typed(cells * FEW)

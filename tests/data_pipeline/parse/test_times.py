@@ -11,6 +11,7 @@ from pyarrow import parquet
 
 from data_pipeline.dataset import UNPARSED
 from data_pipeline.parse.times import Zone, from_format, from_iso, localize, moment
+from tests.counts import few
 from tests.data_pipeline.parse.reading import PROVENANCE, read, rows, types
 from utils.arrow import pa
 
@@ -55,7 +56,7 @@ def test_skipped_wall_times_move_to_the_change_or_are_rejected():
     assert "02:30" in row[UNPARSED]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(100), deadline=None)
 @given(
     st.datetimes(datetime(1990, 1, 1), datetime(2035, 1, 1)),
     st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from data_pipeline.batch import Batch
 from data_pipeline.profile import EVERYTHING, Profile, Profiler, Sketches, passed_over, profile
+from tests.counts import few
 from tests.data_pipeline.validate import oracle, tables
 from tests.data_pipeline.validate.plain import batch_of
 from utils.arrow import pa
@@ -36,7 +37,7 @@ def test_no_cells_is_not_measured():
 
 
 @given(tables.rows(20), st.lists(st.integers(1, 19), max_size=4), st.randoms(use_true_random=False))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=few(80), deadline=None)
 def test_whole_equals_merge_of_parts_bit_for_bit(rows, cuts, chance):
     """Any split in any order gives the same profile with all its sketches; so does one that was written down."""
     whole = tables.table(rows)
@@ -51,7 +52,7 @@ def test_whole_equals_merge_of_parts_bit_for_bit(rows, cuts, chance):
 
 
 @given(tables.rows(20), st.lists(st.integers(1, 19), max_size=4))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=few(80), deadline=None)
 def test_figures_are_those_of_plain_python(rows, cuts):
     """Numbers as fractions, texts as Python's, times as nanoseconds; an infinite number is counted by itself."""
     found = profile(tables.batch(tables.table(rows), cuts), EVERYTHING).columns

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from data_pipeline.hashing import mixed
 from data_pipeline.profile.distinct import Distinct
+from tests.counts import few
 
 
 def _hashes(first: int, last: int):
@@ -31,7 +32,7 @@ def test_many_values_are_estimated_within_the_bound(count):
 
 
 @given(st.lists(st.sampled_from([1, 40, 600, 1_024, 1_100, 5_000]), min_size=1, max_size=5), st.randoms())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=few(40), deadline=None)
 def test_any_split_in_any_order_gives_the_same_bytes(sizes, chance):
     """Parts that are exact, parts that are estimates, overlapping: the state is that of the whole."""
     parts = [_hashes(start := chance.randrange(3_000), start + size) for size in sizes]

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline.profile.exact import Sums, of_floats, of_wholes, root
+from tests.counts import few
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -19,7 +20,7 @@ def _plain(values):
 
 
 @given(st.lists(FLOATS, max_size=20), st.sampled_from([1, 20]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=few(300), deadline=None)
 def test_sums_of_floats_are_those_of_fractions(values, times):
     """Denormals and squares beyond the floats; a few values, and so many that they are summed in slices."""
     assert of_floats(np.array(values * times, np.float64)) == _plain(values * times)
@@ -52,7 +53,7 @@ def test_long_columns_are_summed_in_parts_to_the_same_bit():
 
 
 @given(st.sampled_from(["<i8", "<u8"]), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(100), deadline=None)
 def test_sums_of_whole_numbers_are_exact_up_to_the_ends_of_64_bits(kind, data):
     """Neither a sum nor a square goes round the end of its 64 bits."""
     ends = np.iinfo(kind)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline.profile.quantiles import Quantiles
+from tests.counts import few
 
 NORMAL = 2.2250738585072014e-308
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False).filter(lambda one: one == 0.0 or abs(one) >= NORMAL)
@@ -24,7 +25,7 @@ def _exact(values, share):
 
 
 @given(st.lists(NUMBERS, min_size=1, max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=few(300), deadline=None)
 def test_a_quantile_is_at_most_one_per_cent_off(values):
     """Of any floats, below and above 0, from the smallest normal one to the largest."""
     found = _of(values)
@@ -58,7 +59,7 @@ def test_usual_distributions(values):
 
 
 @given(st.lists(st.lists(NUMBERS, max_size=8), min_size=1, max_size=6), st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=few(200), deadline=None)
 def test_any_split_in_any_order_gives_the_same_bytes(parts, chance):
     """Bit for bit, and back from JSON."""
     whole = _of([value for part in parts for value in part])

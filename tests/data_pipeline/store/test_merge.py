@@ -16,6 +16,7 @@ from data_pipeline.store.manifest import Manifest, Part
 from data_pipeline.store.merge import MOST_SMALL, Change, advanced
 from data_pipeline.store.parts import Parts
 from data_pipeline.store.widening import DELETED
+from tests.counts import few
 from utils.arrow import pa
 from utils.storage import Storage
 
@@ -84,7 +85,7 @@ def latest_of(rows: Sequence[Row], key: Sequence[str]) -> dict[tuple[Any, ...], 
     return found
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=few(120), deadline=None)
 @given(
     history=batches,
     key=st.sampled_from([("id",), ("id", "sub")]),
@@ -123,7 +124,7 @@ def test_merging_by_key_is_what_a_dict_would_do(
     assert flags == flagged
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 @given(history=batches)
 def test_appending_keeps_every_row_in_order(history: list[list[Row]]) -> None:
     """Without a cursor nothing is ever left out."""
@@ -133,7 +134,7 @@ def test_appending_keeps_every_row_in_order(history: list[list[Row]]) -> None:
     assert mine.rows() == [row for batch in history for row in batch]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 @given(history=st.lists(st.dictionaries(st.sampled_from("abc"), st.lists(a_row, max_size=4)), min_size=1, max_size=5))
 def test_a_partition_that_is_collected_again_is_replaced(history: list[dict[str, list[Row]]]) -> None:
     """The table holds the last rows of each partition, in the order of the partitions."""
@@ -165,7 +166,7 @@ moves = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=few(150), deadline=None)
 @given(moves=moves, keyed=st.booleans(), lag=st.integers(0, 2))
 def test_an_incremental_append_neither_loses_nor_doubles_a_row(
     moves: list[tuple[list[Row], bool]], keyed: bool, lag: int

@@ -15,6 +15,7 @@ from data_pipeline.store import decisions, provider_counters, quarantine_views, 
 from data_pipeline.store import views as module
 from data_pipeline.store.provider_counters import ProviderCounters, counted
 from data_pipeline.store.views import PipelineViews, Views
+from tests.counts import few
 from tests.databases import another, opened_at
 from utils import events
 from utils.clock import ManualClock
@@ -385,7 +386,7 @@ def _rebuilt_is_live(address: str, history: list[NewEvent], cuts: list[int]) -> 
 CUTS = st.lists(st.integers(1, 7), max_size=20)
 
 
-@settings(max_examples=80)
+@settings(max_examples=few(80))
 @given(history=HISTORY, cuts=CUTS)
 def test_rebuilt_views_are_the_live_ones(
     tmp_path_factory: pytest.TempPathFactory, history: list[NewEvent], cuts: list[int]

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from data_pipeline.suggest.candidate import wilson_lower
 from data_pipeline.suggest.sample import Sample, sample_of
+from tests.counts import few
 from utils.arrow import pa
 
 
@@ -14,7 +15,7 @@ def sample(table: pa.Table, size: int, most_cells: int = 10**6) -> Sample:
 
 
 @given(st.integers(0, 3000), st.integers(1, 3000), st.sampled_from([2_000, 10**6]))
-@settings(max_examples=40)
+@settings(max_examples=few(40))
 def test_the_same_table_gives_the_same_sample_whatever_its_split(rows, size, most_cells):
     """Both sides together are rows of the table, each at most once."""
     table = pa.table({"n": list(range(rows)), "s": [str(n % 3) for n in range(rows)]})

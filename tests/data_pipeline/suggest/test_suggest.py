@@ -15,6 +15,7 @@ from data_pipeline.suggest.sample import sample_of
 from data_pipeline.suggest.suggest import Rows, Suggested, suggest
 from data_pipeline.suggest.trying import batch_of
 from data_pipeline.validate.rules import parse_rule, parse_rules
+from tests.counts import few
 from utils.arrow import pa
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
@@ -290,7 +291,7 @@ def tables(draw):
 
 
 @given(tables())
-@settings(max_examples=40)
+@settings(max_examples=few(40))
 def test_every_suggestion_is_accepted_by_the_configuration_and_holds(table):
     """Whatever the columns are called and hold: what is shown parses, and passes on the rows it came from."""
     from data_pipeline.validate.engine import validate

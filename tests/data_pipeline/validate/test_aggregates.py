@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from data_pipeline.validate.aggregates import parse_aggregate
 from data_pipeline.validate.rules import parse_rule
+from tests.counts import few
 from utils.expression.words import ExpressionError
 
 
@@ -41,7 +42,7 @@ def test_errors_carry_the_position(text: str, position: int, says: str) -> None:
 
 
 @given(st.text(alphabet="ab 1.0'<>=()+-*/`,summincountavg*_é2026", max_size=40))
-@settings(max_examples=100)
+@settings(max_examples=few(100))
 def test_any_text_is_parsed_or_refused_with_a_position(text: str) -> None:
     """No input ends in anything but an expression or an ExpressionError."""
     refused_at = None

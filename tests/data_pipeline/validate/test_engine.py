@@ -15,6 +15,7 @@ from data_pipeline.batch import Batch
 from data_pipeline.dataset import Provenance
 from data_pipeline.validate.engine import judge, observe, validate
 from data_pipeline.validate.rules import Rule, parse_rule, parse_rules
+from tests.counts import few
 from tests.data_pipeline.validate import oracle, tables
 from tests.data_pipeline.validate.tables import NOW
 from utils.arrow import pa, with_pandas
@@ -31,7 +32,7 @@ def one(columns: dict[str, Any], *raw: dict[str, Any]) -> Any:
 
 
 @given(tables.rows(), st.lists(tables.rules(), min_size=1, max_size=4), st.lists(st.integers(1, 11), max_size=3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=few(150), deadline=None)
 def test_every_kernel_agrees_with_the_oracle(rows, rules, cuts):
     """Counts, denominators and the very rows are those of the plain Python reading, however the rows are cut."""
     batch = tables.batch(tables.table(rows), cuts)
@@ -52,7 +53,7 @@ def test_every_kernel_agrees_with_the_oracle(rows, rules, cuts):
     st.lists(st.integers(1, 19), max_size=5),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=few(80), deadline=None)
 def test_whole_equals_merge_of_parts(rows: Any, rules: list[Rule], cuts: list[int], chance: random.Random):
     """Any split, in any order, gives the same report: uniqueness, freshness and quarantined rows included."""
     rules = [*rules, *parse_rules([{"fresh": {"column": "time", "within": "1h"}}, {"row_count": {"min": 5}}])]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from data_pipeline.validate.engine import validate
 from data_pipeline.validate.rules import parse_rule
+from tests.counts import few
 from tests.data_pipeline.validate.plain import NOW, batch_of
 from utils.arrow import pa
 from utils.expression.grammar import ExpressionError, parse_expression
@@ -60,7 +61,7 @@ def test_errors_carry_the_position(text, position, says):
 
 
 @given(st.text(alphabet="ab 1.0'<>=()+-*/`,notrdl_é2026", max_size=40))
-@settings(max_examples=200)
+@settings(max_examples=few(200))
 def test_any_text_is_parsed_or_refused_with_a_position(text):
     """No input ends in anything but a tree or an ExpressionError."""
     refused_at = None
@@ -265,7 +266,7 @@ _row = st.fixed_dictionaries({"i": _integers, "j": _integers, "f": _floats})
 
 
 @given(_whole, st.lists(_row, min_size=1, max_size=6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=few(300), deadline=None)
 def test_arrow_agrees_with_the_plain_reading(reading: Reading, rows: list[Row]):
     """Any expression over integers and floats gives what exact Python gives, whichever way it is judged."""
     text, read = reading

@@ -10,13 +10,14 @@ from data_pipeline.dataset import FailedRule
 from data_pipeline.validate.engine import validate
 from data_pipeline.validate.report import Report
 from data_pipeline.validate.rules import parse_rules
+from tests.counts import few
 from tests.data_pipeline.validate import tables
 from tests.data_pipeline.validate.plain import NOW, batch_of
 from utils.arrow import pa
 
 
 @given(tables.rows(), st.lists(tables.rules(), max_size=4))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=few(50), deadline=None)
 def test_a_report_comes_back_equal_from_json(rows, rules):
     """Written and read, a report says the same."""
     rules = [*rules, *parse_rules([{"fresh": {"column": "time", "within": 60}}, {"not_null": "none"}])]

@@ -18,6 +18,7 @@ from data_pipeline.validate.rules import Rule, parse_rules
 from data_pipeline.validate.state_bytes import states_from_bytes, states_to_bytes
 from data_pipeline.validate.states import States
 from data_pipeline.validate.surroundings import NOTHING_AROUND, Surroundings
+from tests.counts import few
 from tests.data_pipeline.validate import tables
 from tests.data_pipeline.validate.kernels.around import Made
 from tests.data_pipeline.validate.plain import NOW, batch_of
@@ -43,7 +44,7 @@ def travelled(rules: tuple[Rule, ...], parts: list[pa.Table], around: Surroundin
     st.randoms(use_true_random=False),
     st.sampled_from([1, 4096]),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=few(50), deadline=None)
 def test_parts_that_travelled_merge_to_the_whole(rows, rules, cuts, chance: random.Random, small):
     """In any order, read back once more after some were merged: the report of the whole."""
     rules = (*rules, *WHOLE_BATCH)
@@ -90,7 +91,7 @@ BEFORE = tables.table(
 
 @pytest.mark.parametrize("kind", GATHERED)
 @given(rows=tables.rows(12), cuts=st.lists(st.integers(1, 11), max_size=4))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=few(25), deadline=None)
 def test_the_state_of_every_kind_travels(kind: str, rows: list[dict[str, Any]], cuts: list[int]):
     """Parts in the order of their rows, whole or by segment: as one batch. A new kind needs rules in the list."""
     rules = parse_rules(GATHERING[kind])

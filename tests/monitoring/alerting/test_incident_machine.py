@@ -10,6 +10,7 @@ from monitoring.alerting.rules import Clear, Rule
 from monitoring.alerting.setup import Setup
 from monitoring.alerting.shipped import SHIPPED
 from monitoring.alerting.silence import Matcher
+from tests.counts import few
 from tests.monitoring.alerting.incidents_world import Names, World
 
 PROVIDERS = ("ecb", "tcmb", "fed", "boe", "local")
@@ -172,7 +173,7 @@ class Nights(RuleBasedStateMachine):
 
 
 class TestNights(Nights.TestCase):  # type: ignore[name-defined,misc]  # made by hypothesis
-    settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+    settings = settings(max_examples=few(40), stateful_step_count=40, deadline=None)
 
 
 @pytest.mark.prove

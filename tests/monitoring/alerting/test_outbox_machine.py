@@ -14,6 +14,7 @@ from monitoring.alerting.delivery import Delivery
 from monitoring.alerting.letter import Post
 from monitoring.alerting.message.message import Message
 from monitoring.alerting.throttle import MOST, WINDOW_S
+from tests.counts import few
 from tests.monitoring.alerting.posts import SENT, World, message
 from utils.clock import ManualClock
 
@@ -140,4 +141,4 @@ TestOutbox.settings = settings(max_examples=12, stateful_step_count=15, deadline
 class TestManyOutboxes(PostOffice.TestCase):  # type: ignore[misc,name-defined]  # hypothesis makes it
     """The same, for much longer."""
 
-    settings = settings(max_examples=300, stateful_step_count=30, deadline=None)
+    settings = settings(max_examples=few(300), stateful_step_count=30, deadline=None)

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counts import few
 from utils.arrow import pa
 from utils.cache.codec import HEADER_SIZE, Encoded, ValueDamaged, encode, hit, moment_bytes, seal, unseal
 
 VALUES: list[object] = [b"some bytes", {"json": [1, 2, 3]}, pa.table({"a": [1, 2], "b": ["x", None]})]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(100), deadline=None)
 @given(which=st.integers(0, 2), position=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_any_flipped_bit_is_found_out(which: int, position: float, bit: int) -> None:
     """One changed bit anywhere in header or payload makes the value damaged, never different."""
@@ -100,7 +101,7 @@ def test_a_value_is_fresh_then_stale_then_over(now: float, stale: float, found: 
         assert (seen.age_s, seen.overdue_s) == (max(0, now - 100), max(0, now - 200))
 
 
-@settings(max_examples=100)
+@settings(max_examples=few(100))
 @given(a=st.floats(0, 1e12), b=st.floats(0, 1e12))
 def test_moments_sort_as_bytes(a: float, b: float) -> None:
     """The store compares moments as bytes; that is the same order as of the numbers."""

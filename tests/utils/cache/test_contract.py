@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counts import few
 from tests.utils.cache.conftest import LIMIT
 from utils.arrow import pa
 from utils.cache import (
@@ -64,7 +65,7 @@ def test_an_arrow_table_comes_back_equal(cache: Cache, rows: int) -> None:
     assert hit.value.equals(table, check_metadata=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 @given(value=JSON)
 def test_any_json_comes_back_equal(value: object) -> None:
     """The memory cache and the codec it shares with the disk keep any JSON."""

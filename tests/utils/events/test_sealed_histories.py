@@ -6,6 +6,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.counts import few
 from tests.utils.events.sealed import Log
 from utils.database import Database
 from utils.events import Event, NewEvent, sealing
@@ -85,7 +86,7 @@ def _emptied(database: Database) -> None:
 
 
 @settings(
-    max_examples=20,
+    max_examples=few(20),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

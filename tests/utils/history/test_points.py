@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.counts import few
 from tests.utils import children
 from tests.utils.history.tables import add, count, empty
 from utils.database import Database
@@ -15,7 +16,7 @@ from utils.history import History, point
 from utils.history.points import POINTS_IN_A_CHUNK, POINTS_OPEN
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=few(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     points=st.lists(
         st.tuples(

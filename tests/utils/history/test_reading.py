@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.counts import few
 from tests.utils.history.tables import add, empty
 from tests.utils.history.test_rollups import DAY, NOON, USUAL, roll_up
 from utils.database import Database
@@ -52,7 +53,7 @@ def test_a_spike_is_seen_however_wide_the_buckets_are(history: History) -> None:
     assert read.times[int(read.high.argmax())] == pytest.approx(NOON + 777_777, abs=1_000_000 / 1200)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=few(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.integers(0, 100 * 24), st.integers(1, 90)), max_size=5),
     st.integers(1, 96),

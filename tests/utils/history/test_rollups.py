@@ -5,6 +5,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.counts import few
 from tests.utils.history.tables import add, count, empty
 from utils.database import Database
 from utils.history import History
@@ -44,7 +45,7 @@ def by_hand(given_points: "list[tuple[float, float]]", size: float) -> dict[floa
     return found
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=few(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example([(0.0, 1.0), (0.0, 2.0), (-0.5, 3.0)], [(59.9, float("nan"))] * 9)
 @given(points, points)
 def test_roll_ups_are_what_the_points_say(
@@ -64,7 +65,7 @@ def test_roll_ups_are_what_the_points_say(
         assert told == by_hand(early + late, size)
 
 
-@settings(max_examples=60)
+@settings(max_examples=few(60))
 @given(points, st.integers(1, 149))
 def test_cells_of_parts_are_those_of_the_whole(given_points: "list[tuple[float, float]]", cut: int) -> None:
     """Summing up parts, keeping them as bytes, and summing up those: nothing differs."""

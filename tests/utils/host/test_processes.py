@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counts import few
 from tests.utils.host.table import put
 from utils.clock import ManualClock
 from utils.host.processes import ProcessTable
@@ -86,7 +87,7 @@ def test_who_wants_no_kernel_threads_is_spared_their_reading(tmp_path: Path) -> 
     assert told() == [2, 5]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 @given(name=st.text(min_size=0, max_size=15))
 def test_a_name_may_hold_anything(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     """Brackets, blanks and line ends in a name move no field."""

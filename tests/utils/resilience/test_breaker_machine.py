@@ -17,6 +17,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
+from tests.counts import few
 from utils.clock import ManualClock
 from utils.coordination import MIGRATIONS, SharedVerdicts
 from utils.resilience.breaker import CircuitBreaker, Transition
@@ -317,7 +318,7 @@ def test_a_breaker_alone_agrees_with_the_model(window_of_time: bool) -> None:
     class Alone(BreakerMachine):
         timed = window_of_time
 
-    run_state_machine_as_test(Alone, settings=settings(max_examples=100, stateful_step_count=40, deadline=None))
+    run_state_machine_as_test(Alone, settings=settings(max_examples=few(100), stateful_step_count=40, deadline=None))
 
 
 @pytest.mark.parametrize("window_of_time", [False, True], ids=["window of calls", "window of time"])
@@ -332,4 +333,4 @@ def test_two_breakers_over_one_database_agree_with_one_model(window_of_time: boo
             def states(cls) -> list[SharedState | None]:
                 return list(views)
 
-        run_state_machine_as_test(Both, settings=settings(max_examples=40, stateful_step_count=40, deadline=None))
+        run_state_machine_as_test(Both, settings=settings(max_examples=few(40), stateful_step_count=40, deadline=None))

@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from tests.counts import few
 from utils.clock import ManualClock
 from utils.resilience.bulkhead import Bulkhead, Slot
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable
@@ -471,4 +472,4 @@ class Caller:
 
 
 TestBulkheadMachine = BulkheadMachine.TestCase
-TestBulkheadMachine.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
+TestBulkheadMachine.settings = settings(max_examples=few(50), stateful_step_count=30, deadline=None)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counts import few
 from utils.clock import ManualClock
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable
 from utils.resilience.deadline import deadline
@@ -276,7 +277,7 @@ ASK, WAIT, ADVANCE, PAUSE = "ask", "wait", "advance", "pause"
         max_size=60,
     ),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(100), deadline=None)
 def test_in_no_window_are_more_than_the_rate_and_the_burst_granted(
     rate: float, burst: int, steps: list[tuple[str, float]]
 ) -> None:
@@ -301,7 +302,7 @@ def test_in_no_window_are_more_than_the_rate_and_the_burst_granted(
 
 
 @given(gaps=st.lists(st.floats(0.0, 2.0), max_size=40), burst=st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 def test_nothing_is_refused_that_the_bucket_has_room_for(gaps: list[float], burst: int) -> None:
     """The same answers as a plain token bucket, away from the exact edge."""
     clock = ManualClock()

@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.counts import few
 from tests.utils.resilience.rates import MemoryRates, largest_excess
 from utils.clock import ManualClock
 from utils.resilience.limiter import LOOK_EVERY, RateLimiter
@@ -155,4 +156,4 @@ class Limiters(RuleBasedStateMachine):
 
 
 TestLimiters = Limiters.TestCase
-TestLimiters.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestLimiters.settings = settings(max_examples=few(60), stateful_step_count=40, deadline=None)

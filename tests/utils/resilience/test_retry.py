@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counts import few
 from utils.clock import ManualClock
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable
 from utils.resilience.deadline import deadline
@@ -383,7 +384,7 @@ def test_a_setting_that_cannot_work_is_refused(wrong: dict[str, object]) -> None
     jitter=st.booleans(),
     seed=st.integers(0, 9),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(100), deadline=None)
 def test_a_backoff_stays_between_zero_and_its_maximum(
     attempts: int, initial: float, multiplier: float, jitter: bool, seed: int
 ) -> None:
@@ -396,7 +397,7 @@ def test_a_backoff_stays_between_zero_and_its_maximum(
 
 
 @given(hints=st.lists(st.one_of(st.none(), st.floats(-5.0, 50.0)), min_size=1, max_size=3), seed=st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 def test_delays_never_shrink_below_the_hint(hints: list[float | None], seed: int) -> None:
     """Whatever the jitter draws."""
     clock = ManualClock()
@@ -414,7 +415,7 @@ def test_delays_never_shrink_below_the_hint(hints: list[float | None], seed: int
     share=st.sampled_from([0.0, 0.2, 0.5]),
     free=st.integers(0, 10),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 def test_the_budget_holds_in_every_minute(steps: list[tuple[int, int, float]], share: float, free: int) -> None:
     """Retries of any sixty seconds: at most the free ones, or the share of the requests of the time around them."""
     clock = ManualClock()

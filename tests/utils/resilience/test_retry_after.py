@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counts import few
 from utils.resilience.retry_after import LONGEST, retry_after
 
 NOW = datetime(2026, 3, 1, 7, 5, 30, tzinfo=UTC)
@@ -61,7 +62,7 @@ def test_seconds_and_dates_are_read_and_the_rest_is_no_hint(value: str, seconds:
 
 
 @given(answered=MOMENTS, wait=st.integers(-1000, 10**6), skew=st.integers(-(10**9), 10**9))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(100), deadline=None)
 def test_a_date_is_relative_to_the_answer_s_own_date(answered: datetime, wait: int, skew: int) -> None:
     """However far the provider's clock and ours are apart."""
     asked = written(answered + timedelta(seconds=wait))
@@ -72,14 +73,14 @@ def test_a_date_is_relative_to_the_answer_s_own_date(answered: datetime, wait: i
 
 
 @given(now=MOMENTS, wait=st.integers(1, 10**6), date=st.sampled_from(["", "yesterday", "Sun, 99 Mar 2026"]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=few(50), deadline=None)
 def test_without_a_readable_date_our_own_clock_counts(now: datetime, wait: int, date: str) -> None:
     """To the second."""
     assert retry_after(written(now + timedelta(seconds=wait)), now=now, date=date) == wait
 
 
 @given(value=st.text(max_size=40), date=st.text(max_size=40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=few(300), deadline=None)
 def test_no_header_breaks_it(value: str, date: str) -> None:
     """A hint is a number above zero, or there is none."""
     found = retry_after(value, now=NOW, date=date)

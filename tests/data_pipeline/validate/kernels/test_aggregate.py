@@ -19,6 +19,7 @@ from data_pipeline.validate.kernels.columns import Chunk, loader_of
 from data_pipeline.validate.report import RuleOutcome
 from data_pipeline.validate.rules import parse_rule
 from data_pipeline.validate.surroundings import NOTHING_AROUND
+from tests.counts import few
 from tests.data_pipeline.validate import tables
 from tests.data_pipeline.validate.plain import NOW, batch_of
 from utils.arrow import pa
@@ -171,7 +172,7 @@ def expected(case: Case, by: Sequence[str], rows: Sequence[Row]) -> tuple[int, i
     st.sampled_from([(), ("shop",), ("till", "shop")]),
     st.lists(st.integers(1, 13), max_size=3),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=few(120), deadline=None)
 def test_every_figure_agrees_with_the_plain_reading(
     rows: list[Row], case: Case, by: tuple[str, ...], cuts: list[int]
 ) -> None:
@@ -190,7 +191,7 @@ def test_every_figure_agrees_with_the_plain_reading(
     st.lists(st.integers(1, 13), max_size=4),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 def test_whole_equals_merge_of_parts(
     rows: list[Row], case: Case, grouped: bool, cuts: list[int], chance: random.Random
 ) -> None:

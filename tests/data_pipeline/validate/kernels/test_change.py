@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from data_pipeline.validate.kernels import change as kernel
 from data_pipeline.validate.rules import parse_rule
+from tests.counts import few
 from tests.data_pipeline.validate import tables
 from tests.data_pipeline.validate.kernels.around import Made
 from tests.data_pipeline.validate.kernels.judged import judged, judged_batch
@@ -65,7 +66,7 @@ _KEYS: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
     st.sampled_from([0, 10, 0.1, 1e-9, 100, 250]),
     st.lists(st.integers(1, 9), max_size=2),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=few(120), deadline=None)
 def test_the_rows_that_moved_too_far_are_told(data, numbers, keys, percent, cuts):
     """Exact to the digit; nulls, new keys and keys that stand there twice; cut anywhere."""
     (kind, one), (key_kind, key) = _NUMBERS[numbers], _KEYS[keys]

@@ -19,6 +19,7 @@ from data_pipeline.validate.kernels.bins import Bins, bins_of
 from data_pipeline.validate.kernels.drift import Drifted
 from data_pipeline.validate.report import RuleOutcome
 from data_pipeline.validate.rules import parse_rule
+from tests.counts import few
 from tests.data_pipeline.validate import tables
 from tests.data_pipeline.validate.kernels.around import Made
 from tests.data_pipeline.validate.plain import NOW, batch_of
@@ -45,7 +46,7 @@ NUMBERS = st.lists(st.integers(-6, 6) | st.sampled_from([-(2**63), 2**63 - 1, 2*
 
 
 @given(NUMBERS, NUMBERS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=few(80), deadline=None)
 def test_ks_of_few_numbers_is_exact(before: list[int], now: list[int]) -> None:
     """As whole numbers, far beyond what floats tell apart."""
     bins = bins_of(lambda: [pa.array(before, pa.int64())], "whole", 1000)
@@ -70,7 +71,7 @@ def test_ks_of_many_numbers_is_at_most_a_thousandth_too_small() -> None:
 
 
 @given(st.lists(st.floats(allow_nan=False) | st.sampled_from([0.0, 1.0]), min_size=1, max_size=60))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=few(80), deadline=None)
 def test_every_value_lies_in_one_bin_and_a_frequent_one_in_its_own(values: list[float]) -> None:
     """Counts add up; a value that fills two tenths shares its bin with no other."""
     bins = bins_of(lambda: [pa.array(values)], "float", 10)
@@ -230,7 +231,7 @@ TYPES = {"whole": pa.int64(), "float": pa.float64(), "text": pa.string()}
     st.lists(st.integers(1, 11), max_size=3),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 def test_whole_equals_merge_of_parts(kind: str, data: Any, cuts: list[int], chance: random.Random) -> None:
     """In any order; states travel as bytes."""
     before, now = (pa.array(data.draw(COLUMNS[kind]), TYPES[kind]) for _ in range(2))

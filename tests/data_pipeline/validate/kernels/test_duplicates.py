@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from data_pipeline.validate.engine import judge, observe, validate
 from data_pipeline.validate.kernels import duplicates, key_runs, key_values
 from data_pipeline.validate.rules import parse_rules
+from tests.counts import few
 from tests.data_pipeline.validate import oracle, tables
 from tests.data_pipeline.validate.plain import batch_of
 from tests.data_pipeline.validate.tables import NOW
@@ -47,14 +48,14 @@ def agrees(rows: list[dict[str, Any]], columns: list[str], cuts: list[int], memo
 @given(
     tables.rows(20), keys_of(tables.NAMES), st.lists(st.integers(1, 19), max_size=4), st.sampled_from([0, 64, 10**9])
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 def test_the_way_of_large_batches_agrees_with_the_oracle(rows, columns, cuts, memory):
     """Every type, alone and together, with nulls, in memory and in a file: the very rows."""
     agrees(rows, columns, cuts, memory)
 
 
 @given(tables.rows(20), keys_of(["text", "category", "wide", "price", "whole"]), st.lists(st.integers(1, 19)))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=few(50), deadline=None)
 def test_a_hash_that_meets_never_fails_a_good_row(rows, columns, cuts):
     """With a hash that knows two values only, every row is suspected, and the values decide."""
     with pytest.MonkeyPatch.context() as patch:

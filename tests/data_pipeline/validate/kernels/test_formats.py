@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from data_pipeline.validate.arguments import FORMATS
 from data_pipeline.validate.kernels.code_lists import COUNTRIES, CURRENCIES, IBAN_LENGTHS
 from data_pipeline.validate.kernels.formats import misformed
+from tests.counts import few
 from tests.data_pipeline.validate.kernels.judged import judged
 from utils.arrow import pa
 
@@ -143,7 +144,7 @@ _ALMOST = st.text("0123456789abcdefABCDEF:.", max_size=24)
     | st.ip_addresses(v=6).map(lambda a: a.exploded)
     | st.ip_addresses(v=4).map(str)
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(100), deadline=None)
 def test_addresses_are_those_of_the_standard_library(text):
     """IPv4 and IPv6, compressed in any way."""
 
@@ -159,7 +160,7 @@ def test_addresses_are_those_of_the_standard_library(text):
 
 
 @given(st.integers(0, 11).flatmap(lambda at: st.text("0:", min_size=at, max_size=at)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(100), deadline=None)
 def test_every_place_of_the_double_colon_is_known(text):
     """Short forms are where such patterns go wrong."""
     try:
@@ -172,7 +173,7 @@ def test_every_place_of_the_double_colon_is_known(text):
 
 
 @given(st.dates() | st.tuples(st.integers(1, 9999), st.integers(0, 13), st.integers(0, 32)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(100), deadline=None)
 def test_dates_are_the_days_that_were(day):
     """29 February in leap years only."""
     text = day.isoformat() if isinstance(day, date) else "{:04}-{:02}-{:02}".format(*day)
@@ -188,7 +189,7 @@ def test_dates_are_the_days_that_were(day):
 @given(
     st.uuids().map(str) | st.uuids().map(lambda found: str(found).upper()) | st.text("0123456789abcdef-", max_size=40)
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(100), deadline=None)
 def test_uuids_are_those_with_hyphens(text):
     """Of any version."""
     try:
@@ -206,7 +207,7 @@ def _checked(country: str, account: str) -> str:
 
 
 @given(st.sampled_from(sorted(IBAN_LENGTHS)), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(100), deadline=None)
 def test_check_digits_of_an_iban_are_those_of_the_long_number(country, data):
     """In groups or not; any other digits are wrong, and so is any other length."""
     size = IBAN_LENGTHS[country] - 4

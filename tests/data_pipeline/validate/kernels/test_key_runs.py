@@ -14,6 +14,7 @@ from data_pipeline.errors import StoreError
 from data_pipeline.row_spool import spooling_in
 from data_pipeline.validate.kernels import key_runs
 from data_pipeline.validate.kernels.key_runs import Members, Run, SpilledRun, repeated, spilled
+from tests.counts import few
 
 EDGES = [0, 1, 255, 256, 65_535, 2**32 - 1, 2**32, 2**53 + 1, 2**63 - 1, -1, -(2**63), -(2**63) + 1]
 KEYS = st.sampled_from(EDGES) | st.integers(-20, 20) | st.integers(-(2**63), 2**63 - 1)
@@ -39,7 +40,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small_steps")
 @given(st.lists(st.lists(KEYS, max_size=12), max_size=6), st.integers(1, 12), st.integers(0, 6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(100), deadline=None)
 def test_keys_that_occur_again_are_found_with_their_number(parts, at_once, in_file):
     """As a counter finds them: one stretch or many, runs in memory beside runs in a file, the ends of 64 bits."""
     runs = [Run.of(words(part)) for part in parts]
@@ -51,7 +52,7 @@ def test_keys_that_occur_again_are_found_with_their_number(parts, at_once, in_fi
 
 @pytest.mark.usefixtures("small_steps")
 @given(st.lists(st.lists(KEYS, max_size=12), min_size=1, max_size=6))
-@settings(max_examples=40)
+@settings(max_examples=few(40))
 def test_what_went_to_the_file_comes_back_as_one_run(parts):
     runs = spilled([Run.of(words(part)) for part in parts])
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from data_pipeline.validate.engine import judge, observe
 from data_pipeline.validate.rules import parse_rule
 from data_pipeline.validate.state_bytes import states_from_bytes, states_to_bytes
+from tests.counts import few
 from tests.data_pipeline.validate import tables
 from tests.data_pipeline.validate.kernels.judged import judged
 from tests.data_pipeline.validate.tables import NOW
@@ -44,7 +45,7 @@ _TYPES: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
 
 
 @given(st.data(), st.sampled_from(sorted(_TYPES)), st.booleans(), st.lists(st.integers(1, 20), max_size=4))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=few(120), deadline=None)
 def test_the_rows_that_fall_back_are_told_and_the_others_rise(data, of, strict, cuts):
     """However it is cut; and what is left of the column, read again, has nothing to tell."""
     kind, one = _TYPES[of]
@@ -65,7 +66,7 @@ def test_the_rows_that_fall_back_are_told_and_the_others_rise(data, of, strict, 
     st.booleans(),
     st.integers(0, 5),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=few(120), deadline=None)
 def test_states_of_parts_merge_in_any_grouping(values, cuts, strict, seed):
     """(a + b) + c and a + (b + c), through bytes or not, give what the whole gives."""
     rules = tuple(parse_rule({"monotonic": {"column": "a", "strict": strict}, "severity": "warning"}))

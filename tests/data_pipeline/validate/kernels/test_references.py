@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counts import few
 from tests.data_pipeline.validate.kernels.around import Made
 from tests.data_pipeline.validate.kernels.judged import judged
 from utils.arrow import pa
@@ -45,7 +46,7 @@ def held(values: list[Any], kind: pa.DataType) -> pa.Array:
     st.sampled_from(_TYPES),
     st.lists(st.integers(1, 5), max_size=2),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=few(120), deadline=None)
 def test_numbers_are_the_same_when_they_are_equal(mine, kind, theirs, other_kind, cuts):
     """Integers, fractions and decimals of any width meet exactly."""
     column, key = held(mine, kind), held(theirs, other_kind)

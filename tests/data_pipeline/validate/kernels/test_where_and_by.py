@@ -17,6 +17,7 @@ from data_pipeline.validate.kernels import segments
 from data_pipeline.validate.report import FailingSegment, Report
 from data_pipeline.validate.rules import Rule, parse_rule
 from data_pipeline.validate.state_bytes import states_from_bytes, states_to_bytes
+from tests.counts import few
 from tests.data_pipeline.validate import tables
 from tests.data_pipeline.validate.kernels.judged import judged
 from tests.data_pipeline.validate.tables import NOW
@@ -81,7 +82,7 @@ def expected(
 
 
 @given(tables.rows(14), narrowed_rules(), st.lists(st.integers(1, 13), max_size=3))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=few(50), deadline=None)
 def test_each_segment_is_judged_as_a_batch_of_its_own(rows, rule, cuts):
     """The very rows, the counts and which segments fail are those of the segments by themselves, however it is cut."""
     failing, of, broken = expected(rule, rows)
@@ -138,7 +139,7 @@ _NARROW = st.fixed_dictionaries(
     st.sampled_from([["category"], ["category", "flag"], []]),
     st.lists(st.integers(1, 29), max_size=4),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(100), deadline=None)
 def test_segments_that_are_mixed_are_told_apart(rows, raw, where, by, cuts):
     """Rows of several segments in any order, over several chunks: order and keys are those within each segment."""
     rule = _changed(parse_rule(raw)[0], where=where, by=tuple(by))
@@ -162,7 +163,7 @@ def test_segments_that_are_mixed_are_told_apart(rows, raw, where, by, cuts):
     st.sampled_from([[], ["category"], ["category", "flag"]]),
     st.lists(st.integers(1, 19), min_size=1, max_size=4),
 )
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=few(70), deadline=None)
 def test_whole_equals_merge_of_parts_in_their_order(rows, raw, where, by, cuts):
     """Also when the states of the parts went through bytes."""
     rule = _changed(parse_rule(raw)[0], where=where, by=tuple(by))
