@@ -23,6 +23,7 @@ ROUNDS = {
     "host": 3,
     "api": 5,
     "api_live": 3,
+    "executor": 5,
 }
 
 

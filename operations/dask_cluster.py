@@ -273,9 +273,10 @@ class DaskCluster:
         except TimeoutError as error:
             raise self._no_workers() from error
         try:
-            self._compare("the scheduler", Seen(*client.run_on_scheduler(dask_worker.about)))
-        except (ImportError, AttributeError) as error:
+            scheduler = Seen(*client.run_on_scheduler(dask_worker.about))
+        except Exception as error:  # Dask gives back what it could not load in whatever form it can
             raise self._cannot("the scheduler", error) from error
+        self._compare("the scheduler", scheduler)
         found = client.run(dask_worker.look, *installation, on_error="return")
         for address, seen in sorted(found.items()):
             if isinstance(seen, BaseException):
@@ -294,7 +295,8 @@ class DaskCluster:
             raise ExecutorAway(f"{who} cannot work for this installation: {seen.message}", hint=seen.hint)
 
     def _cannot(self, who: str, error: BaseException) -> ExecutorAway:
-        return ExecutorAway(f"{who} cannot run our code: {type(error).__name__}: {error}", hint=_IMPORT_HINT)
+        kind = "" if type(error) is Exception else f"{type(error).__name__}: "  # else its name stands in the words
+        return ExecutorAway(f"{who} cannot run our code: {kind}{error}", hint=_IMPORT_HINT)
 
 
 _IMPORT_HINT = (

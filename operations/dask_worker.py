@@ -19,7 +19,18 @@ if TYPE_CHECKING:
     from data_pipeline.on_behalf import OnBehalf
     from integrated_system import IntegratedSystem
 
-__all__ = ["Installation", "Seen", "about", "dask_setup", "digest_of", "look", "run_task", "stop_run"]
+__all__ = [
+    "Installation",
+    "Seen",
+    "about",
+    "dask_setup",
+    "dask_teardown",
+    "digest_of",
+    "forget_all",
+    "look",
+    "run_task",
+    "stop_run",
+]
 
 MOST_IDLE = 2
 """Systems that a process keeps though nobody uses them: the cluster may serve several installations."""
@@ -103,11 +114,29 @@ def stop_run(run_id: str) -> None:
         cancel.cancel("stopped")
 
 
+def forget_all() -> None:
+    """Close the systems of this process, and its logs."""
+    from operations.logs import stop_logging
+
+    with _guard:
+        gone = list(_held.values())
+        _held.clear()
+    for held in gone:
+        held.system.close()
+    if gone:
+        stop_logging()
+
+
 def dask_setup(worker: Any) -> None:  # noqa: ARG001 - Dask's preloads are called with it
     """In the workers of a cluster of our own: Ctrl-C is for the process that started them, which ends them."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def dask_teardown(worker: Any) -> None:  # noqa: ARG001 - likewise
+    """In orderly ends: what waits to be written is written."""
+    forget_all()
 
 
 class _Held:

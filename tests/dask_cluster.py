@@ -42,7 +42,7 @@ def started(*, workers: int, threads: int, processes: bool = True, connect: str 
             threads_per_worker=threads,
             processes=processes,
             protocol="tcp",
-            dashboard_address=None,
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
             memory_limit=0,
             silence_logs=logging.CRITICAL,
         ) as cluster,

@@ -1,5 +1,8 @@
 """Runs on a Dask cluster: the same results as here, whatever becomes of its processes."""
 
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +19,7 @@ from data_pipeline.errors import ExecutorAway
 from data_pipeline.run_queue.request import RunRequest
 from data_pipeline.runner import PipelineRun
 from integrated_system import IntegratedSystem
+from operations import dask_worker
 from operations.actor import Actor
 from operations.dask_cluster import DaskCluster
 from operations.run import CancelToken, Execution, execute, resume, run
@@ -234,11 +238,12 @@ def small() -> Iterator[Any]:
     """A scheduler of its own, and one worker, both in this process."""
     with clusters.started(workers=1, threads=1, processes=False, connect="500ms") as cluster:
         yield cluster
+    dask_worker.forget_all()
 
 
 def impatient(system: IntegratedSystem, address: str, *, patience: float = 0.3) -> PipelineRun:
     """A run that waits for nobody for long."""
-    cluster = DaskCluster(system, at(address), connect=2.0, patience=patience)
+    cluster = DaskCluster(system, at(address), connect=1.0, patience=patience)
     force = system.runner.workforce(1, elsewhere=Elsewhere(cluster))
     try:
         return execute(system, system.settings.datasets, RunRequest(fresh=True), Execution(force, CancelToken()))
@@ -252,7 +257,7 @@ def test_no_run_begins_where_no_scheduler_answers(placed: Placed, free_tcp_port:
     with placed.system() as system, pytest.raises(ExecutorAway) as caught:
         impatient(system, f"tcp://127.0.0.1:{free_tcp_port}")
 
-    assert f"no Dask scheduler answers at tcp://127.0.0.1:{free_tcp_port} within 2 s" in str(caught.value)
+    assert f"no Dask scheduler answers at tcp://127.0.0.1:{free_tcp_port} within 1 s" in str(caught.value)
     assert "--executor local" in caught.value.hint
     assert placed.events("run.started") == []
 
@@ -278,7 +283,7 @@ def test_a_run_that_loses(what: str, placed: Placed, small: Any, tmp_path: Path)
 
     lose, said = {
         "its last worker": (lambda: small.scale(0), "no worker is connected"),
-        "its scheduler": (lambda: small.sync(small.scheduler.close), "is gone, and did not come back within 2 s"),
+        "its scheduler": (lambda: small.sync(small.scheduler.close), "is gone, and did not come back within 1 s"),
     }[what]
 
     with placed.system() as system, pytest.raises(ExecutorAway) as caught, once_there(begun, lose):
@@ -292,3 +297,50 @@ def test_a_run_that_loses(what: str, placed: Placed, small: Any, tmp_path: Path)
     with placed.system() as system:
         (run_id,) = [one.run_id for one in system.views.runs(status="interrupted")]
         assert [one.dataset for one in resume(system, Actor("ann"), run_id).datasets] == ["z-long"]
+
+
+def test_workers_of_another_release_are_refused_by_name(
+    placed: Placed, dask_cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would run other code. The scheduler lives here, and has our release."""
+    monkeypatch.setattr(dask_worker, "version", lambda: "9.9.9")
+    placed.configure(*mixed(placed.module, 3))
+    with placed.system() as system, pytest.raises(ExecutorAway) as caught:
+        impatient(system, dask_cluster)
+
+    assert re.fullmatch(
+        r"the worker tcp://127.0.0.1:\d+ has Python 3\.\d+ and version 0\.\d+\.\d+ of this program,"
+        r" here it is Python 3\.\d+ and version 9\.9\.9",
+        str(caught.value),
+    )
+
+
+def test_a_configuration_that_changed_meanwhile_is_not_run_there(placed: Placed, dask_cluster: str) -> None:
+    """Workers read the file; who asks has read another one. The next run is well."""
+    placed.configure(*mixed(placed.module, 3))
+    with placed.system() as system:
+        assert len(system.settings.datasets) == 3
+        placed.configure(*mixed(placed.module, 5))
+        with pytest.raises(ExecutorAway, match="is not the one of the process that asks") as caught:
+            impatient(system, dask_cluster)
+
+    assert "same variables" in caught.value.hint
+    assert placed.on(dask_cluster).status == "succeeded"
+
+
+def test_workers_that_cannot_import_us_are_named(placed: Placed, small: Any, tmp_path: Path) -> None:
+    """A worker that was started in another folder has Dask, and nothing of ours."""
+    small.scale(0)
+    placed.configure(*mixed(placed.module, 3))
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", small.scheduler_address]
+    options = ["--no-nanny", "--nthreads", "1", "--no-dashboard", "--local-directory", str(tmp_path)]
+    with subprocess.Popen([*command, *options], cwd=tmp_path, stderr=subprocess.DEVNULL) as worker:
+        try:
+            with placed.system() as system, pytest.raises(ExecutorAway) as caught:
+                impatient(system, small.scheduler_address, patience=20.0)
+        finally:
+            worker.kill()
+
+    assert re.match(r"the worker tcp://\S+ cannot run our code: ModuleNotFoundError", str(caught.value))
+    assert "PYTHONPATH" in caught.value.hint
+    assert placed.events("run.started") == []
