@@ -271,12 +271,22 @@ class Queries:
     def anomalies(self, *metrics: str) -> Document:
         return self._client.get("/anomalies", metric=list(metrics))
 
-    def runs(self, *, status: str | None = None, limit: int | None = 20) -> Iterator[Document]:
+    def runs(
+        self, *, status: str | None = None, limit: int | None = 20, as_of: str | None = None
+    ) -> Iterator[Document]:
         """The newest first."""
-        return self._client.pages("/runs", limit, status=status)
+        return self._client.pages("/runs", limit, status=status, as_of=as_of)
 
-    def run(self, run_id: str) -> Document:
-        return self._client.get(f"/runs/{_part(run_id)}")
+    def runs_page(self, *, cursor: str | None = None, limit: int = 20, **asked: str | None) -> Document:
+        """One page of them: `items`, and `next`, the cursor of the page after it."""
+        return self._client.get("/runs", cursor=cursor, limit=limit, **asked)
+
+    def run(self, run_id: str, *, as_of: str | None = None) -> Document:
+        return self._client.get(f"/runs/{_part(run_id)}", as_of=as_of)
+
+    def logs(self, run_id: str, *, limit: int = 200) -> Document:
+        """What was logged for a run."""
+        return self._client.get(f"/runs/{_part(run_id)}/logs", limit=limit)
 
     def wait(self, run_id: str, *, timeout: float | None = None) -> Document:
         """The run once it is over.
@@ -313,12 +323,46 @@ class Queries:
     def quarantine(self, *, dataset: str | None = None) -> list[Document]:
         return self._client.each("quarantine", "/quarantine", dataset=dataset)
 
+    def quarantined(
+        self, dataset: str, run: str | None = None, *, after: int | None = None, limit: int | None = None
+    ) -> list[Document]:
+        """Rows with the rules they broke, of the newest run that has any, or of `run`.
+
+        `after`: so many are passed over, `limit` is the next page; without it, a sample.
+        """
+        asked = {"run": run, "after": after, "limit": limit, "format": "json"}
+        found: Any = self._client.get(f"/quarantine/{_part(dataset)}", **asked)
+        return list(found)
+
+    def qualities(self, *, passed: bool = False) -> Document:
+        """All datasets and the rules they broke, the worst first; `passed`: also rules that nothing broke."""
+        return self._client.get("/quality", passed=passed)
+
+    def quality_days(self, *datasets: str, since: str | None = None, until: str | None = None) -> Document:
+        """Scores by day, of these datasets or of all."""
+        return self._client.get("/quality/days", dataset=list(datasets) or None, since=since, until=until)
+
     def providers(self) -> list[Document]:
         return self._client.each("providers", "/providers")
 
     def events(self, *, limit: int | None = 50, **filters: str) -> Iterator[Document]:
-        """The newest first; `type="batch.*"`, `source=`, `subject=`, `since=`, `until=`."""
+        """The newest first; `type="batch.*"`, `source=`, `subject=`, `since=`, `until=`, `text=`, `run=`."""
         return self._client.pages("/events", limit, **filters)
+
+    def events_page(self, *, cursor: str | None = None, limit: int = 50, **filters: str) -> Document:
+        """One page of them: `items`, and `next`, the cursor of the page after it."""
+        return self._client.get("/events", cursor=cursor, limit=limit, **filters)
+
+    def event(self, seq: int) -> Document:
+        return self._client.get(f"/events/{seq}")
+
+    def proof(self) -> Document:
+        """How the last proof of the log stands."""
+        return self._client.get("/events/verification")
+
+    def consumers(self) -> Document:
+        """Who follows the log, and what they went on without."""
+        return self._client.get("/events/consumers")
 
     def incidents(self, *, over: int = 0, as_of: str | None = None) -> list[Document]:
         return self._client.each("incidents", "/incidents", over=over, as_of=as_of)
@@ -386,6 +430,14 @@ class Operations:
 
     def cancel(self, run_id: str, *, reason: str = "") -> Document:
         return self._client.post(f"/runs/{_part(run_id)}/cancel", reason=reason)
+
+    def resume_run(self, run_id: str) -> Document:
+        """Have somebody go on with one that was broken off."""
+        return self._client.post(f"/runs/{_part(run_id)}/resume")
+
+    def prove(self) -> Document:
+        """Begin to prove the log whole; `queries.proof` tells how that stands."""
+        return self._client.post("/events/verification")
 
     def accept(self, name: str, version: str | None = None, *, reason: str = "", force: bool = False) -> Document:
         body = {"version": version, "reason": reason, "force": force}

@@ -8,7 +8,6 @@ from config.errors import KeyPath
 
 KEYS: tuple[str, ...] = (
     "retention.last_good",
-    "dashboard.auth",
     "storage.options",
 )
 

@@ -10,7 +10,7 @@ from config.cache_url import cache_url
 from config.database_url import database_url
 from config.durations import Duration, Size, SomeTime
 from config.errors import Fault, shown
-from config.model import Section
+from config.model import Names, Section
 
 
 def _zone(value: str) -> str:
@@ -286,6 +286,14 @@ class NetworkSettings(Section):
         return tuple(host_and_port(text) for text in self.canaries)
 
 
+class DashboardAuthSettings(Section):
+    """Whom single sign-on lets in, and as what: addresses, `@example.org` for all of a domain, `*` for everybody."""
+
+    viewers: Names = ()
+    operators: Names = ()
+    admins: Names = ()
+
+
 class DashboardSettings(Section):
     """Where the page is served, and what it shows. `api`: the API of another machine; "": this installation's own."""
 
@@ -293,3 +301,4 @@ class DashboardSettings(Section):
     port: Port = 8501
     api: str = ""
     language: Literal["auto", "en", "pt"] = "auto"
+    auth: DashboardAuthSettings = DashboardAuthSettings()

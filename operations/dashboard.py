@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from integrated_system import ROOT, IntegratedSystem
+from operations.tokens import refuse_open_bind
 
 
 def start(system: IntegratedSystem, *, port: int | None = None, browser: bool = False) -> int:
@@ -26,8 +27,14 @@ def launch(
 
     Args:
         beside: Standard output belongs to another program: what the child says goes to standard error.
+
+    Raises:
+        UsageError: other machines would reach the page, and nobody could be asked for a token.
     """
     settings = system.settings.dashboard
+    # Of an API elsewhere the tokens are there; single sign-on asks who comes.
+    if not settings.api and not any((settings.auth.viewers, settings.auth.operators, settings.auth.admins)):
+        refuse_open_bind(system, settings.host, what="dashboard", key="dashboard.host")
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
     command += ["--server.address", settings.host, "--server.port", str(port or settings.port)]
     command += ["--server.headless", "false" if browser else "true", "--browser.gatherUsageStats", "false"]

@@ -215,16 +215,16 @@ def is_loopback(host: str) -> bool:
     return (mapped or address).is_loopback
 
 
-def refuse_open_bind(system: IntegratedSystem, host: str) -> None:
-    """Before the API listens: others can reach it only once there is a token that it can ask them for.
+def refuse_open_bind(system: IntegratedSystem, host: str, *, what: str = "API", key: str = "api.host") -> None:
+    """Before something listens: others can reach it only once there is a token that it can ask them for.
 
     Raises:
         UsageError: other machines reach `host`, and no token is good.
     """
     if is_loopback(host) or listed(system).tokens:
         return
-    hint = "create one first, `tokens create --role operator`, or listen on 127.0.0.1 (`api.host`, or --host)"
-    raise UsageError(f"the API would listen on {host}, which other machines reach, and there is no token", hint=hint)
+    hint = f"create one first, `tokens create --role operator`, or listen on 127.0.0.1 (`{key}`, or --host)"
+    raise UsageError(f"the {what} would listen on {host}, which other machines reach, and there is no token", hint=hint)
 
 
 def _free(connection: Connection, name: str, now: str) -> None:

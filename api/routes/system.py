@@ -9,9 +9,10 @@ from starlette.responses import Response
 
 from api.cached import read
 from api.routes.frame import Asked, Moment, Reason, Why, documents, done, router
-from api.security import Operator
+from api.security import Operator, Viewer
 from api.shapes.base import Told
 from api.shapes.datasets import Datasets
+from operations.actor import Role
 from operations.cache import CacheCleared, CacheFigures
 
 __all__ = ["routes"]
@@ -64,6 +65,13 @@ class Schedule(Told):
     overdue: str | None
     skipped: dict[str, int] = Field(description="In the last day, by reason.")
     why: str | None
+
+
+class WhoAsks(Told):
+    """Who was let in, as it stands in the log, and what they may do."""
+
+    name: str = Field(examples=["token:grafana"])
+    role: Role
 
 
 class Moved(Told):
@@ -142,6 +150,12 @@ async def status(
     from operations.status import status as ask
 
     return await read(request, lambda system: ask(system, as_of=as_of).to_json())
+
+
+@routes.get("/whoami", responses=documents(WhoAsks), summary="Who asks, and what they may do")
+async def whoami(request: Request, who: Viewer) -> Response:
+    """As the token says; without one, on the machine of the API, an operator."""
+    return await done(request, lambda _: {"name": who.name, "role": who.role})
 
 
 @routes.get("/health", responses=documents(Health), summary="Is the system itself well?")

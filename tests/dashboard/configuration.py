@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 HARM = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script> **b** $x^2$ [a](b)"
 
@@ -23,3 +24,8 @@ def write_configuration(folder: Path, *, harm: bool = False) -> Path:
     path = folder / "orchestrator.json"
     path.write_text(json.dumps(configuration))
     return path
+
+
+def configured_with(path: Path, **sections: Any) -> None:
+    """Add sections to the configuration that `write_configuration` wrote."""
+    path.write_text(json.dumps({**json.loads(path.read_text()), **sections}))

@@ -1,30 +1,18 @@
 """The page as Streamlit draws it, in every state, without a browser."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-from dashboard.shell import PAGES, process
-from integrated_system import ROOT, IntegratedSystem
+from dashboard.shell import PAGES
+from integrated_system import IntegratedSystem
 from operations.run import run
 from tests.dashboard.configuration import write_configuration
 from tests.dashboard.conftest import ACTOR
 
 STATES = ["no data yet", "ran", "harmful names", "broken configuration", "unusable state"]
-
-
-@pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch, config: Path, state_dir: Path) -> Iterator[AppTest]:
-    monkeypatch.setenv("ORCHESTRATOR_CONFIG", str(config))
-    monkeypatch.setenv("ORCHESTRATOR_APP__STATE_DIR", str(state_dir))
-    yield AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=30)
-    source, actions = process(str(config), str(state_dir))
-    actions.close()
-    source.close()
-    process.clear()
 
 
 def _texts(app: AppTest) -> str:
