@@ -52,7 +52,7 @@ def frame(path: str) -> Callable[[], Counts]:
 def file(path: str, memory_limit: int = MEMORY_LIMIT) -> Callable[[], Counts]:
     """A Parquet file, read part by part."""
 
-    def opened(columns: Sequence[str] | None = None) -> Iterator["pa.RecordBatch"]:
+    def opened(columns: Sequence[str] | None = None, _after: int = 0) -> Iterator["pa.RecordBatch"]:
         with pq.ParquetFile(path, pre_buffer=False) as parquet:
             yield from parquet.iter_batches(columns=columns, use_threads=False)
 

@@ -34,12 +34,13 @@ class Batch:
         nbytes: int,
         provenance: Provenance,
         memory_limit: int = MEMORY_LIMIT,
-        open_columns: "Callable[[Sequence[str]], Iterator[pa.RecordBatch]] | None" = None,
+        open_columns: "Callable[[Sequence[str] | None, int], Iterator[pa.RecordBatch]] | None" = None,
     ) -> None:
         """
         Args:
             open_stream: Gives the rows from the first on.
-            open_columns: The same rows with these columns only, where a source can leave the others unread.
+            open_columns: The same rows with these columns only (None: all), from a row number on, where a source can
+                leave the others unread.
         """
         self.schema = schema
         self._open = open_stream
@@ -86,13 +87,17 @@ class Batch:
             memory_limit=memory_limit,
         )
 
-    def batches(self, only: Sequence[str] | None = None) -> Iterator["pa.RecordBatch"]:
+    def batches(self, only: Sequence[str] | None = None, *, after: int = 0) -> Iterator["pa.RecordBatch"]:
         """All rows.
 
         Args:
             only: The columns that are looked at: others may be missing.
+            after: So many rows are passed over.
         """
-        stream = self._open() if only is None or self._open_columns is None else self._open_columns(only)
+        if (only is None and not after) or self._open_columns is None:
+            stream = self._open() if not after else _beyond(self._open(), after)
+        else:
+            stream = self._open_columns(only, after)
         for batch in stream:
             if batch.num_rows <= ROWS_PER_BATCH:
                 yield batch
@@ -127,3 +132,10 @@ class Batch:
         """A pandas frame with Arrow-backed columns, so that integers with nulls stay integers."""
         pd = with_pandas()
         return self.table.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _beyond(batches: Iterator["pa.RecordBatch"], after: int) -> Iterator["pa.RecordBatch"]:
+    for batch in batches:
+        if after < batch.num_rows:
+            yield batch.slice(after)
+        after = max(0, after - batch.num_rows)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from integrated_system import IntegratedSystem
 from operations.actor import UsageError
-from operations.show import delivered
+from operations.show import delivered, of_version
 from utils.events import rfc3339
 
 if TYPE_CHECKING:
@@ -51,27 +51,33 @@ def extract(
     dataset: str,
     *,
     columns: Sequence[str] = (),
+    after: int = 0,
     limit: int | None = None,
     last_batch: bool = False,
+    version: str = "",
 ) -> Extract:
     """What readers of a dataset get now, or with `last_batch` the batch collected last; other columns are not read.
 
     Args:
         columns: In this order; none: all.
+        after: So many rows are passed over.
+        version: In their place the rows of this version, whatever its state.
 
     Raises:
         ConfigError: no such dataset.
-        UsageError: there is no such column, or one is named twice.
-        PipelineError: nothing was ever delivered.
+        UsageError: there is no such column, or one is named twice; or both a batch and a version are asked for.
+        PipelineError: nothing was ever delivered; or there is no such version.
         StoreError: no version is whole.
     """
-    batch = delivered(system, dataset, last_batch=last_batch)
+    if version and last_batch:
+        raise UsageError("version: the batch collected last is asked for as well", hint="leave one of them out")
+    batch = of_version(system, dataset, version) if version else delivered(system, dataset, last_batch=last_batch)
     names = list(columns)
     schema = batch.schema if not names else _chosen(dataset, batch.schema, names)
     return Extract(
-        version="" if last_batch else current_version(system, dataset),
+        version="" if last_batch else version or current_version(system, dataset),
         schema=schema,
-        batches=limited(_read(batch, names), limit),
+        batches=limited(_read(batch, names, after), limit),
         rows=batch.rows,
         collected_at=rfc3339(batch.provenance.collected_at),
         notes=batch.provenance.notes,
@@ -92,8 +98,8 @@ def limited(batches: "Iterator[pa.RecordBatch]", limit: int | None) -> "Iterator
         del batch  # else it would lie beside the next one while that is read
 
 
-def _read(batch: "Batch", names: list[str]) -> "Iterator[pa.RecordBatch]":
-    for part in batch.batches(names or None):
+def _read(batch: "Batch", names: list[str], after: int) -> "Iterator[pa.RecordBatch]":
+    for part in batch.batches(names or None, after=after):
         yield part.select(names) if names else part
         del part
 

@@ -351,14 +351,27 @@ def _decided(system: IntegratedSystem, dataset: str, run_id: str) -> bool:
 
 @operation("operator")
 def queue(
-    system: IntegratedSystem, actor: Actor, names: Sequence[str] = (), *, fresh: bool = False, priority: int = 0
+    system: IntegratedSystem,
+    actor: Actor,
+    names: Sequence[str] = (),
+    *,
+    fresh: bool = False,
+    from_raw: str = "",
+    priority: int = 0,
 ) -> Queued:
     """Put a run into the queue; returns at once.
 
     A `schedule` or `serve` that is there works it off; without one a detached process is started for it.
+
+    Args:
+        fresh, from_raw: As of `run`.
+
+    Raises:
+        ConfigError: a name is unknown.
+        PipelineError: nothing is kept of the run `from_raw`, or nothing of a dataset that is named.
     """
-    datasets = tuple(dataset.name for dataset in chosen(system, names))
-    request = RunRequest(datasets, actor.name, fresh=fresh, priority=priority)
+    datasets = tuple(dataset.name for dataset in _asked(system, names, from_raw))
+    request = RunRequest(datasets, actor.name, fresh=fresh, from_raw=from_raw, priority=priority)
     (run_id,) = run_queue(system).put([request])
     if not at_work(system.leases):
         from operations.detached import start_detached

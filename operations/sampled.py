@@ -13,7 +13,7 @@ from operations.quarantine import rows
 if TYPE_CHECKING:
     from utils.arrow import pa
 
-__all__ = ["Sampled", "sampled"]
+__all__ = ["Sampled", "sampled", "text_of"]
 
 MOST = 20
 """Rows that a report shows of a dataset."""
@@ -81,7 +81,7 @@ def sampled(system: IntegratedSystem, version: Version, report: Report) -> Sampl
     columns = sorted((name for name in found[0] if name not in OWN), key=lambda name: name not in named)
     shown = columns[:MOST_COLUMNS]
     found.sort(key=lambda row: int(row[ROW]))
-    told = tuple(Row(row[ROW], tuple(row[RULES]), tuple(_text(row[name]) for name in shown)) for row in found)
+    told = tuple(Row(row[ROW], tuple(row[RULES]), tuple(text_of(row[name]) for name in shown)) for row in found)
     return Sampled(entry.rows, tuple(shown), len(columns) - len(shown), told)
 
 
@@ -105,7 +105,8 @@ def _of(batch: "pa.RecordBatch", wanted: frozenset[int]) -> list[dict[str, Any]]
     return found
 
 
-def _text(value: Any) -> str | None:
+def text_of(value: Any) -> str | None:
+    """A cell as text, cut where it is long; None: it is empty."""
     if value is None:
         return None
     text = cell(value)

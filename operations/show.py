@@ -52,6 +52,22 @@ def delivered(system: IntegratedSystem, name: str, *, last_batch: bool = False) 
     raise PipelineError(f"{name}: nothing was delivered yet", hint=f"run it: `run {name}`")
 
 
+def of_version(system: IntegratedSystem, name: str, version: str) -> Batch:
+    """The rows of a version, whatever its state.
+
+    Raises:
+        ConfigError: no such dataset.
+        PipelineError: there is no such version.
+        StoreError: it is damaged.
+    """
+    system.settings.dataset(name)
+    found = system.views.version(name, version)
+    if found is None:
+        raise PipelineError(f"{name}: there is no version {version}", hint=f"see `versions {name}`", missing=True)
+    system.results.check(found)
+    return system.results.batch(found.path, _provenance(found), memory_limit=system.settings.app.memory_limit)
+
+
 def instead(system: IntegratedSystem, name: str) -> str:
     """Why readers get an older version than the one accepted last; empty: they get the last."""
     current = system.views.current_of(name)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from integrated_system import IntegratedSystem
+from operations.past import views_at
 
 __all__ = ["VersionLine", "Versions", "versions"]
 
@@ -63,17 +64,19 @@ class Versions:
         }
 
 
-def versions(system: IntegratedSystem, name: str) -> Versions:
-    """What is kept of a dataset: accepted, held, rejected and rolled back.
+def versions(system: IntegratedSystem, name: str, *, as_of: str | None = None) -> Versions:
+    """What is kept of a dataset, or was at a past moment (RFC 3339): accepted, held, rejected and rolled back.
 
     Raises:
         ConfigError: no such dataset.
+        UsageError: the moment cannot be read, or has not come yet.
     """
     system.settings.dataset(name)
-    standing, decisions = system.views.current_of(name), system.views.decisions.of(name)
+    views = views_at(system, as_of)
+    standing, decisions = views.current_of(name), views.decisions.of(name)
     current = None if standing is None else standing.version
     lines = []
-    for one in sorted(system.views.versions(name), key=lambda version: version.age, reverse=True):
+    for one in sorted(views.versions(name), key=lambda version: version.age, reverse=True):
         decision, body = decisions.get(one.version), one.body
         line = VersionLine(
             version=one.version,

@@ -3,6 +3,7 @@
 from api.routes import (
     backfills,
     data,
+    dataset_runs,
     datasets,
     events,
     incidents,
@@ -18,6 +19,9 @@ __all__ = ["ALL"]
 
 ALL = tuple(
     part.routes
-    for part in (datasets, data, versions, quarantine, runs, backfills, providers, metrics, events, incidents, system)
+    for part in (
+        *(datasets, dataset_runs, data, versions, quarantine, runs, backfills, providers, metrics, events),
+        *(incidents, system),
+    )
 )
 """Every router, in the order of the documentation."""

@@ -1,6 +1,6 @@
 """`/datasets/{name}/data`: the rows that readers get, as JSON, JSON lines, CSV, Parquet or an Arrow stream."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query
 from starlette.requests import Request
@@ -24,8 +24,10 @@ async def data(
     name: Name,
     columns: Columns = None,
     limit: MostRows = None,
+    after: Annotated[int, Query(ge=0, le=2**53, description="So many rows are passed over.")] = 0,
     format: Annotated[Format | None, Query(description="Default: what `Accept` says.")] = None,
     batch: Annotated[bool, Query(description="The batch collected last, held or accepted.")] = False,
+    version: Annotated[str | None, Query(max_length=100, description="The rows of this version, in any state.")] = None,
 ) -> Response:
     """What readers of a dataset get. Other columns, and rows beyond the limit, are not read.
 
@@ -34,10 +36,12 @@ async def data(
 
     from operations.extract import current_version, extract
 
+    which: dict[str, Any] = {"last_batch": batch, "version": version or ""}
+
     def opened(system: IntegratedSystem) -> Opened:
-        found = extract(system, name, columns=names_of(columns), limit=limit, last_batch=batch)
+        found = extract(system, name, columns=names_of(columns), after=after, limit=limit, **which)
         told = {"X-Rows": str(found.rows), "X-Collected-At": found.collected_at, "X-Dataset-Version": found.version}
         return found.schema, found.batches, {header: value for header, value in told.items() if value}
 
-    version = "" if batch else await ask(request, current_version, name)
-    return await sent(request, opened, format, version)
+    tag = "" if batch or version else await ask(request, current_version, name)
+    return await sent(request, opened, format, version or tag)

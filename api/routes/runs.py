@@ -34,6 +34,9 @@ class RunAsked(Asked):
         [], max_length=10_000, description="Names or selections (`tag:finance`, `+orders`).", examples=[["orders"]]
     )
     fresh: bool = Field(False, description="Ask the providers even within the TTL.")
+    from_raw: str = Field(
+        "", max_length=100, description="Take what came in this run in place of the providers (`keep_raw`)."
+    )
     priority: int = Field(0, ge=-1_000_000, le=1_000_000, description="Of those that wait, the highest begins first.")
     dry_run: bool = Field(False, description="Say what would be done (200), and do nothing.")
 
@@ -55,13 +58,15 @@ async def start(request: Request, who: Operator, body: Annotated[RunAsked | None
     if asked.dry_run:
 
         def told(system: IntegratedSystem) -> Any:
-            planned = plan(system, asked.datasets, fresh=asked.fresh)
+            planned = plan(system, asked.datasets, fresh=asked.fresh, from_raw=asked.from_raw)
             return {"dry_run": True, "datasets": [one.to_json() for one in planned]}
 
         return await done(request, told)
     return await done(
         request,
-        lambda system: queue(system, who, asked.datasets, fresh=asked.fresh, priority=asked.priority).to_json(),
+        lambda system: queue(
+            system, who, asked.datasets, fresh=asked.fresh, from_raw=asked.from_raw, priority=asked.priority
+        ).to_json(),
         status=202,
         location=lambda run: f"/runs/{run['run_id']}",
     )

@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import Body
+from fastapi import Body, Query
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.cached import read
+from api.routes.dataset_runs import AsOf
 from api.routes.datasets import Name
 from api.routes.frame import Asked, Why, documents, done, router
 from api.security import Operator
-from api.shapes.datasets import Decided
+from api.shapes.datasets import Decided, Difference
 from operations.versions import Versions
 
 __all__ = ["routes"]
@@ -35,11 +36,28 @@ class Acceptance(Decision):
 
 
 @routes.get("/datasets/{name}/versions", responses=documents(Versions), summary="Its versions")
-async def listed(request: Request, name: Name) -> Response:
+async def listed(request: Request, name: Name, as_of: AsOf = None) -> Response:
     """Which version readers see, what waits for a decision, who decided what; newest first."""
     from operations.versions import versions
 
-    return await read(request, lambda system: versions(system, name).to_json())
+    return await read(request, lambda system: versions(system, name, as_of=as_of).to_json())
+
+
+@routes.get("/datasets/{name}/difference", responses=documents(Difference), summary="What differs between two versions")
+async def difference(
+    request: Request,
+    name: Name,
+    before: Annotated[
+        str | None, Query(max_length=100, description="Default: what readers see, or the one before that.")
+    ] = None,
+    after: Annotated[
+        str | None, Query(max_length=100, description="Default: what waits for a decision, else what readers see.")
+    ] = None,
+) -> Response:
+    """Columns, rows (added, removed, changed, with some of them), figures of columns, and the same in words."""
+    from operations.difference import difference as ask
+
+    return await done(request, lambda system: ask(system, name, before, after).to_json())
 
 
 @routes.post("/datasets/{name}/accept", responses=documents(Decided), summary="Accept a held batch")

@@ -6,7 +6,19 @@ from pydantic import Field
 
 from api.shapes.base import Action, Attempt, Share, Time, Told
 
-__all__ = ["Column", "Dataset", "DatasetReport", "Datasets", "Decided", "Profile", "Reasons"]
+__all__ = [
+    "Column",
+    "Dataset",
+    "DatasetReport",
+    "DatasetRun",
+    "Datasets",
+    "Decided",
+    "Difference",
+    "Profile",
+    "QualityHistory",
+    "RawKept",
+    "Reasons",
+]
 
 
 class Judged(Told):
@@ -154,3 +166,113 @@ class Profile(Told):
     data_age_s: float | None
     columns: list[Column]
     notes: list[str]
+
+
+class DatasetRun(Told):
+    """What came of a dataset in a run. Ages in seconds, as they were then."""
+
+    dataset: str = Field(examples=["orders"])
+    run_id: str
+    time: Time
+    provider: str = Field(examples=["partner"])
+    status: Literal["succeeded", "degraded", "failed", "skipped"] = Field(examples=["succeeded"])
+    origin: Literal["provider", "cache", "last_good", "snapshot", "none"] = Field(examples=["provider"])
+    accepted: bool
+    partial: bool
+    unchanged: bool
+    rows: int = Field(examples=[243])
+    quarantined: int
+    version: str | None
+    attempts: int
+    duration_s: float
+    quality: Quality | None
+    failed_rules: list[dict[str, Any]]
+    anomalies: int
+    reason: str | None
+    error: dict[str, Any] | None
+
+
+class Scored(Told):
+    """The score of a batch and its parts, 0..100; `cap`: the rule that held it down."""
+
+    time: Time
+    run_id: str
+    score: float = Field(ge=0.0, le=100.0)
+    cap: str | None
+    dimensions: dict[str, float | None]
+
+
+class QualityHistory(Told):
+    """Scores, oldest first; `cut`: there were more, these are the last."""
+
+    dataset: str = Field(examples=["orders"])
+    points: list[Scored]
+    cut: bool
+
+
+class Capture(Told):
+    """A run whose raw answers are kept; `size` in bytes."""
+
+    run_id: str
+    collected_at: Time
+    size: int
+
+
+class RawKept(Told):
+    """Newest first. `keeps`: for how long they are kept; "": none are, from now on."""
+
+    dataset: str = Field(examples=["orders"])
+    keeps: str = Field(examples=["7 d"])
+    runs: list[Capture]
+
+
+class Compared(Told):
+    """A version; `rows` of the table, `batch_rows` of the batch that it came with."""
+
+    version: str
+    state: Literal["accepted", "damaged", "held", "rejected", "rolled_back"]
+    time: Time
+    rows: int
+    batch_rows: int
+    score: float | None
+
+
+class OtherColumn(Told):
+    """A column that is new (`before` null), gone (`after` null), or of another type."""
+
+    column: str = Field(examples=["mag"])
+    before: str | None
+    after: str | None
+
+
+class Moved(Told):
+    """A figure of a column that moved."""
+
+    column: str = Field(examples=["mag"])
+    figure: str = Field(examples=["mean"])
+    before: float
+    after: float
+
+
+class OtherRows(Told):
+    """How many rows differ, and some of them; null: they were not compared, and `note` says why."""
+
+    key: list[str] = Field(description="What rows were matched by; none: whole rows, so none is `changed`.")
+    added: int | None
+    removed: int | None
+    changed: int | None
+    same: int | None
+    samples: dict[str, list[dict[str, Any]]]
+    note: str
+
+
+class Difference(Told):
+    """What differs between two versions."""
+
+    dataset: str = Field(examples=["orders"])
+    before: Compared
+    after: Compared
+    changes: list[Change]
+    columns: list[OtherColumn]
+    figures: list[Moved]
+    rows: OtherRows

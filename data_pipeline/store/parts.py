@@ -8,9 +8,11 @@ from data_pipeline.store.manifest import Part
 from utils.storage import Storage, StorageError, Stored
 
 if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
+
     from utils.arrow import pa
 
-__all__ = ["FILE", "READ", "SMALL", "TINY", "TINY_FILE", "Parts", "cut", "read_part"]
+__all__ = ["FILE", "READ", "SMALL", "TINY", "TINY_FILE", "Parts", "beyond", "cut", "read_part"]
 
 SMALL = 4 * 2**20
 """Bytes up to which a file is built in memory and written at once."""
@@ -29,8 +31,8 @@ TINY_FILE: dict[str, Any] = {
 READ: dict[str, Any] = {"pre_buffer": False, "page_checksum_verification": True}
 
 
-def read_part(storage: Storage, part: Part, schema: "pa.Schema") -> "Iterator[pa.RecordBatch]":
-    """The rows of a part with the columns of `schema`; other columns are not read.
+def read_part(storage: Storage, part: Part, schema: "pa.Schema", *, after: int = 0) -> "Iterator[pa.RecordBatch]":
+    """The rows of a part with the columns of `schema`, but for the first `after`; other columns are not read.
 
     Raises:
         StoreError: the file is missing or damaged, or a value does not fit.
@@ -46,10 +48,27 @@ def read_part(storage: Storage, part: Part, schema: "pa.Schema") -> "Iterator[pa
         with storage.open(part.path) as file, pq.ParquetFile(file, **READ) as parquet:
             there = set(parquet.schema_arrow.names)
             wanted = [name for name in schema.names if name in there]
-            for batch in parquet.iter_batches(columns=wanted or None):
+            for batch in beyond(parquet, wanted or None, after):
                 yield fitted(batch.replace_schema_metadata(), schema)
     except (OSError, StorageError, pa.ArrowInvalid) as error:
         raise StoreError(f"{part.path}: {error}", hint="build the table anew with `run --full`") from error
+
+
+def beyond(
+    parquet: "ParquetFile", columns: "Sequence[str] | None" = None, after: int = 0
+) -> "Iterator[pa.RecordBatch]":
+    """The rows of an open file but for the first `after`; row groups that hold only those are not read."""
+    if not after:
+        yield from parquet.iter_batches(columns=columns)
+        return
+    metadata, first = parquet.metadata, 0
+    while first < metadata.num_row_groups and after >= metadata.row_group(first).num_rows:
+        after -= metadata.row_group(first).num_rows
+        first += 1
+    for batch in parquet.iter_batches(columns=columns, row_groups=list(range(first, metadata.num_row_groups))):
+        if after < batch.num_rows:
+            yield batch.slice(after)
+        after = max(0, after - batch.num_rows)
 
 
 def cut(stream: "Iterator[pa.RecordBatch]", sizes: Sequence[int]) -> "Iterator[Iterator[pa.RecordBatch]]":

@@ -14,7 +14,7 @@ from data_pipeline.batch import Batch
 from data_pipeline.dataset import UNPARSED, Provenance
 from data_pipeline.errors import StoreError
 from data_pipeline.store.manifest import Manifest, Part, is_manifest
-from data_pipeline.store.parts import FILE, READ, SMALL, TINY, TINY_FILE, Parts, read_part
+from data_pipeline.store.parts import FILE, READ, SMALL, TINY, TINY_FILE, Parts, beyond, read_part
 from data_pipeline.store.segment_names import named, split
 from data_pipeline.store.views import Current, Version, Views
 from data_pipeline.store.wholeness import Damage, Wholeness
@@ -248,8 +248,13 @@ class Results:
             if self._noted is not None:
                 self._noted(version, found)
 
-    def batches(self, path: str, columns: Sequence[str] | None = None) -> "Iterator[pa.RecordBatch]":
+    def batches(
+        self, path: str, columns: Sequence[str] | None = None, *, after: int = 0
+    ) -> "Iterator[pa.RecordBatch]":
         """The record batches of a stored file, or only some columns of them, in that order.
+
+        Args:
+            after: So many rows are passed over; whole files and row groups of them are not read.
 
         Raises:
             StoreError: the file is missing or damaged.
@@ -263,7 +268,9 @@ class Results:
             table = self._listed(path)
             schema = table.schema if wanted is None else pa.schema([table.schema.field(name) for name in wanted])
             for part in table.parts:
-                yield from read_part(self._storage, part, schema)
+                if after < part.rows:
+                    yield from read_part(self._storage, part, schema, after=after)
+                after = max(0, after - part.rows)
             return
 
         with (
@@ -271,7 +278,7 @@ class Results:
             self._storage.open(path) as file,
             pq.ParquetFile(file, **READ) as parquet,
         ):
-            for batch in parquet.iter_batches(columns=wanted):
+            for batch in beyond(parquet, wanted, after):
                 plain = batch.replace_schema_metadata()
                 yield plain if wanted is None else plain.select(wanted)
 
@@ -323,7 +330,7 @@ class Results:
             nbytes=self.nbytes(path),
             provenance=provenance,
             memory_limit=memory_limit,
-            open_columns=lambda columns: self.batches(path, columns),
+            open_columns=lambda columns, after: self.batches(path, columns, after=after),
         )
 
     def _rows(self, path: str) -> int:

@@ -321,6 +321,13 @@ class Views:
         rows.sort(key=lambda row: row[0], reverse=True)
         return [{**orjson.loads(body), "time": time} for time, body in rows[:limit]]
 
+    def runs_of(self, dataset: str, *, limit: int, before: str | None = None) -> list[dict[str, Any]]:
+        """A dataset's runs, those of backfills as well, the newest run first; `before`: older than this run."""
+        older = " AND run_id < ?" if before is not None else ""
+        sql = f"SELECT time, body FROM dataset_runs WHERE dataset = ?{older} ORDER BY run_id DESC LIMIT ?"  # noqa: S608
+        values = (dataset, *([before] if before is not None else []), limit)
+        return [{**orjson.loads(body), "time": time} for time, body in self._database.query(sql, values)]
+
     def last_turn(self, dataset: str) -> dict[str, Any] | None:
         """What came of a dataset when it last came to its turn, as it is seen since somebody decided about it.
 

@@ -247,3 +247,23 @@ def _peak(pid: int) -> int:
     """The most bytes of memory that a process ever held."""
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return int(status["VmHWM"].split()[0]) * 1024
+
+
+@pytest.mark.parametrize(
+    "after", [1, 131_072, 200_001, ROWS - 1, ROWS], ids=["one", "a group", "more", "all but one", "all"]
+)
+def test_rows_behind_the_first_are_those_that_follow(large: Installation, after: int) -> None:
+    """Over the bounds of row groups, of all columns and of one."""
+    with large.system() as system:
+        whole = delivered(system, "orders").table
+
+        async def talk(client: httpx.AsyncClient) -> list[bytes]:
+            asked_for = {"format": "arrow", "after": after, "limit": 2}
+            return [
+                (await client.get(PATH, params={**asked_for, **more})).content for more in ({}, {"columns": "half"})
+            ]
+
+        rows, one = (pa.ipc.open_stream(body).read_all() for body in asked(system, talk))
+
+    assert rows.to_pylist() == whole.slice(after, 2).to_pylist()
+    assert one.to_pylist() == whole.select(["half"]).slice(after, 2).to_pylist()

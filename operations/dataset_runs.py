@@ -1,0 +1,81 @@
+"""What came of one dataset in its runs, newest first; and its score with its parts over time."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from integrated_system import IntegratedSystem
+from operations.moments import moment_of
+from operations.past import views_at
+from utils.events import rfc3339
+
+__all__ = ["QualityHistory", "dataset_runs", "quality_history"]
+
+_INNER = {"fence", "objective"}
+
+
+@dataclass(frozen=True, slots=True)
+class QualityHistory:
+    """The scores of a dataset's batches, oldest first: time, run, score and its parts, 0..100.
+
+    `cut`: there were more in the period; these are the last.
+    """
+
+    dataset: str
+    points: tuple[dict[str, Any], ...]
+    cut: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return {"dataset": self.dataset, "points": list(self.points), "cut": self.cut}
+
+
+def dataset_runs(
+    system: IntegratedSystem, name: str, *, limit: int = 20, before: str | None = None, as_of: str | None = None
+) -> list[dict[str, Any]]:
+    """A dataset's runs as `run --json` tells them, each with its `time` and `run_id`; also of backfills.
+
+    Args:
+        before: Only runs older than this one, to go on where a list ended.
+        as_of: Those that there were at a moment (RFC 3339).
+
+    Raises:
+        ConfigError: no such dataset.
+        UsageError: the moment cannot be read, or has not come yet.
+    """
+    system.settings.dataset(name)
+    views = views_at(system, as_of)
+    found = views.runs_of(name, limit=limit, before=before)
+    return [{key: value for key, value in run.items() if key not in _INNER} for run in found]
+
+
+def quality_history(
+    system: IntegratedSystem, name: str, *, since: str | None = None, as_of: str | None = None, limit: int = 300
+) -> QualityHistory:
+    """How a dataset's score and its parts went.
+
+    Args:
+        since: RFC 3339; default: from the beginning.
+        limit: The last so many.
+
+    Raises:
+        ConfigError: no such dataset.
+        UsageError: a moment cannot be read, or has not come yet.
+    """
+    system.settings.dataset(name)
+    views = views_at(system, as_of)
+    begin = "" if since is None else rfc3339(moment_of("since", since))
+    found = []
+    for run in views.runs_of(name, limit=limit + 1):
+        quality = run["quality"]
+        if run["time"] < begin:
+            break
+        if quality is not None and run["origin"] == "provider" and quality["score"] is not None:
+            found.append(
+                {
+                    "time": run["time"],
+                    "run_id": run["run_id"],
+                    "score": quality["score"],
+                    "cap": (quality.get("cap") or {}).get("by"),
+                    "dimensions": quality["dimensions"],
+                }
+            )
+    return QualityHistory(name, tuple(reversed(found[:limit])), len(found) > limit)
