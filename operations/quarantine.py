@@ -69,11 +69,19 @@ def listed(system: IntegratedSystem, dataset: str | None = None) -> list[Quarant
     return system.views.quarantined(dataset)
 
 
-def rows(system: IntegratedSystem, dataset: str, run_id: str | None = None, *, limit: int | None = None) -> Rows:
+def rows(
+    system: IntegratedSystem,
+    dataset: str,
+    run_id: str | None = None,
+    *,
+    limit: int | None = None,
+    after: int | None = None,
+) -> Rows:
     """The quarantined rows of a dataset's run (default: the newest that has any), with `_rules`, `_batch` and `_row`.
 
     Args:
         limit: At most so many: those whose numbers have the smallest hashes, never the first ones.
+        after: So many rows are passed over, in the order of the batch; then `limit` is the next page, and no sample.
 
     Raises:
         ConfigError: no such dataset.
@@ -85,7 +93,11 @@ def rows(system: IntegratedSystem, dataset: str, run_id: str | None = None, *, l
     system.settings.dataset(dataset)
     entry, files = _waiting(system, dataset, run_id)[-1], files_of(system)
     numbers = files.numbers(entry)
-    some = chosen(numbers, limit) if limit is not None and limit < len(numbers) else None
+    if after is None:
+        some = chosen(numbers, limit) if limit is not None and limit < len(numbers) else None
+    else:
+        in_order = sorted(numbers.tolist())
+        some = tuple(in_order[after:] if limit is None else in_order[after : after + limit])
     count = len(numbers) if some is None else len(some)
     return Rows(entry.run_id, files.schema(entry), lambda: files.shown(entry, some), count, len(numbers))
 

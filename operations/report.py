@@ -22,7 +22,7 @@ from operations.objectives import Stand, stands
 from operations.sampled import Sampled, sampled
 from utils.events import rfc3339
 
-__all__ = ["FORMAT", "ColumnReport", "DatasetReport", "RuleReport", "RunReport", "report", "report_of"]
+__all__ = ["FORMAT", "ColumnReport", "DatasetReport", "RuleReport", "RunReport", "report", "report_of", "rule_report"]
 
 FORMAT = 1
 """Grows when a field of the JSON changes its meaning or goes; new fields may come at any time."""
@@ -235,7 +235,7 @@ def _dataset(system: IntegratedSystem, run: Run, body: dict[str, Any], objective
         version=version.version,
         state=version.state,
         quality=quality,
-        rules=tuple(sorted(map(_rule, judged.outcomes), key=_rank)),
+        rules=tuple(sorted(map(rule_report, judged.outcomes), key=_rank)),
         samples=sampled(system, version, judged),
         figures=version.body["measured"],
         profile=_profile(version, before),
@@ -303,7 +303,8 @@ def _provenance(version: Version) -> dict[str, Any]:
     return {**found, "path": version.path, "sha256": body["sha256"], "files": [str(file[0]) for file in files]}
 
 
-def _rule(outcome: RuleOutcome) -> RuleReport:
+def rule_report(outcome: RuleOutcome) -> RuleReport:
+    """What came of a rule, as reports tell it."""
     return RuleReport(
         rule=outcome.rule,
         kind=outcome.kind,

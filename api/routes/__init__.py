@@ -3,12 +3,13 @@
 from api.routes import (
     backfills,
     data,
-    dataset_runs,
     datasets,
     events,
     incidents,
+    letters,
     metrics,
     providers,
+    quality,
     quarantine,
     runs,
     system,
@@ -20,8 +21,8 @@ __all__ = ["ALL"]
 ALL = tuple(
     part.routes
     for part in (
-        *(datasets, dataset_runs, data, versions, quarantine, runs, backfills, providers, metrics, events),
-        *(incidents, system),
+        *(datasets, quality, data, versions, quarantine, runs, backfills, providers, metrics, events),
+        *(incidents, letters, system),
     )
 )
 """Every router, in the order of the documentation."""

@@ -55,13 +55,14 @@ async def rows(
     dataset: Dataset,
     run: Annotated[str | None, Query(description="Of this run; default: the newest.")] = None,
     limit: MostRows = None,
+    after: Annotated[int | None, Query(ge=0, description="Pass over so many rows: `limit` is the next page.")] = None,
     format: Annotated[Format | None, Query(description="Default: what `Accept` says.")] = None,
 ) -> Response:
-    """Each row with the rules it broke and its place in the batch; with a limit a sample over all of them."""
+    """Each row with the rules it broke and its place in the batch; `limit` is a sample of them, or with `after` a page."""
     from operations.quarantine import rows as ask
 
     def opened(system: IntegratedSystem) -> Opened:
-        found = ask(system, dataset, run, limit=limit)
+        found = ask(system, dataset, run, limit=limit, after=after)
         return found.schema, found.batches(), {"X-Rows": str(found.of), "X-Run-ID": found.run_id}
 
     return await sent(request, opened, format)
