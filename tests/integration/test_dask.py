@@ -1,6 +1,8 @@
 """Runs on a Dask cluster: the same results as here, whatever becomes of its processes."""
 
+import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -228,6 +230,52 @@ def once_there(path: Path, act: Callable[[], None]) -> Iterator[None]:
     finally:
         over.set()
         watching.join()
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("workers", [2, 4])
+def test_300_datasets_with_a_worker_killed_in_the_middle_are_the_run_here(
+    workers: int, placed: Placed, tmp_path: Path
+) -> None:
+    """Identical reports, scores and rows; each told once, though a worker of several threads died at work."""
+    here = Placed(tmp_path / "two", placed.code)
+    for each in (placed, here):
+        each.configure(*mixed(placed.module, 300))
+    told: list[str] = []
+
+    with clusters.started(workers=workers, threads=4) as cluster:
+        pids = [nanny.process.pid for nanny in cluster.workers.values()]
+
+        def kill_in_the_middle(done: DatasetRun) -> None:
+            told.append(done.dataset)
+            if len(told) == 150:
+                os.kill(pids[0], signal.SIGKILL)
+
+        with placed.system() as system:
+            where = at(cluster.scheduler_address)
+            there = run(system, Actor("ann"), fresh=True, executor=where, progress=kill_in_the_middle)
+        assert {nanny.process.pid for nanny in cluster.workers.values()} != set(pids)
+    at_home = here.run(fresh=True)
+
+    assert [judged(one) for one in there.datasets] == [judged(one) for one in at_home.datasets]
+    assert reports(placed) == reports(here)
+    collected = [one["dataset"] for one in placed.events("dataset.collected")]
+    assert sorted(collected) == sorted(one.dataset for one in there.datasets) == sorted(told)
+    for name in ("made", "rows-001", "rows-150", "rows-299"):
+        assert placed.rows(name) == here.rows(name) != []
+
+
+@pytest.mark.prove
+def test_a_dataset_that_kills_every_worker_is_given_up(placed: Placed, dask_cluster: str) -> None:
+    """The others are delivered."""
+    placed.configure(python("deadly", f"{placed.module}:dies"), {"name": "well", "collect": {"kind": "simulated"}})
+
+    done = placed.on(dask_cluster)
+
+    deadly, well = done.datasets
+    assert (deadly.status, well.status) == ("failed", "succeeded")
+    assert str(deadly.reason).startswith("deadly: 2 workers were given it, and each died while it ran it")
+    assert "app.memory_limit" in (deadly.error or {})["hint"]
 
 
 # --- clusters that are of no use ------------------------------------------------------------------
