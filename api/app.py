@@ -19,6 +19,7 @@ from api.live import Live
 from api.metrics import Exposition
 from api.security import Door
 from integrated_system import IntegratedSystem
+from operations.verification import Prover
 from operations.version import version
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ TAGS = (
 def create_app(system: IntegratedSystem) -> FastAPI:
     """An application over one installation, which stays the caller's to close.
 
-    `app.state` holds `system`, `asking` (the threads), `cached` (answers to reads), `live` (who listens), `figures` and
-    `stopping`, an event that is set when the server is told to end: who waits for something else waits for it as well.
+    `app.state` holds `system`, `asking` (the threads), `cached` (answers to reads), `live` (who listens), `figures`,
+    `prover` (of the log) and `stopping`, an event that is set when the server is told to end: who waits for something
+    else waits for it as well.
     """
     asking = Asking(system)
     cached = CachedReads(asking)
@@ -68,6 +70,7 @@ def create_app(system: IntegratedSystem) -> FastAPI:
             app.state.stopping.set()
             await app.state.exposition.close()
             await app.state.live.close()
+            await asyncio.to_thread(app.state.prover.close)
             await asyncio.to_thread(cached.close)
             await asyncio.to_thread(asking.close)
 
@@ -86,6 +89,7 @@ def create_app(system: IntegratedSystem) -> FastAPI:
     app.state.stopping = asyncio.Event()
     app.state.live = Live(asking, app.state.stopping)
     app.state.figures = Figures(app.state.live)
+    app.state.prover = Prover(system)
     app.state.exposition = Exposition(system, cached, app.state.figures, app.state.stopping)
     problems.install(app)
     document.install(app)

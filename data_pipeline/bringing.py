@@ -7,6 +7,7 @@ from datetime import datetime
 from config.datasets import DatasetSettings
 from data_pipeline.asking import Question
 from data_pipeline.batch import Batch
+from data_pipeline.collect.course import Course
 from data_pipeline.collect.resilient import Asked, ResilientCollector
 from data_pipeline.dataset import Collected
 from data_pipeline.errors import PipelineError
@@ -67,12 +68,20 @@ class Bringer:
         """Where temporary files are made."""
 
     def collect(
-        self, dataset: DatasetSettings, question: Question, *, provider: str, now: datetime, number: int
+        self,
+        dataset: DatasetSettings,
+        question: Question,
+        *,
+        provider: str,
+        now: datetime,
+        number: int,
+        course: Course | None = None,
     ) -> Answers:
         """All answers, within the dataset's deadline. Of several pieces those before the first that fails.
 
         Args:
             number: How many runs the dataset had before.
+            course: Takes note of how it went.
 
         Raises:
             CollectError: nothing came.
@@ -86,6 +95,7 @@ class Bringer:
                 number=number,
                 validators=dict(question.validators or NO_VALIDATORS),
                 asked=asked,
+                course=course,
             )
 
         with deadline(dataset.resilience.deadline, self._clock):

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from config.datasets import DatasetSettings
+from data_pipeline.collect.course import Course
 from data_pipeline.dataset import DatasetRun, FailedRule, Provenance, Quality, Status
 from data_pipeline.errors import BatchNotDelivered, PipelineError, UpstreamBlocked
 from data_pipeline.fallback import Served, quality_from
@@ -71,6 +72,7 @@ class Delivery:
     """Writes down one dataset's turn. Ages are judged, and the promise of the dataset, at the moment of the call.
 
     Attributes:
+        course: Takes note of how the collection goes.
         doubt: Why what is made of other datasets is degraded at best; "": they are as they should be.
     """
 
@@ -92,6 +94,7 @@ class Delivery:
         self._fence = fence
         self._clock = clock
         self._started = clock.monotonic()
+        self.course = Course(clock.monotonic, self._started)
         self._missed: list[NewEvent] = []
         self.doubt = ""
 
@@ -311,7 +314,8 @@ class Delivery:
             result = replace(result, status="failed", reason=words)
         body = result.to_json()
         kind = "dataset.served" if (result.status, result.origin) == ("succeeded", "cache") else EVENT_OF[result.status]
-        events += [*self._missed, self._event(kind, {**body, "fence": self._fence, **objective})]
+        course = self.course.to_json(self._redacted)
+        events += [*self._missed, self._event(kind, {**body, "fence": self._fence, **objective, **course})]
         statements: tuple[Statement, ...] = ()
         if measured is not None:
             full = {**measured, "data_age_s": data_age}

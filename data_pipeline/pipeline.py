@@ -31,6 +31,7 @@ from data_pipeline.storing import Storing, nothing_new
 from data_pipeline.validate.rules import Rule
 from utils.cache.cache import Cache
 from utils.clock import Clock
+from utils.correlation import run_id
 from utils.logger import get_logger
 from utils.turn import turn
 
@@ -101,8 +102,12 @@ class Pipeline:
 
     def run(self, dataset: DatasetSettings, run: RunContext) -> Outcome:
         """Deliver one dataset: from the cache within its TTL, else from the provider, else from what we have."""
-        with spooling_in(self._collector.folder):
-            return self._run(dataset, run)
+        before = run_id.set(run.run_id)
+        try:
+            with spooling_in(self._collector.folder):
+                return self._run(dataset, run)
+        finally:
+            run_id.reset(before)
 
     def _run(self, dataset: DatasetSettings, run: RunContext) -> Outcome:
         current = run.current.get(dataset.name)
@@ -180,7 +185,9 @@ class Pipeline:
     def _collect(self, delivery: Delivery, asked: Question, provider: str, now: datetime, number: int) -> Answers:
         """What comes of a question. A piece of the table that does not come is told by its key."""
         try:
-            answers = self._bringer.collect(delivery.dataset, asked, provider=provider, now=now, number=number)
+            answers = self._bringer.collect(
+                delivery.dataset, asked, provider=provider, now=now, number=number, course=delivery.course
+            )
         except PipelineError as error:
             first = asked.asked[0]
             if first is not None and first.partition is not None:

@@ -1,7 +1,7 @@
 """The log: read it, follow it, prove it whole."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from integrated_system import IntegratedSystem
 from operations.actor import UsageError
@@ -101,15 +101,29 @@ def _known(system: IntegratedSystem, consumer: str) -> None:
         raise UsageError(f"{consumer!r} follows nothing", hint=f"known: {', '.join(names) or 'nobody yet'}")
 
 
-def verify(system: IntegratedSystem, *, head: str | None = None) -> Verification:
-    """Recompute the hash chain; `head` is a `SEQ:HASH` that was kept elsewhere.
+def one(system: IntegratedSystem, seq: int) -> Event:
+    """The event at a position.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found = system.events.read(after=seq - 1, before=seq + 1, limit=1) if seq > 0 else []
+    if not found:
+        raise UsageError(f"there is no event {seq}", hint="`events` lists the newest", missing=True)
+    return found[0]
+
+
+def verify(
+    system: IntegratedSystem, *, head: str | None = None, told: Callable[[int], object] | None = None
+) -> Verification:
+    """Recompute the hash chain; `head` is a `SEQ:HASH` that was kept elsewhere; `told` is given the position.
 
     Raises:
         UsageError: it is no head.
     """
     if head is not None and not re.fullmatch(r"[0-9]+:[0-9a-fA-F]{64}", head):
         raise UsageError(f"--head: {head!r} is no head of a log", hint="write SEQ:HASH as `events verify` prints it")
-    return system.events.verify(head)
+    return system.events.verify(head, told=told)
 
 
 def _moment(name: str, text: str | None) -> str | None:

@@ -27,7 +27,7 @@ from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self, TypeVar
 
 from utils.clock import SYSTEM_CLOCK, Clock
-from utils.correlation import request_id
+from utils.correlation import request_id, run_id
 from utils.log_forms import Entry, as_console, as_json, as_text, one_line, pairs
 from utils.redaction import Redactor
 
@@ -104,6 +104,8 @@ class Logger:
             fields = self._with_incidents(fields)
         if asked := request_id.get():
             fields = {**fields, "request_id": asked}
+        if (run := run_id.get()) and "run_id" not in fields:
+            fields = {**fields, "run_id": run}
         entry = Entry(
             _State.clock.time(),
             level,

@@ -1,8 +1,8 @@
 """`/events`: the log, page by page; its proof; who follows it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import Query
+from fastapi import Path, Query
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,6 +10,7 @@ from starlette.responses import Response
 from api.cached import read
 from api.paging import Cursor, Limit, page
 from api.routes.frame import Moment, documents, done, page_of, position, router
+from api.security import Operator
 from api.shapes.base import Time, Told
 from integrated_system import IntegratedSystem
 
@@ -40,6 +41,17 @@ class Verified(Told):
     events: int
     head: str
     fault: str | None
+
+
+class Proof(Told):
+    """How the last proof stands: `checked` of `total` events. `failed`: it came to no end; the log may be whole."""
+
+    state: Literal["none", "going on", "done", "failed"]
+    checked: int
+    total: int
+    finished_at: Time | None
+    result: Verified | None
+    trouble: str | None
 
 
 class Consumer(Told):
@@ -81,21 +93,25 @@ async def listed(
     type: Annotated[str | None, Query(max_length=200, description="Only this type; `batch.*` for several.")] = None,
     source: Annotated[str | None, Query(max_length=200, description="Only from this source.")] = None,
     subject: Annotated[str | None, Query(max_length=500, description="Only of this dataset, run or provider.")] = None,
+    text: Annotated[str, Query(max_length=100, description="Only with this in the subject, type or source.")] = "",
+    run: Annotated[str, Query(max_length=100, description="Only of this run, and of its datasets in it.")] = "",
     since: Annotated[Moment | None, Query(description="Only from then on.")] = None,
     until: Annotated[Moment | None, Query(description="Exclusive.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
-    """The newest first; pages go back to the first event, and what happens meanwhile moves none of them."""
-    from operations.events import recent
+    """The newest first; pages go back to the first event, and what happens meanwhile moves none of them.
+
+    With `text` or `run`, a page may have fewer events although there is a next one: so far back none was found.
+    """
+    from operations.find_events import find_events
 
     before = position(request, cursor, int) or 0
 
     def made(system: IntegratedSystem) -> Any:
         asked = {"type": type, "source": source, "subject": subject, "since": since, "until": until}
-        found = recent(system, **asked, before=before, limit=limit + 1)[::-1]
-        end = found[limit - 1].seq if len(found) > limit else None
-        return page(request, [event.to_json() for event in found[:limit]], end)
+        found = find_events(system, text=text, run=run, **asked, before=before, limit=limit)
+        return page(request, [event.to_json() for event in found.events], found.before)
 
     return await read(request, made)
 
@@ -114,6 +130,22 @@ async def verify(
     return await done(request, lambda system: ask(system, head=head).to_json())
 
 
+@routes.post("/events/verification", status_code=202, responses=documents(Proof, status=202), summary="Prove the log")
+async def begin_proof(request: Request, who: Operator) -> Response:
+    """The same in the background, for a log of millions; one that is going on is joined. Ask here how it stands."""
+    from operations.verification import begin
+
+    prover = request.app.state.prover
+    return await done(request, lambda system: begin(system, who, prover).to_json(), status=202)
+
+
+@routes.get("/events/verification", responses=documents(Proof), summary="How the proof stands")
+async def proof(request: Request) -> Response:
+    """Of this process; `checked` of `total` events."""
+    prover = request.app.state.prover
+    return await done(request, lambda _: prover.proof.to_json())
+
+
 @routes.get("/events/consumers", responses=documents(Consumers), summary="Who follows the log")
 async def consumers(request: Request) -> Response:
     """Where each stands, and what it could not take."""
@@ -125,3 +157,13 @@ async def consumers(request: Request) -> Response:
         return {"consumers": followers, "parked": [one.to_json() for one in parked(system)]}
 
     return await read(request, made)
+
+
+@routes.get("/events/{seq}", responses=documents(Event), summary="One event")
+async def one(
+    request: Request, seq: Annotated[int, Path(ge=1, le=2**62, description="Its position.", examples=[4711])]
+) -> Response:
+    """The event at a position of the log."""
+    from operations.events import one as ask
+
+    return await read(request, lambda system: ask(system, seq).to_json())

@@ -10,10 +10,10 @@ from starlette.responses import Response
 from api.cached import read
 from api.following import LONGEST_WAIT_S, followed, waited
 from api.paging import Cursor, Limit, page
-from api.routes.frame import Asked, Reason, documents, done, page_of, position, router
+from api.routes.frame import Asked, Moment, Reason, documents, done, page_of, position, router
 from api.security import Operator
 from api.shapes.base import RunStatus
-from api.shapes.runs import RUN_ID, Cancelled, ListedRun, Planned, Queued, Run
+from api.shapes.runs import RUN_ID, Cancelled, ListedRun, LogLines, Planned, Queued, Run
 from integrated_system import IntegratedSystem
 
 __all__ = ["Wait", "routes"]
@@ -24,6 +24,7 @@ RunId = Annotated[str, Path(description="The run.", examples=[RUN_ID])]
 Wait = Annotated[
     int, Query(ge=0, le=LONGEST_WAIT_S, description="Seconds to wait for its end; then it is told as it is.")
 ]
+AsOf = Annotated[Moment | None, Query(description="As it was at this time.")]
 NOT_OVER = {"queued", "running"}
 
 
@@ -76,6 +77,7 @@ async def start(request: Request, who: Operator, body: Annotated[RunAsked | None
 async def listed(
     request: Request,
     status: Annotated[RunStatus | None, Query(description="Only those that are so.")] = None,
+    as_of: AsOf = None,
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Response:
@@ -87,7 +89,8 @@ async def listed(
     passed = _number(after) if waiting else 0
 
     def made(system: IntegratedSystem) -> Any:
-        found = runs(system, status=status, limit=limit + 1, before=None if waiting else after, passed=passed)
+        before = None if waiting else after
+        found = runs(system, status=status, limit=limit + 1, before=before, passed=passed, as_of=as_of)
         end = None
         if len(found) > limit:
             end = str(passed + limit) if waiting else found[limit - 1].run_id
@@ -97,10 +100,10 @@ async def listed(
 
 
 @routes.get("/runs/{run_id}", responses=documents(Run), summary="One run")
-async def one(request: Request, run_id: RunId, wait: Wait = 0) -> Response:
+async def one(request: Request, run_id: RunId, wait: Wait = 0, as_of: AsOf = None) -> Response:
     """A run, and what came of each of its datasets."""
-    make = _of(run_id)
-    if wait:
+    make = _of(run_id, as_of)
+    if wait and as_of is None:
         return await waited(request, make, _is_over, wait)
     return await read(request, make)
 
@@ -126,10 +129,35 @@ async def cancel(request: Request, who: Operator, run_id: RunId, body: Reason = 
     return await done(request, lambda system: do(system, who, run_id, reason=reason).to_json())
 
 
-def _of(run_id: str) -> Any:
+@routes.post("/runs/{run_id}/resume", status_code=202, responses=documents(Queued, status=202), summary="Go on")
+async def resume(request: Request, who: Operator, run_id: RunId) -> Response:
+    """Have somebody go on with a run that was broken off: it begins with what it has not finished."""
+    from operations.resume_run import resume_soon as do
+
+    return await done(
+        request,
+        lambda system: do(system, who, run_id).to_json(),
+        status=202,
+        location=lambda run: f"/runs/{run['run_id']}",
+    )
+
+
+@routes.get("/runs/{run_id}/logs", responses=documents(LogLines), summary="What was logged for a run")
+async def logs(
+    request: Request,
+    run_id: RunId,
+    limit: Annotated[int, Query(ge=1, le=1000, description="So many of the newest lines.")] = 200,
+) -> Response:
+    """Lines of the log files, oldest first; of files as JSON only (`logging.files`)."""
+    from operations.run_logs import lines_of
+
+    return await done(request, lambda system: lines_of(system, run_id, limit=limit).to_json())
+
+
+def _of(run_id: str, as_of: str | None = None) -> Any:
     from operations.runs import show
 
-    return lambda system: show(system, run_id).to_json()
+    return lambda system: show(system, run_id, as_of=as_of).to_json()
 
 
 def _is_over(run: Any) -> bool:

@@ -6,7 +6,18 @@ from pydantic import Field
 
 from api.shapes.base import Attempt, RunStatus, Time, Told
 
-__all__ = ["Backfill", "BackfillPlan", "Cancelled", "Dropped", "Planned", "Quarantine", "Queued", "Replays", "Run"]
+__all__ = [
+    "Backfill",
+    "BackfillPlan",
+    "Cancelled",
+    "Dropped",
+    "LogLines",
+    "Planned",
+    "Quarantine",
+    "Queued",
+    "Replays",
+    "Run",
+]
 
 RUN_ID = "0198f2d2-5b0e-7c3a-9a52-8d1c7b0e4f11"
 
@@ -63,14 +74,34 @@ class ListedRun(StoredRun):
     datasets: list[str] = Field(examples=[["orders"]])
 
 
+class Step(Told):
+    """What did not go by itself in a dataset's turn; `at_s`: seconds after it began."""
+
+    kind: Literal["rate_limit", "bulkhead", "failed", "pause"]
+    at_s: float
+    seconds: float
+    words: str
+
+
 class Part(Told):
-    """What came of a dataset in a run; `status` is null while it has not ended."""
+    """What came of a dataset in a run; `status` is null while it has not ended.
+
+    `steps`: waits for the provider's rate and places, attempts that failed, pauses; `left_out`: so many are not told.
+    """
 
     dataset: str = Field(examples=["orders"])
     status: Literal["succeeded", "degraded", "failed", "skipped"] | None
     rows: int
     origin: Literal["provider", "cache", "last_good", "snapshot", "none"]
     reason: str | None
+    hint: str | None
+    provider: str | None
+    attempts: int
+    began_at: Time | None
+    ended_at: Time | None
+    duration_s: float | None
+    steps: list[Step]
+    left_out: int
 
 
 class Run(StoredRun):
@@ -80,6 +111,24 @@ class Run(StoredRun):
     partitions: list[str]
     cancelled_by: str | None
     cancelled_because: str | None
+
+
+class LogLine(Told):
+    """A line of a log file. `fields`: what stands beside the words, and `traceback`."""
+
+    time: str
+    level: str = Field(examples=["WARNING"])
+    component: str = Field(examples=["pipeline"])
+    event: str = Field(examples=["dataset.unexpected"])
+    fields: dict[str, Any]
+
+
+class LogLines(Told):
+    """Lines of the log files; `kept`: whether any are written as JSON at all."""
+
+    lines: list[LogLine]
+    kept: bool
+    more: bool
 
 
 class Cancelled(Told):

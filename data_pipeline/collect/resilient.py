@@ -10,6 +10,7 @@ from data_pipeline.batch import MEMORY_LIMIT
 from data_pipeline.collect import protection
 from data_pipeline.collect.cassette import Recorder
 from data_pipeline.collect.collector import Collector, CollectRequest, InputTable, TokenStore
+from data_pipeline.collect.course import Course
 from data_pipeline.collect.own_network import NetworkJudge
 from data_pipeline.collect.placeholders import Partition
 from data_pipeline.dataset import Collected, FileSeen
@@ -99,8 +100,11 @@ class ResilientCollector:
         number: int,
         validators: dict[str, str],
         asked: Asked | None = None,
+        course: Course | None = None,
     ) -> Collected:
         """What the provider sends, with the number of attempts it took. `asked`: what part of it; default: all.
+
+        `course`: takes note of waits and of attempts that fail.
 
         Raises:
             CollectError: nothing usable came; `attempts` says how often it was asked.
@@ -108,12 +112,15 @@ class ResilientCollector:
         resilience, kind = dataset.resilience, dataset.collect.kind
         self._kinds.setdefault(provider, kind)
         retry = self._retry_of(dataset)
-        tries, judge = _Tries(), self._judge
+        tries, judge = _Tries(course), self._judge
+        on_wait = None if course is None else course.waited
 
         def call(name: str, request: Callable[[], T], *, last_resort: bool = False) -> T:
             asked = tries.counted(request)
             judged = judge.around(asked) if judge else asked
-            return self._registry.policy(name).call(judged, retry=retry, last_resort=last_resort)
+            return self._registry.policy(name).call(
+                judged, retry=retry, on_retry=tries.pauses, on_wait=on_wait, last_resort=last_resort
+            )
 
         def as_last_resort(name: str, request: Callable[[], T]) -> T:
             return call(name, request, last_resort=True)
@@ -187,18 +194,31 @@ def _part(asked: Asked | None) -> dict[str, Any]:
 
 
 class _Tries:
-    """Counts how often the most stubborn request of a collection was made."""
+    """Counts how often the most stubborn request of a collection was made; `course` hears of those that failed."""
 
-    def __init__(self) -> None:
+    def __init__(self, course: Course | None) -> None:
         self.most = 0
+        self._course = course
+
+    def pauses(self, _attempts: int, _error: BaseException, seconds: float) -> None:
+        """Before the pause that comes before the next attempt."""
+        if self._course is not None:
+            self._course.pauses(seconds)
 
     def counted(self, request: Callable[[], T]) -> Callable[[], T]:
-        made = 0
+        made, course = 0, self._course
 
         def once() -> T:
             nonlocal made
             made += 1
             self.most = max(self.most, made)
-            return request()
+            if course is None:
+                return request()
+            began = course.monotonic()
+            try:
+                return request()
+            except Exception as error:
+                course.failed(began, error)
+                raise
 
         return once

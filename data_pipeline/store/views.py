@@ -285,9 +285,9 @@ class Views:
         return run_views.past(self._database, before, at_most=at_most)
 
     def dataset_runs(self, run_id: str) -> list[dict[str, Any]]:
-        """The dataset runs of a run, as their events told them."""
-        sql = "SELECT body FROM dataset_runs WHERE run_id = ? ORDER BY dataset"
-        return [orjson.loads(body) for (body,) in self._database.query(sql, (run_id,))]
+        """The dataset runs of a run, as their events told them, each with the `time` of that."""
+        sql = "SELECT time, body FROM dataset_runs WHERE run_id = ? ORDER BY dataset"
+        return [{**orjson.loads(body), "time": time} for time, body in self._database.query(sql, (run_id,))]
 
     def latest(self, datasets: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
         """Each dataset's last dataset run that was not skipped, as it is seen since somebody decided about it.

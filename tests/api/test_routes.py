@@ -68,6 +68,7 @@ def test_every_answer_is_as_the_document_says(ran: IntegratedSystem) -> None:
         "{dataset}": "orders",
         "{run_id}": latest["run_id"],
         "{incident}": incident,
+        "{seq}": "1",
     }
     queries = {
         "/incidents/trial": {"event": "dataset.failed", "dataset": "orders"},

@@ -30,6 +30,10 @@ from utils.events.writer import Writer
 
 __all__ = ["ConcurrencyError", "EventStore", "Guard"]
 
+_NAMES = """
+SELECT kind, name FROM names WHERE kind IN ('source', 'type', 'subject') AND newest > 0
+    AND lower(name) LIKE ? ESCAPE '!' ORDER BY newest DESC LIMIT ?
+"""
 _LOOK_AGAIN_S = 5.0  # should news ever be missed
 
 
@@ -138,14 +142,25 @@ class EventStore:
         finally:
             news.close()
 
+    def names(self, text: str, *, limit: int) -> list[tuple[str, str]]:
+        """Kind (`source`, `type`, `subject`) and name of those that have a text in them, the last used first.
+
+        Large and small letters of ASCII are the same.
+        """
+        like = "".join(f"!{one}" if one in "!%_" else one for one in text)
+        return [(kind, name) for kind, name in self.database.query(_NAMES, (f"%{like.lower()}%", limit))]
+
     def head(self) -> tuple[int, str]:
         """Position and hash of the newest event; (0, zeros) for an empty log."""
         found = self.database.query(HEAD)
         return (found[0][0], found[0][1]) if found else (0, GENESIS)
 
-    def verify(self, expected_head: str | None = None) -> Verification:
-        """Recompute the whole chain. `expected_head` is a `SEQ:HASH` kept elsewhere: finds a cut or rewritten tail."""
-        return proven(self.database, self.archive, self.secrets, expected_head)
+    def verify(self, expected_head: str | None = None, *, told: Callable[[int], object] | None = None) -> Verification:
+        """Recompute the whole chain. `expected_head` is a `SEQ:HASH` kept elsewhere: finds a cut or rewritten tail.
+
+        `told` is given the position now and then, and may raise to end it.
+        """
+        return proven(self.database, self.archive, self.secrets, expected_head, told)
 
     def rebuild(self) -> int:
         """Empty every view and replay the log into them; gives the number of events replayed.

@@ -11,7 +11,7 @@ import functools
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.resilience.breaker import BreakerFigures, CircuitBreaker, Transition
@@ -48,6 +48,7 @@ __all__ = [
 T = TypeVar("T")
 
 Predicate = Callable[[Exception], bool]
+OnWait = Callable[[Literal["rate_limit", "bulkhead"], float], object]  # for what, seconds that it took
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +143,15 @@ class ResiliencePolicy:
         retry: RetrySettings | None = None,
         timeout: float | None = None,
         on_retry: OnRetry | None = None,
+        on_wait: OnWait | None = None,
         last_resort: bool = False,
     ) -> T:
         """The request's result, after as many attempts as `retry` allows (`None`: one).
 
         `timeout` bounds one attempt in seconds: the request asks `remaining()` and hands it to its client.
         A request that streams reports `first_byte_arrived()`. Its error's `retry_after` (seconds) holds
-        back all requests to this provider, not only this one. `last_resort`: one attempt, through an open circuit too,
+        back all requests to this provider, not only this one. `on_wait` is told after each wait for a turn or a
+        slot. `last_resort`: one attempt, through an open circuit too,
         for want of another provider; see `CircuitBreaker.enter_as_last_resort`.
 
         Raises:
@@ -158,12 +161,12 @@ class ResiliencePolicy:
         self.budget.request()
         attempt = request if timeout is None else functools.partial(self._timed, request, timeout)
         try:
-            return self._attempt(attempt, last_resort)
+            return self._attempt(attempt, on_wait, last_resort)
         except Exception as error:
             if retry is None or last_resort or isinstance(error, RejectedError):
                 raise
             failure = error
-        return self._retry(retry).resume(lambda: self._attempt(attempt), failure, on_retry)
+        return self._retry(retry).resume(lambda: self._attempt(attempt, on_wait), failure, on_retry)
 
     async def call_async(
         self,
@@ -172,18 +175,19 @@ class ResiliencePolicy:
         retry: RetrySettings | None = None,
         timeout: float | None = None,
         on_retry: OnRetry | None = None,
+        on_wait: OnWait | None = None,
         last_resort: bool = False,
     ) -> T:
         """The same for a coroutine function: the event loop goes on while it waits for a limit, a slot or a retry."""
         self.budget.request()
         attempt = request if timeout is None else functools.partial(self._timed_async, request, timeout)
         try:
-            return await self._attempt_async(attempt, last_resort)
+            return await self._attempt_async(attempt, on_wait, last_resort)
         except Exception as error:
             if retry is None or last_resort or isinstance(error, RejectedError):
                 raise
             failure = error
-        return await self._retry(retry).resume_async(lambda: self._attempt_async(attempt), failure, on_retry)
+        return await self._retry(retry).resume_async(lambda: self._attempt_async(attempt, on_wait), failure, on_retry)
 
     def figures(self) -> PolicyFigures:
         """The counts of every pattern."""
@@ -197,7 +201,7 @@ class ResiliencePolicy:
             self.quota.figures() if self.quota else None,
         )
 
-    def _attempt(self, request: Callable[[], T], last_resort: bool = False) -> T:
+    def _attempt(self, request: Callable[[], T], on_wait: OnWait | None, last_resort: bool = False) -> T:
         breaker, bulkhead = self.breaker, self.bulkhead
         enter = breaker.enter_as_last_resort if last_resort else breaker.enter
         ticket = enter()
@@ -206,9 +210,14 @@ class ResiliencePolicy:
             if self.quota is not None:
                 self.quota.check()
             if self.limiter is not None:
-                self.limiter.acquire(wait=True)
+                turn = self.limiter.acquire(wait=True)
+                if turn.waited and on_wait is not None:
+                    on_wait("rate_limit", turn.waited)
             if bulkhead is not None:
+                asked = self._monotonic()
                 taken = bulkhead.take()
+                if on_wait is not None:
+                    on_wait("bulkhead", taken.since - asked)
             ticket = self._after_the_wait(ticket, enter)
             if self.quota is not None:
                 self.quota.take()
@@ -229,7 +238,9 @@ class ResiliencePolicy:
             if bulkhead is not None and taken is not None:
                 bulkhead.give_back(taken)
 
-    async def _attempt_async(self, request: Callable[[], Awaitable[T]], last_resort: bool = False) -> T:
+    async def _attempt_async(
+        self, request: Callable[[], Awaitable[T]], on_wait: OnWait | None, last_resort: bool = False
+    ) -> T:
         # Line by line the one above; what it awaits cannot be handed over to it.
         breaker, bulkhead = self.breaker, self.bulkhead
         enter = breaker.enter_as_last_resort if last_resort else breaker.enter
@@ -239,9 +250,14 @@ class ResiliencePolicy:
             if self.quota is not None:
                 self.quota.check()
             if self.limiter is not None:
-                await self.limiter.acquire_async(wait=True)
+                turn = await self.limiter.acquire_async(wait=True)
+                if turn.waited and on_wait is not None:
+                    on_wait("rate_limit", turn.waited)
             if bulkhead is not None:
+                asked = self._monotonic()
                 taken = await bulkhead.take_async()
+                if on_wait is not None:
+                    on_wait("bulkhead", taken.since - asked)
             ticket = self._after_the_wait(ticket, enter)
             if self.quota is not None:
                 self.quota.take()
