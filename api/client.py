@@ -173,6 +173,14 @@ class Queries:
         """Who asks (`name`), and what they may do (`role`)."""
         return self._client.get("/whoami")
 
+    def news(self, since: str) -> Document:
+        """What happened since a moment (RFC 3339)."""
+        return self._client.get("/news", since=since)
+
+    def trends(self, *, points: int = 40, as_of: str | None = None) -> list[Document]:
+        """Rows and score of the last runs of every dataset."""
+        return self._client.each("trends", "/trends", points=points, as_of=as_of)
+
     def health(self) -> Document:
         return self._client.get("/health")
 
