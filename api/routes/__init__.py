@@ -3,11 +3,13 @@
 from api.routes import (
     backfills,
     data,
+    dataset_runs,
     datasets,
     events,
     incidents,
     letters,
     metrics,
+    news,
     providers,
     quality,
     quarantine,
@@ -21,8 +23,8 @@ __all__ = ["ALL"]
 ALL = tuple(
     part.routes
     for part in (
-        *(datasets, quality, data, versions, quarantine, runs, backfills, providers, metrics, events),
-        *(incidents, letters, system),
+        *(datasets, dataset_runs, quality, data, versions, quarantine, runs, backfills, providers, metrics, events),
+        *(incidents, letters, news, system),
     )
 )
 """Every router, in the order of the documentation."""
