@@ -29,7 +29,7 @@ run: install  ## Run the pipeline, do overdue maintenance, show the state
 test: .venv/dev lint  ## Check the code and run the tests (short forms of every acceptance test)
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.prometheus_server
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not prove"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not prove"
 
 prove: .venv/dev  ## Run the full counts of the acceptance tests (long)
 	$(BIN)/python -m pytest -m "prove or hypothesis" --hypothesis-profile full --timeout 3600 -s
@@ -44,7 +44,7 @@ dashboard: install  ## Show the state on a web page
 	$(BIN)/python integrated_system.py dashboard
 
 coverage: .venv/dev  ## Run the tests and say which lines none of them reaches
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not prove" --cov --cov-report=term:skip-covered --cov-report=xml
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not prove" --cov --cov-report=term:skip-covered --cov-report=xml
 
 audit: .venv/dev  ## Look for unsafe code, and judge the workflows and the Dockerfile
 	$(BIN)/bandit --quiet --configfile pyproject.toml --severity-level medium --recursive $(CODE) deploy extensions

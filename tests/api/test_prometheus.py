@@ -28,10 +28,7 @@ CONDITIONS = {
     for rule in group["rules"]
 }
 
-pytestmark = [
-    pytest.mark.skipif(not is_there(), reason=ADVICE),
-    pytest.mark.xdist_group("prometheus"),
-]
+pytestmark = pytest.mark.skipif(not is_there(), reason=ADVICE)
 
 
 def told(installation: Installation) -> None:

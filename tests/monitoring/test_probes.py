@@ -85,7 +85,6 @@ def test_a_sqlite_file_is_asked_and_never_made(tmp_path: Path) -> None:
     assert not (tmp_path / "none.db").exists()
 
 
-@pytest.mark.xdist_group("postgres")
 def test_a_postgresql_server_is_asked(postgres: str) -> None:
     """One that is there answers; at a port where nobody is, the reason is told without the password."""
     assert probes.database(postgres, 5.0)() == "answers"

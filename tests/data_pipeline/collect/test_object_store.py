@@ -19,8 +19,6 @@ from tests.data_pipeline.collect.requests import Calls, make_request
 from tests.data_pipeline.collect.zips import zipped
 from tests.servers.s3 import Bucket
 
-pytestmark = pytest.mark.xdist_group("s3")
-
 Fetch = Callable[..., Collected]
 
 

@@ -20,8 +20,6 @@ from tests.data_pipeline.collect.requests import Calls, make_request
 from tests.data_pipeline.collect.zips import zipped
 from tests.servers.sftp import PASSWORD, USER, SftpServer
 
-pytestmark = pytest.mark.xdist_group("sftp")
-
 OLD = 1_700_000_000
 Fetch = Callable[..., Collected]
 
