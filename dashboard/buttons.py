@@ -71,13 +71,16 @@ def act(
 
 
 def _confirm(here: Here, label: str, question: str, reason: bool, key: str, begin: Callable[..., None]) -> None:
+    def confirmed() -> None:
+        begin(**({"reason": st.session_state.get(f"{key}-reason", "")} if reason else {}))
+
     @st.dialog(harmless(label), on_dismiss=_closed)
     def ask() -> None:
         if question:
             st.text(plain(question, limit=600, lines=True))
-        given = {"reason": st.text_input(here.words("Reason"), key=f"{key}-reason")} if reason else {}
-        if st.button(here.words("Yes, do it"), key=f"{key}-yes", type="primary"):
-            begin(**given)
+        if reason:
+            st.text_input(here.words("Reason"), key=f"{key}-reason")
+        if st.button(here.words("Yes, do it"), key=f"{key}-yes", type="primary", on_click=confirmed):
             st.rerun()
 
     st.session_state[CONFIRMING] = True  # the shell forgets it in the next drawing, which closes the question

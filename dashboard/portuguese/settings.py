@@ -20,4 +20,57 @@ TEXTS: dict[str, str] = {
     "No token exists: whoever is at this machine is operator.": (
         "Não existe nenhum token: quem está nesta máquina é operador."
     ),
+    "{own} of {total} values are yours; the others are defaults.": (
+        "{own} de {total} valores são seus; os outros são os predefinidos."
+    ),
+    "secrets are masked": "os segredos estão ocultos",
+    "Schedules": "Agendamentos",
+    "Schedules changed: {count} ({names}).": "Agendamentos alterados: {count} ({names}).",
+    "run by {name}": "executados por {name}",
+    "nobody works them off": "ninguém os executa",
+    "Give a dataset a `schedule` in the configuration.": "Dê um `schedule` a um dataset na configuração.",
+    "No dataset has a schedule.": "Nenhum dataset tem agendamento.",
+    "paused by {name}": "em pausa por {name}",
+    "next at {moment}": "próxima às {moment}",
+    "last time {status}": "última vez {status}",
+    "{count} failures in a row": "{count} falhas seguidas",
+    "goes on": "continua",
+    "overdue": "em atraso",
+    "Pause all": "Pausar todos",
+    "Resume all": "Retomar todos",
+    "Pause": "Pausar",
+    "Resume": "Retomar",
+    "every dataset": "todos os datasets",
+    "Nothing collects {name} on schedule until it is resumed.": (
+        "Nada recolhe {name} segundo o agendamento até ser retomado."
+    ),
+    "Maintenance": "Manutenção",
+    "purge, prune, compact, verify": "purgar, podar, compactar, verificar",
+    "Operators can start it here.": "Os operadores podem iniciá-la aqui.",
+    "Show what it would do": "Mostrar o que faria",
+    "Do it": "Fazer",
+    "What is past its retention is removed. This cannot be undone.": (
+        "O que passou da retenção é removido. Isto não pode ser desfeito."
+    ),
+    "It would free {size}: {steps}.": "Libertaria {size}: {steps}.",
+    "It freed {size}: {steps}.": "Libertou {size}: {steps}.",
+    "nothing has to go": "nada tem de sair",
+    "Not well: {steps}.": "Não está bem: {steps}.",
+    "Is the system itself well?": "O próprio sistema está bem?",
+    "well": "bem",
+    "not well": "não está bem",
+    "Channels": "Canais",
+    "No channel is configured: nobody is told of incidents.": (
+        "Nenhum canal está configurado: ninguém é avisado dos incidentes."
+    ),
+    "{count} messages wait": "{count} mensagens esperam",
+    "{count} could not be sent": "{count} não puderam ser enviadas",
+    "Search": "Procurar",
+    "Only mine": "Só os meus",
+    "Leave the defaults out": "Omite os predefinidos",
+    "No value is like that.": "Nenhum valor é assim.",
+    "Key": "Chave",
+    "Value": "Valor",
+    "From": "Origem",
+    "Configuration": "Configuração",
 }
