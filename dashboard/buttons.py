@@ -1,6 +1,6 @@
 """Buttons that change something: drawn for who may, confirmed where it cannot be undone, their result in words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,10 +11,13 @@ from dashboard.view_model.report import Report, of_backfill, of_run
 from dashboard.words import label as harmless
 from dashboard.words import plain
 
-__all__ = ["CONFIRMING", "Asked", "Told", "act", "asked", "dismiss"]
+__all__ = ["CONFIRMING", "Asked", "Given", "Told", "act", "asked", "dismiss"]
 
 Told = Callable[[Any], str]
 """The result in words, made of what the API answered."""
+
+Given = Callable[[], tuple[Sequence[Any], Mapping[str, Any]]]
+"""Arguments and named arguments of an operation, from what stands in widgets."""
 
 CONFIRMING = "confirming"
 """In the session while a question is open: a page that is drawn again would close it."""
@@ -44,6 +47,7 @@ def act(
     primary: bool = False,
     help: str | None = None,
     disabled: bool = False,
+    given: Given | None = None,
     **kwargs: Any,
 ) -> None:
     """A button that calls `Client.operations.OPERATION(*args, **kwargs)`; nothing for who may not, or in the past.
@@ -53,13 +57,15 @@ def act(
         confirm: Asked before: what will happen; needed where it cannot be undone.
         reason: Ask for a reason as well; it goes to the operation as `reason`.
         told: The result in words.
+        given: More arguments, asked for at the click: what somebody typed a moment before is among them.
         follow: The answer names a run (`run_id`) or a backfill, whose end is waited for and told.
     """
     if not here.may_change:
         return
 
     def begin(**more: Any) -> None:
-        number = here.actions.begin(here.caller, operation, *args, **kwargs, **more)
+        chosen, named = given() if given is not None else ((), {})
+        number = here.actions.begin(here.caller, operation, *args, *chosen, **kwargs, **named, **more)
         st.session_state["asked"] = Asked(number, told, follow)
 
     kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
