@@ -187,10 +187,22 @@ def judged(
 
 
 def with_table_rules(
-    found: Judged, table: Batch, rules: Sequence[Rule], dataset: DatasetSettings, *, now: datetime, has_last_good: bool
+    found: Judged,
+    table: Batch,
+    rules: Sequence[Rule],
+    dataset: DatasetSettings,
+    *,
+    now: datetime,
+    has_last_good: bool,
+    told: Report | None = None,
 ) -> Judged:
-    """The same, with the rules that look at the whole table judged too. Their rows are told, and stay in the table."""
-    told = validate(table, rules, now=now, surroundings=found.around).report
+    """The same, with the rules that look at the whole table judged too. Their rows are told, and stay in the table.
+
+    Args:
+        told: What they say, where the table was judged elsewhere.
+    """
+    if told is None:
+        told = validate(table, rules, now=now, surroundings=found.around).report
     report = replace(found.report, outcomes=(*found.report.outcomes, *told.outcomes))
     quality = score(report, coverage(report, stored_columns(found.batch.schema, found.validation.without).names))
     verdict = judge(

@@ -7,7 +7,7 @@ cache entries it returns are written by the runner, together, and only then is t
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from config.datasets import DatasetSettings
 from data_pipeline.asking import Question, keeps_a_table, question
@@ -27,13 +27,16 @@ from data_pipeline.store.results import Results
 from data_pipeline.store.surroundings import Around, Neighbours
 from data_pipeline.store.upstreams import Needed, Upstream, Upstreams
 from data_pipeline.store.views import Current, Version
-from data_pipeline.storing import Storing, nothing_new
+from data_pipeline.storing import Storing, TableJudge, nothing_new
 from data_pipeline.validate.rules import Rule
 from utils.cache.cache import Cache
 from utils.clock import Clock
 from utils.correlation import run_id
 from utils.logger import get_logger
 from utils.turn import turn
+
+if TYPE_CHECKING:
+    from data_pipeline.in_slices import Slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class Pipeline:
         self._cache = cache
         self._clock = clock
         self._store = Storing(results, memory_limit=memory_limit)
+        self._memory_limit = memory_limit
         self._replaying = replaying
         self._promises = promises
         self._ledger = ledger
@@ -223,6 +227,23 @@ class Pipeline:
         from data_pipeline.deriving import up_to_date
 
         return up_to_date(dataset, last_good, needed, lambda: self._upstreams.last_turn(dataset.name), self._clock)
+
+    def judge_tables_with(self, judge: TableJudge) -> None:
+        """From now on rules on whole tables are judged elsewhere, as far as that gives a report."""
+        self._store.judge_table = judge
+
+    def observe_slice(self, part: "Slice", dataset: DatasetSettings) -> bytes:
+        """The states of a dataset's rules on its table, after some rows of it.
+
+        Raises:
+            StoreError: a file of the table is missing or damaged.
+        """
+        from data_pipeline.in_slices import observed
+
+        before = self._neighbours.version(dataset.name, part.work.before)
+        around = self._neighbours.of(dataset.name, before, content=part.work.content, pieces=part.work.pieces)
+        rules = self._all_rules(dataset).of_table
+        return observed(part, self._results, rules, around, memory_limit=self._memory_limit)
 
     def flush(self) -> None:
         """Bring to the disk what waits of the versions; to be called before the events of an outcome are written."""

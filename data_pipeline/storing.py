@@ -1,6 +1,6 @@
 """STORE: a judged batch becomes a version, a part of a table, or a candidate; or it is what we have already."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,19 +19,30 @@ from data_pipeline.store.results import Results, Written
 from data_pipeline.store.views import Version
 
 if TYPE_CHECKING:
+    from data_pipeline.batch import Batch
+    from data_pipeline.in_slices import TableWork
     from data_pipeline.pipeline import RunContext
     from data_pipeline.store.merge import Change
+    from data_pipeline.validate.report import Report
+    from data_pipeline.validate.rules import Rule
     from utils.arrow import pa
 
-__all__ = ["Storing", "nothing_new"]
+TableJudge = Callable[["TableWork", "Sequence[Rule]"], "Report | None"]
+
+__all__ = ["Storing", "TableJudge", "nothing_new"]
 
 
 class Storing:
-    """Writes what the gate accepts or holds. Thread-safe."""
+    """Writes what the gate accepts or holds. Thread-safe.
+
+    Attributes:
+        judge_table: Judges large tables elsewhere; None: they are judged here. It may give None, too: not this one.
+    """
 
     def __init__(self, results: Results, *, memory_limit: int) -> None:
         self._results = results
         self._memory_limit = memory_limit
+        self.judge_table: TableJudge | None = None
 
     def store(
         self,
@@ -108,9 +119,31 @@ class Storing:
         if not rules.of_table:
             return found, written
         table = self._results.batch(written.good.path, found.batch.provenance, memory_limit=self._memory_limit)
+        of_table = None
+        if self.judge_table is not None:
+            work = _work(found, written, table, last_good, dataset, run)
+            of_table = self.judge_table(work, rules.of_table)
         has_last_good = last_good is not None
-        found = with_table_rules(found, table, rules.of_table, dataset, now=run.now, has_last_good=has_last_good)
+        found = with_table_rules(
+            found, table, rules.of_table, dataset, now=run.now, has_last_good=has_last_good, told=of_table
+        )
         return found, written if found.verdict.accepted else None
+
+
+def _work(
+    found: Judged,
+    written: Written,
+    table: "Batch",
+    last_good: Version | None,
+    dataset: DatasetSettings,
+    run: "RunContext",
+) -> "TableWork":
+    from data_pipeline.in_slices import TableWork
+
+    provenance = found.batch.provenance
+    pieces = tuple(key for key, _ in provenance.pieces)
+    before = "" if last_good is None else last_good.version
+    return TableWork(dataset.name, written.good.path, table.rows, run.now, before, provenance.content_sha256, pieces)
 
 
 def _with_decisions(found: Judged, dataset: DatasetSettings, same: Version | None, run: "RunContext") -> Judged:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import platform
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +16,10 @@ from utils.resilience.cancellation import CancelToken
 
 if TYPE_CHECKING:
     from data_pipeline.elsewhere import Task, Told
+    from data_pipeline.in_slices import Slice, TableWork
     from data_pipeline.on_behalf import OnBehalf
+    from data_pipeline.validate.report import Report
+    from data_pipeline.validate.rules import Rule
     from integrated_system import IntegratedSystem
 
 __all__ = [
@@ -28,6 +31,7 @@ __all__ = [
     "digest_of",
     "forget_all",
     "look",
+    "observe_slice",
     "run_task",
     "stop_run",
 ]
@@ -106,6 +110,50 @@ def run_task(installation: Installation, task: "Task") -> "Told":
         return Told(trouble=Trouble(f"a worker cannot run {task.dataset}: {error}", error.hint))
 
 
+def observe_slice(installation: Installation, part: "Slice") -> bytes:
+    """The states of a table's rules after a slice of it (`data_pipeline/in_slices.py`).
+
+    Raises:
+        StoreError: a file of the table cannot be read.
+    """
+    with _of(installation) as held:
+        dataset = held.system.settings.find(part.work.dataset)
+        assert dataset is not None  # the configuration is the same
+        return held.system.pipeline.observe_slice(part, dataset)
+
+
+def _judged_by_all(held: "_Held", work: "TableWork", rules: "Sequence[Rule]") -> "Report | None":
+    """Rules on a large table, judged by all workers; None: it is not worth it, or they cannot just now."""
+    from functools import partial
+
+    from data_pipeline import in_slices
+    from data_pipeline.errors import PipelineError
+
+    if work.rows < in_slices.LEAST_ROWS or held.asked_by is None:
+        return None
+    from distributed import worker_client
+
+    system, observe = held.system, partial(observe_slice, held.asked_by)
+    try:
+        # Our thread is given back meanwhile: else a cluster with one thread would wait for itself.
+        with worker_client() as client:
+            return in_slices.judged_in_slices(
+                work,
+                partial(client.get_executor(pure=False).submit, observe),
+                system.results,
+                rules,
+                memory_limit=system.settings.app.memory_limit,
+                rows=in_slices.SLICE_ROWS,
+            )
+    except PipelineError:
+        raise
+    except Exception as error:  # noqa: BLE001 - workers that are lost are no reason to lose the batch
+        from utils.logger import get_logger
+
+        get_logger("executor").warning("table.judged_here", dataset=work.dataset, path=work.path, reason=str(error))
+        return None
+
+
 def stop_run(run_id: str) -> None:
     """Interrupt what this process does for a run."""
     with _guard:
@@ -145,6 +193,7 @@ class _Held:
     def __init__(self, system: "IntegratedSystem", line: "OnBehalf") -> None:
         self.system = system
         self.line = line
+        self.asked_by: Installation | None = None  # lately
         self.marks: set[str] = set()
         self.users = 0
         self.tokens: dict[str, list[CancelToken]] = {}
@@ -201,6 +250,7 @@ def _of(installation: Installation) -> Iterator[_Held]:
                     held.users += 1
     try:
         held.check_mark(installation.mark)
+        held.asked_by = installation
         yield held
     finally:
         with _guard:
@@ -221,6 +271,7 @@ def _taken(key: Installation) -> _Held | None:
 
 
 def _made(installation: Installation) -> _Held:
+    from functools import partial
     from pathlib import Path
 
     from data_pipeline.on_behalf import OnBehalf
@@ -247,4 +298,6 @@ def _made(installation: Installation) -> _Held:
         cache=system.cache,
         cache_ttl=system.settings.cache.ttl,
     )
-    return _Held(system, line)
+    held = _Held(system, line)
+    system.pipeline.judge_tables_with(partial(_judged_by_all, held))
+    return held

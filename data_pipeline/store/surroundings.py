@@ -29,6 +29,10 @@ class Neighbours:
         """Let go of the values of other datasets, which are kept for the batches of one run."""
         self._distinct.forget()
 
+    def version(self, dataset: str, version: str) -> Version | None:
+        """A stored version; None: there is none of this name, or none was asked for."""
+        return self._views.version(dataset, version) if version else None
+
     def of(self, dataset: str, last_good: Version | None, *, content: str = "", pieces: Sequence[str] = ()) -> "Around":
         """What stands around one batch.
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from uuid import uuid4
 import pytest
 
 from config.sections import ExecutorSettings
+from data_pipeline import in_slices
 from data_pipeline.dataset import DatasetRun
 from data_pipeline.elsewhere import Elsewhere
 from data_pipeline.errors import ExecutorAway
@@ -39,6 +41,16 @@ def rows(number):
 
 def halved(rows_001):
     return rows_001.head(25)
+
+def many(count, runs):
+    import numpy as np, pyarrow as pa
+    before = int(Path(runs).read_text()) if Path(runs).exists() else 0
+    Path(runs).write_text(str(before + 1))
+    first = before * (count - 10)
+    for start in range(first, first + count, 500_000):
+        at = np.arange(start, min(start + 500_000, first + count))
+        value = pa.array((at % 9973) * 0.1, mask=at % 11 == 0)
+        yield pa.table({"id": at, "value": value, "city": pa.array(at % 1000).cast(pa.string())})
 
 def alone(folder):
     mine = Path(folder, str(os.getpid()) + "-" + str(time.monotonic_ns()))
@@ -276,6 +288,75 @@ def test_a_dataset_that_kills_every_worker_is_given_up(placed: Placed, dask_clus
     assert (deadly.status, well.status) == ("failed", "succeeded")
     assert str(deadly.reason).startswith("deadly: 2 workers were given it, and each died while it ran it")
     assert "app.memory_limit" in (deadly.error or {})["hint"]
+
+
+TABLE_RULES = [
+    {**rule, "scope": "dataset"}
+    for rule in (
+        {"unique": "id", "severity": "warning"},
+        {"unique": ["city", "value"], "severity": "warning"},
+        {"not_null": ["value"], "tolerance": 0.2},
+        {"aggregate": {"expr": "sum(value)", "equals": "1"}, "severity": "warning"},
+    )
+]
+
+
+def growing(placed: Placed, rows: int) -> dict[str, Any]:
+    """A table that each run adds rows to, ten of them once more, with rules on all of it."""
+    params = {"count": rows, "runs": str(placed.folder / "runs")}
+    return python("table", f"{placed.module}:many", params, write="append", rules=TABLE_RULES)
+
+
+def outcomes(placed: Placed) -> list[Any]:
+    """What the rules said of each version, in order."""
+    return [one["report"]["outcomes"] for one in placed.events("batch.accepted")]
+
+
+def test_a_large_table_is_judged_by_all_workers(
+    placed: Placed, small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slice by slice, with the report of one pass; also where the cluster has one thread, which is at it already."""
+    monkeypatch.setattr(in_slices, "LEAST_ROWS", 100)
+    monkeypatch.setattr(in_slices, "SLICE_ROWS", 70)
+    seen: list[tuple[int, int]] = []
+    once = in_slices.observed
+
+    def noted(part: in_slices.Slice, *given: Any, **more: Any) -> bytes:
+        seen.append((part.start, part.rows))
+        return once(part, *given, **more)
+
+    monkeypatch.setattr(in_slices, "observed", noted)
+    here = Placed(tmp_path / "two", placed.code)
+    for each in (placed, here):
+        each.configure(growing(each, 90))
+
+    for _ in range(2):
+        placed.on(small.scheduler_address)
+        here.run(fresh=True)
+
+    assert outcomes(placed) == outcomes(here)
+    assert len(outcomes(here)) == 2
+    assert sorted(seen) == [(0, 70), (70, 70), (140, 40)]  # 90 rows are too few
+
+
+@pytest.mark.prove
+def test_60_million_rows_are_judged_where_they_are(placed: Placed, dask_cluster: str, tmp_path: Path) -> None:
+    """The report of a table, slice by slice on two processes, is the one of a single machine, bit for bit."""
+    here = Placed(tmp_path / "two", placed.code)
+    for each in (placed, here):
+        each.configure(growing(each, 30_000_000), app={"memory_limit": "2GB"})
+
+    took = []
+    for each in (placed, here):
+        for _ in range(2):
+            began = time.monotonic()
+            done = placed.on(dask_cluster) if each is placed else here.run(fresh=True)
+            assert done.status == "succeeded", done.datasets[0].reason
+            took.append(round(time.monotonic() - began, 1))
+    print(f"60 million rows: {took[1]} s on Dask, {took[3]} s here")
+
+    assert outcomes(placed) == outcomes(here)
+    assert [one["table_rows"] for one in here.events("batch.accepted")] == [30_000_000, 60_000_000]
 
 
 # --- clusters that are of no use ------------------------------------------------------------------
