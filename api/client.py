@@ -262,6 +262,16 @@ class Queries:
         with self._arrow(name, columns, limit, batch) as stream:
             yield from stream
 
+    def download(self, name: str, *, format: str = "csv", version: str | None = None) -> Iterator[bytes]:
+        """The rows as a file (`csv`, `parquet`, `jsonl`, `json`, `arrow`), part by part as they come."""
+        path = f"/datasets/{_part(name)}/data"
+        with self._client.streamed(path, format=format, version=version) as response:
+            yield from response.iter_bytes()
+
+    def metric_names(self) -> list[Document]:
+        """Every series that is kept."""
+        return self._client.each("metrics", "/metrics/names")
+
     def history(
         self,
         *metrics: str,
@@ -278,6 +288,18 @@ class Queries:
 
     def anomalies(self, *metrics: str) -> Document:
         return self._client.get("/anomalies", metric=list(metrics))
+
+    def backtest(self, *metrics: str, rate: float | None = None) -> Document:
+        """What would have been told of all that is stored, at this rate or at several."""
+        return self._client.get("/anomalies/backtest", metric=list(metrics), rate=rate)
+
+    def expected(self, *metrics: str, since: str | None = None, until: str | None = None) -> list[Document]:
+        """Between what figures were expected, for charts."""
+        return self._client.each("expected", "/anomalies/expected", metric=list(metrics), since=since, until=until)
+
+    def feedback(self, *metrics: str) -> list[Document]:
+        """What people said about anomalies, and counts."""
+        return self._client.each("feedback", "/anomalies/feedback", metric=list(metrics))
 
     def runs(
         self, *, status: str | None = None, limit: int | None = 20, as_of: str | None = None
@@ -327,6 +349,19 @@ class Queries:
 
     def backfill(self, backfill: str) -> Document:
         return self._client.get(f"/backfills/{_part(backfill)}")
+
+    def backfill_plan(
+        self,
+        dataset: str,
+        begin: str | None = None,
+        end: str | None = None,
+        *,
+        partitions: Sequence[str] = (),
+        only: Sequence[str] = (),
+    ) -> Document:
+        """What `operations.backfill` would collect, and about how long it would take; nothing is done."""
+        body = {"dataset": dataset, "from": begin, "to": end, "partitions": list(partitions), "only": list(only)}
+        return self._client.post("/backfills", **body, dry_run=True)
 
     def quarantine(self, *, dataset: str | None = None) -> list[Document]:
         return self._client.each("quarantine", "/quarantine", dataset=dataset)

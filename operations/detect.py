@@ -118,21 +118,25 @@ def detect(system: IntegratedSystem, names: Sequence[str] = ()) -> Detected:
     )
 
 
-def backtest(system: IntegratedSystem, names: Sequence[str] = ()) -> Backtest:
+def backtest(system: IntegratedSystem, names: Sequence[str] = (), *, rate: float | None = None) -> Backtest:
     """Judge every stored point by those before it, as it would have been when it came; at other rates, too.
 
     What people said counts from the beginning. The names are those of `detect`.
+
+    Args:
+        rate: What would have been told at this rate (false episodes per 1,000 points), instead of the one that is set;
+            then no other is tried.
 
     Raises:
         PipelineError: a name has no history, or there is no such metric.
     """
     asked = asked_for(system, names)
-    found = _judged(system, asked, everything=True)
+    found = _judged(system, asked, everything=True, rate=rate)
     table = []
-    for rate in RATES:
-        other = _judged(system, asked, everything=True, rate=rate)
+    for tried in RATES if rate is None else (rate,):
+        other = found if tried == rate else _judged(system, asked, everything=True, rate=tried)
         episodes = len({(one.subject, one.metric, one.since) for one in other.anomalies})
-        table.append(Sensitivity(rate, episodes, round(1000.0 * episodes / max(other.judged, 1), 3)))
+        table.append(Sensitivity(tried, episodes, round(1000.0 * episodes / max(other.judged, 1), 3)))
     firsts: dict[tuple[str, str, float], Anomaly] = {}
     for one in sorted(found.anomalies, key=lambda one: one.time):
         firsts.setdefault((one.subject, one.metric, one.since), one)

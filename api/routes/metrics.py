@@ -124,6 +124,27 @@ class Backtest(Told):
     sensitivities: list[Sensitivity]
 
 
+class Edge(Told):
+    """Between what a figure was expected at a moment."""
+
+    time: str = Field(examples=["2026-03-28T06:00:00Z"])
+    low: float
+    high: float
+
+
+class Expectation(Told):
+    """The band of one series, oldest first."""
+
+    series: str = Field(examples=["orders.rows"])
+    points: list[Edge]
+
+
+class Expectations(Told):
+    """Bands, in the order in which they were asked for."""
+
+    expected: list[Expectation]
+
+
 class Said(Told):
     """What somebody said about a series; `number` is for taking it back."""
 
@@ -211,11 +232,34 @@ async def anomalies(request: Request, metric: Names = None) -> Response:
 
 
 @routes.get("/anomalies/backtest", responses=documents(Backtest), summary="What would have been told")
-async def backtest(request: Request, metric: Names = None) -> Response:
+async def backtest(
+    request: Request,
+    metric: Names = None,
+    rate: Annotated[
+        float | None,
+        Query(gt=0, lt=1000, description="False episodes per 1,000 points: at this one, and at no other."),
+    ] = None,
+) -> Response:
     """Every stored point is judged by those before it; at other rates, too."""
     from operations.detect import backtest as ask
 
-    return await read(request, lambda system: ask(system, metric or ()).to_json())
+    return await read(request, lambda system: ask(system, metric or (), rate=rate).to_json())
+
+
+@routes.get("/anomalies/expected", responses=documents(Expectations), summary="Between what figures were expected")
+async def expected(
+    request: Request,
+    metric: Annotated[list[str], Query(min_length=1, description="`DATASET.METRIC`, or a recorded number.")],
+    since: Annotated[Moment | None, Query(description="Default: a day before `until`.")] = None,
+    until: Annotated[Moment | None, Query(description="Exclusive; default: now.")] = None,
+) -> Response:
+    """The band of each figure at its newest 2,000 points, by the points before each."""
+    from operations.expected import expected as ask
+
+    def told(system: IntegratedSystem) -> Any:
+        return {"expected": [one.to_json() for one in ask(system, metric, since=since, until=until)]}
+
+    return await read(request, told)
 
 
 @routes.get("/anomalies/feedback", responses=documents(Given), summary="What was said")

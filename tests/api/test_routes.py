@@ -73,6 +73,7 @@ def test_every_answer_is_as_the_document_says(ran: IntegratedSystem) -> None:
     queries = {
         "/incidents/trial": {"event": "dataset.failed", "dataset": "orders"},
         "/metrics/history": {"metric": ["open", "orders.rows"]},
+        "/anomalies/expected": {"metric": ["orders.rows"]},
         "/incidents": {"over": "5"},
         "/news": {"since": "2026-01-01T00:00:00Z"},
         "/datasets/{name}/difference": {"before": latest["run_id"], "after": latest["run_id"]},
