@@ -61,8 +61,8 @@ class GaugeSeries:
 
     __slots__ = ("_function", "_lock", "_value")
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, lock: threading.Lock) -> None:
+        self._lock = lock  # that of all series of a gauge: a page makes thousands anew, and one each was a fifth of it
         self._value = 0.0
         self._function: Callable[[], float] | None = None
 
@@ -276,7 +276,7 @@ class Gauge(Metric[GaugeSeries]):
         return [{"labels": labels, "value": value if math.isfinite(value) else None} for labels, value in rows]
 
     def _new(self) -> GaugeSeries:
-        return GaugeSeries()
+        return GaugeSeries(self._lock)
 
 
 class Histogram(Metric[HistogramSeries]):
