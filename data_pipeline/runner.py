@@ -322,7 +322,10 @@ class Runner:
     def _break_off(self, run_id: str, began: float, error: Exception) -> None:
         """The run itself failed: say so in the log, unless the log is what failed (then the next process does)."""
         duration = round(self._clock.monotonic() - began, 6)
-        status = "interrupted" if isinstance(error, ExecutorAway) else "failed"
+        status = "failed"
+        if isinstance(error, ExecutorAway):
+            status = "interrupted"
+            error.hint = f"{error.hint}; what was finished is kept, and `run --resume {run_id}` goes on with the rest"
         summary = {"status": status, "duration_s": duration, "error": f"{type(error).__name__}: {error}"}
         event = NewEvent("run.finished", run_id, summary, source="runner")
         with contextlib.suppress(StateError):

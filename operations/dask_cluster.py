@@ -150,7 +150,7 @@ class DaskCluster:
             time.sleep(0.05)  # the client itself tries to connect; it calls nobody back
         raise ExecutorAway(
             f"the scheduler {self._name} is gone, and did not come back within {self._connect:g} s",
-            hint="start it again; what was finished is kept, and `run --resume RUN_ID` goes on with the rest",
+            hint="start it again, with its workers",
         )
 
     def stop(self, run_id: str) -> None:
@@ -176,7 +176,8 @@ class DaskCluster:
         try:
             import dask
 
-            with dask.config.set({"logging": {"distributed": "critical"}}):  # what we have to say we say ourselves
+            # What there is to say we say ourselves.
+            with dask.config.set({"logging": {"distributed": "critical", "distributed.client": "critical"}}):
                 from distributed import Client
                 from distributed.cfexecutor import ClientExecutor
         except ImportError as error:
@@ -250,8 +251,7 @@ class DaskCluster:
     def _no_workers(self) -> ExecutorAway:
         return ExecutorAway(
             f"no worker is connected to {self._name}, for {self._patience:g} s",
-            hint="start one (`dask worker ADDRESS`), or see its log for why it left; "
-            "what was finished is kept, and `run --resume RUN_ID` goes on with the rest",
+            hint="start one (`dask worker ADDRESS`), or see its log for why it left",
         )
 
     def _installation(self) -> Installation:

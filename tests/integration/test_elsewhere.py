@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,8 +17,10 @@ from data_pipeline.runner import PipelineRun
 from integrated_system import IntegratedSystem
 from operations import dask_worker
 from operations.actor import Actor
-from operations.run import CancelToken, Execution, execute, resume
+from operations.queue import queue_worker
+from operations.run import CancelToken, Execution, execute, resume, run_queue
 from tests.integration.installation import Installation
+from utils.clock import ManualClock
 from utils.database import StateError
 from utils.events import NewEvent
 from utils.leases import this_process
@@ -258,7 +261,7 @@ def test_trouble_elsewhere_ends_the_run_in_its_words(
             again = resume(system, Actor("ann"), run.run_id)
             assert "c" in statuses(again)
             assert set(collected(system)) == set(NAMES)
-    assert getattr(caught.value, "hint", "") == trouble.hint
+    assert getattr(caught.value, "hint", "").startswith(trouble.hint)
 
 
 def test_a_stopped_run_tells_its_workers_once(installation: Installation) -> None:
@@ -312,3 +315,71 @@ def test_a_worker_says_why_it_cannot_work(installation: Installation) -> None:
         assert "does not exist" in said(config="/nowhere.yaml")
         system.leases.release(held)
     dask_worker.forget_all()
+
+
+# --- runs that wait, and the command line ---------------------------------------------------------
+
+
+def test_a_run_in_the_queue_waits_for_its_cluster(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody there: it stays as it is. Lost in the middle: it waits again, with what it has not finished."""
+    clock = ManualClock(datetime(2026, 11, 22, tzinfo=UTC))
+    away, lost = [ExecutorAway("nobody is there")], [ExecutorAway("they are gone")]
+
+    class Late(Threads):
+        def open(self) -> int:
+            if away:
+                raise away.pop()
+            return super().open()
+
+        def submit(self, task: Task) -> "Future[Told]":
+            future = super().submit(task)
+            if task.dataset == "c" and lost:
+                future.result(10)
+                future = Future()
+                future.set_exception(lost.pop())
+            return future
+
+    with installation.system(clock) as system:
+        monkeypatch.setattr("operations.executor._elsewhere", lambda *_: Elsewhere(Late(system)))
+        (run_id,) = run_queue(system).put([RunRequest(NAMES, "ann", fresh=True)])
+        worker = queue_worker(system, stays=False)
+        seen = []
+        for _ in range(3):
+            worker.drain()
+            run = system.views.run(run_id)
+            assert run is not None
+            seen.append(run.status)
+            clock.advance(2.0)
+        worker.close()
+
+        assert seen == ["queued", "queued", "succeeded"]
+        assert collected(system) == list(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--executor", "spark"], "no executor is called `spark`"),
+        (["--executor", "tcp://nowhere"], "expected the address of a Dask scheduler"),
+        (
+            ["--executor", "tcp://h:1", "--workers", "2"],
+            "--workers does not go with a Dask cluster that has an address",
+        ),
+        (["--executor", "dask", "--due"], "--due goes with --workers and --strict only"),
+    ],
+    ids=["name", "address", "workers", "due"],
+)
+def test_wrong_words_on_the_command_line_are_told(
+    options: list[str], said: str, installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As wrong usage, with what to write."""
+    assert installation.typed("run", *options) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_command_line_chooses_threads_over_what_is_configured(installation: Installation) -> None:
+    """`--executor local` runs where no cluster is."""
+    installation.configure(
+        {"name": "a", "collect": {"kind": "simulated"}}, executor={"kind": "dask", "address": "tcp://127.0.0.1:1"}
+    )
+    assert installation.typed("run", "--executor", "local", "--json") == 0
