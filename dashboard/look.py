@@ -18,7 +18,7 @@ STYLE = """<style>
   border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent)}
 [class*="st-key-heading"] h3 {font-size: 1.12rem; font-weight: 650; padding: 0}
 [class*="st-key-name"] [data-testid="stText"] {font-size: 1.08rem; font-weight: 650}
-[class*="st-key-figures"] [data-testid="stText"] > span {font-size: 1.04rem; font-weight: 600; white-space: pre-line;
+[class*="st-key-figures"] [data-testid="stText"] > span {font-size: .95rem; font-weight: 600; white-space: pre-line;
   font-variant-numeric: tabular-nums}
 [class*="st-key-figures"] [data-testid="stText"] > span::first-line {font-size: .8rem; font-weight: 400;
   color: color-mix(in srgb, currentColor 70%, transparent)}
@@ -28,6 +28,11 @@ STYLE = """<style>
 [class*="st-key-row"] [data-testid="stText"] {font-size: .92rem; font-variant-numeric: tabular-nums}
 [class*="st-key-row"] [class*="st-key-faint"] [data-testid="stText"] {font-size: .86rem}
 [class*="st-key-row"] {column-gap: .7rem; row-gap: .1rem}
+[class*="st-key-tile"] [data-testid="stPageLink"] a,
+[class*="st-key-row"] [data-testid="stPageLink"] a {padding: .1rem 0}
+[class*="st-key-tile"] [data-testid="stPageLink"] a > span:has([data-testid="stIconMaterial"]),
+[class*="st-key-row"] [data-testid="stPageLink"] a > span:has([data-testid="stIconMaterial"]) {display: none}
+[class*="st-key-tile"] [data-testid="stPageLink"] p {font-size: 1.08rem; font-weight: 650}
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] {padding: 2.6rem 1rem 3rem}
   .st-key-sentence [data-testid="stText"] {font-size: 1.28rem}

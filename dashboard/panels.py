@@ -4,7 +4,7 @@ Whatever comes from a provider, a configuration or an error goes through `st.tex
 it is; Markdown and HTML are for our own words only.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -52,9 +52,14 @@ def framed(here: Here, name: str, title: str, panel: Panel[Any]) -> Iterator[Non
 
 
 def rows(kind: str, panel: Panel[Row]) -> None:
+    """The lines of a panel."""
+    lines(kind, panel.rows)
+
+
+def lines(kind: str, found: Sequence[Row]) -> None:
     """The lines of a list."""
     with st.container(key=f"list-{kind}", gap="xsmall"):
-        for n, row in enumerate(panel.rows):
+        for n, row in enumerate(found):
             with st.container(key=f"row-{kind}-{n}", horizontal=True, vertical_alignment="center"):
                 if row.when:
                     st.text(row.when)
@@ -76,6 +81,13 @@ def face(here: Here, name: str, face: Face) -> None:
         if face.hint:
             with st.container(key=f"faint-hint-{name}"):
                 st.text(face.hint)
+
+
+def figures(kind: str, found: Iterable[tuple[str, str]]) -> None:
+    """Numbers side by side, each under what it is."""
+    with st.container(key=f"figures-{kind}", horizontal=True, gap="medium"):
+        for label, value in found:
+            st.text(f"{label}\n{value}")
 
 
 def download(here: Here, name: str, table: Callable[[], Sequence[Mapping[str, object]]]) -> None:

@@ -52,7 +52,6 @@ TEXTS: dict[str, str] = {
     "going on": "em curso",
     "failed": "falhou",
     "Not done: {message}": "Não feito: {message}",
-    "This cannot be undone.": "Isto não pode ser desfeito.",
     "Reason": "Motivo",
     "Yes, do it": "Sim, fazer",
     "The run waits for its turn.": "A execução espera a sua vez.",

@@ -1,0 +1,44 @@
+"""When this browser looked last: kept in a cookie of the browser, for it is nobody else's business.
+
+The cookie holds two moments and nothing else. Only this machine's pages are sent it; without it, e.g. in a private
+window, every visit is the first.
+"""
+
+from datetime import datetime
+
+import streamlit as st
+
+from dashboard.view_model.news import AWAY, COOKIE, last_visit
+
+__all__ = ["keep", "since"]
+
+# Ours, without anything from elsewhere in it. A tab that nobody looks at is no visit.
+_SCRIPT = f"""<script>
+(() => {{
+  if (window.orchestratorVisits) return;
+  window.orchestratorVisits = true;
+  const note = () => {{
+    if (document.visibilityState !== "visible") return;
+    const kept = (document.cookie.match(/(?:^|; ){COOKIE}=(\\d+)\\.(\\d+)/) || [0, "0", "0"]).slice(1);
+    const now = Date.now();
+    const before = now - Number(kept[1]) > {int(AWAY.total_seconds() * 1000)} ? kept[1] : kept[0];
+    document.cookie = `{COOKIE}=${{before}}.${{now}}; path=/; max-age=31536000; SameSite=Strict`;
+  }};
+  setTimeout(note, 3000);
+  setInterval(note, 30000);
+  document.addEventListener("visibilitychange", note);
+}})();
+</script>"""
+
+
+def since(now: datetime) -> str | None:
+    """The end of the visit before this one, RFC 3339; the same for the whole session. None: there was none."""
+    if "last-visit" not in st.session_state:
+        st.session_state["last-visit"] = last_visit(st.context.cookies.get(COOKIE), now)
+    found: str | None = st.session_state["last-visit"]
+    return found
+
+
+def keep() -> None:
+    """Have the browser note that it looks now, and again while it does."""
+    st.html(_SCRIPT, unsafe_allow_javascript=True)
