@@ -30,11 +30,17 @@ STYLE = """<style>
 [class*="st-key-row"] {column-gap: .7rem; row-gap: .1rem}
 [class*="st-key-tile"] [data-testid="stPageLink"] a,
 [class*="st-key-row"] [data-testid="stPageLink"] a {padding: .1rem 0}
+[data-testid="stMain"] [data-testid="stPageLink"] a:not(:hover) {background: none}
+[data-testid="stMain"] [data-testid="stPageLink"] p {font-weight: 500}
+[class*="st-key-row"] [data-testid="stPageLink"] p {text-decoration: underline; text-underline-offset: .22em;
+  text-decoration-color: color-mix(in srgb, currentColor 35%, transparent)}
 [class*="st-key-tile"] [data-testid="stPageLink"] a > span:has([data-testid="stIconMaterial"]),
 [class*="st-key-row"] [data-testid="stPageLink"] a > span:has([data-testid="stIconMaterial"]) {display: none}
 [class*="st-key-tile"] [data-testid="stPageLink"] p {font-size: 1.08rem; font-weight: 650}
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] {padding: 2.6rem 1rem 3rem}
   .st-key-sentence [data-testid="stText"] {font-size: 1.28rem}
+  [class*="st-key-wide"] {overflow-x: auto}
+  [class*="st-key-wide"] > div {min-width: 46rem}
 }
 </style>"""

@@ -66,7 +66,7 @@ def reader(here: Here, name: str, letters: tuple[Letter, ...]) -> str:
         here.words("Message in its words"),
         list(shown),
         index=None,
-        format_func=lambda one: label(shown[one], limit=120),
+        format_func=lambda one: shown[one],
         key=f"letter-{name}",
         placeholder=here.words("Choose one"),
     )
@@ -128,7 +128,7 @@ def silence_form(
         words("Which incidents (all of it must hold)"),
         list(matchers),
         default=list(chosen),
-        format_func=lambda one: label(one, limit=120),
+        format_func=lambda one: plain(one, limit=120),
         key=f"{name}-which",
         accept_new_options=True,
         placeholder=MATCHING,
