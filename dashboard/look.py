@@ -23,6 +23,8 @@ STYLE = """<style>
 [class*="st-key-figures"] [data-testid="stText"] > span::first-line {font-size: .8rem; font-weight: 400;
   color: color-mix(in srgb, currentColor 70%, transparent)}
 [class*="st-key-figures"] > div {flex: 1 1 0; min-width: 4.5rem}
+[class*="st-key-small-tile"] [data-testid="stText"] {font-size: .8rem; white-space: pre-line;
+  color: color-mix(in srgb, currentColor 72%, transparent)}
 [class*="st-key-reason"] [data-testid="stText"] {font-size: .9rem}
 [class*="st-key-tile"] img {display: block; width: 100%; height: auto}
 [class*="st-key-row"] [data-testid="stText"] {font-size: .92rem; font-variant-numeric: tabular-nums}
@@ -38,7 +40,7 @@ STYLE = """<style>
 [class*="st-key-row"] [data-testid="stPageLink"] a > span:has([data-testid="stIconMaterial"]) {display: none}
 [class*="st-key-tile"] [data-testid="stPageLink"] p {font-size: 1.08rem; font-weight: 650}
 @media (max-width: 640px) {
-  [data-testid="stMainBlockContainer"] {padding: 2.6rem 1rem 3rem}
+  [data-testid="stMainBlockContainer"] {padding: 4.2rem 1rem 3rem}
   .st-key-sentence [data-testid="stText"] {font-size: 1.28rem}
   [class*="st-key-wide"] {overflow-x: auto}
   [class*="st-key-wide"] > div {min-width: 46rem}

@@ -35,7 +35,8 @@ def launch(
     # Of an API elsewhere the tokens are there; single sign-on asks who comes.
     if not settings.api and not any((settings.auth.viewers, settings.auth.operators, settings.auth.admins)):
         refuse_open_bind(system, settings.host, what="dashboard", key="dashboard.host")
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
+    # -P: what lies in the working directory is not taken for a part of ours.
+    command = [sys.executable, "-P", "-m", "dashboard", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
     command += ["--server.address", settings.host, "--server.port", str(port or settings.port)]
     command += ["--server.headless", "false" if browser else "true", "--browser.gatherUsageStats", "false"]
     environment = {

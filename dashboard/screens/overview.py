@@ -15,6 +15,9 @@ from operations.words import size
 BUDGETS = 4
 """Objectives that are shown at once, the worst first; the others are folded."""
 
+LARGE = 12
+"""So many datasets all have a large tile; of more, those that need a look."""
+
 
 def draw(here: Here) -> None:
     """Draw the sentence, then what lies behind it; from then on the pulse looks for what would look different."""
@@ -138,32 +141,57 @@ def _news(here: Here, news: News | None) -> None:
 
 def _tiles(here: Here, rest: Behind) -> None:
     with panels.framed(here, "tiles", here.words("Datasets"), rest.tiles):
-        if rest.tiles.rows:
+        tiles = rest.tiles.rows
+        large = len(tiles) if len(tiles) <= LARGE else sum(tile.tone not in {"good", "neutral"} for tile in tiles)
+        if large:
             with st.grid(min_column_width=330, gap="small", key="tiles"):
-                for n, tile in enumerate(rest.tiles.rows):
+                for n, tile in enumerate(tiles[:large]):
                     _tile(here, n, tile)
-            panels.download(here, "datasets", lambda: [_as_row(tile) for tile in rest.tiles.rows])
+        if tiles[large:]:
+            with st.grid(min_column_width=240, gap="small", key="small-tiles"):
+                for n, tile in enumerate(tiles[large:], large):
+                    _small_tile(here, n, tile)
+        if tiles:
+            panels.download(here, "datasets", lambda: [_as_row(tile) for tile in tiles])
 
 
 def _tile(here: Here, n: int, tile: Tile) -> None:
-    from dashboard.charts.sparkline import sparkline
-
     words = here.words
     with st.container(key=f"tile-{n}", border=True, gap="xsmall", height="stretch"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            here.link("dataset", tile.dataset, dataset=tile.dataset)
-            panels.badge(tile.tone, tile.state)
+        _named(here, tile)
         with st.container(key=f"figures-{n}", horizontal=True, gap="medium"):
             st.text(f"{words('Copy age')}\n{tile.copy_age}")
             st.text(f"{words('Data age')}\n{tile.data_age}")
             st.text(f"{words('Score')}\n{tile.score}")
-        if tile.points:
-            st.image(sparkline(tile.points), width="stretch", alt=tile.trend)
+        _line(tile)
         with st.container(key=f"faint-trend-{n}"):
             st.text(f"{tile.source}\n{tile.trend}")
         if tile.reason:
             with st.container(key=f"reason-{n}"):
                 st.text(tile.reason)
+
+
+def _small_tile(here: Here, n: int, tile: Tile) -> None:
+    """Where there are many datasets, those that are well take less room."""
+    words = here.words
+    with st.container(key=f"small-tile-{n}", border=True, gap="xsmall", height="stretch"):
+        _named(here, tile)
+        _line(tile)
+        figures = (words("Copy age"), tile.copy_age, words("Data age"), tile.data_age, words("Score"), tile.score)
+        st.text("{} {} · {} {}\n{} {}".format(*figures))
+
+
+def _named(here: Here, tile: Tile) -> None:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False):
+        here.link("dataset", tile.dataset, dataset=tile.dataset)
+        panels.badge(tile.tone, tile.state)
+
+
+def _line(tile: Tile) -> None:
+    from dashboard.charts.sparkline import sparkline
+
+    if tile.points:
+        st.image(sparkline(tile.points), width="stretch", alt=tile.trend)
 
 
 def _as_row(tile: Tile) -> dict[str, object]:

@@ -211,7 +211,7 @@ def _protected(name: str, more: Iterable[str]) -> str | None:
 
 def _is_ours(command: Sequence[str]) -> bool:
     """A server, a run or the page of this program, of whatever installation."""
-    names = [PurePath(part).name for part in command[:4]]
+    names = [PurePath(part).name for part in command[:5]]
     return _OURS in names or ("streamlit" in names and any(part.endswith("dashboard/app.py") for part in command))
 
 

@@ -116,15 +116,17 @@ def test_names_that_the_configuration_protects_are_immune() -> None:
 
 def test_what_is_part_of_this_program_is_immune() -> None:
     """A run of its own, its page, and what was named by number."""
-    child, page, other = process(60), process(61), process(62)
+    child, page, other, started = process(60), process(61), process(62), process(63)
     told = Told(
         {
             60: ("/usr/bin/python3", "/opt/cdo/integrated_system.py", "run"),
             61: ("python", "-m", "streamlit", "run", "/opt/cdo/dashboard/app.py"),
+            63: ("python", "-P", "-m", "dashboard", "streamlit", "run", "/opt/cdo/dashboard/app.py"),
         }
     )
-    here = about(child, page, other, pids=[62])
-    assert ["part of this program" in immunity(one, here, Scope(), told) for one in (child, page, other)] == [True] * 3
+    here = about(child, page, other, started, pids=[62])
+    ours = (child, page, other, started)
+    assert ["part of this program" in immunity(one, here, Scope(), told) for one in ours] == [True] * 4
 
 
 def test_another_user_is_reachable_only_when_named() -> None:
