@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests import counts
+from tests import counts, folders
 from tests.dask_cluster import dask_cluster  # noqa: F401
 from tests.databases import address  # noqa: F401 - a fixture for whoever asks
+from tests.folders import on_disk  # noqa: F401
 from tests.postgres import own_server, postgres, postgres_server  # noqa: F401 - fixtures for whoever asks
 from tests.redis_server import redis_folder, redis_server  # noqa: F401
 
 counts.register()
+folders.choose()
 
 # Who starts the tests in the background of a script has them ignore Ctrl-C, and so would every process they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

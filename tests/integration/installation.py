@@ -8,9 +8,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -112,10 +113,8 @@ class Installation:
 
     def typed(self, *arguments: str) -> int:
         """Run a command of the program in this process, without the time to start one; its exit code."""
-        from cli.main import app
-
         try:
-            app(args=self.command(*arguments)[2:])
+            _program()(args=self.command(*arguments)[2:])
         except SystemExit as stopped:
             return int(stopped.code or 0)
         return 0
@@ -143,6 +142,16 @@ def execute(
     )
     peak = int(note.read_text()) * 1024 if measured else 0
     return Finished(done.returncode, done.stdout, done.stderr, peak)
+
+
+@cache
+def _program() -> Callable[..., Any]:
+    """The program's commands; putting them together takes as long as many of them do."""
+    from typer.main import get_command
+
+    from cli.main import app
+
+    return get_command(app)
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -63,10 +63,10 @@ def test_who_holds_too_much_memory_is_told_to_end() -> None:
     )
 
 
-def test_who_fills_the_disk_is_told_to_end(tmp_path: Path) -> None:
+def test_who_fills_the_disk_is_told_to_end(on_disk: Path) -> None:
     """Who wrote most to this very disk since the look before; what can be had again had gone already."""
-    watched = Watched().begin(disk=tmp_path)
-    with hogs(DISK, tmp_path / "filler") as both:
+    watched = Watched().begin(disk=on_disk)
+    with hogs(DISK, on_disk / "filler") as both:
         for _ in range(3):
             for one in both:
                 one.goes_on()

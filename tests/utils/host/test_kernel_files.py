@@ -111,16 +111,16 @@ def test_a_part_of_a_disk_and_a_mapped_disk_count_once(monkeypatch: pytest.Monke
     assert whole == {"sda": (10, 1), "sdb": (5, 5)}
 
 
-def test_the_disk_of_a_folder_is_the_one_it_lies_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_disk_of_a_folder_is_the_one_it_lies_on(monkeypatch: pytest.MonkeyPatch, on_disk: Path) -> None:
     """A part is told by its own counters."""
-    device = tmp_path.stat().st_dev
-    link = tmp_path / "dev" / "block" / f"{os.major(device)}:{os.minor(device)}"
-    (tmp_path / "devices" / "sda" / "sda2").mkdir(parents=True)
+    device = on_disk.stat().st_dev
+    link = on_disk / "dev" / "block" / f"{os.major(device)}:{os.minor(device)}"
+    (on_disk / "devices" / "sda" / "sda2").mkdir(parents=True)
     link.parent.mkdir(parents=True)
-    link.symlink_to(tmp_path / "devices" / "sda" / "sda2")
+    link.symlink_to(on_disk / "devices" / "sda" / "sda2")
     disks_of(monkeypatch, sda=(10, 1), sda2=(4, 2))
 
-    _, mine = Disks(tmp_path, system=tmp_path).counters(psutil, 0.0)
+    _, mine = Disks(on_disk, system=on_disk).counters(psutil, 0.0)
 
     assert mine == {"sda2": (4, 2)}
 
