@@ -55,9 +55,10 @@ def retry(
     event: Annotated[int | None, typer.Option(min=1, help="Only this event, by its position.")] = None,
 ) -> int:
     """Have a consumer try the events once more that it parked."""
+    from operations.actor import local_user
     from operations.events import retry as ask
 
-    count = ask(context.system, consumer, event=event)
+    count = ask(context.system, local_user(), consumer, event=event)
     if context.json:
         print_json({"consumer": consumer, "events": count})
     else:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterator
 
 from integrated_system import IntegratedSystem
-from operations.actor import UsageError
+from operations.actor import Actor, UsageError, operation
 from operations.moments import moment_of
-from utils.events import Event, Verification, rfc3339
+from utils.events import Event, NewEvent, Verification, rfc3339
 from utils.events.cursors import Parked, Standing
 
 
@@ -70,7 +70,8 @@ def parked(system: IntegratedSystem) -> list[Parked]:
     return system.cursors.parked()
 
 
-def retry(system: IntegratedSystem, consumer: str, *, event: int | None = None) -> int:
+@operation("operator")
+def retry(system: IntegratedSystem, actor: Actor, consumer: str, *, event: int | None = None) -> int:
     """Have a consumer try its parked events once more, or one of them; gives how many.
 
     Raises:
@@ -81,6 +82,8 @@ def retry(system: IntegratedSystem, consumer: str, *, event: int | None = None) 
     if not found:
         what = "nothing is parked" if event is None else f"event {event} is not parked"
         raise UsageError(f"{consumer}: {what}", hint="`events consumers` lists what is")
+    data = {"action": "events.retry", "event": event, "events": found, "actor": actor.name}
+    system.events.append([NewEvent("action.invoked", consumer, data, source="events")])
     return found
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.cached import read
 from api.paging import Cursor, Limit, page
-from api.routes.frame import Moment, documents, done, page_of, position, router
+from api.routes.frame import Asked, Moment, documents, done, page_of, position, router
 from api.security import Operator
 from api.shapes.base import Time, Told
 from integrated_system import IntegratedSystem
@@ -67,6 +67,19 @@ class Consumer(Told):
     attempts: int
     error: str
     parked: int
+
+
+class RetryAsked(Asked):
+    """Which of its parked events a consumer is to try again; nothing: all."""
+
+    event: int | None = Field(None, ge=1, le=2**62, description="The position of one.")
+
+
+class Retried(Told):
+    """So many parked events are tried again."""
+
+    consumer: str = Field(examples=["alerts"])
+    events: int
 
 
 class Parked(Told):
@@ -157,6 +170,20 @@ async def consumers(request: Request) -> Response:
         return {"consumers": followers, "parked": [one.to_json() for one in parked(system)]}
 
     return await read(request, made)
+
+
+@routes.post("/events/consumers/{consumer}/retry", responses=documents(Retried), summary="Try parked events again")
+async def retry(
+    request: Request,
+    who: Operator,
+    consumer: Annotated[str, Path(max_length=200, description="Its name.", examples=["alerts"])],
+    body: RetryAsked | None = None,
+) -> Response:
+    """As soon as the consumer runs."""
+    from operations.events import retry as do
+
+    event = body.event if body else None
+    return await done(request, lambda system: {"consumer": consumer, "events": do(system, who, consumer, event=event)})
 
 
 @routes.get("/events/{seq}", responses=documents(Event), summary="One event")

@@ -7,13 +7,15 @@ import pytest
 
 from integrated_system import IntegratedSystem
 from operations import events as log
-from operations.actor import UsageError
+from operations.actor import Actor, UsageError
 from operations.health import health
 from operations.metrics import as_json, as_prometheus
 from operations.status import status
 from utils.clock import ManualClock
 from utils.events import NewEvent
 from utils.events.following import Consumer, Following
+
+ME = Actor("tester")
 
 
 @pytest.fixture
@@ -74,11 +76,11 @@ def test_what_was_parked_is_listed_and_can_be_retried(system: IntegratedSystem) 
 
     assert [(one.consumer, one.seq) for one in log.parked(system)] == [("pager", 1), ("pager", 2)]
     assert _check(system) == (True, "pager parked 2")
-    assert (log.retry(system, "pager", event=2), log.retry(system, "pager")) == (1, 2)
+    assert (log.retry(system, ME, "pager", event=2), log.retry(system, ME, "pager")) == (1, 2)
     with pytest.raises(UsageError, match="event 7 is not parked"):
-        log.retry(system, "pager", event=7)
+        log.retry(system, ME, "pager", event=7)
     with pytest.raises(UsageError, match="'nobody' follows nothing") as told:
-        log.retry(system, "nobody")
+        log.retry(system, ME, "nobody")
     assert told.value.hint == "known: pager"
 
 
