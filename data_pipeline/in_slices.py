@@ -29,8 +29,8 @@ __all__ = ["LEAST_ROWS", "SLICE_ROWS", "Slice", "TableWork", "judged_in_slices",
 SLICE_ROWS = 2**20
 """Rows of a slice: seconds of work, so that giving it away costs nothing beside."""
 
-LEAST_ROWS = 2 * SLICE_ROWS
-"""Rows of a table that is worth it; a smaller one is judged sooner in one pass."""
+LEAST_ROWS = 8 * SLICE_ROWS
+"""Rows of a table that is worth it; a smaller one is judged within two or three seconds in one pass."""
 
 LOOK_S = 0.2
 """Until it is looked again whether the run is to stop."""

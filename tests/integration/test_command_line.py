@@ -584,7 +584,7 @@ def test_a_run_of_one_csv_imports_nothing_that_it_does_not_need(installation: In
 
     heavy = {"pandas", "sklearn", "scipy", "streamlit", "plotly", "httpx", "tenacity", "structlog", "rich", "psutil"}
     assert "pyarrow" in loaded
-    assert not loaded & (heavy | PROVIDER_LIBRARIES)
+    assert not loaded & (heavy | PROVIDER_LIBRARIES | {"dask", "distributed", "tornado"})
 
 
 def test_the_environment_finds_configuration_and_state(ran: Installation) -> None:
