@@ -48,6 +48,7 @@ def act(
     help: str | None = None,
     disabled: bool = False,
     given: Given | None = None,
+    form: Callable[[], bool] | None = None,
     **kwargs: Any,
 ) -> None:
     """A button that calls `Client.operations.OPERATION(*args, **kwargs)`; nothing for who may not, or in the past.
@@ -58,6 +59,7 @@ def act(
         reason: Ask for a reason as well; it goes to the operation as `reason`.
         told: The result in words.
         given: More arguments, asked for at the click: what somebody typed a moment before is among them.
+        form: Draws what else is asked before, in the question; whether that is complete. `given` takes it from there.
         follow: The answer names a run (`run_id`) or a backfill, whose end is waited for and told.
     """
     if not here.may_change:
@@ -70,13 +72,21 @@ def act(
 
     kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
     shown: dict[str, Any] = {"icon": icon, "help": help, "disabled": disabled, "type": kind}
-    if not confirm and not reason:
+    if not confirm and not reason and form is None:
         st.button(harmless(label), key=key, on_click=begin, **shown)
     elif st.button(harmless(label), key=key, **shown):
-        _confirm(here, label, confirm, reason, key, begin)
+        _confirm(here, label, confirm, reason, form, key, begin)
 
 
-def _confirm(here: Here, label: str, question: str, reason: bool, key: str, begin: Callable[..., None]) -> None:
+def _confirm(
+    here: Here,
+    label: str,
+    question: str,
+    reason: bool,
+    form: Callable[[], bool] | None,
+    key: str,
+    begin: Callable[..., None],
+) -> None:
     def confirmed() -> None:
         begin(**({"reason": st.session_state.get(f"{key}-reason", "")} if reason else {}))
 
@@ -86,7 +96,9 @@ def _confirm(here: Here, label: str, question: str, reason: bool, key: str, begi
             st.text(plain(question, limit=600, lines=True))
         if reason:
             st.text_input(here.words("Reason"), key=f"{key}-reason")
-        if st.button(here.words("Yes, do it"), key=f"{key}-yes", type="primary", on_click=confirmed):
+        ready = form is None or form()
+        yes = here.words("Yes, do it")
+        if st.button(yes, key=f"{key}-yes", type="primary", on_click=confirmed, disabled=not ready):
             st.rerun()
 
     st.session_state[CONFIRMING] = True  # the shell forgets it in the next drawing, which closes the question

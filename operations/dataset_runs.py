@@ -15,7 +15,7 @@ _INNER = {"fence", "objective"}
 
 @dataclass(frozen=True, slots=True)
 class QualityHistory:
-    """The scores of a dataset's batches, oldest first: time, run, score and its parts, 0..100.
+    """The scores of a dataset's batches, oldest first: time, run, score and its parts, 0..100, whether it was accepted.
 
     `cut`: there were more in the period; these are the last.
     """
@@ -63,19 +63,29 @@ def quality_history(
     system.settings.dataset(name)
     views = views_at(system, as_of)
     begin = "" if since is None else rfc3339(moment_of("since", since))
-    found = []
-    for run in views.runs_of(name, limit=limit + 1):
-        quality = run["quality"]
-        if run["time"] < begin:
-            break
-        if quality is not None and run["origin"] == "provider" and quality["score"] is not None:
-            found.append(
-                {
-                    "time": run["time"],
-                    "run_id": run["run_id"],
-                    "score": quality["score"],
-                    "cap": (quality.get("cap") or {}).get("by"),
-                    "dimensions": quality["dimensions"],
-                }
-            )
-    return QualityHistory(name, tuple(reversed(found[:limit])), len(found) > limit)
+    runs = [run for run in views.runs_of(name, limit=limit + 1) if run["time"] >= begin]
+    # The run that brought a batch that was held tells the score of what readers got in its place.
+    held = [one for one in views.versions(name, limit=limit + 1) if not one.is_accepted and one.time >= begin]
+    came = [(one.time, one.version, one.body["quality"], False) for one in held]
+    there = {one.version for one in held}
+    came += [
+        (run["time"], run["run_id"], run["quality"], True)
+        for run in runs
+        if run["origin"] == "provider" and run["run_id"] not in there
+    ]
+    found = sorted(
+        (
+            {
+                "time": time,
+                "run_id": run_id,
+                "score": quality["score"],
+                "cap": (quality.get("cap") or {}).get("by"),
+                "dimensions": quality["dimensions"],
+                "accepted": accepted,
+            }
+            for time, run_id, quality, accepted in came
+            if quality is not None and quality["score"] is not None
+        ),
+        key=lambda one: (one["time"], one["run_id"]),
+    )
+    return QualityHistory(name, tuple(found[-limit:]), len(found) > limit)

@@ -162,7 +162,7 @@ def _figures(old: Version, new: Version) -> Iterator[dict[str, Any]]:
     for column in now:
         for figure, value in now[column].items():
             first = was.get(column, {}).get(figure)
-            if first is None or value is None or first == value:
+            if first is None or value is None or first == value or figure == "age_s":  # time alone moves ages
                 continue
             if abs(value - first) >= FIGURE_MOVED * max(abs(first), abs(value)):
                 yield {"column": column, "figure": figure, "before": first, "after": value}

@@ -193,10 +193,11 @@ class DatasetRun(Told):
 
 
 class Scored(Told):
-    """The score of a batch and its parts, 0..100; `cap`: the rule that held it down."""
+    """The score of a batch and its parts, 0..100; `cap`: the rule that held it down; `accepted`: by the gate."""
 
     time: Time
     run_id: str
+    accepted: bool
     score: float = Field(ge=0.0, le=100.0)
     cap: str | None
     dimensions: dict[str, float | None]
