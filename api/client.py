@@ -478,6 +478,10 @@ class Operations:
         """Have somebody go on with one that was broken off."""
         return self._client.post(f"/runs/{_part(run_id)}/resume")
 
+    def retry_parked(self, consumer: str, event: int | None = None) -> Document:
+        """Have a consumer try what it parked once more, or one event of it."""
+        return self._client.post(f"/events/consumers/{_part(consumer)}/retry", event=event)
+
     def prove(self) -> Document:
         """Begin to prove the log whole; `queries.proof` tells how that stands."""
         return self._client.post("/events/verification")
