@@ -26,17 +26,17 @@ STYLE = """<style>
 [class*="st-key-small-tile"] [data-testid="stText"] {font-size: .8rem; white-space: pre-line;
   color: color-mix(in srgb, currentColor 72%, transparent)}
 [class*="st-key-reason"] [data-testid="stText"] {font-size: .9rem}
-[class*="st-key-tile"] img {display: block; width: 100%; height: auto}
+[class*="tile-"] img {display: block; width: 100%; height: auto}
 [class*="st-key-row"] [data-testid="stText"] {font-size: .92rem; font-variant-numeric: tabular-nums}
 [class*="st-key-row"] [class*="st-key-faint"] [data-testid="stText"] {font-size: .86rem}
 [class*="st-key-row"] {column-gap: .7rem; row-gap: .1rem}
-[class*="st-key-tile"] [data-testid="stPageLink"] a,
+[class*="tile-"] [data-testid="stPageLink"] a,
 [class*="st-key-row"] [data-testid="stPageLink"] a {padding: .1rem 0}
 [data-testid="stMain"] [data-testid="stPageLink"] a:not(:hover) {background: none}
 [data-testid="stMain"] [data-testid="stPageLink"] p {font-weight: 500}
 [class*="st-key-row"] [data-testid="stPageLink"] p {text-decoration: underline; text-underline-offset: .22em;
   text-decoration-color: color-mix(in srgb, currentColor 35%, transparent)}
-[class*="st-key-tile"] [data-testid="stPageLink"] a > span:has([data-testid="stIconMaterial"]),
+[class*="tile-"] [data-testid="stPageLink"] a > span:has([data-testid="stIconMaterial"]),
 [class*="st-key-row"] [data-testid="stPageLink"] a > span:has([data-testid="stIconMaterial"]) {display: none}
 [class*="st-key-tile"] [data-testid="stPageLink"] p {font-size: 1.08rem; font-weight: 650}
 @media (max-width: 640px) {

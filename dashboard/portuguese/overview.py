@@ -85,6 +85,7 @@ TEXTS: dict[str, str] = {
     "token revoked": "token revogado",
     # The tiles.
     "Datasets": "Datasets",
+    "The other datasets": "Os outros datasets",
     "No dataset is declared yet.": "Ainda nenhum dataset foi declarado.",
     "at risk": "em risco",
     "Its promise breaks at {time}.": "A sua promessa quebra às {time}.",

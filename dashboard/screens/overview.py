@@ -8,6 +8,7 @@ from dashboard import panels, visits
 from dashboard.buttons import act
 from dashboard.here import Here
 from dashboard.pulse import pulse
+from dashboard.view_model.base import Panel
 from dashboard.view_model.news import News
 from dashboard.view_model.overview import RUNS, Behind, Budget, Overview, Tile, ToDo, behind, top
 from operations.words import size
@@ -34,12 +35,25 @@ def draw(here: Here) -> None:
     rest = _behind(here)
     _to_do(here, rest)
     _news(here, rest.news)
-    _tiles(here, rest)
+    tiles = rest.tiles.rows
+    large = len(tiles) if len(tiles) <= LARGE else sum(tile.tone not in {"good", "neutral"} for tile in tiles)
+    if large or not tiles:
+        with panels.framed(here, "tiles", here.words("Datasets"), rest.tiles), _grid("tiles", 330):
+            for n, tile in enumerate(tiles[:large]):
+                _tile(here, n, tile)
     left, right = st.columns(2, gap="medium")
     with left:
         _runs(here, rest)
     with right:
         _budgets(here, rest)
+    if tiles[large:]:
+        title = here.words("The other datasets") if large else here.words("Datasets")
+        shown = Panel[Tile]() if large else rest.tiles
+        with panels.framed(here, "small-tiles", title, shown), _grid("small-tiles", 240):
+            for n, tile in enumerate(tiles[large:], large):
+                _small_tile(here, n, tile)
+    if tiles:
+        panels.download(here, "datasets", lambda: [_as_row(tile) for tile in tiles])
     visits.keep()
     with place.container():
         pulse(here, lambda: (_top(here), _behind(here)))
@@ -139,20 +153,8 @@ def _news(here: Here, news: News | None) -> None:
             here.link("events", label, icon=":material/history:", since=news.since)
 
 
-def _tiles(here: Here, rest: Behind) -> None:
-    with panels.framed(here, "tiles", here.words("Datasets"), rest.tiles):
-        tiles = rest.tiles.rows
-        large = len(tiles) if len(tiles) <= LARGE else sum(tile.tone not in {"good", "neutral"} for tile in tiles)
-        if large:
-            with st.grid(min_column_width=330, gap="small", key="tiles"):
-                for n, tile in enumerate(tiles[:large]):
-                    _tile(here, n, tile)
-        if tiles[large:]:
-            with st.grid(min_column_width=240, gap="small", key="small-tiles"):
-                for n, tile in enumerate(tiles[large:], large):
-                    _small_tile(here, n, tile)
-        if tiles:
-            panels.download(here, "datasets", lambda: [_as_row(tile) for tile in tiles])
+def _grid(key: str, least: int) -> Any:
+    return st.grid(min_column_width=least, gap="small", key=key)
 
 
 def _tile(here: Here, n: int, tile: Tile) -> None:
