@@ -66,7 +66,7 @@ def headline(status: dict[str, Any], words: Words, now: datetime) -> Headline:
         parts.append(_risk(at_risk, words, now))
     if never:
         parts.append(words("{names} never ran", names=_names(never, words)))
-    if troubled and not failed and not at_risk:
+    if troubled and not failed and not any(_promise(one) == "at_risk" for one in datasets):
         parts.append(words("nothing failed, it can wait"))
     told = "; ".join(part for part in parts if part)
     first = _counted(datasets, words)
