@@ -42,7 +42,7 @@ def launch(
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
-        "ORCHESTRATOR_CONFIG": str(system.loaded.files[0]),
+        "ORCHESTRATOR_CONFIG": str(system.loaded.main),
         "ORCHESTRATOR_APP__STATE_DIR": str(system.state_dir),
     }
     told = sys.stderr if beside else None

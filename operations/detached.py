@@ -18,7 +18,7 @@ def start_detached(system: IntegratedSystem, *command: str) -> None:
     """Start a command of ours; it outlives us. What it says goes to `logs/detached.log`."""
     whole = [sys.executable, str(ROOT / "integrated_system.py"), *command]
     whole += ["--state-dir", str(system.state_dir)]
-    whole += ["--config", str(system.loaded.files[0])]
+    whole += ["--config", str(system.loaded.main)]
     folder = system.state_dir / "logs"
     folder.mkdir(mode=0o700, exist_ok=True)
     _detached[:] = [child for child in _detached if child.poll() is None]

@@ -90,5 +90,5 @@ def _was_told(system: IntegratedSystem) -> bool:
 
 
 def _name(system: IntegratedSystem) -> str:
-    place = str(system.config or system.loaded.files[0])
+    place = str(system.config or system.loaded.main)
     return hashlib.sha256(place.encode()).hexdigest()[:12]
