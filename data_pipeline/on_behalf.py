@@ -1,7 +1,7 @@
 """One dataset of another process's run: goes the line here, records what came of it, and tells."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from config.datasets import DatasetSettings
 from data_pipeline.dataset import DatasetRun
@@ -22,7 +22,7 @@ class OnBehalf:
 
     Args:
         find: A declared dataset by name; None: there is none.
-        counted: What the protection of providers counted since it was last asked.
+        counted: What the protection of these providers, and of others that were asked, counted since it was last asked.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class OnBehalf:
         *,
         pipeline: Pipeline,
         find: Callable[[str], DatasetSettings | None],
-        counted: Callable[[], Counted],
+        counted: Callable[[Iterable[str]], Counted],
         views: Views,
         events: EventStore,
         database: Database,
@@ -56,7 +56,7 @@ class OnBehalf:
             return Told(lost=True)
         except StateError as error:
             return Told(trouble=Trouble(str(error), error.hint, error.transient, state=True))
-        return Told(result, self._counted(), lost=result is None)
+        return Told(result, self._counted(() if result is None else {result.provider}), lost=result is None)
 
     def _told(self, task: Task, cancel: CancelToken) -> DatasetRun | None:
         cancel.check()

@@ -299,5 +299,6 @@ def _made(installation: Installation) -> _Held:
         cache_ttl=system.settings.cache.ttl,
     )
     held = _Held(system, line)
+    held.check_mark(installation.mark)
     system.pipeline.judge_tables_with(partial(_judged_by_all, held))
     return held
