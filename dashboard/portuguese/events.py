@@ -2,7 +2,6 @@
 
 TEXTS: dict[str, str] = {
     "What happened": "O que aconteceu",
-    "Search": "Procurar",
     "in subject, type or source": "no assunto, tipo ou origem",
     "Type": "Tipo",
     "all, or one of your own": "todos, ou um seu",

@@ -6,7 +6,6 @@ TEXTS: dict[str, str] = {
     "Status": "Estado",
     "all": "todas",
     "Cancel": "Cancelar",
-    "Resume": "Retomar",
     "Run again": "Executar de novo",
     "The run stops: what was finished is kept, the rest is not done.": (
         "A execução para: o que terminou fica, o resto não é feito."
@@ -28,7 +27,6 @@ TEXTS: dict[str, str] = {
     "a backfill": "um preenchimento",
     "asked for by {name}": "pedida por {name}",
     "no dataset": "nenhum dataset",
-    "{names} and {count} more": "{names} e mais {count}",
     "waits for {span}": "espera há {span}",
     "priority {priority}": "prioridade {priority}",
     "for {span}": "há {span}",
@@ -43,9 +41,7 @@ TEXTS: dict[str, str] = {
     "it did not come to its end": "não chegou ao fim",
     "{done} of {total} pieces": "{done} de {total} partes",
     "goes on at {time}": "continua às {time}",
-    "All runs": "Todas as execuções",
     "Timeline": "Linha do tempo",
-    "Datasets": "Datasets",
     "Logs": "Registos",
     "Show": "Mostrar",
     "Run {run_id}": "Execução {run_id}",
@@ -55,7 +51,6 @@ TEXTS: dict[str, str] = {
     "{shown} of {total} datasets: those that were not well, and those that took the longest": (
         "{shown} de {total} datasets: os que não correram bem e os que demoraram mais"
     ),
-    "{count} more": "mais {count}",
     "The one dataset was delivered in {span}.": "O único dataset foi entregue em {span}.",
     "All {total} datasets were delivered in {span}.": "Os {total} datasets foram todos entregues em {span}.",
     "The run ended {status} after {span}: {counts}, of {total} datasets.": (
