@@ -1,5 +1,6 @@
 """One incident whole: what is wrong and what to do, what happened, who was told; and what can be done about it."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ __all__ = ["MATCHING", "UNTIL", "draw", "parts", "reader"]
 UNTIL = ("30m", "1h", "2h", "8h", "24h")
 MATCHING = "dataset=fx_*, about=ECB, rule=…, severity=warning"
 MOST_LINKS = 6
+_ADDRESS = re.compile(r"https?://[^\s<>\"'`\\]+")
 
 
 def draw(here: Here, one: Incident) -> None:
@@ -53,7 +55,7 @@ def parts(name: str, message: tuple[Part, ...]) -> None:
                     st.text(part.label)
             if part.style == "command":
                 st.code(part.text, language=None, wrap_lines=True)
-            elif part.style == "link" and part.text.startswith(("https://", "http://")):
+            elif part.style == "link" and _ADDRESS.fullmatch(part.text):
                 st.link_button(label(part.text, limit=120), part.text, type="tertiary", icon=":material/open_in_new:")
             else:
                 st.text(part.text)
