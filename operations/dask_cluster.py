@@ -21,7 +21,6 @@ from integrated_system import IntegratedSystem
 from operations import dask_worker
 from operations.dask_worker import Installation, Seen
 from utils.leases import Lease
-from utils.logger import get_logger
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
@@ -100,14 +99,14 @@ class DaskCluster:
 
     def submit(self, task: Task) -> "Future[Told]":
         """Give a task away; the future is a plain one of the standard library."""
-        future: Future[Told]
-        try:
-            future = self._executor.submit(self._run, task)
-        except RuntimeError as error:  # the client is closed or closing
-            future = Future()
-            future.cancel()
-            get_logger("executor").debug("executor.closed", reason=str(error))
-        return future
+        executor = self._executor
+        if executor is not None:
+            with suppress(RuntimeError):  # it is closed or closing
+                future: Future[Told] = executor.submit(self._run, task)
+                return future
+        gone: Future[Told] = Future()
+        gone.cancel()
+        return gone
 
     def explained(self, error: BaseException, task: Task) -> Exception:
         """What went wrong with a task, in words."""
@@ -143,8 +142,8 @@ class DaskCluster:
 
     def come_back(self) -> None:
         """Wait for the connection that was lost."""
-        client, until = self._client, time.monotonic() + self._connect
-        while client is not None and time.monotonic() < until and client.status != "closed":
+        until = time.monotonic() + self._connect
+        while (client := self._client) is not None and time.monotonic() < until and client.status != "closed":
             if client.status == "running":
                 return
             time.sleep(0.05)  # the client itself tries to connect; it calls nobody back
@@ -243,7 +242,7 @@ class DaskCluster:
             if client is None or client.status != "running":
                 raise OSError("the connection is closed")
             return dict(client.sync(client.scheduler.ncores, callback_timeout=self._connect))
-        except (OSError, TimeoutError, AttributeError) as error:
+        except (OSError, RuntimeError, AttributeError) as error:  # a time-out is an OSError
             raise ExecutorAway(
                 f"the scheduler {self._name} does not answer: {_first_line(error)}", hint="look at it, or start it anew"
             ) from error
