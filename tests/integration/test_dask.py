@@ -399,6 +399,20 @@ def large_part(system: IntegratedSystem, number: int, count: int) -> Part:
     return Part(path, count, file.stored.size, table.nbytes, file.stored.sha256)
 
 
+@pytest.mark.prove
+def test_a_cluster_of_our_own_comes_and_goes_with_the_command(placed: Placed) -> None:
+    """Standard output is the result alone; its workers have ended in order, and left nothing."""
+    placed.configure(*mixed(placed.module, 20), executor={"kind": "dask", "workers": 2})
+
+    done = placed.cli("run", "--json", timeout=120)
+
+    assert (done.code, done.json["status"]) == (0, "succeeded"), done.err
+    assert "distributed" not in done.err
+    told = [one["dataset"] for one in placed.events("dataset.collected")]
+    assert sorted(told) == sorted(one["dataset"] for one in done.json["datasets"])
+    assert [path for path in (placed.state / "tmp").rglob("worker-*") if path.is_dir()] == []
+
+
 # --- clusters that are of no use ------------------------------------------------------------------
 
 
