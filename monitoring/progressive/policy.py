@@ -132,7 +132,7 @@ def take_up(
             limit = thresholds.overload(name)
             notices.append(Overloaded(name, now.percent or 0.0, limit, at - (now.over_at or at)))
         elif name in overloaded and not now.overloaded:
-            resources[name] = replace(now, overloaded=True, read_at=at)
+            resources[name] = now._replace(overloaded=True, read_at=at)
     return Decision(replace(before, resources=resources), tuple(notices))
 
 

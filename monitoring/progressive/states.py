@@ -3,8 +3,8 @@
 Up at once, down only below the threshold by a margin: a reading that trembles around a threshold is one state.
 """
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 __all__ = ["DEFAULT_THRESHOLDS", "RESOURCES", "Resource", "ResourceState", "Standing", "Thresholds", "stands"]
 
@@ -57,8 +57,7 @@ class Thresholds:
 DEFAULT_THRESHOLDS = Thresholds()
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """How a resource stands. Moments are monotonic seconds.
 
     Attributes:
@@ -103,22 +102,22 @@ def stands(
     if percent is None:
         known = before.state is not None or before.overloaded
         return before if known and at - before.read_at < FORGET_S else Standing(read_at=at)
-    now = replace(before, state=_state(before.state, percent, limits), percent=percent, read_at=at)
+    now = before._replace(state=_state(before.state, percent, limits), percent=percent, read_at=at)
     if slept:
-        now = replace(now, under_at=None) if now.overloaded else replace(now, over_at=None, over_readings=0)
+        now = now._replace(under_at=None) if now.overloaded else now._replace(over_at=None, over_readings=0)
     if percent > overload:
         over_at = at if now.over_at is None else now.over_at
         readings = now.over_readings + 1
         lasted = at - over_at >= OVERLOAD_S and readings >= OVERLOAD_READINGS
-        return replace(now, over_at=over_at, over_readings=readings, overloaded=now.overloaded or lasted, under_at=None)
+        return now._replace(over_at=over_at, over_readings=readings, overloaded=now.overloaded or lasted, under_at=None)
     if percent > overload - _margin(overload):
-        return replace(now, under_at=None)  # neither: it trembles
+        return now._replace(under_at=None)  # neither: it trembles
     if not now.overloaded:
-        return replace(now, over_at=None, over_readings=0)
+        return now._replace(over_at=None, over_readings=0)
     under_at = at if now.under_at is None else now.under_at
     if at - under_at >= calm_s:
-        return replace(now, over_at=None, over_readings=0, overloaded=False, under_at=None)
-    return replace(now, under_at=under_at)
+        return now._replace(over_at=None, over_readings=0, overloaded=False, under_at=None)
+    return now._replace(under_at=under_at)
 
 
 def _state(before: ResourceState | None, percent: float, limits: tuple[float, float]) -> ResourceState:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils.clock import SYSTEM_CLOCK, Clock
+from utils.host.open_files import OpenFiles, small_file
 from utils.host.rates import seconds_between
 
 __all__ = ["Identity", "ProcessStat", "ProcessTable"]
@@ -18,7 +19,6 @@ Identity = tuple[int, int]
 _KERNEL_THREAD = 0x0020_0000  # PF_KTHREAD of linux/sched.h
 _LEAST = 0.25  # seconds between two looks that are compared: a process is charged in ticks of 10 ms
 _KERNEL_FOR = 60.0
-_STAT_BYTES = 1024  # a line of /proc/PID/stat has 52 numbers and a name of 64 bytes at most
 
 
 class ProcessStat(NamedTuple):
@@ -66,6 +66,8 @@ class ProcessTable:
         self._lock = threading.Lock()
         # What was told of a process that rests is told again, byte by byte: it need not be taken apart anew.
         self._known: dict[str, tuple[bytes, ProcessStat]] = {}
+        self._files = OpenFiles()
+        self._paths: dict[str, str] = {}  # of those that are known, by their number
         self._kernel: set[str] = set()  # numbers of its own threads, which stay what they are for a while
         self._kernel_until = 0.0
         self._before: dict[Identity, float] | None = None  # cpu seconds at the last look
@@ -92,7 +94,7 @@ class ProcessTable:
 
     def one(self, pid: int) -> ProcessStat | None:
         """One process as it is now; None: there is none, or it may not be seen. No look in the sense of `read`."""
-        return self._parsed(str(pid), *self._read(str(pid), owners=True))
+        return self._parsed(str(pid), small_file(f"{self._proc}/{pid}/stat"), self._owner(str(pid)))
 
     def cpu_percent(self, process: ProcessStat) -> float | None:
         """Share of one core (100: a whole one) that a process used between the last two reads, a quarter second apart.
@@ -112,38 +114,39 @@ class ProcessTable:
             return ()
         known, self._known = self._known, {}
         found = []
+        # Who looks once leaves nothing open.
+        read = small_file if self._before is None else self._files.read
         for name in names:
-            if not name.isdigit() or name in self._kernel:
-                continue
-            line, uid = self._read(name, owners)
-            before = known.get(name)
+            path = self._paths.get(name)
+            if path is None:
+                if not name.isdigit() or name in self._kernel:
+                    continue
+                path = f"{self._proc}/{name}/stat"
+            line = read(path)
+            before = known.get(path)
+            uid = self._owner(name) if owners and line else None
             if before is not None and before[0] == line and before[1][9] == uid:
-                self._known[name] = before
+                self._known[path] = before
                 found.append(before[1])
             elif (stat := self._parsed(name, line, uid)) is None:
                 continue
             elif stat.kernel_thread and not kernel_threads:
                 self._kernel.add(name)
             else:
-                self._known[name] = line, stat
+                self._known[path] = line, stat
+                self._paths[name] = path
                 found.append(stat)
+        if len(self._known) < len(self._paths):
+            self._paths = {name: path for name, path in self._paths.items() if path in self._known}
+        self._files.keep_only(self._known)
         return tuple(found)
 
-    def _read(self, pid: str, owners: bool) -> tuple[bytes, int | None]:
-        """The line of a process, empty when there is none, and who owns it."""
-        # The calls of the system as they are: 200 processes are looked at once a second, so a file object is too dear.
-        try:
-            descriptor = os.open(f"{self._proc}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return b"", None
+    def _owner(self, pid: str) -> int | None:
         try:
             # Of the folder, not of the file: the files of a process that may not be dumped belong to root.
-            uid = os.stat(f"{self._proc}/{pid}").st_uid if owners else None
-            return os.read(descriptor, _STAT_BYTES), uid
+            return os.stat(f"{self._proc}/{pid}").st_uid
         except OSError:
-            return b"", None  # it ended meanwhile
-        finally:
-            os.close(descriptor)
+            return None  # it ended meanwhile
 
     def _parsed(self, pid: str, line: bytes, uid: int | None) -> ProcessStat | None:
         try:

@@ -2,6 +2,7 @@
 
 import math
 from array import array
+from bisect import bisect_left
 from typing import Any
 
 from utils.host.trends import Trend, trend
@@ -50,20 +51,18 @@ class Recent:
         Raises:
             KeyError: it is none of `FIGURES`.
         """
-        values, found = self._values[figure], []
-        newest = self._at[(self._noted - 1) % self._size]
-        for number in range(self._noted - 1, self._noted - 1 - len(self), -1):
-            at, value = self._at[number % self._size], values[number % self._size]
-            if at < newest - min(seconds, self._seconds):
-                break
-            if not math.isnan(value):
-                found.append((at, value))
-        found.reverse()
-        return found
+        at, values = self._in_order(self._at), self._in_order(self._values[figure])
+        begin = bisect_left(at, at[-1] - min(seconds, self._seconds)) if at else 0
+        return [(when, value) for when, value in zip(at[begin:], values[begin:], strict=True) if not math.isnan(value)]
 
     def trend(self, figure: str, seconds: float = _HOUR) -> Trend | None:
         """Mean and slope over a window; None: nothing is known of it."""
         return trend(self.points(figure, seconds))
+
+    def _in_order(self, ring: "array[float]") -> "array[float]":
+        """The oldest first."""
+        place = self._noted % self._size
+        return ring[:place] if self._noted < self._size else ring[place:] + ring[:place]
 
     def __len__(self) -> int:
         return min(self._noted, self._size)

@@ -3,6 +3,7 @@
 import heapq
 import os
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from pathlib import Path
 from time import thread_time
 
@@ -16,6 +17,7 @@ __all__ = ["TopProcesses", "without_secrets"]
 _BYTES = 4096  # of a command line: what is longer is for nobody's eyes
 _EVERY = 0.9  # seconds from one look to the next at least; between them the look before is told again
 _SHARE = 0.002  # of a core: 200 processes are looked at every two seconds or so, thousands less often
+_rss = itemgetter(ProcessStat._fields.index("rss_bytes"))
 _REMEMBERED = 60.0  # seconds: a process may become another program under its number
 
 
@@ -62,9 +64,10 @@ class TopProcesses:
         if not found:
             return None, (), ()
         percents = self._table.cpu_percents()
-        busy = [process for process in found if percents.get(process.identity, 0.0) > 0.0]
+        used = {identity for identity, percent in percents.items() if percent > 0.0}
+        busy = [process for process in found if (process[0], process[4]) in used] if used else []
         by_cpu = heapq.nlargest(self._most, busy, key=lambda process: percents[process.identity])
-        by_memory = heapq.nlargest(self._most, found, key=lambda process: process.rss_bytes)
+        by_memory = heapq.nlargest(self._most, found, key=_rss)
         self._known = {key: kept for key, kept in self._known.items() if kept[0] > now}
         return len(found), self._told(by_cpu, now), self._told(by_memory, now)
 
