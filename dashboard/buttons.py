@@ -45,6 +45,7 @@ def act(
     reason: bool = False,
     follow: Literal["run", "backfill", ""] = "",
     primary: bool = False,
+    quiet: bool = False,
     help: str | None = None,
     disabled: bool = False,
     given: Given | None = None,
@@ -60,6 +61,7 @@ def act(
         told: The result in words.
         given: More arguments, asked for at the click: what somebody typed a moment before is among them.
         form: Draws what else is asked before, in the question; whether that is complete. `given` takes it from there.
+        primary, quiet: The one that is most often meant; one of many alike.
         follow: The answer names a run (`run_id`) or a backfill, whose end is waited for and told.
     """
     if not here.may_change:
@@ -70,7 +72,7 @@ def act(
         number = here.actions.begin(here.caller, operation, *args, *chosen, **kwargs, **named, **more)
         st.session_state["asked"] = Asked(number, told, follow)
 
-    kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
+    kind: Literal["primary", "secondary", "tertiary"] = "primary" if primary else "tertiary" if quiet else "secondary"
     shown: dict[str, Any] = {"icon": icon, "help": help, "disabled": disabled, "type": kind}
     if not confirm and not reason and form is None:
         st.button(harmless(label), key=key, on_click=begin, **shown)

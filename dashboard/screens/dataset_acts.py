@@ -73,7 +73,9 @@ def decide(here: Here, model: Head, held: Held) -> None:
             )
 
 
-def decision(here: Here, name: str, what: str, version: str, place: str, *, primary: bool = False) -> None:
+def decision(
+    here: Here, name: str, what: str, version: str, place: str, *, primary: bool = False, quiet: bool = False
+) -> None:
     """A button that accepts, rejects or rolls back; asked before, with a reason."""
     words = here.words
     label, question, icon = {
@@ -100,6 +102,7 @@ def decision(here: Here, name: str, what: str, version: str, place: str, *, prim
         confirm=question,
         reason=True,
         primary=primary,
+        quiet=quiet,
         told=lambda document: decided(document, words),
     )
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import panels
 from dashboard.here import Here
-from dashboard.view_model.base import Panel
+from dashboard.view_model.base import Face, Panel
 from dashboard.view_model.dataset import Head
 from dashboard.view_model.dataset_table import PAGE, as_rows, columns, paged, profiled, rows
 from dashboard.view_model.dataset_versions import shortened
@@ -25,6 +25,10 @@ def draw(here: Here, head: Head) -> None:
     asked = version or (one["version"] if one and here.as_of else None)
     count = one["rows"] if one else head.rows
     number, pages = paged(count, st.query_params.get("page"))
+    if not (asked or one or head.rows):
+        empty = Face("no data yet", words("Nothing was delivered yet."), words("Run now collects it."))
+        with panels.framed(here, "rows", words("Rows"), Panel(face=empty)):
+            return
     more: dict[str, Any] = {"version": asked} if asked else {}
     found, face = rows(here.ask("table", head.name, after=(number - 1) * PAGE, limit=PAGE, **more), words)
     note = words("{rows} rows", rows=words.count(count)) if found is not None else ""

@@ -61,10 +61,10 @@ def _version(here: Here, name: str, one: VersionRow, n: int) -> None:
                 args=(one.before, one.version),
             )
         if one.decide == "accept":
-            decision(here, name, "accept", one.version, "list")
-            decision(here, name, "reject", one.version, "list")
+            decision(here, name, "accept", one.version, "list", quiet=True)
+            decision(here, name, "reject", one.version, "list", quiet=True)
         elif one.decide:
-            decision(here, name, "rollback", one.version, "list")
+            decision(here, name, "rollback", one.version, "list", quiet=True)
 
 
 def _rows(version: str) -> None:

@@ -57,7 +57,7 @@ def _run(one: dict[str, Any], now: datetime, words: Words) -> RunLine:
     if score is not None:
         parts.append(words("score {score}", score=words.figure(score)))
     if one["attempts"]:
-        text = "1 attempt" if one["attempts"] == 1 else "{count} attempts"
+        text = "1 try" if one["attempts"] == 1 else "{count} tries"
         parts.append(words(text, count=words.count(one["attempts"])))
     parts.append(words.span(one["duration_s"]))
     if one["unchanged"]:

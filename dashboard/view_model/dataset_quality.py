@@ -77,7 +77,7 @@ def quality(history: Answer, report: Answer | None, last: Answer | None, now: da
     return QualityPart(
         lines=tuple(_lines(points, words)),
         marks=tuple(
-            Mark(_milliseconds(one["time"]), one["score"], words("not accepted"), "attention")
+            Mark(_milliseconds(one["time"]), one["score"], words("readers do not get it"), "attention")
             for one in points
             if not one["accepted"]
         ),
