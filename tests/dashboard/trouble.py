@@ -42,15 +42,15 @@ def made(folder: Path, server: FaultyServer) -> Trouble:
     The chat took no message, for good: there are dead letters. Nobody answers at the other channel.
     """
     server.answer = lambda _: status(404)
-    rules: list[dict[str, Any]] = [{"not_null": ["id"]}, {"range": {"column": "id", "max": 80}}]
-    warned = {"range": {"column": "id", "max": 60, "severity": "warning", "id": "nearly"}}
+    rules: list[dict[str, Any]] = [{"not_null": ["id"]}, {"range": {"column": "id", "max": 1880}}]
+    warned = {"range": {"column": "id", "max": 1860, "severity": "warning", "id": "nearly"}}
     held = {"range": {"column": "id", "max": 17, "severity": "critical"}}
     down = {"kind": "simulated", "script": [{"after": "0s", "do": "down"}]}
     configuration = {
         "app": {"name": "page"},
         "defaults": {"dataset": {"deadline": "5s", "retry": {"attempts": 2, "initial": "1ms"}}},
         "datasets": [
-            {"name": "orders", "collect": {"kind": "simulated", "rows": 200}, "rules": [*rules, warned]},
+            {"name": "orders", "collect": {"kind": "simulated", "rows": 2000}, "rules": [*rules, warned]},
             {"name": "held", "collect": {"kind": "simulated", "rows": 20}, "rules": [held]},
             {"name": "broken", "collect": down, "promise": {"max_age": "1h"}},
             {
