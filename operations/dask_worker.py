@@ -78,8 +78,10 @@ def about() -> tuple[str, str]:
 
 
 def digest_of(system: "IntegratedSystem") -> str:
-    """A number for a configuration: equal ones have the same, wherever they lie."""
-    told = json.dumps(system.loaded.data, sort_keys=True, default=str)
+    """A number for a configuration: equal ones have the same. Where the state lies is told by itself."""
+    data = system.loaded.data
+    app = {key: value for key, value in data.get("app", {}).items() if key != "state_dir"}
+    told = json.dumps({**data, "app": app}, sort_keys=True, default=str)
     return hashlib.sha256(told.encode()).hexdigest()
 
 
