@@ -231,7 +231,7 @@ class DaskCluster:
             if own is not None:
                 own.close(CLOSE_S)
         if mark is not None:
-            self._system.leases.release([mark.name])
+            self._system.leases.drop([mark.name])
 
     # --- who is there -------------------------------------------------------------------------
 
