@@ -20,6 +20,7 @@ from data_pipeline.errors import ExecutorAway, WorkerKilled
 from integrated_system import IntegratedSystem
 from operations import dask_worker
 from operations.dask_worker import Installation, Seen
+from utils.database import StateError
 from utils.leases import Lease
 
 if TYPE_CHECKING:
@@ -230,8 +231,9 @@ class DaskCluster:
         with suppress(Exception):
             if own is not None:
                 own.close(CLOSE_S)
-        if mark is not None:
-            self._system.leases.drop([mark.name])
+        with suppress(StateError):  # whoever needs the state tells that it is in trouble
+            if mark is not None:
+                self._system.leases.drop([mark.name])
 
     # --- who is there -------------------------------------------------------------------------
 
