@@ -113,10 +113,9 @@ def test_the_tests_that_are_named_exist():
     """Every test that a page names is defined in the file it names."""
     named = {test for page in PAGES for test in named_tests(page.read_text())}
     defined = {
-        f"{path.relative_to(ROOT).as_posix()}::{node.name}"
+        f"{path.relative_to(ROOT).as_posix()}::{name}"
         for path in (ROOT / "tests").rglob("test_*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for name in re.findall(r"^ *(?:async )?def (test_\w+)", path.read_text(), re.MULTILINE)
     }
     assert named
     assert sorted(named - defined) == []

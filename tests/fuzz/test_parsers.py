@@ -30,12 +30,12 @@ def test_a_case_is_the_same_each_time():
 
 
 def test_damaged_payloads_are_read_or_refused_in_words():
-    """500 over all parsers, in processes with a limit on time and memory."""
-    findings = fuzz(SEED, 500)
+    """200 over all parsers, in processes with a limit on time and memory."""
+    findings = fuzz(SEED, 200)
 
-    check(findings, 500)
-    assert findings.outcomes["rows"] > 50
-    assert findings.outcomes["refused"] > 50
+    check(findings, 200)
+    assert findings.outcomes["rows"] > 20
+    assert findings.outcomes["refused"] > 20
 
 
 @pytest.mark.prove

@@ -391,7 +391,7 @@ def test_a_body_that_never_ends_does_not_fill_the_memory(
     installation: Installation, server: FaultyServer, kind: str
 ) -> None:
     """Five gigabytes, sent or unpacked: refused at `max_size`, and never more than 300 MB of memory held."""
-    installation.configure(people(server.url, collect={"max_size": "400MB"}, resilience={"deadline": "30s"}))
+    installation.configure(people(server.url, collect={"max_size": "250MB"}, resilience={"deadline": "30s"}))
     installation.run_one()
     server.answer = endless(5 * 2**30) if kind == "endless" else gzip_bomb(5 * 2**29)
     gc.collect()
@@ -400,7 +400,7 @@ def test_a_body_that_never_ends_does_not_fill_the_memory(
 
     (run,) = done.json["datasets"]
     assert (done.code, run["status"], run["origin"], run["rows"]) == (0, "degraded", "last_good", GOOD_ROWS)
-    assert "more than `max_size` (400,000,000)" in run["error"]["message"]
+    assert "more than `max_size` (250,000,000)" in run["error"]["message"]
     assert 0 < done.peak < 300e6
     assert list((installation.state / "tmp").iterdir()) == []
 

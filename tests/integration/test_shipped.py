@@ -25,13 +25,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Finished, Finished, 
     """Two runs in a fresh state, and that state."""
     folder = tmp_path_factory.mktemp("shipped")
     state = folder / "state"
-    first, second = (execute(offline(command(state, "run", "--json")), cwd=folder) for _ in range(2))
+    first, second = (execute(command(state, "run", "--json"), cwd=folder, env=NO_NETWORK) for _ in range(2))
     return first, second, state
-
-
-def offline(words: list[str]) -> list[str]:
-    """The same command without a way out of this machine."""
-    return ["/usr/bin/env", *(f"{name}={value}" for name, value in NO_NETWORK.items()), *words]
 
 
 def by_name(done: Finished) -> dict[str, dict[str, Any]]:

@@ -193,7 +193,7 @@ def test_a_host_that_does_not_answer_is_told_in_time(fetch: Fetch, bucket: Bucke
         mute = {**bucket.options, "endpoint_url": f"http://127.0.0.1:{silent.getsockname()[1]}"}
         with pytest.raises(ProviderUnavailable, match="no answer in time"):
             fetch("*.csv", options=mute, request={"read_timeout": 0.3})
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30  # left alone, botocore would take minutes
 
 
 @pytest.mark.parametrize(

