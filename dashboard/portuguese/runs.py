@@ -31,6 +31,7 @@ TEXTS: dict[str, str] = {
     "priority {priority}": "prioridade {priority}",
     "for {span}": "há {span}",
     "took {span}": "demorou {span}",
+    "its process died once": "o seu processo morreu uma vez",
     "its process died {times} times": "o seu processo morreu {times} vezes",
     "One run is at work.": "Uma execução em curso.",
     "{count} runs are at work.": "{count} execuções em curso.",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from dashboard.language import Words
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, face_of
-from dashboard.view_model.runs import because, counted, fine
+from dashboard.view_model.runs import because, counted, died, fine
 from dashboard.words import Tone, clock_time, plain, tone_of
 
 __all__ = ["LANES", "Lane", "LogRow", "Logs", "Part", "Piece", "Whole", "logs", "whole"]
@@ -223,7 +223,7 @@ def _facts(run: Mapping[str, Any], words: Words, now: datetime) -> tuple[str, ..
     if run["priority"]:
         told.append(words("priority {priority}", priority=run["priority"]))
     if run["crashes"]:
-        told.append(words("its process died {times} times", times=run["crashes"]))
+        told.append(died(run["crashes"], words))
     if run["cancelled_by"]:
         told.append(words("cancelled by {name}", name=plain(run["cancelled_by"], limit=60)))
     if run["cancelled_because"]:

@@ -10,7 +10,7 @@ from dashboard.source import Answer
 from dashboard.view_model.base import Face, Panel, face_of
 from dashboard.words import Tone, clock_time, plain, tone_of
 
-__all__ = ["BackfillRow", "RunRow", "Runs", "because", "counted", "described", "fine", "runs"]
+__all__ = ["BackfillRow", "RunRow", "Runs", "because", "counted", "described", "died", "fine", "runs"]
 
 NAMES = 3
 """Datasets of a run that are named; the others are counted."""
@@ -80,9 +80,10 @@ def runs(
     """
     found = page.document or {"items": [], "next": None}
     items = [item for item in found["items"] if since is None or _moment(item) >= since]
-    rows = tuple(_row(item, words, now) for item in items)
+    # Those that wait stand above, in their own order.
+    rows = tuple(_row(item, words, now) for item in items if filtered or item["status"] != "queued")
     face = face_of(page)
-    if face is None and not rows:
+    if face is None and not items:
         ran = bool(found["items"]) or filtered or not first
         empty = words("No such run in this period.") if ran else words("Nothing has run yet.")
         hint = "" if ran else words("Run now on the first page collects every dataset.")
@@ -135,6 +136,11 @@ def fine(seconds: float, words: Words) -> str:
     return words.span(seconds) if seconds >= 10.0 else f"{words.figure(round(seconds, 1 if seconds >= 1.0 else 2))} s"
 
 
+def died(times: int, words: Words) -> str:
+    """How often the process of a run died."""
+    return words("its process died once" if times == 1 else "its process died {times} times", times=times)
+
+
 def _moment(run: Mapping[str, Any]) -> datetime:
     # What is at work, or waits, is of now, however long ago it began.
     text = run["finished_at"] or run["started_at"] or run["queued_at"]
@@ -156,7 +162,7 @@ def _row(run: Mapping[str, Any], words: Words, now: datetime) -> RunRow:
     if bad := counted(run["counts"], words):
         told.append(bad)
     if run["crashes"]:
-        told.append(words("its process died {times} times", times=run["crashes"]))
+        told.append(died(run["crashes"], words))
     return RunRow(
         run_id=run["run_id"],
         tone=tone_of(status),

@@ -95,13 +95,14 @@ def _events(system: IntegratedSystem, kind: str) -> list[dict[str, Any]]:
         ("/breakers/broken/open", {"reason": "they asked"}, 200, "breaker.opened"),
         ("/breakers/broken/close", {"hold": True}, 200, "breaker.closed"),
         ("/cache/clear", None, 200, "action.invoked"),
+        ("/events/verification", None, 202, "action.invoked"),
         ("/maintenance", {"seconds": 5}, 200, "maintenance.finished"),
         ("/schedules/pause", {"datasets": ["orders"], "reason": "night"}, 200, "schedule.paused"),
         ("/silences", {"matchers": ["dataset=b*"], "until": "2h"}, 201, "incident.silenced"),
         ("/anomalies/feedback", {"kind": "normal_since", "metrics": ["orders.rows"], "at": "2026-01-01T00:00:00Z"}, 201,
          "feedback.given"),
     ],
-    ids=["accept", "reject", "drop", "replay", "open", "close", "clear", "maintain", "pause", "silence", "feedback"],
+    ids=["accept", "reject", "drop", "replay", "open", "close", "clear", "prove", "maintain", "pause", "silence", "feedback"],
 )  # fmt: skip
 def test_what_is_asked_for_is_done_and_the_log_says_who_asked(
     ran: IntegratedSystem, path: str, body: Any, status: int, kind: str
