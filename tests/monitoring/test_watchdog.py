@@ -252,11 +252,11 @@ def noted():
 watchdog.step = noted
 watchdog.on_event(hear)
 with watchdog:
-    looked.wait(10)
+    looked.wait(30)
     def hold_everything():
         ctypes.PyDLL(None).usleep(500_000)
     hold_everything()
-    told.wait(10)
+    told.wait(30)
 """
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True

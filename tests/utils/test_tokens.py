@@ -116,11 +116,11 @@ def held_elsewhere(tokens: StoredTokens | MemoryTokens, name: str) -> Iterator[N
     def hold() -> None:
         with tokens.lock(name):
             holds.set()
-            over.wait(10)
+            over.wait(30)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert holds.wait(10)
+    assert holds.wait(30)
     yield
     over.set()
     thread.join()

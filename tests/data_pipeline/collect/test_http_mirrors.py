@@ -218,7 +218,7 @@ def test_a_busy_address_is_relieved_by_its_mirror(
 
     def slow(_request: Request) -> Answer:
         arrived.set()
-        go_on.wait(10)
+        go_on.wait(30)
         return fault.ok(CSV)
 
     home.answer = slow
@@ -231,10 +231,10 @@ def test_a_busy_address_is_relieved_by_its_mirror(
 
     first = threading.Thread(target=run)
     first.start()
-    assert arrived.wait(10)
+    assert arrived.wait(30)
     run()
     go_on.set()
-    first.join(10)
+    first.join(30)
     assert brought == [mirror.url, home.url]
 
 

@@ -238,7 +238,7 @@ def test_what_the_server_says_decides_whether_to_try_again(
         with pytest.raises(kind, match=words) as caught:
             fetch("*.csv", options=options)
         server.shutdown()
-        thread.join(5)
+        thread.join(30)
     assert len(asked) == 1
     assert "the-secret" not in str(caught.value) + caught.value.hint
     assert "the-key" not in str(caught.value)
@@ -273,7 +273,7 @@ def test_an_object_that_is_cut_off_is_tried_again(fetch: Fetch, bucket: Bucket, 
         with pytest.raises(ProviderUnavailable):
             fetch("a.csv", options=options)
         server.shutdown()
-        thread.join(5)
+        thread.join(30)
 
 
 def test_wrong_names_in_options_are_told(fetch: Fetch, bucket: Bucket) -> None:

@@ -39,10 +39,10 @@ def _together(store: EventStore, *appends: Callable[[], "Future[list[Event]]"]) 
 
     def wait(_: Connection) -> None:
         entered.set()
-        assert go.wait(10)
+        assert go.wait(30)
 
     store.submit([], guard=wait)
-    assert entered.wait(10)
+    assert entered.wait(30)
     futures = [append() for append in appends]
     go.set()
     return futures
