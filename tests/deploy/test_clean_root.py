@@ -2,8 +2,10 @@
 
 import os
 import re
+import shutil
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +21,14 @@ BUILDS = {"gcc", "cc", "g++", "make", "pip", "pip3", "ld", "cargo", "git"}
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Container:
-    """Built once: a Debian by debootstrap, the stages by chroot."""
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    """Built once: a Debian by debootstrap, the stages by chroot. Three gigabytes go afterwards."""
+    folder = tmp_path_factory.mktemp("clean")
     began = time.perf_counter()
-    built = clean_root.build(tmp_path_factory.mktemp("clean"))
+    built = clean_root.build(folder)
     print(f"\nbuilt in {time.perf_counter() - began:.0f} s")
-    return Container(built.root, built.stage, read_only=True)
+    yield Container(built.root, built.stage, read_only=True)
+    shutil.rmtree(folder)
 
 
 def files(root: Path) -> list[Path]:
