@@ -22,7 +22,8 @@ STYLE = """<style>
   font-variant-numeric: tabular-nums}
 [class*="st-key-figures"] [data-testid="stText"] > span::first-line {font-size: .8rem; font-weight: 400;
   color: color-mix(in srgb, currentColor 70%, transparent)}
-[class*="st-key-figures"] > div {flex: 1 1 0; min-width: 4.5rem}
+[class*="st-key-figures"] > div {flex: 1 1 auto; min-width: 4.5rem}
+.st-key-pulse-place {min-height: 1.5rem}
 [class*="st-key-small-tile"] [data-testid="stText"] {font-size: .8rem; white-space: pre-line;
   color: color-mix(in srgb, currentColor 72%, transparent)}
 [class*="st-key-reason"] [data-testid="stText"] {font-size: .9rem}

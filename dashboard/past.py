@@ -34,7 +34,7 @@ def chosen(page: str, words: Words, now: datetime) -> tuple[str | None, str]:
     kept: str | None = session.get(_KEPT)
     if kept is not None:
         st.query_params["as_of"] = kept
-    session[_PICKER] = None if kept is None else datetime.fromisoformat(kept).replace(tzinfo=None, microsecond=0)
+    session[_PICKER] = _to_the_minute(kept)
     st.datetime_input(
         words("As of (UTC)"),
         value=None,
@@ -64,10 +64,17 @@ def told_in_words(as_of: str) -> str:
 
 def _pick() -> None:
     picked: datetime | None = st.session_state[_PICKER]
+    if picked == _to_the_minute(st.session_state.get(_KEPT)):
+        return
     if picked is None:
         back_to_now()
     else:
         st.query_params["as_of"] = picked.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")
+
+
+def _to_the_minute(kept: str | None) -> datetime | None:
+    """As the picker has it: more it cannot show."""
+    return None if kept is None else datetime.fromisoformat(kept).replace(tzinfo=None, second=0, microsecond=0)
 
 
 def _read(text: str, now: datetime) -> str | None:

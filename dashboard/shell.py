@@ -12,7 +12,7 @@ from dashboard.actions import Actions
 from dashboard.buttons import CONFIRMING
 from dashboard.caller import Caller
 from dashboard.here import SPAN_NAMES, SPANS, Here
-from dashboard.language import LANGUAGES, Words, language_of
+from dashboard.language import LANGUAGES, Language, Words, language_of
 from dashboard.look import ICON, STYLE
 from dashboard.source import Source, trouble_of
 from dashboard.view_model.base import Face
@@ -117,7 +117,8 @@ def _here(source: Source, actions: Actions, caller: Caller, words: Words, name: 
         st.selectbox(
             words("Language"),
             list(LANGUAGES),
-            index=list(LANGUAGES).index(words.language),
+            # What is nobody's choice: only another one has to stand in the address.
+            index=list(LANGUAGES).index(_usual_language(source.system.settings.dashboard.language)),
             format_func=LANGUAGES.__getitem__,
             key="lang",
             bind="query-params",
@@ -156,8 +157,11 @@ def _banner(here: Here, wrong: str) -> None:
 
 def _language(configured: str) -> Words:
     asked = st.session_state.get("lang") or st.query_params.get("lang")
-    asked = asked or (configured if configured != "auto" else st.context.locale)
-    return Words.of(language_of(asked))
+    return Words.of(language_of(asked) if asked else _usual_language(configured))
+
+
+def _usual_language(configured: str) -> Language:
+    return language_of(configured if configured != "auto" else st.context.locale)
 
 
 def _broken(words: Words, trouble: Any) -> None:

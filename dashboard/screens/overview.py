@@ -161,7 +161,7 @@ def _tile(here: Here, n: int, tile: Tile) -> None:
     words = here.words
     with st.container(key=f"tile-{n}", border=True, gap="xsmall", height="stretch"):
         _named(here, tile)
-        with st.container(key=f"figures-{n}", horizontal=True, gap="medium"):
+        with st.container(key=f"figures-{n}", horizontal=True, gap="small"):
             st.text(f"{words('Copy age')}\n{tile.copy_age}")
             st.text(f"{words('Data age')}\n{tile.data_age}")
             st.text(f"{words('Score')}\n{tile.score}")

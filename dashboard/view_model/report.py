@@ -40,7 +40,7 @@ def of_run(run: dict[str, Any] | None, words: Words, now: datetime) -> Report:
     if run["status"] == "running":
         told = words("The run has done {done} of {total} datasets.", done=done, total=len(parts))
         return Report("busy", words("going on"), told, done / len(parts) if parts else None)
-    span = words.span(run["duration_s"] or 0.0)
+    span = words.span(run["duration_s"]) if (run["duration_s"] or 0.0) >= 1.0 else "< 1 s"
     if run["status"] == "succeeded":
         return Report("good", words("done"), words("The run succeeded in {span}.", span=span))
     if run["status"] in {"degraded", "failed"}:
