@@ -24,6 +24,7 @@ ROUNDS = {
     "api": 5,
     "api_live": 3,
     "executor": 5,
+    "dashboard": 3,
 }
 
 
