@@ -133,9 +133,9 @@ def _base_of(image: str) -> tuple[str, str]:
 def _debootstrap(root: Path, release: str, python: str) -> None:
     """The release with its own Python as `/usr/local/bin/python`, which has pip: so the official image has it."""
     wanted = "--include=python3,python3-venv,ca-certificates"
-    made = subprocess.run(
-        ["debootstrap", "--variant=minbase", wanted, release, str(root)], capture_output=True, text=True, check=False
-    )
+    # Its mounts end with it, whatever becomes of it.
+    command = ["unshare", "--mount", "debootstrap", "--variant=minbase", wanted, release, str(root)]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stdout[-2000:] + made.stderr
     for path in NETWORK:
         if Path(path).exists():

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,14 +22,17 @@ BUILDS = {"gcc", "cc", "g++", "make", "pip", "pip3", "ld", "cargo", "git"}
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    """Built once: a Debian by debootstrap, the stages by chroot. Three gigabytes go afterwards."""
-    folder = tmp_path_factory.mktemp("clean")
-    began = time.perf_counter()
-    built = clean_root.build(folder)
-    print(f"\nbuilt in {time.perf_counter() - began:.0f} s")
-    yield Container(built.root, built.stage, read_only=True)
-    shutil.rmtree(folder)
+def image() -> Iterator[Container]:
+    """Built once: a Debian by debootstrap, the stages by chroot. Three gigabytes on disk, which go afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="clean-root-", dir="/var/tmp"))
+    folder.chmod(0o755)  # the image's user passes through it
+    try:
+        began = time.perf_counter()
+        built = clean_root.build(folder)
+        print(f"\nbuilt in {time.perf_counter() - began:.0f} s")
+        yield Container(built.root, built.stage, read_only=True)
+    finally:
+        shutil.rmtree(folder)
 
 
 def files(root: Path) -> list[Path]:
