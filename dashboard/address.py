@@ -1,6 +1,6 @@
 """What a page shows stands in its address, so that a link shows the same."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -22,21 +22,21 @@ def go(**values: str) -> None:
             st.query_params.pop(name, None)
 
 
-def choice(name: str, label: str, options: Mapping[str, str], default: str, *, also: str = "") -> str:
+def choice(name: str, label: str, options: Mapping[str, str], default: str, *, forget: Sequence[str] = ()) -> str:
     """A row of options, one of which is chosen; what is chosen stands in the address under `name`.
 
     Unlike Streamlit's own binding, which writes the option's words there, so that a count in them would change it.
 
     Args:
         options: Their names in the address, and their words, translated already.
-        also: Another name of the address that is forgotten when something else is chosen.
+        forget: Other names of the address that are taken out when something else is chosen.
     """
     key = f"choice-{name}"
     st.session_state[key] = given(name, default, among=options)
 
     def chosen() -> None:
         picked = st.session_state[key]
-        go(**{name: "" if picked == default else picked}, **({also: ""} if also else {}))
+        go(**dict.fromkeys(forget, ""), **{name: "" if picked == default else picked})
 
     st.segmented_control(
         label, list(options), format_func=lambda one: options[one], key=key, required=True, on_change=chosen

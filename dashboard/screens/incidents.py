@@ -21,8 +21,7 @@ def draw(here: Here) -> None:
         st.text(listed.sentence)
     if listed.face is not None:
         panels.face(here, "incidents", listed.face)
-    options = dict(listed.counts)
-    choice("show", words("Which incidents"), options, "open", also="incident")
+    choice("show", words("Which incidents"), dict(listed.counts), "open", forget=("incident", "page"))
     listed = _listed(here)
     chosen = _chosen(listed)
     if chosen:

@@ -22,6 +22,7 @@ from dashboard.view_model.quality import (
     Rule,
     floor,
     heat,
+    mapped,
     quality,
     rule_table,
 )
@@ -88,10 +89,12 @@ def _rule(here: Here, n: int, rule: Rule) -> None:
 
 def _heat(here: Here, found: Quality) -> Heat:
     page = given("days", "1")
-    since = floor(here.now - timedelta(days=DAYS - 1), here.now)
-    order = [one.dataset for one in found.datasets]
     number = int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1
-    return heat(here.ask("quality_days", since=since), order, here.words, number)
+    names, pages = mapped(found, number)
+    if not names:
+        return Heat(Face("no data yet", here.words("No score is kept of these days.")), (), (), (), (), 1, "")
+    since = floor(here.now - timedelta(days=DAYS - 1), here.now)
+    return heat(here.ask("quality_days", *names, since=since), here.words, pages)
 
 
 def _map(here: Here) -> None:

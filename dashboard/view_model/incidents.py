@@ -54,7 +54,7 @@ class Incidents:
 
     sentence: str
     face: Face | None
-    counts: tuple[tuple[Group, str], ...]
+    counts: tuple[tuple[str, str], ...]
     lines: tuple[Line, ...]
     page: int
     pages: int

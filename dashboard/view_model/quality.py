@@ -23,6 +23,7 @@ __all__ = [
     "Rule",
     "floor",
     "heat",
+    "mapped",
     "quality",
     "rule_table",
 ]
@@ -135,30 +136,29 @@ def rule_table(rules: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
     ]
 
 
-def heat(answer: Answer, order: Sequence[str], words: Words, page: int = 1) -> Heat:
-    """The map for the answer of `quality_days`: datasets in this order, those without any score left out.
+def mapped(found: Quality, page: int) -> tuple[tuple[str, ...], int]:
+    """The datasets on a page of the map (the first is 1), in the order of the table, and how many pages there are."""
+    names = [one.dataset for one in found.datasets if one.when]
+    pages = max(1, -(-len(names) // ON_A_HEAT))
+    page = min(max(1, page), pages)
+    return tuple(names[(page - 1) * ON_A_HEAT : page * ON_A_HEAT]), pages
 
-    Args:
-        page: Of `ON_A_HEAT` datasets each; the first is 1.
-    """
+
+def heat(answer: Answer, words: Words, pages: int = 1) -> Heat:
+    """The map for the answer of `quality_days`; datasets without any score are left out."""
     document = answer.document
     if document is None:
-        return Heat(face_of(answer), (), (), (), (), 1, "")
-    place = {name: n for n, name in enumerate(order)}
-    scored = [one for one in document["datasets"] if one["days"]]
-    scored.sort(key=lambda one: place.get(one["dataset"], len(place)))
-    pages = max(1, -(-len(scored) // ON_A_HEAT))
-    page = min(max(1, page), pages)
+        return Heat(face_of(answer), (), (), (), (), pages, "")
+    shown = [one for one in document["datasets"] if one["days"]]
     first, last = date.fromisoformat(document["first"]), date.fromisoformat(document["last"])
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     scores, said = [], []
-    shown = scored[(page - 1) * ON_A_HEAT : page * ON_A_HEAT]
     for one in shown:
         known = {day["day"]: day for day in one["days"]}
         cells = [known.get(day.isoformat()) for day in days]
         scores.append(tuple(None if cell is None else round(cell["low"], 1) for cell in cells))
         said.append(tuple("" if cell is None else _cell(cell, words) for cell in cells))
-    empty = words("No score is kept of these days.") if not scored else ""
+    empty = words("No score is kept of these days.") if not shown else ""
     face = face_of(answer) if answer.trouble is not None else Face("no data yet", empty) if empty else None
     names = tuple(plain(one["dataset"], limit=64) for one in shown)
     return Heat(

@@ -14,7 +14,7 @@ from dashboard.charts.heatmap import heatmap
 from dashboard.language import Words
 from dashboard.panels import as_csv
 from dashboard.source import Answer
-from dashboard.view_model.quality import ON_A_HEAT, Heat, floor, heat, quality, rule_table
+from dashboard.view_model.quality import ON_A_HEAT, Dataset, Heat, Quality, floor, heat, mapped, quality, rule_table
 from dashboard.view_model.quarantine import dropped, quarantine, replayed, rows
 from integrated_system import IntegratedSystem
 from operations import tokens
@@ -75,13 +75,14 @@ def test_broken_rules_are_counted_by_severity_and_the_worst_come_first(client: C
 
 
 def test_days_without_a_score_are_left_empty(client: Client, system: IntegratedSystem) -> None:
-    """The least of a day counts; the order is that of the page, and what has no score is not there."""
+    """The least of a day counts; the order is as it was asked for, and what has no score is not there."""
     now = system.clock.now()
     for days, score in ((3, 61.0), (3, 90.0), (1, 100.0)):
         system.history.append("quality", [(now - timedelta(days=days)).timestamp()], [score], labels_of("harmful"))
 
     since = (now - timedelta(days=4)).isoformat()
-    found = heat(answer(client, "quality_days", since=since), ["orders", "harmful", "held", "texts"], WORDS)
+    names = ["orders", "harmful", "held", "texts", "broken"]
+    found = heat(answer(client, "quality_days", *names, since=since), WORDS)
 
     assert found.datasets == ("orders", "harmful", "held", "texts")
     mine = found.scores[1]
@@ -92,15 +93,14 @@ def test_days_without_a_score_are_left_empty(client: Client, system: IntegratedS
 
 
 def test_many_datasets_make_several_maps() -> None:
-    """A page that there is not is the last one."""
-    days = [{"day": "2026-11-20", "low": 1.0, "mean": 1.0, "last": 1.0, "count": 1}]
-    many = [{"dataset": f"d{n:03}", "days": days} for n in range(60)]
-    document = {"zone": "UTC", "first": "2026-11-19", "last": "2026-11-20", "datasets": many}
+    """The worst first, those that never came on none; a page that there is not is the last one."""
+    many = tuple(Dataset(f"d{n:03}", float(n), (), 1, 1, 0, 0, "08:00") for n in range(60))
+    found = Quality("", None, (), (), 0, (*many, Dataset("never", None, (), 0, 0, 0, 0, "")))
 
-    pages = [heat(Answer(document, None, None), [], WORDS, number) for number in (1, 3, 9)]
+    pages = [mapped(found, number) for number in (1, 3, 9)]
 
-    assert [len(one.datasets) for one in pages] == [ON_A_HEAT, 10, 10]
-    assert pages[0].pages == 3
+    assert [len(names) for names, _ in pages] == [ON_A_HEAT, 10, 10]
+    assert pages[0] == (tuple(one.dataset for one in many[:ON_A_HEAT]), 3)
     assert pages[1] == pages[2]
 
 
@@ -169,7 +169,7 @@ def test_what_cannot_be_read_has_its_face() -> None:
     broken = Answer(None, wrong.Trouble("the disk is away", "put it back"), None)
     empty = Answer({"datasets": [], "rules": []}, None, None)
 
-    faces = [quality(broken, WORDS, NOW).face, heat(broken, [], WORDS).face, quarantine(broken, WORDS, NOW).face]
+    faces = [quality(broken, WORDS, NOW).face, heat(broken, WORDS).face, quarantine(broken, WORDS, NOW).face]
 
     assert [(face.kind, face.words) for face in (*faces, rows(broken, WORDS).face) if face] == [
         ("broken", "the disk is away")
