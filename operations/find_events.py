@@ -6,12 +6,13 @@ them, and for what a run did to its datasets, a stretch of the log is looked thr
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from integrated_system import IntegratedSystem
 from operations.events import recent
 from operations.moments import moment_of
 from utils.events import Event, rfc3339
+from utils.events.wanted import Wanted
 
 __all__ = ["Found", "find_events"]
 
@@ -95,34 +96,43 @@ def _looked_through(
     limit: int,
     after: int,
 ) -> Found:
-    """Back from a position to another one, through so many events at most."""
+    """Back from a position to another one, through so many events at most.
+
+    They are read without a filter: to go along the links from the end of the log for each page takes longer.
+    """
+    since, until = _moment(wanted["since"]), _moment(wanted["until"])
+    kind = Wanted(type=wanted["type"])
     found: list[Event] = []
-    for event in _backwards(system, wanted, before, after):
-        if event is None:
+    for event in _backwards(system, before, after):
+        if event is None or (since is not None and event.time < since):
             return Found(found, None)
         before = event.seq
-        if takes(event):
+        if (
+            (until is None or event.time < until)
+            and kind.takes_type(event.type)
+            and wanted["source"] in (None, event.source)
+            and wanted["subject"] in (None, event.subject)
+            and takes(event)
+        ):
             found.append(event)
             if len(found) == limit:
                 break
     return Found(found, before if before > after + 1 else None)
 
 
-def _backwards(
-    system: IntegratedSystem, wanted: dict[str, str | None], before: int, after: int
-) -> Iterator[Event | None]:
+def _backwards(system: IntegratedSystem, before: int, after: int) -> Iterator[Event | None]:
     """A stretch of the log, newest first; None after it when the log has no more."""
-    asked: dict[str, Any] = dict(wanted)
-    for name in ("since", "until"):
-        if (moment := asked[name]) is not None:
-            asked[name] = rfc3339(moment_of(name, moment))
     for _ in range(STRETCH // PAGE):
-        page = system.events.read(**asked, after=after, before=before, limit=PAGE, newest_first=True)
+        page = system.events.read(after=after, before=before, limit=PAGE, newest_first=True)
         yield from page
         if len(page) < PAGE:
             yield None
             return
         before = page[-1].seq
+
+
+def _moment(text: str | None) -> str | None:
+    return None if text is None else rfc3339(moment_of("since", text))
 
 
 def _stretch_of(system: IntegratedSystem, run: str) -> tuple[int, int]:

@@ -69,6 +69,33 @@ def test_a_text_goes_with_the_other_filters(system: IntegratedSystem) -> None:
     assert find_events(system, text="fx_eur", subject="orders").events == []
 
 
+@pytest.mark.parametrize("names", [40, 0], ids=["along the links", "by a look at each"])
+def test_a_text_goes_with_each_other_filter(
+    system: IntegratedSystem, monkeypatch: pytest.MonkeyPatch, names: int
+) -> None:
+    """Whichever way it goes; also where a whole stretch is newer than what is wanted."""
+    run(system, ME)
+    middle = system.events.read()[6].time
+    system.events.append([NewEvent("plugin.ticked", "fx_new", {}, source="test") for _ in range(12)])
+    monkeypatch.setattr(finding, "NAMES", names)
+    monkeypatch.setattr(finding, "PAGE", 3)
+    monkeypatch.setattr(finding, "STRETCH", 6)
+
+    def whole(**asked: str) -> list[int]:
+        seqs, before = [], 0
+        while True:
+            found = find_events(system, text="fx", before=before, limit=4, **asked)  # type: ignore[arg-type]  # names
+            seqs += [event.seq for event in found.events]
+            if found.before is None:
+                return seqs
+            assert not before or found.before < before
+            before = found.before
+
+    for asked in ({"until": middle}, {"since": middle}, {"source": "pipeline"}, {"subject": "fx_eur"}):
+        plain = [e for e in system.events.read(**asked) if "fx" in e.subject]  # type: ignore[arg-type]  # names
+        assert whole(**asked) == [event.seq for event in reversed(plain)], asked
+
+
 def test_the_events_of_a_run_are_its_own_and_those_of_its_datasets(system: IntegratedSystem) -> None:
     """Not those of another one, also where that one is newer."""
     first = run(system, ME).run_id
