@@ -34,7 +34,7 @@ def draw(here: Here) -> None:
             key="row-filter", horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"
         ):
             options = {"all": words("all"), **{status: words(status) for status in STATUSES}}
-            choice("status", words("Status"), options, "all", also="page")
+            choice("status", words("Status"), options, "all", forget=("page",))
             if model.past.rows:
                 panels.download(here, "runs", lambda: [row.to_csv() for row in model.past.rows])
         _rows(here, "past", model.past)
