@@ -177,8 +177,8 @@ def _browser() -> Iterator[Any]:
 
 def _first_view(context: Any, server: _Server, *, warm: bool) -> dict[str, Value]:
     if warm:
-        _open(context, server, "overview", BARS)[2].close()
-    sentence_s, charts_s, page, _ = _open(context, server, "overview", BARS)
+        _open(context, server, "", BARS)[2].close()
+    sentence_s, charts_s, page, _ = _open(context, server, "", BARS)
     scroller = "document.querySelector('[data-testid=stMain]')"
     page.evaluate(f"() => {scroller}.scrollTo(0, 600)")
     before = page.evaluate(f"() => {scroller}.scrollTop")
@@ -242,7 +242,7 @@ def _open(
 def _tabs(context: Any, server: _Server, watched_s: float) -> dict[str, Value]:
     """Ten live tabs of the first page: what the server takes, and what one refresh does."""
     # Only the first is seen, as with people: a browser does not draw what is behind. The server knows no difference.
-    pages = [_open(context, server, "overview", SENTENCE)[2] for _ in range(TABS)]
+    pages = [_open(context, server, "", SENTENCE)[2] for _ in range(TABS)]
     pages[0].wait_for_timeout(5_000)
     rss, cpu, begun = server.rss_mb(), server.cpu_s(), time.monotonic()
     pages[0].wait_for_timeout(watched_s * 1000)

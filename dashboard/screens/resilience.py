@@ -1,6 +1,6 @@
 """How do the providers hold? Circuits, what they may be asked, and the cache."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import streamlit as st
@@ -52,8 +52,8 @@ def draw(here: Here) -> None:
 
 
 def _period(here: Here) -> tuple[datetime, datetime]:
-    """To the minute: within it the page looks the same."""
-    end = here.now.replace(second=0, microsecond=0)
+    """Up to the minute's end: within it the page looks the same."""
+    end = here.now.replace(second=0, microsecond=0) + timedelta(minutes=1)
     return (here.since or EVER).replace(second=0, microsecond=0), end
 
 

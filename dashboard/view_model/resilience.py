@@ -97,10 +97,11 @@ def stretches(
         since, why = begin, ""
         for event in own:
             at = datetime.fromisoformat(event["time"]).timestamp() * 1000
+            if at > end:
+                break
             after = _state_of(event["type"])
-            if begin <= at <= end and (after != state or at == begin):
-                if at > since:
-                    told.append(_stretch(name, state, since, at, why, words))
+            if after != state and at > since:
+                told.append(_stretch(name, state, since, at, why, words))
                 since = at
             state, why = after, str(event["data"].get("reason") or "")
         told.append(_stretch(name, state, since, end, why, words))

@@ -114,8 +114,10 @@ def test_an_open_circuit_comes_first_with_its_reason(ran: IntegratedSystem) -> N
             [("closed", 18), ("open", 4), ("half_open", 1), ("closed", 1)],
         ),
         ([_moved("closed", 5, "open")], "closed", [("open", 19), ("closed", 5)]),
+        ([_moved("opened", -1, "closed")], "open", [("closed", 24)]),
+        ([_moved("opened", 30, "closed")], "open", [("open", 24)]),
     ],
-    ids=["never moved", "open all the time", "opened", "opened, tried, closed", "was open before"],
+    ids=["never moved", "open all the time", "opened", "opened, tried, closed", "was open before", "later", "earlier"],
 )
 def test_the_strip_of_a_circuit_is_what_the_log_says(
     events: list[Any], now: str, expected: list[tuple[str, float]]
