@@ -114,9 +114,9 @@ def whole_age(seconds: float, words: Words) -> str:
     """An age that stays the same for a minute at least.
 
     >>> whole_age(3.0, Words()), whole_age(130.0, Words())
-    ('under 1 min', '2 min')
+    ('under 2 min', '2 min')
     """
-    return words("under 1 min") if seconds < 60 else words.span(seconds)
+    return words("under 2 min") if seconds < 120 else words.span(seconds)
 
 
 def moment_words(time: str | None, now: datetime, *, seconds: bool = False) -> str:

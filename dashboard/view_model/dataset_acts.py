@@ -113,8 +113,8 @@ def decided(document: dict[str, Any], words: Words) -> str:
         "rolled_back": "Rolled back: readers get {rows} rows again.",
     }[document["decision"]]
     said = words(text, rows=words.count(document["rows"]))
-    waiting = sum(one["state"] == "waiting" for one in document["publications"])
-    return f"{said} {words('{count} sinks get it later.', count=waiting)}" if waiting else said
+    waits = any(one["state"] == "waiting" for one in document["publications"])
+    return f"{said} {words('A sink gets it later.')}" if waits else said
 
 
 def export(head: Head, versions: Answer, words: Words) -> Export:
