@@ -1,6 +1,7 @@
 """Around every page: its title and look, who comes in, the way to the other pages, and what all pages have."""
 
 import os
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from dashboard import login, panels, past
 from dashboard.actions import Actions
 from dashboard.buttons import CONFIRMING
 from dashboard.caller import Caller
-from dashboard.here import SPAN_NAMES, SPANS, Here
+from dashboard.here import SPAN_NAMES, Here
 from dashboard.language import LANGUAGES, Language, Words, language_of
 from dashboard.look import ICON, STYLE
 from dashboard.source import Source, trouble_of
@@ -98,14 +99,8 @@ def broken_page(here: Here, error: Exception) -> None:
 def _here(source: Source, actions: Actions, caller: Caller, words: Words, name: str, pages: dict[str, Any]) -> Here:
     """What all pages have, in the sidebar; each choice stands in the address, so that a link shows the same."""
     with st.sidebar:
-        span = st.selectbox(
-            words("Period"),
-            list(SPANS),
-            index=list(SPANS).index("24h"),
-            format_func=lambda name: words(SPAN_NAMES[name]),
-            key="span",
-            bind="query-params",
-        )
+        spans = {name: words(text) for name, text in SPAN_NAMES.items()}
+        span = _kept_choice("span", words("Period"), spans, "24h")
         as_of, wrong = past.chosen(name, words, source.now())
         live = st.toggle(
             words("Live"),
@@ -114,15 +109,8 @@ def _here(source: Source, actions: Actions, caller: Caller, words: Words, name: 
             bind="query-params",
             help=words("Look at the state every two seconds; off: the page stays still"),
         )
-        st.selectbox(
-            words("Language"),
-            list(LANGUAGES),
-            # What is nobody's choice: only another one has to stand in the address.
-            index=list(LANGUAGES).index(_usual_language(source.system.settings.dashboard.language)),
-            format_func=LANGUAGES.__getitem__,
-            key="lang",
-            bind="query-params",
-        )
+        usual = _usual_language(source.system.settings.dashboard.language)
+        _kept_choice("lang", words("Language"), LANGUAGES, usual)
         _who(caller, words)
     here = Here(source, actions, caller, words, span, as_of, live, pages)
     here.drawing.begin()
@@ -155,9 +143,34 @@ def _banner(here: Here, wrong: str) -> None:
         st.button(here.words("Back to now"), key="back-to-now", icon=":material/update:", on_click=past.back_to_now)
 
 
+def _kept_choice(name: str, label: str, options: Mapping[Any, str], usual: str) -> str:
+    """A choice for all pages: it stands in the address under its name, as long as it is not the usual one.
+
+    Not bound by Streamlit, which would write the option's words there: those of another language are not found again.
+    """
+    chosen = _kept(name, options, usual)
+    if chosen != usual or name in st.query_params:
+        st.query_params[name] = chosen
+    st.session_state[name] = chosen
+
+    def choose() -> None:
+        st.session_state[f"kept-{name}"] = st.query_params[name] = st.session_state[name]
+
+    st.selectbox(label, list(options), format_func=lambda one: options[one], key=name, on_change=choose)
+    return chosen
+
+
+def _kept(name: str, options: Collection[str], usual: str) -> str:
+    """What was chosen: it is in the address, or it was on the page before this one."""
+    asked = st.query_params.get(name)
+    found: str = asked if asked in options else st.session_state.get(f"kept-{name}", usual)
+    st.session_state[f"kept-{name}"] = found
+    return found
+
+
 def _language(configured: str) -> Words:
-    asked = st.session_state.get("lang") or st.query_params.get("lang")
-    return Words.of(language_of(asked) if asked else _usual_language(configured))
+    found = _kept("lang", LANGUAGES, _usual_language(configured))
+    return Words.of(language_of(found))
 
 
 def _usual_language(configured: str) -> Language:

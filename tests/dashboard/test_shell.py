@@ -144,6 +144,30 @@ def test_another_language_is_one_choice_away(page: AppTest) -> None:
     page.selectbox(key="lang").set_value("pt").run()
 
     assert "datasets estão como devem ser" in _texts(page)
+    assert page.query_params["lang"] == "pt"
+
+
+def test_what_was_chosen_stays_from_page_to_page(page: AppTest) -> None:
+    """In its own name, whatever the language of the one who gets the link."""
+    page.run()
+    page.selectbox(key="lang").set_value("pt").run()
+    page.selectbox(key="span").set_value("7d").run()
+
+    page.query_params.clear()  # what the browser does when somebody clicks in the sidebar
+    page._page_hash = calc_hash("host")
+    page.run()
+
+    assert (page.query_params["lang"], page.query_params["span"]) == ("pt", "7d")
+    assert page.selectbox(key="span").label == "Período"
+
+
+def test_a_choice_that_there_is_not_is_the_usual_one(page: AppTest) -> None:
+    """A link may have been written by hand."""
+    page.query_params.update({"lang": "<b>", "span": "9y"})
+
+    page.run()
+
+    assert (page.selectbox(key="lang").value, page.selectbox(key="span").value) == ("en", "24h")
 
 
 def test_the_result_of_a_click_is_told_until_it_is_dismissed(page: AppTest, ran: IntegratedSystem) -> None:
