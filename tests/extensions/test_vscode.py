@@ -26,7 +26,7 @@ from tests.integration.installation import ROOT, Installation
 FOLDER = ROOT / "extensions/vscode"
 PACKAGE = json.loads((FOLDER / "package.json").read_text())
 SOURCES = "\n".join(path.read_text() for path in sorted((FOLDER / "src").glob("*.js")))
-ADVICE = "no Node: the extension's tests are skipped; install it with `apt-get install nodejs`"
+ADVICE = "no Node: the extension's tests are skipped; install Node 20 or newer (`apt-get install nodejs`)"
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason=ADVICE)
 
