@@ -47,7 +47,6 @@ TEXTS: dict[str, str] = {
     "`keep_raw` at the dataset keeps what comes, so that it can be run again.": (
         "`keep_raw` no dataset guarda o que vem, para poder ser executado de novo."
     ),
-    "{when}, {size} kB": "{when}, {size} kB",
     "Backfill": "Preencher",
     "Collect pieces of the past that are missing or failed": "Recolhe partes do passado que faltam ou falharam",
     "To, not included": "Até, exclusive",

@@ -32,7 +32,7 @@ def acts(here: Here, model: Head) -> None:
             (name,),
             key=f"run-{key}",
             icon=":material/play_arrow:",
-            primary=True,
+            primary=model.held is None,
             told=waits,
             follow="run",
             help=words("Collect it, or serve our copy while that is young enough"),

@@ -9,6 +9,7 @@ from dashboard.source import Answer
 from dashboard.view_model.base import Face, face_of
 from dashboard.view_model.dataset import Head, moment_words
 from dashboard.words import plain
+from operations.words import size
 
 __all__ = [
     "MOST_BYTES",
@@ -63,17 +64,9 @@ def captures(answer: Answer, now: datetime, words: Words) -> Captures:
     if not found:
         hint = words("`keep_raw` at the dataset keeps what comes, so that it can be run again.")
         return Captures(face=Face("no data yet", words("No raw answer is kept."), hint))
-    text = "{when}, {size} kB"
     return Captures(
         tuple(
-            (
-                one["run_id"],
-                words(
-                    text,
-                    when=moment_words(one["collected_at"], now, seconds=True),
-                    size=words.figure(max(one["size"], 1) / 1000, 3),
-                ),
-            )
+            (one["run_id"], f"{moment_words(one['collected_at'], now, seconds=True)}, {size(one['size'])}")
             for one in found
         )
     )
@@ -102,7 +95,8 @@ def planned(answer: Answer, words: Words) -> Planned:
     )
     if found["duration_s"] is not None:
         said += " " + words("It takes about {span}.", span=words.span(found["duration_s"]))
-    return Planned(pieces, " ".join([said, *(plain(note, limit=300) for note in found["notes"])]))
+    notes = (plain(note, limit=300).rstrip(".") for note in found["notes"])
+    return Planned(pieces, "\n".join([said, *(f"{note[:1].upper()}{note[1:]}." for note in notes)]))
 
 
 def decided(document: dict[str, Any], words: Words) -> str:

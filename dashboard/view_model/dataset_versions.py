@@ -10,6 +10,7 @@ from dashboard.view_model.base import Face, Panel, face_of
 from dashboard.view_model.dataset import Figure, moment_words
 from dashboard.view_model.dataset_table import FIGURES, figure
 from dashboard.words import Tone, plain, tone_of
+from operations.words import size
 
 __all__ = ["PAGE", "Differing", "VersionRow", "differing", "shortened", "versions"]
 
@@ -104,7 +105,7 @@ def _told(one: dict[str, Any], now: datetime, words: Words) -> str:
     parts = [words("{rows} rows", rows=words.count(one["rows"]))]
     if one["score"] is not None:
         parts.append(words("score {score}", score=words.figure(one["score"])))
-    parts.append(_size(one["size"], words))
+    parts.append(size(one["size"]))
     parts.append(f"#{shortened(one['version'])}")
     if one["restores"]:
         parts.append(words("has the rows of #{version}", version=shortened(one["restores"])))
@@ -115,19 +116,6 @@ def _told(one: dict[str, Any], now: datetime, words: Words) -> str:
         decided = words("decided by {who}, {when}", who=plain(one["actor"], limit=60), when=at)
         parts.append(f"{decided}: {plain(one['why'], limit=200)}" if one["why"] else decided)
     return " · ".join(parts)
-
-
-def _size(size: float, words: Words) -> str:
-    """Bytes in the unit that is next.
-
-    >>> _size(1_500, Words())
-    '1.5 kB'
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            break
-        size /= 1000
-    return f"{words.figure(size, 3)} {unit}"
 
 
 def differing(answer: Answer, now: datetime, words: Words) -> Differing:

@@ -236,7 +236,7 @@ def test_a_version_says_what_may_be_decided_about_it() -> None:
 
 def test_a_difference_that_was_not_counted_says_why() -> None:
     """Its numbers are dashes."""
-    rows_ = {
+    counts: dict[str, Any] = {
         "key": [],
         "added": None,
         "removed": None,
@@ -246,7 +246,7 @@ def test_a_difference_that_was_not_counted_says_why() -> None:
         "note": "too many",
     }
     one = {"version": "v1", "time": _at(1)}
-    found = {"before": one, "after": one, "changes": [], "columns": [], "figures": [], "rows": rows_}
+    found = {"before": one, "after": one, "changes": [], "columns": [], "figures": [], "rows": counts}
 
     told = differing(_answer(found), NOW, WORDS)
 
@@ -426,7 +426,7 @@ def test_a_plan_says_what_it_costs_or_that_there_is_nothing_to_do() -> None:
 
     told = planned(_answer(found), WORDS)
 
-    assert (told.pieces, told.words) == (2, "2 pieces, a to b, with about 2 requests. It takes about 2 min. slowly")
+    assert (told.pieces, told.words) == (2, "2 pieces, a to b, with about 2 requests. It takes about 2 min.\nSlowly.")
     assert planned(_answer({**found, "partitions": []}), WORDS).pieces == 0
     assert planned(WRONG, WORDS).face is not None
 
@@ -436,4 +436,6 @@ def test_captures_are_told_by_when_they_came() -> None:
     found = {"runs": [{"run_id": "r1", "collected_at": _at(1), "size": 1500}]}
 
     assert captures(_answer(found), NOW, WORDS).runs == (("r1", "11:00:00, 1.5 kB"),)
-    assert "keep_raw" in captures(_answer({"runs": []}), NOW, WORDS).face.hint
+    nothing = captures(_answer({"runs": []}), NOW, WORDS).face
+    assert nothing is not None
+    assert "keep_raw" in nothing.hint
