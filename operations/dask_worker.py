@@ -139,6 +139,8 @@ def _judged_by_all(held: "_Held", work: "TableWork", rules: "Sequence[Rule]") ->
     try:
         # Our thread is given back meanwhile: else a cluster with one thread would wait for itself.
         with worker_client() as client:
+            if len(client.nthreads()) < in_slices.LEAST_WORKERS:
+                return None
             return in_slices.judged_in_slices(
                 work,
                 partial(client.get_executor(pure=False).submit, observe),

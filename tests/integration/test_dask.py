@@ -303,7 +303,7 @@ TABLE_RULES = [
     {**rule, "scope": "dataset"}
     for rule in (
         {"unique": "id", "severity": "warning"},
-        {"unique": ["city", "value"], "severity": "warning"},
+        {"unique": ["city", "id"], "severity": "warning"},
         {"not_null": ["value"], "tolerance": 0.2},
         {"aggregate": {"expr": "sum(value)", "equals": "1"}, "severity": "warning"},
     )
@@ -326,6 +326,7 @@ def test_a_large_table_is_judged_by_all_workers(
 ) -> None:
     """Slice by slice, with the report of one pass; also where the cluster has one thread, which is at it already."""
     monkeypatch.setattr(in_slices, "LEAST_ROWS", 100)
+    monkeypatch.setattr(in_slices, "LEAST_WORKERS", 1)
     monkeypatch.setattr(in_slices, "SLICE_ROWS", 70)
     seen: list[tuple[int, int]] = []
     once = in_slices.observed
