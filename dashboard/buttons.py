@@ -13,8 +13,8 @@ from dashboard.words import plain
 
 __all__ = ["CONFIRMING", "Asked", "Given", "Told", "act", "asked", "dismiss"]
 
-Told = Callable[[Any], str]
-"""The result in words, made of what the API answered."""
+Told = Callable[[Any], str | Report]
+"""The result in words, made of what the API answered; a report where it is not good though it was done."""
 
 Given = Callable[[], tuple[Sequence[Any], Mapping[str, Any]]]
 """Arguments and named arguments of an operation, from what stands in widgets."""
@@ -129,7 +129,10 @@ def asked(here: Here) -> Report | None:
         return of_run(run.document, here.words, here.source.now())
     if last.follow == "backfill":
         return of_backfill(here.ask("backfill", deed.document["backfill"]).document, here.words)
-    return Report("good", here.words("done"), plain(last.told(deed.document), limit=900, lines=True))
+    words = last.told(deed.document)
+    if isinstance(words, Report):
+        return words
+    return Report("good", here.words("done"), plain(words, limit=900, lines=True))
 
 
 def dismiss() -> None:

@@ -40,6 +40,8 @@ STYLE = """<style>
 [class*="tile-"] [data-testid="stPageLink"] a > span:has([data-testid="stIconMaterial"]),
 [class*="st-key-row"] [data-testid="stPageLink"] a > span:has([data-testid="stIconMaterial"]) {display: none}
 [class*="st-key-tile"] [data-testid="stPageLink"] p {font-size: 1.08rem; font-weight: 650}
+.st-key-report {position: fixed; right: 1.2rem; bottom: 1.2rem; z-index: 100; width: min(30rem, calc(100vw - 2.4rem));
+  background: light-dark(#fff, #1f262b); box-shadow: 0 6px 26px rgb(0 0 0 / 18%)}
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] {padding: 4.2rem 1rem 3rem}
   .st-key-sentence [data-testid="stText"] {font-size: 1.28rem}

@@ -146,5 +146,6 @@ TEXTS: dict[str, str] = {
     "fails since {time}": "falha desde {time}",
     "refuses some": "recusa algumas",
     "works": "funciona",
+    "no answer": "sem resposta",
     "not tried yet": "ainda não usado",
 }

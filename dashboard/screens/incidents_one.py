@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import panels
+from dashboard.address import go
 from dashboard.buttons import Given, act
 from dashboard.here import Here
 from dashboard.language import moment
@@ -102,12 +103,12 @@ def _buttons(here: Here, one: Incident) -> None:
                 one.id,
                 key=f"take-do-{name}",
                 primary=True,
-                given=_typed(until=f"take-until-{name}", comment=f"take-comment-{name}"),
+                given=_typed(one.id, until=f"take-until-{name}", comment=f"take-comment-{name}"),
                 told=lambda taken: words("{id} is yours.", id=taken["id"]),
             )
         with st.popover(words("Keep quiet"), icon=":material/notifications_off:", key=f"quiet-{name}"):
             st.text(words("Nobody is told of what matches; it is listed all the same."))
-            silence_form(here, f"quiet-{name}", one.matchers, one.matchers[:1])
+            silence_form(here, f"quiet-{name}", one.matchers, one.matchers[:1], stay=one.id)
         act(
             here,
             words("Declare it over"),
@@ -117,16 +118,28 @@ def _buttons(here: Here, one: Incident) -> None:
             icon=":material/check:",
             confirm=words("What is still wrong opens a new incident when it is seen again."),
             reason=True,
+            given=_typed(one.id),
             told=lambda over: words("{id} is over.", id=over["id"]),
         )
 
 
 def silence_form(
-    here: Here, name: str, matchers: tuple[str, ...], chosen: tuple[str, ...] = (), *, window: bool = False
+    here: Here,
+    name: str,
+    matchers: tuple[str, ...],
+    chosen: tuple[str, ...] = (),
+    *,
+    window: bool = False,
+    stay: str = "",
 ) -> None:
-    """Which incidents, until when, why; `window`: also from when."""
+    """Which incidents, until when, why.
+
+    Args:
+        window: Also from when.
+        stay: The incident that the page stays with.
+    """
     words = here.words
-    st.multiselect(
+    which = st.multiselect(
         words("Which incidents (all of it must hold)"),
         list(matchers),
         default=list(chosen),
@@ -147,6 +160,8 @@ def silence_form(
     st.text_input(words("Reason"), key=f"{name}-reason", max_chars=2000)
 
     def typed() -> tuple[list[str], dict[str, Any]]:
+        if stay:
+            go(incident=stay)
         state = st.session_state
         begin = {"begin": str(state.get(f"{name}-from") or "") or None} if window else {}
         return list(state[f"{name}-which"]), {
@@ -159,7 +174,8 @@ def silence_form(
         end = clock_time(moment(made["until"]), here.source.now())
         return words("{id}: nobody is told of what matches until {time}.", id=made["id"], time=end)
 
-    act(here, words("Keep quiet"), "silence", key=f"{name}-do", primary=True, given=typed, told=told)
+    key, title = f"{name}-do", words("Keep quiet")
+    act(here, title, "silence", key=key, primary=True, disabled=not which, given=typed, told=told)
 
 
 def _until(here: Here, key: str, asked: str, forever: str) -> None:
@@ -175,8 +191,11 @@ def _until(here: Here, key: str, asked: str, forever: str) -> None:
     )
 
 
-def _typed(**keys: str) -> Given:
+def _typed(stay: str, **keys: str) -> Given:
+    """What was typed. The page stays with the incident, which goes to another list."""
+
     def typed() -> tuple[tuple[()], dict[str, Any]]:
+        go(incident=stay)
         found = {name: st.session_state.get(key) for name, key in keys.items()}
         return (), {name: value for name, value in found.items() if value}
 

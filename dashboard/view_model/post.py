@@ -9,6 +9,7 @@ from dashboard.language import Words, moment
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, face_of
 from dashboard.view_model.incident import Letter, letter_of
+from dashboard.view_model.report import Report
 from dashboard.words import Tone, clock_time, plain
 
 __all__ = ["BOXES", "Box", "Channel", "Post", "post", "tried"]
@@ -68,15 +69,18 @@ def post(channels: Answer, letters: Mapping[Box, Answer], words: Words, now: dat
     )
 
 
-def tried(sent: Mapping[str, Any], words: Words) -> str:
-    """What came of a test, in words."""
+def tried(sent: Mapping[str, Any], words: Words) -> Report:
+    """What came of a test."""
     name = plain(sent["channel"], limit=64)
     if sent["state"] == "sent":
-        return words("A test went to {channel}: look whether it came.", channel=name)
+        return Report("good", words("sent"), words("A test went to {channel}: look whether it came.", channel=name))
     error = plain(sent["error"], limit=300)
     if sent["state"] == "unknown":
-        return words("Nobody knows whether the test came to {channel}: {error}", channel=name, error=error)
-    return words("The test did not come to {channel}: {error}", channel=name, error=error)
+        told = words("Nobody knows whether the test came to {channel}: {error}", channel=name, error=error)
+        return Report("attention", words("no answer"), told)
+    return Report(
+        "bad", words("failed"), words("The test did not come to {channel}: {error}", channel=name, error=error)
+    )
 
 
 def _channel(one: dict[str, Any], words: Words, now: datetime) -> Channel:

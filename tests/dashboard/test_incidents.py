@@ -148,11 +148,18 @@ def test_channels_and_the_outbox_tell_how_it_goes(client: Client, system: Integr
 
 
 @pytest.mark.parametrize(
-    ("state", "words"), [("sent", "look whether it came"), ("unknown", "Nobody knows"), ("refused", "did not come")]
+    ("state", "tone", "words"),
+    [
+        ("sent", "good", "look whether it came"),
+        ("unknown", "attention", "Nobody knows"),
+        ("refused", "bad", "did not come"),
+    ],
 )
-def test_what_came_of_a_test_is_said(state: str, words: str) -> None:
-    """In words, with the reason."""
-    assert words in tried({"channel": "chat", "state": state, "error": "gone"}, WORDS)
+def test_what_came_of_a_test_is_said(state: str, tone: str, words: str) -> None:
+    """In words, with the reason; what did not come is not good."""
+    found = tried({"channel": "chat", "state": state, "error": "gone"}, WORDS)
+
+    assert (found.tone, words in found.words) == (tone, True)
 
 
 def test_what_cannot_be_read_has_its_face() -> None:
@@ -264,7 +271,7 @@ def test_a_maintenance_window_begins_later(
 ) -> None:
     """What was typed goes along; nonsense is told in words and changes nothing."""
     page(app, "incidents")
-    app.multiselect(key="silence-new-which").set_value(["dataset=orders"])
+    app.multiselect(key="silence-new-which").set_value(["dataset=orders"]).run()
     app.text_input(key="silence-new-from").set_value("1h")
     app.selectbox(key="silence-new-until").set_value("8h")
     click(app, "silence-new-do")
