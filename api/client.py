@@ -435,6 +435,10 @@ class Queries:
     def cache(self) -> Document:
         return self._client.get("/cache")
 
+    def host(self) -> Document:
+        """The machine of the API, now."""
+        return self._client.get("/host")
+
     def schedules(self, *datasets: str) -> Document:
         return self._client.get("/schedules", dataset=list(datasets))
 
@@ -531,6 +535,12 @@ class Operations:
 
     def reset_breaker(self, provider: str | None = None) -> Document:
         return self._client.post("/breakers/reset" if provider is None else f"/breakers/{_part(provider)}/reset")
+
+    def watch_level(self, level: Literal["IDLE", "NORMAL", "INTENSIVE", "CRITICAL"]) -> Document:
+        return self._client.post("/host/level", level=level)
+
+    def protect_mode(self, mode: Literal["dev", "test", "prod"]) -> Document:
+        return self._client.post("/host/mode", mode=mode)
 
     def clear_cache(self, *, reason: str = "") -> Document:
         return self._client.post("/cache/clear", reason=reason)

@@ -9,6 +9,8 @@ from monitoring.progressive.filling import DiskAhead
 from monitoring.progressive.keeping import HostKeeper
 from monitoring.progressive.notices import Notice
 from operations.actor import UsageError
+from operations.asked import Asked
+from operations.host import LEVEL_ASKED
 from operations.serving import Service, Serving
 from utils.database import StateError
 from utils.logger import get_logger
@@ -43,6 +45,7 @@ class HostWatch:
         self._settled = False
         if level is not None:
             self._monitor.set_level(_known(level), reason="asked for at the start")
+        self._asked = Asked(system, LEVEL_ASKED)
         self._keeper = HostKeeper(
             lambda: system.events, lock=system.state_dir / "locks" / "monitor.lock", clock=system.clock
         )
@@ -65,6 +68,8 @@ class HostWatch:
                 base = self._monitor.report().base
                 self._monitor.take_up(before.level or base, before.overloaded, throttled=before.throttled)
             self._keeper.write()
+            if (asked := self._asked.news()) is not None:
+                self._monitor.set_level(_known(asked["level"]), reason="asked for", actor=asked["actor"])
         except StateError as error:  # the log is away: the host is watched all the same
             get_logger("monitor").warning("host.not_kept", reason=str(error))
         return self._monitor.step()

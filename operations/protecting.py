@@ -15,6 +15,8 @@ from monitoring.healing.healer import AutoHealer
 from monitoring.healing.treatment import LADDERS as TROUBLES
 from monitoring.healing.treatment import Earlier, Policy
 from operations.actor import Actor
+from operations.asked import Asked
+from operations.host import MODE_ASKED
 from operations.priority import hold_back, let_go, low_priority
 from operations.serving import Service
 from utils.database import StateError
@@ -108,6 +110,7 @@ class Protecting:
         self._healer: AutoHealer | None = None
         self._protector: ResourceProtector | None = None
         self._work: OwnWork | None = None
+        self._asked = Asked(system, MODE_ASKED)
 
     def step(self) -> float:
         """Look, and do what is due; gives the seconds until it is again."""
@@ -118,6 +121,8 @@ class Protecting:
             self._work = OwnWork(system, below=asked.monitor.thresholds.disk[0])
             self._healer = healer_of(system, self._measure) if asked.healing.enabled else None
             self._protector = protector_of(system, self._work, self._scope) if asked.protector.enabled else None
+        if self._protector is not None and (news := self._asked.news()) is not None:
+            self._protector.set_mode(news["mode"])
         sample = self._measure.collect()
         self._work.note(system.clock.monotonic(), sample.disk_free_bytes)
         waits = [part.step(sample) for part in (self._healer, self._protector) if part is not None]

@@ -6,6 +6,7 @@ from api.routes import (
     dataset_runs,
     datasets,
     events,
+    host,
     incidents,
     letters,
     metrics,
@@ -24,7 +25,7 @@ ALL = tuple(
     part.routes
     for part in (
         *(datasets, dataset_runs, quality, data, versions, quarantine, runs, backfills, providers, metrics, events),
-        *(incidents, letters, news, system),
+        *(incidents, letters, news, host, system),
     )
 )
 """Every router, in the order of the documentation."""

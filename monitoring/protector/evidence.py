@@ -23,7 +23,7 @@ Record = Callable[[NewEvent], object]
 """Writes an event into the log; raises `StateError` where it cannot be written."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Evidence:
     """Tells what is done in events, and in the log file.
 

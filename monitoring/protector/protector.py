@@ -139,6 +139,12 @@ class ResourceProtector:
         self._is_paused = False
         self._looked: float | None = None
 
+    def set_mode(self, mode: Mode) -> None:
+        """Work by another mode's limits from the next look on; the limits of the disk stay."""
+        limits = replace(MODES[mode], disk=self.limits.disk, disk_last=self.limits.disk_last)
+        self.mode, self.limits = mode, limits
+        self._evidence.mode, self._evidence.limits = mode, limits
+
     def step(self, sample: HostSample) -> float:
         """Look, and do what is due; gives the seconds until the next look.
 

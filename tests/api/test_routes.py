@@ -79,7 +79,7 @@ def test_every_answer_is_as_the_document_says(ran: IntegratedSystem) -> None:
         "/datasets/{name}/difference": {"before": latest["run_id"], "after": latest["run_id"]},
     }
     paths = [path for path, ways in document["paths"].items() if path.startswith("/api/v1/") and "get" in ways]
-    left_out = ("/follow", "/backfills/{backfill}", "/partitions", "/tokens")
+    left_out = ("/follow", "/backfills/{backfill}", "/partitions", "/tokens", "/letters/{key}")
 
     async def talk(client: httpx.AsyncClient) -> dict[str, tuple[int, Any]]:
         found = {}
