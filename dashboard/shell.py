@@ -163,7 +163,7 @@ def _kept_choice(name: str, label: str, options: Mapping[Any, str], usual: str) 
 def _kept(name: str, options: Collection[str], usual: str) -> str:
     """What was chosen: it is in the address, or it was on the page before this one."""
     asked = st.query_params.get(name)
-    found: str = asked if asked in options else st.session_state.get(f"kept-{name}", usual)
+    found: str = asked if asked is not None and asked in options else st.session_state.get(f"kept-{name}", usual)
     st.session_state[f"kept-{name}"] = found
     return found
 

@@ -89,6 +89,7 @@ TEXTS: dict[str, str] = {
     "No dataset is declared yet.": "Ainda nenhum dataset foi declarado.",
     "at risk": "em risco",
     "Its promise breaks at {time}.": "A sua promessa quebra às {time}.",
+    "Its promise is broken since {time}.": "A sua promessa está quebrada desde {time}.",
     "Copy age": "Cópia",
     "Data age": "Dados",
     "Score": "Pontuação",

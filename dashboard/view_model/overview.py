@@ -225,11 +225,14 @@ def _reason(dataset: dict[str, Any], at_risk: bool, words: Words, now: datetime)
     if dataset["status"] == "succeeded" and not at_risk:
         return ""
     reason = dataset["blocked"] or dataset["reason"] or ""
+    if reason.startswith("promise broken") and dataset["promise"] is not None and dataset["promise"]["until"]:
+        # Its own words tell an age, which moves on.
+        return words("Its promise is broken since {time}.", time=when(dataset["promise"]["until"], words, now))
     while reason.startswith(f"{dataset['dataset']}: "):
         reason = reason.removeprefix(f"{dataset['dataset']}: ")
-    # What a run said was true then ("next try in 40 s"); of a promise it is said now.
+    # What a run said was true then: "next try in 40 s".
     said = plain(reason, limit=300)
-    return said if not said or said.startswith("promise ") else f"{when(dataset['ran_at'], words, now)}: {said}"
+    return f"{when(dataset['ran_at'], words, now)}: {said}" if said and dataset["ran_at"] else said
 
 
 def _trend(trend: dict[str, Any] | None, words: Words) -> tuple[tuple[float, ...], str]:

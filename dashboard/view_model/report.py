@@ -49,10 +49,10 @@ def of_run(run: dict[str, Any] | None, words: Words, now: datetime) -> Report:
         names = ", ".join(bad[:6]) + (", …" if len(bad) > 6 else "")
         text = "The run ended {status} in {span}: {counts} ({names})."
         told = words(text, status=words(run["status"]), span=span, counts=counts, names=names)
-        return Report("attention" if run["status"] == "degraded" else "bad", words("done"), told)
+        return Report("attention" if run["status"] == "degraded" else "bad", words(run["status"]), told)
     text = "The run is {status}: it stopped after {done} of {total} datasets."
     told = words(text, status=words(run["status"]), done=done, total=len(parts))
-    return Report("neutral" if run["status"] == "cancelled" else "bad", words("done"), told)
+    return Report("neutral" if run["status"] == "cancelled" else "bad", words(run["status"]), told)
 
 
 def of_backfill(backfill: dict[str, Any] | None, words: Words) -> Report:

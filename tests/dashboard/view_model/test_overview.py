@@ -108,6 +108,17 @@ def test_the_reason_is_told_once_with_its_time_and_without_the_name_before_it() 
     assert tile.reason == "15:58: circuit open, next try in 40 s"
 
 
+def test_a_promise_that_broke_by_itself_is_told_with_its_moment() -> None:
+    """Its age would have the page drawn again every few seconds."""
+    until = promise("broken", "2026-11-20T15:00:00.000000Z")
+
+    (tile,) = shown(
+        dataset("fx", "failed", promise=until, reason="promise broken: the data is 60.3 min old")
+    ).tiles.rows
+
+    assert tile.reason == "Its promise is broken since 15:00."
+
+
 @pytest.mark.parametrize(
     ("rows", "quality", "points", "trend"),
     [
