@@ -10,13 +10,14 @@ if TYPE_CHECKING:
 
 __all__ = ["heatmap"]
 
-# From bad to good, lightest in between: the ends differ in hue, the middle in lightness as well.
+# From bad to good: the ends differ in hue, the middle in lightness as well; figures can be read on each.
 SCALE = (
-    (0.0, "#a8433c"),
-    (0.6, "#c97a45"),
-    (0.85, "#e6cf95"),
-    (0.95, "#cfe0d2"),
-    (1.0, "#7fb59d"),
+    (0.0, "#9c342f"),
+    (0.5, "#bb5f38"),
+    (0.7, "#e3b27c"),
+    (0.85, "#efdcaa"),
+    (0.95, "#d5e5d8"),
+    (1.0, "#97c9b2"),
 )
 MOST_WRITTEN = 35
 """Days whose scores are written into the cells; of more there is no room."""
