@@ -77,6 +77,8 @@ def test_what_this_process_commits_wakes_over_the_bus(opened_store: Callable[...
     follower.add(Consumer(name="here", handler=lambda event: seen.put(event.seq), start="beginning"))
     _add(store, "t")
     assert seen.get(timeout=WAIT) == 1
+    with follower._changed:  # it begins to listen in a thread of its own, perhaps later than it works
+        assert follower._changed.wait_for(lambda: follower._listening is not None, WAIT)
     assert follower._listening is not None
     follower._listening.wait = lambda seconds: threading.Event().wait(0.01) and False  # type: ignore[method-assign]
 
