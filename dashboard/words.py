@@ -24,8 +24,8 @@ _WORST_FIRST = ("failed", "degraded", "never ran", "skipped", "succeeded")
 # Control characters, and those that turn the direction of writing around for all that follows.
 _UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
 _MARKDOWN = re.compile(r"[!-/:-@\[-`{-~]")
-# Where Markdown finds an address by itself, though nothing marks it as one.
-_ADDRESS = re.compile(r"(?<=[a-zA-Z]:)(?=/)|(?<=www)(?=\.)|(?<=@)", re.IGNORECASE)
+# Where an address is found, though nothing marks it as one; and what Streamlit makes arrows and dashes of.
+_ADDRESS = re.compile(r"(?<=[a-zA-Z]:)(?=/)|(?<=www)(?=\.)|(?<=@)|(?<=[-<])(?=[->])", re.IGNORECASE)
 _JOINER = "\u2060"
 """Has no width and no meaning."""
 
@@ -53,9 +53,10 @@ def plain(text: str, *, limit: int = 160, lines: bool = False) -> str:
 
 
 def label(text: str, *, limit: int = 80) -> str:
-    """Text from elsewhere as a label, an option or a title of Streamlit, which reads Markdown there: shown as it is.
+    """Text from elsewhere as a label or a title of Streamlit, which reads Markdown there: shown as it is.
 
-    Every sign that means something is told to mean itself, and what looks like an address is no link.
+    Every sign that means something is told to mean itself, and what looks like an address is no link. The options of a
+    select box are text already (`plain`); those of radio buttons, pills and segments are read as Markdown.
 
     >>> label("**b** $x$ [a](b) :red[c]")
     '\\\\*\\\\*b\\\\*\\\\* \\\\$x\\\\$ \\\\[a\\\\]\\\\(b\\\\) \\\\:red\\\\[c\\\\]'
