@@ -12,10 +12,11 @@ from utils.clock import ManualClock
 
 
 def use(both: tuple[Hog, Hog]) -> None:
-    """Both use their share once more, and have."""
+    """Both use their share once more, and rest."""
+    for one in both:
+        one.goes_on()
     for one in both:
         assert one.hears() == "used"
-        one.goes_on()
 
 
 def test_a_runaway_gets_the_lowest_priority_and_is_ended_only_when_that_does_not_help() -> None:
