@@ -84,6 +84,7 @@ TEXTS: dict[str, str] = {
     "A sink gets it later.": "Um destino recebe-o mais tarde.",
     "Nothing was delivered yet.": "Ainda nada foi entregue.",
     "Run now collects it.": "«Executar agora» recolhe-o.",
+    "A batch waits for a decision.": "Um lote espera uma decisão.",
     "{rows} rows": "{rows} linhas",
     "The table has no rows.": "A tabela não tem linhas.",
     "Version #{version}": "Versão #{version}",

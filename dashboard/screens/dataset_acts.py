@@ -12,7 +12,7 @@ from dashboard.view_model.dataset import Head, Held
 from dashboard.view_model.dataset_acts import Export, captures, decided, export, gaps, planned
 from dashboard.words import key_of
 
-__all__ = ["acts", "decide", "decision"]
+__all__ = ["acts", "decide", "decision", "show_rows"]
 
 EXPORT_PATIENCE_S = 60.0
 
@@ -65,6 +65,13 @@ def decide(here: Here, model: Head, held: Held) -> None:
             decision(here, model.name, "accept", held.version, "held", primary=True)
             decision(here, model.name, "reject", held.version, "held")
             st.button(
+                words("Rows"),
+                key="held-rows",
+                icon=":material/table_rows:",
+                on_click=show_rows,
+                args=(held.version,),
+            )
+            st.button(
                 words("What differs"),
                 key="held-differs",
                 icon=":material/difference:",
@@ -105,6 +112,13 @@ def decision(
         quiet=quiet,
         told=lambda document: decided(document, words),
     )
+
+
+def show_rows(version: str) -> None:
+    """Have the rows of a version shown."""
+    st.query_params["part"] = "table"
+    st.query_params["version"] = version
+    st.query_params.pop("page", None)
 
 
 def _show_difference(version: str) -> None:

@@ -8,7 +8,7 @@ from dashboard.here import Here
 from dashboard.view_model.base import Panel
 from dashboard.view_model.dataset import Head
 from dashboard.view_model.dataset_past import MetricPart, band, metric, metric_names
-from dashboard.words import label
+from dashboard.words import plain
 
 MOST_FOUND = 200
 
@@ -28,7 +28,7 @@ def draw(here: Here, head: Head) -> None:
     names = metric_names(here.ask("metric_names"), head.name)
     if names:
         st.session_state["picked-metric"] = found.name if found.name in names else None
-        st.selectbox(words("Figure"), names, key="picked-metric", on_change=_pick, format_func=label)
+        st.selectbox(words("Figure"), names, key="picked-metric", on_change=_pick, format_func=plain)
     with panels.framed(here, "figure", words("Over time"), Panel(face=found.face)):
         if found.line is not None:
             # Not part of the model: to work the band out takes longer than all else, and it moves with the line only.

@@ -32,7 +32,11 @@ def draw(here: Here, head: Head) -> None:
         if found.lines:
             st.plotly_chart(
                 series_figure(
-                    found.lines, marks=found.marks, revision=f"{head.name}-quality-{here.span}", unit=words("points")
+                    found.lines,
+                    marks=found.marks,
+                    revision=f"{head.name}-quality-{here.span}",
+                    period=None if here.since is None else (here.since, here.now),
+                    unit=words("points"),
                 ),
                 key="chart-quality",
                 alt=words("The score and its parts over time"),

@@ -26,7 +26,8 @@ def draw(here: Here, head: Head) -> None:
     count = one["rows"] if one else head.rows
     number, pages = paged(count, st.query_params.get("page"))
     if not (asked or one or head.rows):
-        empty = Face("no data yet", words("Nothing was delivered yet."), words("Run now collects it."))
+        hint = words("A batch waits for a decision.") if head.held else words("Run now collects it.")
+        empty = Face("no data yet", words("Nothing was delivered yet."), hint)
         with panels.framed(here, "rows", words("Rows"), Panel(face=empty)):
             return
     more: dict[str, Any] = {"version": asked} if asked else {}

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import panels
 from dashboard.here import Here
-from dashboard.screens.dataset_acts import decision
+from dashboard.screens.dataset_acts import decision, show_rows
 from dashboard.view_model.base import Panel
 from dashboard.view_model.dataset import Head
 from dashboard.view_model.dataset_versions import PAGE, VersionRow, differing, versions
@@ -47,7 +47,7 @@ def _version(here: Here, name: str, one: VersionRow, n: int) -> None:
             key=f"rows-{key}",
             type="tertiary",
             icon=":material/table_rows:",
-            on_click=_rows,
+            on_click=show_rows,
             args=(one.version,),
         )
         if one.before:
@@ -65,12 +65,6 @@ def _version(here: Here, name: str, one: VersionRow, n: int) -> None:
             decision(here, name, "reject", one.version, "list", quiet=True)
         elif one.decide:
             decision(here, name, "rollback", one.version, "list", quiet=True)
-
-
-def _rows(version: str) -> None:
-    st.query_params["part"] = "table"
-    st.query_params["version"] = version
-    st.query_params.pop("page", None)
 
 
 def _compare(before: str, after: str) -> None:

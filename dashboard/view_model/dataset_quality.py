@@ -124,7 +124,7 @@ def _figures(score: dict[str, Any], words: Words) -> list[Figure]:
 
 def _cap(score: dict[str, Any], words: Words) -> str:
     cap = score.get("cap")
-    if not cap:
+    if not cap or score["uncapped"] <= score["score"]:
         return ""
     text = "It would be {uncapped}; a broken rule holds it at {at} at most: {rule}"
     uncapped, at = words.figure(score["uncapped"]), words.figure(cap["at"])

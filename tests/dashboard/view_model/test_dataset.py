@@ -280,6 +280,8 @@ def test_quality_over_time_has_a_line_for_each_part_that_is_measured() -> None:
     assert [line.name for line in told.lines] == ["Score", "validity"]
     assert [mark.value for mark in told.marks] == [60.0]
     assert (told.rules.rows[0].advice, told.rules.rows[0].paste, told.kept) == ("mend it", "- range:\na: 1", 1)
+    low = {**report, "quality": {"score": 40.0, "uncapped": 40.0, "cap": {"at": 60, "by": "a"}, "dimensions": {}}}
+    assert quality(_answer({"points": points}), _answer(low), None, NOW, WORDS).cap == ""
     assert told.cap.startswith("It would be 99; a broken rule holds it at 60")
     assert (told.rows.rows, told.rows.note) == (
         ((("row", "1"), ("broke", "b"), ("a", "")),),
