@@ -114,6 +114,8 @@ def _here(source: Source, actions: Actions, caller: Caller, words: Words, name: 
         _who(caller, words)
     here = Here(source, actions, caller, words, span, as_of, live, pages)
     here.drawing.begin()
+    # A link from a page to itself changes nothing in the browser's address, and the next click would lead back.
+    st.query_params.update({})
     _banner(here, wrong)
     return here
 
