@@ -1,3 +1,56 @@
 """The page `host` in Portuguese, by its English."""
 
-TEXTS: dict[str, str] = {}
+TEXTS: dict[str, str] = {
+    "CPU": "CPU",
+    "Memory": "Memória",
+    "Disk": "Disco",
+    "Load": "Carga",
+    "Network": "Rede",
+    "This process": "Este processo",
+    "Garbage": "Recolha de lixo",
+    "collections since it started": "recolhas desde o início",
+    "{size}, {threads} threads": "{size}, {threads} threads",
+    "{size} free": "{size} livres",
+    "load {load} on {cores} cores": "carga {load} em {cores} núcleos",
+    "in, and {rate} out": "entrada, e {rate} saída",
+    "not to be had": "não disponível",
+    "room": "com folga",
+    "Nobody watches this machine.": "Ninguém vigia esta máquina.",
+    "`serve` does, or `monitor`.": "Fazem-no `serve` ou `monitor`.",
+    "Nothing is known of this machine.": "Nada se sabe desta máquina.",
+    "Nearly used up: {names}.": "Quase esgotado: {names}.",
+    "Much is used: {names}.": "Muito usado: {names}.",
+    "There is room for everything.": "Há folga para tudo.",
+    "Healing is on.": "A reparação está ligada.",
+    "Healing is off.": "A reparação está desligada.",
+    "The protector is off.": "O protetor está desligado.",
+    "The protector goes by the limits of {mode} now.": "O protetor segue agora os limites de {mode}.",
+    "It only tells what it would do.": "Só diz o que faria.",
+    "It acts.": "Atua.",
+    "{level} is asked for: within two seconds it holds.": "{level} foi pedido: vale dentro de dois segundos.",
+    "Nothing had to be done in this period.": "Nada teve de ser feito neste período.",
+    "before {before}, after {after}": "antes {before}, depois {after}",
+    "it helped": "ajudou",
+    "it did not help": "não ajudou",
+    "What was done, and whether it helped": "O que foi feito, e se ajudou",
+    "Processes that use the most": "Processos que usam mais",
+    "None can be seen here.": "Aqui não se vê nenhum.",
+    "Number": "Número",
+    "Name": "Nome",
+    "User": "Utilizador",
+    "Watched and protected": "Vigiada e protegida",
+    "It is watched at the level {level}.": "É vigiada ao nível {level}.",
+    "Level": "Nível",
+    "Watch at this level": "Vigiar a este nível",
+    "More closely costs more; it goes up by itself when the machine suffers.": (
+        "De mais perto custa mais; sobe por si quando a máquina sofre."
+    ),
+    "Mode": "Modo",
+    "Protect in this mode": "Proteger neste modo",
+    "dev acts from 75 % of the processor on, test from 85 %, prod from 90 %.": (
+        "dev atua a partir de 75 % do processador, test a partir de 85 %, prod a partir de 90 %."
+    ),
+    "Nothing is kept yet: who watches keeps a point a minute.": (
+        "Ainda nada está guardado: quem vigia guarda um ponto por minuto."
+    ),
+}
