@@ -227,13 +227,7 @@ def _row(event: dict[str, Any], words: Words, moment: datetime) -> Row:
 
 
 def _told(data: dict[str, Any], helped: bool | None, words: Words) -> str:
-    parts: Sequence[Any] = (
-        data.get("words"),
-        data.get("why"),
-        data.get("reason"),
-        data.get("detail"),
-        data.get("error"),
-    )
+    parts = [data.get(name) for name in ("words", "why", "reason", "detail", "error")]
     told = [plain(str(part), limit=240) for part in parts if part][:2]
     if data.get("action") and not told:
         told.append(plain(str(data["action"]), limit=60))
