@@ -99,7 +99,9 @@ def news(system: IntegratedSystem, since: str) -> News:
 def _turn(event: Event) -> Turn:
     data = event.data
     reason = data.get("reason") or data.get("over") or data.get("error") or ""
-    return Turn(event.seq, event.time, event.type, event.subject, str(data.get("actor") or ""), str(reason))
+    # An incident has a number, which nobody knows it by.
+    subject = (data.get("incident") or {}).get("about", event.subject)
+    return Turn(event.seq, event.time, event.type, str(subject), str(data.get("actor") or ""), str(reason))
 
 
 def _position(events: EventStore, moment: str) -> int:

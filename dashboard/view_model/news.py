@@ -91,7 +91,7 @@ def _row(turn: dict[str, Any], words: Words, now: datetime) -> Row:
         by = words("by {name}", name=turn["actor"])
         reason = f"{by}: {reason}" if reason else by
     subject = "" if kind.startswith("run.") else plain(turn["subject"], limit=64)
-    reason = reason.removeprefix(f"{turn['subject']}: ")
+    reason = reason.removeprefix(f"{turn['subject']}: ").removeprefix("promise broken: ")
     return Row(tone, words(told), subject, when(turn["time"], words, now), plain(reason, limit=200))
 
 

@@ -57,6 +57,13 @@ def test_a_delivery_that_somebody_accepted_is_told_with_who_and_why(system: Inte
     )
 
 
+def test_an_incident_is_told_by_whom_it_is_about(system: IntegratedSystem) -> None:
+    """Nobody knows it by its number."""
+    system.events.append([NewEvent("incident.opened", "3f2a81c0", {"incident": {"about": "ECB"}}, source="alerting")])
+
+    assert [turn.subject for turn in news(system, LONG_AGO).turns] == ["ECB"]
+
+
 @pytest.mark.parametrize("before", [0, 1, 2, 7, 8], ids=["all", "all but one", "two", "the last", "none"])
 def test_only_what_came_after_the_moment_is_told(system: IntegratedSystem, before: int) -> None:
     """Wherever in the log it lies."""
