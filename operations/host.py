@@ -70,7 +70,9 @@ def ask_level(system: IntegratedSystem, actor: Actor, level: str) -> str:
         known = str(Level(level.upper()))
     except ValueError:
         raise UsageError(f"level: there is no {level!r}", hint=f"choose one of {', '.join(Level)}") from None
-    system.events.append([NewEvent(LEVEL_ASKED, "host", {"level": known, "actor": actor.name}, source="operations")])
+    system.events.append(
+        [NewEvent("host.level_asked", "host", {"level": known, "actor": actor.name}, source="operations")]
+    )
     return known
 
 
@@ -85,7 +87,9 @@ def ask_mode(system: IntegratedSystem, actor: Actor, mode: str) -> str:
         raise UsageError(f"mode: there is no {mode!r}", hint=f"choose one of {', '.join(MODES)}")
     if not system.settings.protector.enabled:
         raise UsageError("the protector is off", hint="`protector.enabled: true` in the configuration switches it on")
-    system.events.append([NewEvent(MODE_ASKED, "protector", {"mode": mode, "actor": actor.name}, source="operations")])
+    system.events.append(
+        [NewEvent("protector.mode_asked", "protector", {"mode": mode, "actor": actor.name}, source="operations")]
+    )
     return mode
 
 

@@ -151,7 +151,6 @@ def test_a_fault_is_told_with_its_key_and_what_was_expected(house: House, text: 
     ("text", "said"),
     [
         ('storage: {url: "s3://b/p"}', "url: s3://b/p"),
-        ("dashboard: {api: x}", "api"),
         ("retention: {last_good: 30d}", "last_good"),
     ],
 )
