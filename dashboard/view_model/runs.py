@@ -152,11 +152,13 @@ def _row(run: Mapping[str, Any], words: Words, now: datetime) -> RunRow:
     began = datetime.fromisoformat(run["started_at"] or run["queued_at"])
     told = [because(run, words)]
     if status == "queued":
-        told.append(words("waits for {span}", span=words.span(_coarse(now, began))))
+        if seconds := _coarse(now, began):
+            told.append(words("waits for {span}", span=words.span(seconds)))
         if run["priority"]:
             told.append(words("priority {priority}", priority=run["priority"]))
     elif status == "running":
-        told.append(words("for {span}", span=words.span(_coarse(now, began))))
+        if seconds := _coarse(now, began):
+            told.append(words("for {span}", span=words.span(seconds)))
     elif run["duration_s"] is not None:
         told.append(words("took {span}", span=fine(run["duration_s"], words)))
     if bad := counted(run["counts"], words):

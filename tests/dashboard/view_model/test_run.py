@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 
-from api.in_process import ApiHere
 from dashboard.charts.timeline import timeline
 from dashboard.language import Words
 from dashboard.source import Answer
 from dashboard.view_model.run import LANES, logs, whole
 from integrated_system import IntegratedSystem
+from operations.runs import show
 from operations.trouble import Trouble
 from tests.dashboard.configuration import HARM
-from tests.dashboard.conftest import ACTOR
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 WORDS = Words()
@@ -67,12 +66,7 @@ def _answer(*parts: dict[str, Any], status: str = "succeeded", **more: Any) -> A
 
 def test_a_real_run_is_told_with_its_attempts_and_its_fallback(ran: IntegratedSystem) -> None:
     """One dataset delivers, one is served from its snapshot after two attempts, one has nothing."""
-    api = ApiHere(ran)
-    try:
-        run_id = ran.views.runs(limit=1)[0].run_id
-        answer = Answer(api.client(ACTOR).queries.run(run_id), None, NOW)
-    finally:
-        api.close()
+    answer = Answer(show(ran, ran.views.runs(limit=1)[0].run_id).to_json(), None, NOW)
 
     model = whole(answer, WORDS, NOW)
 
