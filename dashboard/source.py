@@ -23,6 +23,9 @@ COLLECT_EVERY = 60.0
 KEPT = 512
 """Answers that are kept for the next who asks."""
 
+PAST_S = 60.0
+"""Seconds to wait for what was at a moment of the past: the log is read up to it, a million events in ten seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -96,12 +99,14 @@ class Source:
         with kept.guard:
             if self.monotonic() - kept.asked_at < self._share_for:
                 return kept.answer
+            patience = PAST_S if kwargs.get("as_of") else self._patience
             try:
-                found = getattr(self.client(caller).queries, question)(*args, **kwargs)
+                found = getattr(self.client(caller, patience=patience).queries, question)(*args, **kwargs)
                 document = list(found) if isinstance(found, Iterator) else found
                 kept.answer = Answer(document, None, self.now())
             except Exception as error:  # noqa: BLE001 - told on the page, and logged when it is not one of ours
-                kept.answer = Answer(kept.answer.document, trouble_of(error), kept.answer.at)
+                trouble = self._late(patience) if self._was_late(error) else trouble_of(error)
+                kept.answer = Answer(kept.answer.document, trouble, kept.answer.at)
             kept.asked_at = self.monotonic()
         self._collect_garbage()
         return kept.answer
@@ -136,6 +141,13 @@ class Source:
         """Close the system, and what asks it."""
         with self._guard:
             self._close()
+
+    def _was_late(self, error: Exception) -> bool:
+        return self._here is not None and isinstance(error, ApiError) and error.status == 0
+
+    @staticmethod
+    def _late(patience: float) -> Trouble:
+        return Trouble(f"no answer within {patience:g} s", "this machine or its database is busy; it is asked again")
 
     def _kept_for(self, key: object) -> _Kept:
         with self._guard:

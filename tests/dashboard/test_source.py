@@ -149,3 +149,26 @@ def test_after_a_change_nobody_gets_the_answer_of_before(build: Callable[[], Int
 
     assert source.ask(WHO, "status") is not before
     source.close()
+
+
+def test_what_does_not_answer_in_time_is_told_and_the_page_goes_on(build: Callable[[], IntegratedSystem]) -> None:
+    """There is no server here that could be started; the machine is busy."""
+    source = Source(build, patience=0.0)
+
+    answer = source.ask(WHO, "status")
+
+    assert answer.trouble is not None
+    assert answer.trouble.message == "no answer within 0 s"
+    assert "busy" in answer.trouble.hint
+    source.close()
+
+
+def test_the_past_may_take_longer(ran: IntegratedSystem, build: Callable[[], IntegratedSystem]) -> None:
+    """The log is read up to it."""
+    source = Source(build, patience=0.0)
+
+    answer = source.ask(WHO, "status", as_of=ran.clock.now().isoformat())
+
+    assert answer.trouble is None
+    assert len(answer.document["datasets"]) == 3
+    source.close()
