@@ -14,7 +14,7 @@ from dashboard.here import SPANS, Here
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["Period", "back_button", "chart", "period"]
+__all__ = ["Period", "back_button", "chart", "period", "reach"]
 
 LONGEST = timedelta(days=400)
 """As far back as hours are kept by default."""
@@ -35,6 +35,12 @@ def period(here: Here) -> Period:
     step = max(length.total_seconds() / 600, 1.0)
     since = (here.now - length).timestamp() // step * step
     return _told(datetime.fromtimestamp(since, UTC)), here.as_of
+
+
+def reach(here: Here) -> tuple[datetime, datetime]:
+    """The same as moments: as far as an axis goes, whatever was measured of it."""
+    since, until = period(here)
+    return datetime.fromisoformat(since), here.now if until is None else datetime.fromisoformat(until)
 
 
 def chart(here: Here, figure: "go.Figure", key: str, *, alt: str) -> None:

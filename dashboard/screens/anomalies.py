@@ -151,7 +151,8 @@ def _curve(here: Here, curve: Curve) -> None:
             return
         with st.container(key=f"faint-curve-{key}"):
             st.text(curve.words)
-        figure = series_figure([curve.line], revision=key, bands=curve.bands, marks=curve.marks)
+        reach = None if here.span == "all" else zoom.reach(here)  # of everything, as far as there is something
+        figure = series_figure([curve.line], revision=key, bands=curve.bands, marks=curve.marks, period=reach)
         zoom.chart(here, figure, f"chart-{key}", alt=curve.words)
         if curve.flagged:
             with st.expander(here.words("What would be told: {count}", count=len(curve.flagged)), key=f"flagged-{key}"):

@@ -133,5 +133,8 @@ def _over_time(here: Here) -> None:
                     if chart.line is None:
                         st.text(words("Nothing was measured in this period."))
                         continue
-                    figure = series_figure([chart.line], revision=chart.metric, unit=chart.unit, height=200)
+                    reach = zoom.reach(here)
+                    figure = series_figure(
+                        [chart.line], revision=chart.metric, period=reach, unit=chart.unit, height=200
+                    )
                     zoom.chart(here, figure, f"figure-{chart.metric}", alt=f"{chart.name} {chart.unit}")
