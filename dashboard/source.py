@@ -132,8 +132,9 @@ class Source:
             return client
 
     def forget(self) -> None:
-        """Something was changed: the next question is asked anew."""
+        """Something was changed: the next question is asked anew, of the system as it is on disk then."""
         with self._guard:
+            self._looked_at = float("-inf")
             for kept in self._kept.values():
                 kept.asked_at = float("-inf")
 
