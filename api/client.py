@@ -423,7 +423,7 @@ class Queries:
         return self._client.each("channels", "/channels")
 
     def letters(self, state: Literal["waiting", "sent", "dead"] = "waiting", *, limit: int = 50) -> list[Document]:
-        return self._client.each("letters", "/letters", state=state, limit=limit)
+        return self._client.each("letters", "/outbox", state=state, limit=limit)
 
     def letter(self, key: str) -> Document:
         """A message with its words."""
@@ -578,7 +578,7 @@ class Operations:
 
     def resend(self, *keys: str) -> Document:
         """Try messages again that nobody took; no keys: all of them."""
-        return self._client.post("/letters/resend", keys=list(keys))
+        return self._client.post("/outbox/resend", keys=list(keys))
 
     def test_channel(self, channel: str) -> Document:
         return self._client.post(f"/channels/{_part(channel)}/test")

@@ -1,4 +1,4 @@
-"""`/letters`: the outbox of alerts: what waits, what was sent in which words, what nobody took."""
+"""`/outbox`, `/letters`: the outbox of alerts: what waits, what was sent in which words, what nobody took."""
 
 from typing import Annotated, Literal
 
@@ -23,7 +23,7 @@ class ResendAsked(Asked):
     keys: list[str] = Field([], max_length=1000, examples=[["0198f2d2-5b0e-7c3a-9a52-8d1c7b0e4f11:team"]])
 
 
-@routes.get("/letters", responses=documents(Letters), summary="What people are told")
+@routes.get("/outbox", responses=documents(Letters), summary="What people are told")
 async def listed(
     request: Request,
     state: Annotated[
@@ -45,7 +45,7 @@ async def one(request: Request, key: Annotated[str, Path(description="The key of
     return await read(request, lambda system: ask(system, key).to_json())
 
 
-@routes.post("/letters/resend", responses=documents(Resent), summary="Send dead letters again")
+@routes.post("/outbox/resend", responses=documents(Resent), summary="Send dead letters again")
 async def resend(request: Request, who: Operator, body: Annotated[ResendAsked | None, Body()] = None) -> Response:
     """They are tried at once, as if they were new."""
     from operations.letters import resend_now as do

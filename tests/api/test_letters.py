@@ -60,11 +60,11 @@ def test_a_message_that_nobody_took_is_shown_in_its_words_and_sent_again(system:
     chat.answer = as_json({"ok": True})
 
     async def talk(client: httpx.AsyncClient) -> list[Any]:
-        (dead,) = (await client.get("/api/v1/letters?state=dead")).json()["letters"]
+        (dead,) = (await client.get("/api/v1/outbox?state=dead")).json()["letters"]
         paths = ["/channels", f"/letters/{dead['key']}"]
         before = [(await client.get(f"/api/v1{path}")).json() for path in paths]
-        again = (await client.post("/api/v1/letters/resend", json={"keys": [dead["key"]]})).json()
-        paths = ["/letters?state=dead", "/letters?state=sent", "/channels", "/letters/none"]
+        again = (await client.post("/api/v1/outbox/resend", json={"keys": [dead["key"]]})).json()
+        paths = ["/outbox?state=dead", "/outbox?state=sent", "/channels", "/letters/none"]
         return [dead, *before, again, *[(await client.get(f"/api/v1{path}")).json() for path in paths]]
 
     dead, before, written, again, left, sent, after, missing = asked(system, talk)
