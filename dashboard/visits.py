@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.view_model.news import AWAY, COOKIE, last_visit
 
-__all__ = ["keep", "since"]
+__all__ = ["cookie", "keep", "since"]
 
 # Ours, without anything from elsewhere in it. A tab that nobody looks at is no visit.
 _SCRIPT = f"""<script>
@@ -34,9 +34,14 @@ _SCRIPT = f"""<script>
 def since(now: datetime) -> str | None:
     """The end of the visit before this one, RFC 3339; the same for the whole session. None: there was none."""
     if "last-visit" not in st.session_state:
-        st.session_state["last-visit"] = last_visit(st.context.cookies.get(COOKIE), now)
+        st.session_state["last-visit"] = last_visit(cookie(), now)
     found: str | None = st.session_state["last-visit"]
     return found
+
+
+def cookie() -> str | None:
+    """What the browser sent when this session began."""
+    return st.context.cookies.get(COOKIE)
 
 
 def keep() -> None:
