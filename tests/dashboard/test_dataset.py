@@ -1,5 +1,6 @@
 """The page of one dataset: what each part of it shows, what can be done, and that nothing of a provider is markup."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.screens.dataset import PARTS
-from integrated_system import IntegratedSystem
+from dashboard.shell import process
+from integrated_system import ROOT, IntegratedSystem
 from operations import tokens
 from operations.actor import owner
-from operations.versions import versions
+from operations.versions import VersionLine, versions
 from tests.dashboard.past import Past, made
 from tests.dashboard.trouble import click, done, keys, marked_up, page, texts
 
@@ -23,9 +25,37 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Past:
     return made(tmp_path_factory.mktemp("past"))
 
 
-@pytest.fixture(autouse=True)
-def _with_a_past(prepared: Past, config: Path, state_dir: Path) -> None:
-    prepared.copied(config, state_dir)
+@pytest.fixture
+def config(tmp_path: Path, state_dir: Path, prepared: Past) -> Path:
+    """A copy, for who changes something."""
+    found = tmp_path / "orchestrator.json"
+    prepared.copied(found, state_dir)
+    return found
+
+
+@pytest.fixture(scope="module")
+def _opened(prepared: Past) -> Iterator[None]:
+    """One process of the dashboard for all who only look."""
+    source, actions = process(str(prepared.config), str(prepared.state))
+    yield
+    actions.close()
+    source.close()
+
+
+@pytest.fixture
+def window(_opened: None, prepared: Past, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """A new window for who only looks."""
+    monkeypatch.setenv("ORCHESTRATOR_CONFIG", str(prepared.config))
+    monkeypatch.setenv("ORCHESTRATOR_APP__STATE_DIR", str(prepared.state))
+    monkeypatch.setattr("dashboard.login.at_this_machine", lambda: True)
+    return AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=30)
+
+
+@pytest.fixture
+def kept(prepared: Past) -> tuple[VersionLine, ...]:
+    """The versions that it has, the newest first."""
+    with IntegratedSystem(prepared.config, state_dir=prepared.state, environ={}) as system:
+        return versions(system, "orders").versions
 
 
 @pytest.fixture
@@ -51,10 +81,10 @@ def _tables(app: AppTest) -> str:
 
 
 @pytest.mark.parametrize("name", ["orders", "pieces", "texts", "never"])
-def test_every_part_of_every_dataset_is_shown(app: AppTest, name: str) -> None:
+def test_every_part_of_every_dataset_is_shown(window: AppTest, name: str) -> None:
     """A sentence, and no exception; what a provider sent is nowhere read as Markdown or HTML."""
     for part in PARTS:
-        shown = page(app, "dataset", dataset=name, part=part)
+        shown = page(window, "dataset", dataset=name, part=part)
 
         assert name in texts(shown)
         assert HEADINGS[part] in [one.value for one in shown.subheader]
@@ -62,33 +92,33 @@ def test_every_part_of_every_dataset_is_shown(app: AppTest, name: str) -> None:
             assert sign not in marked_up(shown)
 
 
-def test_the_head_says_why_and_what_waits(app: AppTest) -> None:
+def test_the_head_says_why_and_what_waits(window: AppTest) -> None:
     """The sentence of `why`, the batch that is held, and what changed."""
-    said = texts(page(app, "dataset", dataset="orders"))
+    said = texts(page(window, "dataset", dataset="orders"))
 
     assert "orders has failed" in said
     assert "broke critical range(id) (1 of 2)" in said
     assert "range(id) (critical): 1 of 2 break it, none before" in said
 
 
-def test_an_unknown_dataset_is_named_and_others_are_offered(app: AppTest) -> None:
+def test_an_unknown_dataset_is_named_and_others_are_offered(window: AppTest) -> None:
     """A link may be old."""
-    shown = page(app, "dataset", dataset="gone")
+    shown = page(window, "dataset", dataset="gone")
 
     assert "There is no dataset gone." in texts(shown)
     assert list(shown.selectbox(key="picked-dataset").options) == ["later", "never", "orders", "pieces", "texts"]
 
 
-def test_the_one_that_needs_somebody_is_shown_first(app: AppTest) -> None:
+def test_the_one_that_needs_somebody_is_shown_first(window: AppTest) -> None:
     """Without a dataset in the address; the address says then which it is."""
-    shown = page(app, "dataset")
+    shown = page(window, "dataset")
 
     assert _query(shown, "dataset") == "orders"
 
 
-def test_another_dataset_is_picked_and_the_address_follows(app: AppTest) -> None:
+def test_another_dataset_is_picked_and_the_address_follows(window: AppTest) -> None:
     """What belonged to the one before leaves it; the part that was looked at stays."""
-    shown = page(app, "dataset", dataset="orders", part="versions", after="x", page="2")
+    shown = page(window, "dataset", dataset="orders", part="versions", after="x", page="2")
 
     shown.selectbox(key="picked-dataset").set_value("texts").run()
 
@@ -96,12 +126,12 @@ def test_another_dataset_is_picked_and_the_address_follows(app: AppTest) -> None
     assert not {"after", "page"} & set(shown.query_params)
 
 
-def test_the_table_shows_what_readers_get_and_any_version(app: AppTest, system: IntegratedSystem) -> None:
+def test_the_table_shows_what_readers_get_and_any_version(window: AppTest, kept: tuple[VersionLine, ...]) -> None:
     """Not the row that was set aside, nor those of the batch that is held, but of a link to it."""
-    held = versions(system, "orders").versions[0].version
+    held = kept[0].version
 
-    now = _tables(page(app, "dataset", dataset="orders"))
-    then = page(app, "dataset", dataset="orders", version=held)
+    now = _tables(page(window, "dataset", dataset="orders"))
+    then = page(window, "dataset", dataset="orders", version=held)
 
     assert "9.5" in now
     assert "99.0" not in now
@@ -112,9 +142,9 @@ def test_the_table_shows_what_readers_get_and_any_version(app: AppTest, system: 
     assert "9.5" in _tables(then)
 
 
-def test_columns_have_types_and_figures_of_the_batch_or_of_all_rows(app: AppTest) -> None:
+def test_columns_have_types_and_figures_of_the_batch_or_of_all_rows(window: AppTest) -> None:
     """Measured on demand only."""
-    shown = page(app, "dataset", dataset="orders")
+    shown = page(window, "dataset", dataset="orders")
     assert "whole number" in _tables(shown)
     assert "Median" not in _tables(shown)
 
@@ -124,11 +154,9 @@ def test_columns_have_types_and_figures_of_the_batch_or_of_all_rows(app: AppTest
     assert "of all 7 rows" in texts(shown)
 
 
-def test_what_differs_is_told_with_rows(app: AppTest, system: IntegratedSystem) -> None:
+def test_what_differs_is_told_with_rows(window: AppTest, kept: tuple[VersionLine, ...]) -> None:
     """Counts, and the values before and after."""
-    lines = versions(system, "orders").versions
-
-    shown = page(app, "dataset", dataset="orders", part="versions", before=lines[3].version, after=lines[2].version)
+    shown = page(window, "dataset", dataset="orders", part="versions", before=kept[3].version, after=kept[2].version)
 
     said = texts(shown)
     assert "Rows added\n1" in said
@@ -140,9 +168,9 @@ def test_what_differs_is_told_with_rows(app: AppTest, system: IntegratedSystem) 
     assert "after" not in shown.query_params
 
 
-def test_the_quality_part_has_rules_advice_and_the_rows(app: AppTest) -> None:
+def test_the_quality_part_has_rules_advice_and_the_rows(window: AppTest) -> None:
     """Of the batch that came last, which is held."""
-    shown = page(app, "dataset", dataset="orders", part="quality", span="everything")
+    shown = page(window, "dataset", dataset="orders", part="quality", span="everything")
 
     said = texts(shown)
     assert "1 of 2 break it" in said
@@ -151,23 +179,23 @@ def test_the_quality_part_has_rules_advice_and_the_rows(app: AppTest) -> None:
     assert any("range" in str(block.value) for block in shown.code)
 
 
-def test_runs_tell_where_their_rows_came_from(app: AppTest) -> None:
+def test_runs_tell_where_their_rows_came_from(window: AppTest) -> None:
     """And how often the provider was asked, and what was wrong."""
-    said = texts(page(app, "dataset", dataset="orders", part="runs"))
+    said = texts(page(window, "dataset", dataset="orders", part="runs"))
 
     assert "from the provider · 7 rows · score" in said
     assert "1 try" in said
     assert "the new batch is held" in said
 
 
-def test_lineage_has_links_up_and_down(app: AppTest) -> None:
+def test_lineage_has_links_up_and_down(window: AppTest) -> None:
     """To the page of the other dataset; a provider has none."""
-    below = page(app, "dataset", dataset="orders", part="lineage")
+    below = page(window, "dataset", dataset="orders", part="lineage")
     assert "needs this one first" in texts(below)
     assert any("dataset=later" in str(one.proto) for one in below.get("page_link"))
     assert "partner" in texts(below)
 
-    above = page(app, "dataset", dataset="later", part="lineage")
+    above = page(window, "dataset", dataset="later", part="lineage")
     assert "is needed first" in texts(above)
 
 
@@ -229,9 +257,9 @@ def test_what_came_before_is_run_again_from_its_raw_answer(
     assert _kinds(system, "run.queued")[-1]["from_raw"] == first
 
 
-def test_nothing_can_be_replayed_where_nothing_is_kept(app: AppTest) -> None:
+def test_nothing_can_be_replayed_where_nothing_is_kept(window: AppTest) -> None:
     """The question says what to do, and has no way on."""
-    shown = page(app, "dataset", dataset="texts")
+    shown = page(window, "dataset", dataset="texts")
 
     click(shown, "replay-")
 
@@ -265,13 +293,13 @@ def test_who_may_only_look_sees_no_buttons_that_change(app: AppTest, system: Int
     assert keys(shown, "differs-")
 
 
-def test_the_past_is_shown_as_it_was(app: AppTest, system: IntegratedSystem) -> None:
+def test_the_past_is_shown_as_it_was(window: AppTest, kept: tuple[VersionLine, ...]) -> None:
     """After the first run: one version, its rows, and nothing to be done."""
-    first = versions(system, "orders").versions[-1]
+    first = kept[-1]
     said, tables = {}, {}
 
     for part in PARTS:
-        shown = page(app, "dataset", dataset="orders", part=part, as_of=first.time)
+        shown = page(window, "dataset", dataset="orders", part=part, as_of=first.time)
         said[part], tables[part] = texts(shown), _tables(shown)
         assert "orders: succeeded." in said[part]
         assert [key for start in ACTS for key in keys(shown, start)] == []
