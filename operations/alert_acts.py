@@ -74,7 +74,7 @@ def end_silence(system: IntegratedSystem, actor: Actor, prefix: str) -> Silence:
 
 
 @operation("operator")
-def resend(system: IntegratedSystem, actor: Actor, keys: Sequence[str] = ()) -> list[Letter]:  # noqa: ARG001 - operator
+def resend(system: IntegratedSystem, actor: Actor, keys: Sequence[str] = ()) -> list[Letter]:
     """Have dead letters tried once more, as if they were new; no keys: all of them. Gives those.
 
     Raises:
@@ -82,7 +82,7 @@ def resend(system: IntegratedSystem, actor: Actor, keys: Sequence[str] = ()) -> 
     """
     dead = system.alert_outbox.dead()
     found = dead if not keys else [_dead(one, dead) for one in keys]
-    system.alert_outbox.resend([one.key for one in found])
+    system.alert_outbox.resend([one.key for one in found], actor=actor.name)
     return found
 
 

@@ -133,6 +133,7 @@ _KNOWN: dict[str, KnownType] = {
     "maintenance.finished": _REST,
     "alert.sent": KnownType("channel"),
     "alert.failed": KnownType("channel", ("alert.sent",)),
+    "alert.resent": KnownType("channel"),
     "alert.raised": _REST,
 }
 TYPES = frozenset(_KNOWN)

@@ -289,7 +289,7 @@ class Outbox:
 
         self._record([], change)
 
-    def resend(self, keys: Sequence[str] | None = None) -> int:
+    def resend(self, keys: Sequence[str] | None = None, *, actor: str = "") -> int:
         """Try dead letters once more (None: all of them), as if they were new; gives how many there are."""
         found = [one for one in self.dead() if keys is None or one.key in keys]
         now = self._clock.time()
@@ -303,7 +303,7 @@ class Outbox:
             self._database.announce(connection)
 
         if found:
-            self._record([], change)
+            self._record([self._event("alert.resent", one, {"actor": actor}) for one in found], change)
         return len(found)
 
     def forget(self) -> int:

@@ -299,6 +299,8 @@ def test_a_channel_is_tried_and_a_dead_letter_sent_again(
         done(config, state_dir)
 
     assert dead[0].key not in left
+    assert all(one.data["actor"].startswith("local:") for one in system.events.read(type="alert.resent"))
+    assert dead[0].key in {one.data["message"] for one in system.events.read(type="alert.resent")}
     assert system.alert_outbox.dead() == []
     for key in keys(app.run(), "channel-test-"):
         app.button(key=key).click().run()
