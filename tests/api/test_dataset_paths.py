@@ -70,6 +70,15 @@ def test_rows_of_any_version_and_any_page(client: Client) -> None:
         ids(version=versions[1]["version"], batch=True)
 
 
+def test_a_table_comes_as_a_file_part_by_part(client: Client) -> None:
+    """What readers get, or a version."""
+    first = client.queries.versions("orders")["versions"][1]["version"]
+
+    assert b"".join(client.queries.download("orders")).split() == [b"id", b"1", b"2", b"3"]
+    assert b"".join(client.queries.download("orders", version=first)).split() == [b"id", b"1", b"2"]
+    assert next(client.queries.download("orders", format="parquet")).startswith(b"PAR1")
+
+
 def test_what_differs_between_versions_is_told(client: Client) -> None:
     """The last two are the default; one of another dataset there is not."""
     found = client.queries.difference("orders")
