@@ -28,6 +28,7 @@ class _NoProcess:
 @pytest.fixture
 def actions(source: Source, monkeypatch: pytest.MonkeyPatch) -> Iterator[Actions]:
     """With runs that wait in the queue."""
+    source.ask(WHO, "status")  # to open a system the first time takes processes of its own
     monkeypatch.setattr("operations.detached.subprocess.Popen", _NoProcess)
     actions = Actions(source)
     yield actions
