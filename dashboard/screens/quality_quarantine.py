@@ -26,9 +26,9 @@ from dashboard.words import key_of, label
 __all__ = ["draw", "model"]
 
 
-def model(here: Here) -> tuple[Quarantine, Rows | None]:
-    found = _found(here)
-    return found, _rows(here, found)
+def model(here: Here) -> Quarantine:
+    """What may change by itself; the rows are others only when their batch lies in another file."""
+    return _found(here)
 
 
 def draw(here: Here) -> None:

@@ -45,12 +45,13 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The rows of one run that wait."""
+    """The rows of one run that wait. `path`: of the file they lie in, another one once some of them have left."""
 
     run_id: str
     rows: int
     words: str
     reasons: tuple[tuple[str, int], ...]
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ def _batch(one: Mapping[str, Any], words: Words, now: datetime) -> Batch:
         told.append(words("{n} joined", n=words.count(one["replayed"])))
     if one["dropped"]:
         told.append(words("{n} given up", n=words.count(one["dropped"])))
-    return Batch(one["run_id"], one["rows"], " · ".join(told), _reasons(Counter(one["reasons"])))
+    return Batch(one["run_id"], one["rows"], " · ".join(told), _reasons(Counter(one["reasons"])), one["path"])
 
 
 def _reasons(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
