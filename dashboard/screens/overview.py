@@ -1,5 +1,6 @@
 """Is everything all right?"""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -38,9 +39,12 @@ def draw(here: Here) -> None:
     tiles = rest.tiles.rows
     large = len(tiles) if len(tiles) <= LARGE else sum(tile.tone not in {"good", "neutral"} for tile in tiles)
     if large or not tiles:
-        with panels.framed(here, "tiles", here.words("Datasets"), rest.tiles), _grid("tiles", 330):
-            for n, tile in enumerate(tiles[:large]):
-                _tile(here, n, tile)
+        with panels.framed(here, "tiles", here.words("Datasets"), rest.tiles):
+            with _grid("tiles", 330):
+                for n, tile in enumerate(tiles[:large]):
+                    _tile(here, n, tile)
+            if tiles and large == len(tiles):
+                _download(here, tiles)
     left, right = st.columns(2, gap="medium")
     with left:
         _runs(here, rest)
@@ -48,12 +52,11 @@ def draw(here: Here) -> None:
         _budgets(here, rest)
     if tiles[large:]:
         title = here.words("The other datasets") if large else here.words("Datasets")
-        shown = Panel[Tile]() if large else rest.tiles
-        with panels.framed(here, "small-tiles", title, shown), _grid("small-tiles", 240):
-            for n, tile in enumerate(tiles[large:], large):
-                _small_tile(here, n, tile)
-    if tiles:
-        panels.download(here, "datasets", lambda: [_as_row(tile) for tile in tiles])
+        with panels.framed(here, "small-tiles", title, Panel[Tile]() if large else rest.tiles):
+            with _grid("small-tiles", 240):
+                for n, tile in enumerate(tiles[large:], large):
+                    _small_tile(here, n, tile)
+            _download(here, tiles)
     visits.keep()
     with place.container():
         pulse(here, lambda: (_top(here), _behind(here)))
@@ -194,6 +197,10 @@ def _line(tile: Tile) -> None:
 
     if tile.points:
         st.image(sparkline(tile.points), width="stretch", alt=tile.trend)
+
+
+def _download(here: Here, tiles: Sequence[Tile]) -> None:
+    panels.download(here, "datasets", lambda: [_as_row(tile) for tile in tiles])
 
 
 def _as_row(tile: Tile) -> dict[str, object]:

@@ -271,7 +271,8 @@ def _budget(dataset: str, standing: dict[str, Any], words: Words) -> tuple[tuple
         told = words("{what}: asked is {asked}; nothing is measured yet", what=what, asked=asked)
     else:
         text = "{what} {share} of the time, asked is {asked}; {left} of the error budget left"
-        share = _percent(standing["share"], words)
+        # A share that is far from what is asked moves all the time; nobody needs its decimals.
+        share = _percent(standing["share"], words, digits=2 if standing["share"] > 0.9 else 0)
         told = words(text, what=what, share=share, asked=asked, left=_percent(left, words, digits=0))
     budget = Budget(dataset, BUDGETS.get(state, "neutral"), words(state), told, round(left, 2))
     return (_WORST.index(state), left, dataset), budget

@@ -121,7 +121,7 @@ def _network(status: dict[str, Any], words: Words, now: datetime) -> str:
 
 
 def _told(status: dict[str, Any], troubled: Sequence[Dataset], words: Words, now: datetime) -> list[str]:
-    groups = sorted(_grouped(status["breakers"], troubled), key=lambda group: group.weight)
+    groups = sorted(_grouped(_down(status), troubled), key=lambda group: group.weight)
     parts = [_of_group(group, words, now) for group in groups[:GROUPS]]
     rest = sum(len(group.members) for group in groups[GROUPS:])
     if rest:
@@ -129,16 +129,24 @@ def _told(status: dict[str, Any], troubled: Sequence[Dataset], words: Words, now
     return parts
 
 
-def _grouped(breakers: dict[str, dict[str, Any]], troubled: Sequence[Dataset]) -> list[_Group]:
+def _down(status: dict[str, Any]) -> dict[str, str]:
+    """Providers that are not asked now, and since when they fail: a circuit opens anew after each trial that failed."""
+    breakers = status["breakers"].items()
+    found = {provider: one["since"] for provider, one in breakers if one["state"] != "closed"}  # it may be held closed
+    for one in status["incidents"]:
+        if one["kind"] == "provider" and one["about"] in found:
+            found[one["about"]] = min(found[one["about"]], one["opened_at"])
+    return found
+
+
+def _grouped(down: dict[str, str], troubled: Sequence[Dataset]) -> list[_Group]:
     """By provider where it is down; else each dataset by itself, those alike together."""
     found: dict[tuple[str, ...], list[Dataset]] = {}
     for one in troubled:
-        down = one["provider"] in breakers and one["origin"] != "provider"
-        key = (one["provider"],) if down else ("", one["status"], one["origin"], str(bool(one["held"])))
+        failing = one["provider"] in down and one["origin"] != "provider"
+        key = (one["provider"],) if failing else ("", one["status"], one["origin"], str(bool(one["held"])))
         found.setdefault(key, []).append(one)
-    return [
-        _Group(key[0], breakers[key[0]]["since"] if key[0] else None, tuple(members)) for key, members in found.items()
-    ]
+    return [_Group(key[0], down.get(key[0]) if key[0] else None, tuple(members)) for key, members in found.items()]
 
 
 def _of_group(group: _Group, words: Words, now: datetime) -> str:

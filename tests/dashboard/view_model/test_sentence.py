@@ -33,7 +33,7 @@ def promise(state: str = "kept", until: str | None = ON_TIME) -> dict[str, Any]:
 
 def status(*datasets: dict[str, Any], down: str = "", **other: Any) -> dict[str, Any]:
     breakers = {down: {"state": "open", "since": "2026-11-20T08:12:00.000000Z"}} if down else {}
-    return {"datasets": list(datasets), "breakers": breakers, "network_away_since": None, **other}
+    return {"datasets": list(datasets), "breakers": breakers, "network_away_since": None, "incidents": [], **other}
 
 
 def told(*datasets: dict[str, Any], language: Any = "en", **other: Any) -> str:
@@ -57,6 +57,15 @@ def test_the_sentence_says_who_is_down_since_when_what_is_served_and_until_when_
         "18 of 20 datasets keep their promise; ECB is down since 08:12, serving data of yesterday 16:00, "
         "promise breaks at 09:00."
     )
+
+
+def test_down_since_is_when_it_began_not_when_the_last_trial_failed() -> None:
+    """A circuit opens anew each time."""
+    incident = {"kind": "provider", "about": "ECB", "opened_at": "2026-11-20T03:42:00.000000Z"}
+
+    sentence = told(dataset("fx", "degraded", **FALLEN), down="ECB", incidents=[incident])
+
+    assert "; ECB is down since 03:42, " in sentence
 
 
 def test_it_is_said_in_portuguese_as_well() -> None:
