@@ -7,7 +7,10 @@ would wait for it.
 import os
 import sys
 import threading
+from contextlib import suppress
 from importlib import import_module
+
+__all__ = ["main", "make_ready"]
 
 HEAVY = ("numpy", "pandas", "pyarrow", "plotly.graph_objects")
 
@@ -16,26 +19,23 @@ def main() -> None:
     """Start the server; ends with the process."""
     from streamlit.web.cli import main as streamlit
 
-    threading.Thread(target=_make_ready, name="dashboard-ready", daemon=True).start()
+    threading.Thread(target=make_ready, name="dashboard-ready", daemon=True).start()
     sys.argv = sys.argv[1:]
     streamlit(prog_name="streamlit")
 
 
-def _make_ready() -> None:
-    import streamlit as st
-
+def make_ready() -> None:
+    """Open the state, ask what the first page asks, import what the pages need."""
     from dashboard.caller import Caller
     from dashboard.shell import PAGES, process
     from operations.actor import Actor
 
-    try:
+    with suppress(Exception):  # whoever comes is told by the page
         source, _ = process(os.environ.get("ORCHESTRATOR_CONFIG"), os.environ.get("ORCHESTRATOR_APP__STATE_DIR"))
         for question in ("status", "trends", "runs"):
             source.ask(Caller(Actor("dashboard", "viewer")), question)
         for name in (*(f"dashboard.screens.{page}" for page in PAGES), *HEAVY):
             import_module(name)
-    except Exception:  # noqa: BLE001 - whoever comes is told by the page
-        st.cache_resource.clear()
 
 
 if __name__ == "__main__":
