@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from integrated_system import IntegratedSystem
@@ -72,8 +73,8 @@ def listed(system: IntegratedSystem, *, over: int = 0, as_of: str | None = None)
     if over:
         known = {one.id for one in found}
         found += [one for one in incidents.recent(over + len(found)) if one.id not in known][:over]
-    composed = MOST_TOLD if as_of is None else 0  # what a message said of the state of then is no longer known
-    told = tuple(Listed(one, _title(system, one, place < composed)) for place, one in enumerate(found))
+    then = None if as_of is None else past_moment(as_of, system.clock.now())
+    told = tuple(Listed(one, _title(system, one, then, place < MOST_TOLD)) for place, one in enumerate(found))
     return Listing(told, tuple(incidents.silences()))
 
 
@@ -118,7 +119,13 @@ def told_now(system: IntegratedSystem, incident: Incident) -> Message:
     return compose(incident, kind, InstallationSituation(system), system.clock.now())
 
 
-def _title(system: IntegratedSystem, incident: Incident, composed: bool) -> str:
-    if composed and incident.state in ACTIVE:
+def _title(system: IntegratedSystem, incident: Incident, then: datetime | None, composed: bool) -> str:
+    """What a message says of it now; of a past moment, what the last one had said by then."""
+    if composed and then is None and incident.state in ACTIVE:
         return told_now(system, incident).title
+    if composed and then is not None:
+        letters = system.alert_outbox.of_thread(incident.id)
+        sent = [one for one in letters if one.told_at is not None and one.told_at <= then.timestamp()]
+        if sent:
+            return max(sent, key=lambda one: (one.told_at or 0.0, one.key)).message.title
     return f"{incident.about}: {', '.join(incident.rules)}"

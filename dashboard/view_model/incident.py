@@ -131,7 +131,7 @@ def incident(id: str, answer: Answer, words: Words, now: datetime) -> Incident:
         tone,
         severity,
         _state(one, words),
-        plain(message["title"] if message else f"{one['about']}: {', '.join(one['rules'])}", limit=300),
+        plain(_title(found), limit=300),
         when,
         tuple(one["datasets"]),
         one["state"] != "resolved",
@@ -219,6 +219,15 @@ def letter_of(one: dict[str, Any], words: Words, now: datetime) -> Letter:
         plain(one["title"], limit=200),
         " · ".join(told),
     )
+
+
+def _title(found: dict[str, Any]) -> str:
+    """What a message says of it now; of a past moment, what the last one had said by then."""
+    one, message = found["incident"], found["message"]
+    last = max((letter for letter in found["letters"] if letter["told_at"]), key=_latest, default=None)
+    if message is None and last is not None:
+        return str(last["title"])
+    return str(message["title"]) if message else f"{one['about']}: {', '.join(one['rules'])}"
 
 
 def _latest(letter: dict[str, Any]) -> tuple[str, str]:

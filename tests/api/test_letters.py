@@ -108,6 +108,7 @@ def test_incidents_are_shown_as_they_were(system: IntegratedSystem, chat: Chat) 
     assert {letter["state"] for letter in was["letters"]} == {"sent"}
     assert (was["message"], was["due"]) == (None, [])
     assert [found["id"] for found in list_then["incidents"]] == [incident]
+    assert list_then["incidents"][0]["title"] in {letter["title"] for letter in was["letters"]}
     assert silences == {"silences": []}
     assert none["incidents"] == []
     assert "has not come yet" in ahead["detail"]
