@@ -9,7 +9,7 @@ TEXTS: dict[str, str] = {
     "Nothing has run yet: {count} datasets wait for the first run.": (
         "Ainda nada foi executado: {count} datasets esperam pela primeira execução."
     ),
-    "{names} never ran": "{names} nunca foram executados",
+    "{names} never ran": "ainda sem execução: {names}",
     "nothing failed, it can wait": "nada falhou, pode esperar",
     "Somebody should look": "Alguém deve ver isto",
     "It can be used, with care": "Pode ser usado, com cuidado",
@@ -27,9 +27,9 @@ TEXTS: dict[str, str] = {
     "of {names} a new version is held until somebody decides": (
         "de {names} há uma nova versão retida até alguém decidir"
     ),
-    "{names} failed": "{names} falhou",
-    "{names} came with doubts": "{names} chegou com dúvidas",
-    "{names} could not be collected": "{names} não pôde ser recolhido",
+    "{names} failed": "falha em {names}",
+    "{names} came with doubts": "com dúvidas: {names}",
+    "{names} could not be collected": "sem recolha nova de {names}",
     "serving data of {time}": "são servidos dados de {time}",
     "serving the shipped snapshot": "é servida a cópia fornecida",
     "serving nothing": "nada é servido",
