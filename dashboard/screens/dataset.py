@@ -70,7 +70,7 @@ def _picked(here: Here, name: str, names: tuple[str, ...]) -> str:
 
 def _pick() -> None:
     st.query_params["dataset"] = st.session_state["picked-dataset"]
-    for other in ("page", "version", "before", "after", "metric", "measured"):
+    for other in ("page", "version", "before", "after", "metric", "measured", "all"):
         st.query_params.pop(other, None)
 
 

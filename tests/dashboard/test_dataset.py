@@ -170,7 +170,7 @@ def test_what_differs_is_told_with_rows(window: AppTest, kept: tuple[VersionLine
 
 def test_the_quality_part_has_rules_advice_and_the_rows(window: AppTest) -> None:
     """Of the batch that came last, which is held."""
-    shown = page(window, "dataset", dataset="orders", part="quality", span="everything")
+    shown = page(window, "dataset", dataset="orders", part="quality", span="all")
 
     said = texts(shown)
     assert "1 of 2 break it" in said
