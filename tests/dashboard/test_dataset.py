@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.actions import Actions
 from dashboard.screens.dataset import PARTS
-from dashboard.shell import process
+from dashboard.source import Source
 from integrated_system import ROOT, IntegratedSystem
 from operations import tokens
 from operations.actor import owner
@@ -34,19 +35,19 @@ def config(tmp_path: Path, state_dir: Path, prepared: Past) -> Path:
 
 
 @pytest.fixture(scope="module")
-def _opened(prepared: Past) -> Iterator[None]:
+def opened(prepared: Past) -> Iterator[tuple[Source, Actions]]:
     """One process of the dashboard for all who only look."""
-    source, actions = process(str(prepared.config), str(prepared.state))
-    yield
+    source = Source(lambda: IntegratedSystem(prepared.config, state_dir=prepared.state, environ={}))
+    actions = Actions(source)
+    yield source, actions
     actions.close()
     source.close()
 
 
 @pytest.fixture
-def window(_opened: None, prepared: Past, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+def window(opened: tuple[Source, Actions], monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """A new window for who only looks."""
-    monkeypatch.setenv("ORCHESTRATOR_CONFIG", str(prepared.config))
-    monkeypatch.setenv("ORCHESTRATOR_APP__STATE_DIR", str(prepared.state))
+    monkeypatch.setattr("dashboard.shell.process", lambda *_: opened)
     monkeypatch.setattr("dashboard.login.at_this_machine", lambda: True)
     return AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=30)
 
