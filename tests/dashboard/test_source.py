@@ -121,7 +121,7 @@ def test_many_threads_share_one_connection(ran: IntegratedSystem, source: Source
     source.ask(WHO, "status")
     before = len(list(open_files.iterdir()))
 
-    for _ in range(40):
+    for _ in range(20):
         thread = threading.Thread(target=source.ask, args=(WHO, "status"))
         thread.start()
         thread.join()

@@ -11,7 +11,7 @@ from dashboard.words import in_chart, key_of, label, plain
 from tests.dashboard.configuration import HARM
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.text(max_size=400), st.integers(5, 80))
 def test_text_from_elsewhere_is_bounded_and_harmless(text: str, limit: int) -> None:
     """No control or direction character is left, and its length has an end."""
@@ -21,7 +21,7 @@ def test_text_from_elsewhere_is_bounded_and_harmless(text: str, limit: int) -> N
     assert not any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or 0x202A <= ord(c) <= 0x202E for c in shown)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.text(alphabet="ab*_[]()<>$:~`#|\\!&@./ ", max_size=60))
 def test_a_label_has_no_sign_that_means_something(text: str) -> None:
     """Each one says of itself that it is meant as it stands; taken away, the text is what it was."""
