@@ -125,5 +125,6 @@ def _routers() -> "Sequence[APIRouter]":
     """Whoever serves paths is named here."""
     from api import live_socket, live_stream, metrics, monitoring, probes, routes
 
+    # First, for `/events/follow` is no number of an event.
     beside = (probes.router, monitoring.router, metrics.router, live_stream.router, live_socket.router)
-    return (*routes.ALL, *beside)
+    return (*beside, *routes.ALL)

@@ -354,9 +354,9 @@ def test_many_follow_one_run_and_it_is_read_once_for_all(
 
     real = runs.show
 
-    def counted(of: IntegratedSystem, run_id: str) -> Any:
+    def counted(of: IntegratedSystem, run_id: str, **asked: Any) -> Any:
         reads.append(run_id)
-        return real(of, run_id)
+        return real(of, run_id, **asked)
 
     monkeypatch.setattr(runs, "show", counted)
 
