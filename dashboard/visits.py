@@ -5,6 +5,7 @@ window, every visit is the first.
 """
 
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -19,10 +20,11 @@ _SCRIPT = f"""<script>
   window.orchestratorVisits = true;
   const note = () => {{
     if (document.visibilityState !== "visible") return;
-    const kept = (document.cookie.match(/(?:^|; ){COOKIE}=(\\d+)\\.(\\d+)/) || [0, "0", "0"]).slice(1);
+    const name = "{COOKIE}" + location.port;
+    const kept = (document.cookie.match(new RegExp(`(?:^|; )${{name}}=([0-9]+)[.]([0-9]+)`)) || [0, "0", "0"]).slice(1);
     const now = Date.now();
     const before = now - Number(kept[1]) > {int(AWAY.total_seconds() * 1000)} ? kept[1] : kept[0];
-    document.cookie = `{COOKIE}=${{before}}.${{now}}; path=/; max-age=31536000; SameSite=Strict`;
+    document.cookie = `${{name}}=${{before}}.${{now}}; path=/; max-age=31536000; SameSite=Strict`;
   }};
   setTimeout(note, 3000);
   setInterval(note, 30000);
@@ -40,8 +42,9 @@ def since(now: datetime) -> str | None:
 
 
 def cookie() -> str | None:
-    """What the browser sent when this session began."""
-    return st.context.cookies.get(COOKIE)
+    """What the browser sent when this session began; cookies of a host are for all its ports, so each has its own."""
+    port = urlsplit(st.context.url or "").port or ""
+    return st.context.cookies.get(f"{COOKIE}{port}")
 
 
 def keep() -> None:

@@ -83,6 +83,6 @@ def test_the_script_that_keeps_the_visit_has_nothing_from_elsewhere_in_it(app: A
     scripts = [str(element.proto.body) for element in app.get("html") if "<script" in str(element.proto.body)]
 
     assert len(scripts) == 1
-    assert f"document.cookie = `{COOKIE}=" in scripts[0]
+    assert f'"{COOKIE}" + location.port' in scripts[0]
     assert "SameSite=Strict" in scripts[0]
     assert "orders" not in scripts[0]
