@@ -237,7 +237,7 @@ async def backtest(
     metric: Names = None,
     rate: Annotated[
         float | None,
-        Query(gt=0, lt=1000, description="False episodes per 1,000 points: at this one, and at no other."),
+        Query(ge=0.000001, lt=1000, description="False episodes per 1,000 points: at this one, and at no other."),
     ] = None,
 ) -> Response:
     """Every stored point is judged by those before it; at other rates, too."""
