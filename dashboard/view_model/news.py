@@ -87,7 +87,7 @@ def _row(turn: dict[str, Any], words: Words, now: datetime) -> Row:
     kind: str = turn["type"]
     tone, told = _TURNS.get(kind, ("neutral", kind))
     reason = turn["reason"]
-    if turn["actor"]:
+    if turn["actor"] and not reason.startswith(turn["actor"]):
         by = words("by {name}", name=turn["actor"])
         reason = f"{by}: {reason}" if reason else by
     subject = "" if kind.startswith("run.") else plain(turn["subject"], limit=64)

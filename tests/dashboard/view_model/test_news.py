@@ -99,6 +99,13 @@ def test_a_turn_is_told_with_who_did_it_and_why() -> None:
     assert row.words == "by local:ann: fx: right after all"
 
 
+def test_who_did_it_is_told_once() -> None:
+    """Some reasons begin with the name."""
+    (row,) = _news(_turn("incident.resolved", actor="local:ann", reason="local:ann declared it over")).rows
+
+    assert row.words == "local:ann declared it over"
+
+
 def test_only_the_newest_turns_are_shown_and_the_others_counted() -> None:
     """The log has them all."""
     shown = _news(*(_turn(subject=f"p{n}") for n in range(30)), more=5)
