@@ -85,7 +85,7 @@ class _Server:
     def rss_mb(self) -> float:
         import psutil
 
-        return psutil.Process(self.pid).memory_info().rss / 1e6
+        return float(psutil.Process(self.pid).memory_info().rss) / 1e6
 
 
 def _installation(folder: Path, points: int, events: int) -> Path:
