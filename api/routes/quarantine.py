@@ -58,7 +58,7 @@ async def rows(
     after: Annotated[int | None, Query(ge=0, description="Pass over so many rows: `limit` is the next page.")] = None,
     format: Annotated[Format | None, Query(description="Default: what `Accept` says.")] = None,
 ) -> Response:
-    """Each row with the rules it broke and its place in the batch; `limit` is a sample of them, or with `after` a page."""
+    """Each row with the rules it broke and its place in the batch; `limit`: a sample, or with `after` a page."""
     from operations.quarantine import rows as ask
 
     def opened(system: IntegratedSystem) -> Opened:

@@ -248,9 +248,7 @@ class Results:
             if self._noted is not None:
                 self._noted(version, found)
 
-    def batches(
-        self, path: str, columns: Sequence[str] | None = None, *, after: int = 0
-    ) -> "Iterator[pa.RecordBatch]":
+    def batches(self, path: str, columns: Sequence[str] | None = None, *, after: int = 0) -> "Iterator[pa.RecordBatch]":
         """The record batches of a stored file, or only some columns of them, in that order.
 
         Args:
