@@ -1,6 +1,7 @@
 """Start the dashboard: a child process, by name, for no face is ever imported by what it shows."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -9,13 +10,17 @@ from operations.tokens import refuse_open_bind
 
 
 def start(system: IntegratedSystem, *, port: int | None = None, browser: bool = False) -> int:
-    """Run Streamlit on the dashboard until it ends; gives its exit code."""
+    """Run Streamlit on the dashboard until it ends; gives its exit code. Who is told to end, ends it first."""
     child = launch(system, port=port, browser=browser)
+    before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     try:
-        return child.wait()
+        code = child.wait()
     except KeyboardInterrupt:
         child.wait()
         return 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return code if code >= 0 else 128 - code  # as a shell tells it
 
 
 def launch(
