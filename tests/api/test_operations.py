@@ -102,7 +102,8 @@ def _events(system: IntegratedSystem, kind: str) -> list[dict[str, Any]]:
         ("/anomalies/feedback", {"kind": "normal_since", "metrics": ["orders.rows"], "at": "2026-01-01T00:00:00Z"}, 201,
          "feedback.given"),
     ],
-    ids=["accept", "reject", "drop", "replay", "open", "close", "clear", "prove", "maintain", "pause", "silence", "feedback"],
+    ids=["accept", "reject", "drop", "replay", "open", "close", "clear", "prove", "maintain", "pause", "silence",
+         "feedback"],
 )  # fmt: skip
 def test_what_is_asked_for_is_done_and_the_log_says_who_asked(
     ran: IntegratedSystem, path: str, body: Any, status: int, kind: str
