@@ -26,6 +26,8 @@ DERIVED, DERIVED_COLLECTOR = "derived", "data_pipeline.collect.derived.derived:D
 SINKS: dict[str, str] = {
     "file": "data_pipeline.publish.file:FileSink",
     "sql": "data_pipeline.publish.sql:SqlSink",
+    "object_store": "data_pipeline.publish.object_store:ObjectStoreSink",
+    "webhook": "data_pipeline.publish.webhook:WebhookSink",
 }
 PARSE_OPTIONS = "data_pipeline.parse.options:ParseOptions"
 COLUMN_OPTIONS = "data_pipeline.parse.options:ColumnOptions"

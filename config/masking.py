@@ -27,9 +27,19 @@ def masked(loaded: "Loaded") -> dict[str, Any]:
         item = dataset.model_dump(mode="json", by_alias=True, exclude=set(_BLOCKS))
         empty: dict[str, Any] = {"parse": {}, "columns": {}, "rules": [], "publish": []}
         blocks = {key: dataset.written.get(key, empty.get(key)) for key in _BLOCKS}
+        blocks["publish"] = [_quiet(sink) for sink in blocks["publish"] or ()]
         shown["datasets"].append({"name": item.pop("name"), **blocks, **item})
     result: dict[str, Any] = _masked(shown, (), loaded)
     return result
+
+
+def _quiet(sink: Any) -> Any:
+    """A sink as written; of a webhook's address, whose path is often the password, no more than the host."""
+    if not isinstance(sink, dict) or sink.get("kind") != "webhook" or not isinstance(sink.get("url"), str):
+        return sink
+    scheme, separator, rest = sink["url"].partition("://")
+    host, slash, path = rest.partition("/")
+    return {**sink, "url": f"{scheme}{separator}{host}{slash}{MASK if path else ''}"}
 
 
 def _masked(node: Any, path: KeyPath, loaded: "Loaded") -> Any:

@@ -14,7 +14,6 @@ KEYS: tuple[str, ...] = (
 VALUES: dict[str, tuple[str, ...]] = {
     # Key: the values meant; () means every value but the default.
     "storage.url": (),
-    "datasets.*.publish.*.kind": ("object_store", "webhook"),
 }
 
 HINT = "Remove it: this version would not act on it."

@@ -155,12 +155,27 @@ class ExecutorAway(PipelineError):
 
 
 class PublishError(PipelineError):
-    """A version could not be handed to a sink. `away`: nothing on its server can be reached."""
+    """A version could not be handed to a sink.
 
-    def __init__(self, message: str, *, hint: str = "", transient: bool = False, away: bool = False) -> None:
+    `away`: nothing on its server can be reached. `retry_after`: seconds before which another try makes no sense.
+    `final`: this version is refused for good; it waits no longer, and later ones go on.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        transient: bool = False,
+        away: bool = False,
+        retry_after: float | None = None,
+        final: bool = False,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.transient = transient
         self.away = away
+        self.retry_after = retry_after
+        self.final = final
 
 
 class UnexpectedError(PipelineError):

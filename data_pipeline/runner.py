@@ -13,7 +13,7 @@ from data_pipeline.dataset import DatasetRun
 from data_pipeline.detect.datasets import RunDetection
 from data_pipeline.errors import DatasetBusy, ExecutorAway
 from data_pipeline.pipeline import Pipeline, RunContext
-from data_pipeline.publish.publish import Attempt
+from data_pipeline.publish.attempt import Attempt
 from data_pipeline.recorder import Progress, Recorder, RunLostError, refuse_if_not_ours
 from data_pipeline.run_queue.request import RunRequest
 from data_pipeline.store.views import Views

@@ -11,7 +11,7 @@ from data_pipeline.backfill.work import Ended, Limits, Work
 from data_pipeline.backfill_views import Backfill, Backfills, lease_of, refuse_if_done
 from data_pipeline.bringing import Bringer
 from data_pipeline.errors import DatasetBusy, PipelineError
-from data_pipeline.publish.publish import Attempt
+from data_pipeline.publish.attempt import Attempt
 from data_pipeline.replaying import Replaying
 from data_pipeline.store.surroundings import Neighbours
 from integrated_system import IntegratedSystem

@@ -12,7 +12,7 @@ from data_pipeline.errors import DatasetBusy
 from data_pipeline.fallback import from_version, quality_from
 from data_pipeline.objective import noted
 from data_pipeline.promises import Promises
-from data_pipeline.publish.publish import Attempt
+from data_pipeline.publish.attempt import Attempt
 from data_pipeline.recorder import refuse_if_lost
 from data_pipeline.store.gate import accepted_over
 from data_pipeline.store.views import Current, Version

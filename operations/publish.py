@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from config.datasets import DatasetSettings
-from data_pipeline.publish.publish import Attempt
+from data_pipeline.publish.attempt import Attempt
 from integrated_system import IntegratedSystem
 from utils.resilience.cancellation import CancelToken
 

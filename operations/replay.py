@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from config.datasets import DatasetSettings
 from data_pipeline.errors import PipelineError
-from data_pipeline.publish.publish import Attempt
+from data_pipeline.publish.attempt import Attempt
 from data_pipeline.recorder import refuse_if_lost
 from data_pipeline.store.quarantine_views import Quarantined, refuse_if_moved
 from data_pipeline.store.views import Current

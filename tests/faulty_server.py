@@ -310,6 +310,8 @@ def _handler_of(owner: FaultyServer) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(headers.get("content-length", "0")))
             _send(self, owner, owner._answer_to(self.command, self.path, headers, body))
 
+        do_PUT = do_POST  # what writes to a store
+
         def log_message(self, format: str, *args: Any) -> None:
             """Quiet."""
 

@@ -21,13 +21,16 @@ class Told(BaseModel):
 
 
 class Attempt(Told):
-    """What came of handing a version to a sink. `waiting`: it is tried again at the next run."""
+    """What came of handing a version to a sink.
+
+    `waiting`: it is tried again at the next run. `refused`: it is not sent again; later versions are.
+    """
 
     dataset: str = Field(examples=["orders"])
     sink: str
     kind: str = Field(examples=["file"])
     version: str
-    state: Literal["published", "waiting"]
+    state: Literal["published", "waiting", "refused"]
     rows: int | None
     attempts: int
     error: dict[str, Any] | None

@@ -2,52 +2,26 @@
 
 import contextlib
 import errno
-import gzip
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Annotated, Any, ClassVar, Literal, NamedTuple, cast
+from typing import IO, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from config.errors import Fault
-from data_pipeline.collect import placeholders
-from data_pipeline.collect.placeholders import Values
 from data_pipeline.errors import PublishError
-from data_pipeline.export import Format, write_rows
+from data_pipeline.publish.file_format import checked_name, filled, names_each, write_table
 from data_pipeline.publish.sink import Published, PublishRequest
 
 __all__ = ["FileSink", "Options"]
 
-OWN = ("dataset", "version")
-_ALLOWED = {*OWN, "now", "run_date"}
-_FORMATS: dict[str, Format] = {
-    ".parquet": "parquet",
-    ".csv": "csv",
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".arrow": "arrow",
-    ".feather": "arrow",
-}
-_PACKABLE = {"csv", "json", "jsonl"}
-
 
 def _checked(path: str) -> str:
-    placeholders.check(path, also=OWN)
-    unknown = placeholders.named(path) - _ALLOWED
-    if unknown:
-        raise Fault(
-            f"`{{{unknown.pop()}}}` has no meaning here",
-            hint="A published file may be named by {dataset}, {version}, {run_date} and {now}.",
-        )
     if "://" in path:
-        raise Fault("expected a path, got an address", hint="Object stores are a kind of their own, not supported yet.")
-    if "\0" in path:
-        raise Fault("a path cannot hold a null character")
-    _format(path)
-    return path
+        raise Fault("expected a path, got an address", hint="For a bucket write `kind: object_store` and `url`.")
+    return checked_name(path)
 
 
 class Options(BaseModel):
@@ -78,7 +52,7 @@ class FileSink:
 
     def wants_every(self, options: Any) -> bool:
         """A path that names version or day is another file each time."""
-        return bool(placeholders.named(options.path) & {"version", "run_date", "now"})
+        return names_each(options.path)
 
     revocable: ClassVar[bool] = True
 
@@ -169,36 +143,13 @@ def _told(path: Path) -> Iterator[None]:
 
 def _write(path: Path, place: Path, request: PublishRequest) -> int:
     """Write the table at a place, in the format that the name of `path` means; gives the number of rows."""
-    kind, packed = _format(path.name)
-    schema, batches = request.table.schema, request.table.batches()
     place.parent.mkdir(parents=True, exist_ok=True)
     with _replacing(place) as file:
-        if not packed:
-            return write_rows(schema, batches, kind, file, arrow_file=True)
-        # Neither name nor time inside: equal rows are equal bytes.
-        with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as stream:
-            return write_rows(schema, batches, kind, cast("IO[bytes]", stream))
+        return write_table(path.name, file, request)
 
 
 def _location(request: PublishRequest) -> Path:
-    named = {"dataset": request.dataset, "version": request.version}
-    path = placeholders.render(request.options.path, Values(request.moment, named=named))
-    return request.base.absolute() / Path(path).expanduser()
-
-
-def _format(path: str) -> tuple[Format, bool]:
-    """The format that a name's suffix means, and whether it is to be packed."""
-    name = Path(path.lower())
-    packed = name.suffix == ".gz"
-    kind = _FORMATS.get(Path(name.stem).suffix if packed else name.suffix)
-    if kind is None:
-        raise Fault(
-            f"the suffix of `{Path(path).name}` names no format",
-            hint=f"Known are {', '.join(_FORMATS)}, and .csv.gz, .json.gz, .jsonl.gz.",
-        )
-    if packed and kind not in _PACKABLE:
-        raise Fault(f"a {kind} file is packed inside already", hint="Leave `.gz` away.")
-    return kind, packed
+    return request.base.absolute() / Path(filled(request.options.path, request)).expanduser()
 
 
 @contextlib.contextmanager

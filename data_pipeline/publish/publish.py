@@ -4,18 +4,20 @@ Nothing is queued. What is pending follows from the log: the versions accepted s
 that went out. So nothing is forgotten when the program is killed, and nothing is sent twice.
 """
 
+import contextlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from config import kinds
 from config.datasets import DatasetSettings
 from config.variables import without_user_part
 from data_pipeline.errors import PipelineError, PublishError, UnexpectedError
+from data_pipeline.publish.attempt import Attempt, Pending
 from data_pipeline.publish.sink import PublishRequest, Sink
-from data_pipeline.publish.together import Target, Together
+from data_pipeline.publish.together import Target, Together, patience
 from data_pipeline.publish.version_rows import VersionRows
 from data_pipeline.publish.views import Publications, SinkState
 from data_pipeline.store.views import Version, Views
@@ -25,56 +27,7 @@ from utils.leases import Leases
 from utils.logger import get_logger
 from utils.transactions import Transaction, Transactions
 
-__all__ = ["Attempt", "Outbox", "Pending"]
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """One version that has to go to one sink. `superseded`: older ones that need not go any more."""
-
-    sink: str
-    options: Any
-    version: Version
-    superseded: tuple[str, ...] = ()
-    first: bool = False
-    attempts: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What came of handing a version to a sink. `error` is None: it is there."""
-
-    dataset: str
-    sink: str
-    kind: str
-    version: str
-    attempts: int
-    rows: int | None = None
-    error: str | None = None
-    hint: str = ""
-    transient: bool = False
-
-    @property
-    def words(self) -> str:
-        """One sentence for people."""
-        target = f"{self.kind} sink {self.sink}"
-        if self.error is None:
-            return f"{self.dataset}: {self.rows or 0:,} rows went to {target}"
-        return f"{self.dataset}: version waits for {target}: {self.error}; tried again at the next run"
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "dataset": self.dataset,
-            "sink": self.sink,
-            "kind": self.kind,
-            "version": self.version,
-            "state": "published" if self.error is None else "waiting",
-            "rows": self.rows,
-            "attempts": self.attempts,
-            "error": None
-            if self.error is None
-            else {"message": self.error, "hint": self.hint, "transient": self.transient},
-        }
+__all__ = ["Outbox"]
 
 
 class Outbox:
@@ -108,7 +61,7 @@ class Outbox:
         self._working = threading.Lock()
         self._wanted: dict[str, DatasetSettings] = {}
         self._away: dict[str, PublishError] = {}
-        self._together = Together(transactions, self._targets_of, self._guarded, self._words)
+        self._together = Together(transactions, self._targets_of, self._guarded, self._words, self._after)
 
     def declare(self, datasets: Sequence[DatasetSettings]) -> None:
         """Remember sinks that are new, and the version that readers see now: from that one on versions go out.
@@ -149,8 +102,8 @@ class Outbox:
             superseded = tuple(version.version for version in due if version not in chosen)
             for position, version in enumerate(chosen):
                 before = told.get(version.version)
-                attempts = before.attempts if before else 0
-                found.append(Pending(name, options, version, superseded, first and not position, attempts))
+                attempts, wait = (before.attempts, before.not_before) if before else (0, None)
+                found.append(Pending(name, options, version, superseded, first and not position, attempts, wait))
         return found
 
     def waiting(self, dataset: DatasetSettings) -> set[str]:
@@ -166,7 +119,7 @@ class Outbox:
             return []
         self.declare(wanted)
         told: list[Attempt] = []
-        with self._working:
+        with self._working, self._connected():
             self._away = {}
             self._wanted = {dataset.name: dataset for dataset in wanted}
             for dataset in wanted:
@@ -179,6 +132,16 @@ class Outbox:
                     self._leases.release([name])
         return told
 
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[None]:
+        """Sinks keep their connections for the block."""
+        try:
+            yield
+        finally:
+            for sink in self._sinks.values():
+                if (close := getattr(sink, "close", None)) is not None:  # plug-ins need none
+                    close()
+
     def _publish(self, dataset: DatasetSettings, cancelled: Callable[[], bool]) -> list[Attempt]:
         unfinished = self._together.unfinished(dataset.name)
         if unfinished is not None:
@@ -190,8 +153,11 @@ class Outbox:
         for pending in self.pending(dataset):
             if pending.sink in stuck or cancelled():
                 continue
+            if not self._may_go(pending):
+                stuck.add(pending.sink)
+                continue
             attempt = self._attempt(dataset, pending)
-            if attempt.error is not None:
+            if attempt.state == "waiting":
                 stuck.add(pending.sink)
             self._record(attempt, pending)
             told.append(attempt)
@@ -205,12 +171,19 @@ class Outbox:
         for version in sorted(versions.values(), key=lambda one: one.age):
             if cancelled():
                 break
-            targets = [self._target(dataset, one) for one in pending if one.version.version == version.version]
+            going = [one for one in pending if one.version.version == version.version]
+            if not all(self._may_go(one) for one in going):
+                break
+            targets = [self._target(dataset, one) for one in going]
             done = self._together.publish(dataset.name, version.version, targets)
-            told += self._attempts(done)
-            if done.state != "completed":
+            attempts = self._attempts(done)
+            told += attempts
+            if any(one.state == "waiting" for one in attempts):
                 break
         return told
+
+    def _may_go(self, pending: Pending) -> bool:
+        return pending.not_before is None or pending.not_before <= self._clock.now()
 
     def _target(self, dataset: DatasetSettings, pending: Pending) -> Target:
         return Target(
@@ -254,6 +227,8 @@ class Outbox:
                 error=one.error,
                 hint=one.hint,
                 transient=one.transient,
+                final=one.final,
+                not_before=one.not_before,
             )
             for one in self._together.outcomes(transaction)
         ]
@@ -299,11 +274,19 @@ class Outbox:
             key=dataset.key,
             base=dataset.base,
             connect_timeout=dataset.resilience.timeout.connect,
+            about=pending.version,
+            attempt=pending.attempts + 1,
         )
 
     def _failed(self, attempt: Attempt, error: PipelineError) -> Attempt:
         hint = self._redacted(without_user_part(error.hint))
-        return replace(attempt, error=self._words(error), hint=hint, transient=error.transient)
+        failed = replace(attempt, error=self._words(error), hint=hint, transient=error.transient)
+        if not isinstance(error, PublishError):
+            return failed
+        return replace(failed, final=error.final, not_before=self._after(error))
+
+    def _after(self, error: PublishError) -> datetime | None:
+        return self._clock.now() + timedelta(seconds=error.retry_after) if error.retry_after else None
 
     def _words(self, error: Exception) -> str:
         return self._redacted(without_user_part(str(error)))
@@ -321,6 +304,7 @@ class Outbox:
         else:
             kind = "publish.failed"
             data |= {"error": attempt.error, "hint": attempt.hint, "transient": attempt.transient}
+            data |= patience(attempt.final, attempt.not_before)
         self._events.append([NewEvent(kind, attempt.dataset, data, source="publish")])
 
     def _named(self, dataset: DatasetSettings) -> list[tuple[str, Any]]:

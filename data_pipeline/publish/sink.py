@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
+    from data_pipeline.store.views import Version
     from utils.arrow import pa
 
 __all__ = ["PublishRequest", "Published", "Rows", "Sink"]
@@ -34,6 +35,8 @@ class PublishRequest:
         key: What makes a row one row.
         base: Where relative paths of the options start.
         connect_timeout: Seconds until a connection must stand.
+        about: What the log says of the version; None: there is no log.
+        attempt: How often this is tried, with this time.
     """
 
     dataset: str
@@ -46,6 +49,8 @@ class PublishRequest:
     key: tuple[str, ...] = ()
     base: Path = Path()
     connect_timeout: float = 5.0
+    about: "Version | None" = None
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,10 @@ class Published:
 
 
 class Sink(Protocol):
-    """One kind of target. Stateless; publishing the same version twice is as good as once."""
+    """One kind of target. Publishing the same version twice is as good as once.
+
+    It keeps nothing but connections: `close()`, if it has one, is called when all that was pending has been tried.
+    """
 
     Options: ClassVar[type]
     """A pydantic model of the keys this kind takes, unknown keys refused."""

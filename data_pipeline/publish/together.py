@@ -5,15 +5,16 @@ from which it can be taken back. So a sink that refuses, or is away, keeps the v
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from data_pipeline.errors import PublishError
 from data_pipeline.publish.sink import PublishRequest, Sink
-from utils.events import NewEvent
+from utils.events import NewEvent, rfc3339
 from utils.transactions import Plan, Step, Transaction, Transactions
 
-__all__ = ["KIND", "Outcome", "Target", "Together"]
+__all__ = ["KIND", "Outcome", "Target", "Together", "patience"]
 
 KIND = "publish"
 
@@ -41,13 +42,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it for one sink. `error` is None: it is there."""
+    """What came of it for one sink. `error` is None: it is there. `final`, `not_before`: see `Attempt`."""
 
     target: Target
     rows: int | None = None
     error: str | None = None
     hint: str = ""
     transient: bool = False
+    final: bool = False
+    not_before: datetime | None = None
 
 
 class Together:
@@ -57,6 +60,7 @@ class Together:
         targets_of: The targets again, from what a transaction was started with; those that are gone are left out.
         guard: Runs a call to a sink, or refuses it: its server is away.
         words: What an error says to people, without secrets.
+        after: When another try makes sense; None: at the next occasion.
     """
 
     def __init__(
@@ -65,11 +69,13 @@ class Together:
         targets_of: Callable[[Mapping[str, Any]], Sequence[Target]],
         guard: Callable[[Target, Callable[[PublishRequest], Any]], Any],
         words: Callable[[Exception], str],
+        after: Callable[[PublishError], datetime | None],
     ) -> None:
         self._transactions = transactions
         self._targets_of = targets_of
         self._guard = guard
         self._words = words
+        self._after = after
         self._errors: dict[tuple[str, str], Exception] = {}
         transactions.register(KIND, self._plan)
 
@@ -107,7 +113,11 @@ class Together:
         if not transaction.is_over:
             told += "" if transaction.state == "running" else "; what went out already is not taken back everywhere yet"
         hint = self._words(PublishError(error.hint)) if isinstance(error, PublishError) and error.hint else ""
-        return Outcome(one, error=told, hint=hint, transient=bool(getattr(error, "transient", True)))
+        failed = Outcome(one, error=told, hint=hint, transient=bool(getattr(error, "transient", True)))
+        if not isinstance(error, PublishError):
+            return failed
+        # What one of them never takes goes to none of them, and must not keep later versions from all.
+        return replace(failed, final=error.final and transaction.is_over, not_before=self._after(error))
 
     def _plan(self, data: Mapping[str, Any]) -> Plan:
         targets, name = self._targets_of(data), _id(data)
@@ -172,8 +182,15 @@ def _waits(dataset: str, outcome: Outcome) -> NewEvent:
         "error": outcome.error,
         "hint": outcome.hint,
         "transient": outcome.transient,
+        **patience(outcome.final, outcome.not_before),
     }
     return NewEvent("publish.failed", dataset, data, source="publish")
+
+
+def patience(final: bool, not_before: datetime | None) -> dict[str, Any]:
+    """What `publish.failed` says beside the reason: only what is not as usual."""
+    said: dict[str, Any] = {"final": True} if final else {}
+    return said if final or not_before is None else {"not_before": rfc3339(not_before)}
 
 
 def _id(data: Mapping[str, Any]) -> str:

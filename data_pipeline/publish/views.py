@@ -5,6 +5,7 @@ Projected from the event log like all views; emptying the tables and replaying t
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -45,7 +46,10 @@ class SinkState:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """How a version stands with a sink. `state`: published, waiting, superseded (a newer one went out instead)."""
+    """How a version stands with a sink.
+
+    `state`: published, waiting, superseded (a newer one went out instead), refused (for good: it is not sent again).
+    """
 
     dataset: str
     sink: str
@@ -55,6 +59,12 @@ class Publication:
     rows: int | None
     attempts: int
     error: dict[str, Any] | None
+
+    @property
+    def not_before(self) -> datetime | None:
+        """When it is tried again at the earliest."""
+        told = (self.error or {}).get("not_before")
+        return datetime.fromisoformat(told) if told else None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -89,7 +99,10 @@ class PublicationViews:
             return [(_PUBLICATION, row) for row in rows]
         if event.type == "publish.failed":
             told = {"message": data["error"], "hint": data["hint"], "transient": data["transient"]}
-            row = (data["version"], "waiting", event.time, None, data["attempts"], orjson.dumps(told).decode())
+            if "not_before" in data:
+                told["not_before"] = data["not_before"]
+            state = "refused" if data.get("final") else "waiting"
+            row = (data["version"], state, event.time, None, data["attempts"], orjson.dumps(told).decode())
             return [(_PUBLICATION, (event.subject, data["sink"], *row))]
         return ()
 

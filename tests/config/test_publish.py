@@ -7,9 +7,10 @@ import pytest
 
 from config import kinds
 from config.errors import ConfigError
+from config.masking import masked
 from tests.config.conftest import House
 
-HEAVY = ("pyarrow", "sqlalchemy", "psycopg", "pandas")
+HEAVY = ("pyarrow", "sqlalchemy", "psycopg", "pandas", "httpx", "fsspec", "botocore")
 
 
 @pytest.fixture(autouse=True)
@@ -36,8 +37,8 @@ def test_sinks_are_read_in_order(house: House) -> None:
 @pytest.mark.parametrize(
     ("publish", "key", "message"),
     [
-        ("[{kind: webhook, url: x}]", "publish[0].kind", "`kind: webhook` is not supported yet"),
-        ("[{kind: object_store, url: x}]", "publish[0].kind", "not supported yet"),
+        ("[{kind: webhook, url: x}]", "publish[0].url", "no web address"),
+        ("[{kind: object_store, url: x}]", "publish[0].url", "a full address"),
         ("[{kind: flie, path: a.csv}]", "publish[0].kind", "did you mean `file`"),
         ("[{kind: 'tests.config.fakes:NoOptions'}]", "publish[0].kind", "has no `Options`"),
         ("[{kind: file, path: a.csv}, {kind: file}]", "publish[1].path", "missing"),
@@ -86,9 +87,24 @@ def test_mistakes_of_a_query_are_told_before_it_is_asked(house: House, collect: 
     assert "s3cret" not in str(caught.value)
 
 
+def test_of_a_webhook_no_more_than_the_host_is_shown(house: House) -> None:
+    """The path of such an address is often the password; secret and headers are masked as everywhere."""
+    url = "https://hooks.example.org/T0/s3cret"
+    written = f"{{kind: webhook, url: '{url}', secret: hush-hush, headers: {{Authorization: s3cret}}}}"
+    shown = masked(house.load(DATASET % f"publish: [{written}]"))
+    (sink,) = shown["datasets"][0]["publish"]
+    assert sink == {
+        "kind": "webhook",
+        "url": "https://hooks.example.org/***",
+        "secret": "***",
+        "headers": {"Authorization": "***"},
+    }
+
+
 def test_reading_a_configuration_with_sinks_stays_light() -> None:
     """Databases and Arrow are imported when rows move, not when keys are checked."""
-    modules = "data_pipeline.collect.sql.sql, data_pipeline.publish.file, data_pipeline.publish.sql"
+    sinks = ("file", "sql", "object_store", "webhook")
+    modules = ", ".join(["data_pipeline.collect.sql.sql", *(f"data_pipeline.publish.{sink}" for sink in sinks)])
     code = f"import sys, {modules}; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from config.datasets import DatasetDefaults, DatasetSettings
-from data_pipeline.publish.publish import Attempt, Outbox
+from data_pipeline.publish.attempt import Attempt
+from data_pipeline.publish.publish import Outbox
 from data_pipeline.publish.version_rows import VersionRows
 from data_pipeline.publish.views import SCHEMA as PUBLISH_SCHEMA
 from data_pipeline.publish.views import Publications, PublicationViews
