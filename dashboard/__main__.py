@@ -25,13 +25,15 @@ def main() -> None:
 
 
 def make_ready() -> None:
-    """Open the state, ask what the first page asks, import what the pages need."""
+    """Open the state, begin to log, ask what the first page asks, import what the pages need."""
     from dashboard.caller import Caller
     from dashboard.shell import PAGES, process
     from operations.actor import Actor
+    from operations.logs import start_logging
 
     with suppress(Exception):  # whoever comes is told by the page
         source, _ = process(os.environ.get("ORCHESTRATOR_CONFIG"), os.environ.get("ORCHESTRATOR_APP__STATE_DIR"))
+        start_logging(source.system)
         for question in ("status", "trends", "runs"):
             source.ask(Caller(Actor("dashboard", "viewer")), question)
         for name in (*(f"dashboard.screens.{page}" for page in PAGES), *HEAVY):

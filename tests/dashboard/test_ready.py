@@ -11,6 +11,8 @@ from dashboard.caller import Caller
 from dashboard.shell import PAGES, process
 from integrated_system import IntegratedSystem
 from operations.actor import Actor
+from operations.logs import stop_logging
+from operations.trouble import told
 
 
 def test_the_first_visitor_finds_everything_open_and_imported(
@@ -25,6 +27,15 @@ def test_the_first_visitor_finds_everything_open_and_imported(
 
     assert [one["dataset"] for one in answer.document] == ["orders", "partner", "nothing"]
     assert {*HEAVY, *(f"dashboard.screens.{page}" for page in PAGES)} <= set(sys.modules)
+
+
+def test_what_goes_wrong_on_a_page_is_in_the_log_files(app: AppTest, ran: IntegratedSystem, state_dir: Path) -> None:
+    """A page says that the log has the details."""
+    make_ready()
+    told(ValueError("seven"))
+    stop_logging()
+
+    assert any("seven" in path.read_text() for path in (state_dir / "logs").glob("*.log"))
 
 
 @pytest.mark.parametrize("broken", ["configuration", "state"])
