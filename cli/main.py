@@ -11,6 +11,7 @@ from cli import (
     alerts_commands,
     api_commands,
     backfill_commands,
+    backup_commands,
     breaker_commands,
     detect_commands,
     gate_commands,
@@ -45,7 +46,7 @@ for module in (
     backfill_commands,
     *(detect_commands, alerts_commands, schedule_commands, runs_commands, lineage_commands),
     *(gate_commands, profile_commands, quarantine_commands, breaker_commands, maintain_commands, serve_commands),
-    *(monitor_commands, api_commands, tokens_commands),
+    *(monitor_commands, api_commands, tokens_commands, backup_commands),
 ):
     module.register(app)
 
