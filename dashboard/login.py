@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit.errors import StreamlitAuthError
 
 from api.client import ApiError
 from dashboard.caller import Caller
@@ -17,6 +18,7 @@ from dashboard.words import plain
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, Role, local_user
 from operations.tokens import Token, attempts, is_loopback, keyring, used
+from utils.logger import get_logger
 
 __all__ = ["at_this_machine", "caller", "is_local", "leave", "role_of"]
 
@@ -89,7 +91,8 @@ def _signed_on(system: IntegratedSystem) -> Caller | None:
     if not _single_sign_on(system) or not st.user.get("is_logged_in", False):
         return None
     address = str(st.user.get("email") or "")
-    if not address or st.user.get("email_verified") is False:
+    # Some providers tell it as text.
+    if not address or str(st.user.get("email_verified", True)).casefold() == "false":
         st.session_state[WRONG] = "The identity provider tells no verified e-mail address."
         return None
     role = role_of(address, system)
@@ -127,8 +130,20 @@ def _note_use(system: IntegratedSystem, token: Token) -> None:
 
 
 def _single_sign_on(system: IntegratedSystem) -> bool:
+    """Whether it lets anybody in: never to another machine's API, which knows its own tokens only."""
     auth = system.settings.dashboard.auth
-    return bool(auth.viewers or auth.operators or auth.admins)
+    return not system.settings.dashboard.api and bool(auth.viewers or auth.operators or auth.admins)
+
+
+def _sign_on() -> None:
+    """Lead to the identity provider; what is wrong with its file is for the log, for whoever asks is not known yet."""
+    try:
+        st.login()
+    except StreamlitAuthError as error:
+        get_logger("dashboard").error("single_sign_on.not_set_up", reason=" ".join(str(error).split()))
+        st.session_state[WRONG] = (
+            "Single sign-on is not set up here: `.streamlit/secrets.toml` is missing or not whole."
+        )
 
 
 def at_this_machine() -> bool:
@@ -154,12 +169,12 @@ def _form(source: Source, words: Words) -> None:
     with st.container(key="login", width=420, horizontal_alignment="left"):
         st.subheader(words("Log in"), anchor=False)
         if (wrong := st.session_state.pop(WRONG, None)) is not None:
-            st.text(words(wrong))
+            st.text(words(wrong).replace("`", ""))
         if _single_sign_on(system):
             if st.user.get("is_logged_in", False):
                 st.button(words("Log out"), key="logout", on_click=leave)
             else:
-                st.button(words("Log in with single sign-on"), key="login-oidc", type="primary", on_click=st.login)
+                st.button(words("Log in with single sign-on"), key="login-oidc", type="primary", on_click=_sign_on)
         with st.form("login-form", border=False, clear_on_submit=True):
             secret = st.text_input(words("Token"), type="password", key="login-token", autocomplete="off")
             sent = st.form_submit_button(words("Log in"))

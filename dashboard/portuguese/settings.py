@@ -17,6 +17,9 @@ TEXTS: dict[str, str] = {
     "You are logged in, but `dashboard.auth` names you nowhere.": (
         "Está autenticado, mas `dashboard.auth` não o menciona em lado nenhum."
     ),
+    "Single sign-on is not set up here: `.streamlit/secrets.toml` is missing or not whole.": (
+        "A autenticação única não está configurada aqui: `.streamlit/secrets.toml` não existe ou não está completo."
+    ),
     "No token exists: whoever is at this machine is operator.": (
         "Não existe nenhum token: quem está nesta máquina é operador."
     ),

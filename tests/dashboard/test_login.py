@@ -13,6 +13,7 @@ from operations import tokens
 from operations.actor import UsageError, owner
 from operations.dashboard import launch
 from tests.dashboard.configuration import configured_with
+from tests.faulty_server import FaultyServer, status
 
 AUTH = {"viewers": ["@example.org"], "operators": ["ana@example.org"], "admins": ["root@example.net"]}
 
@@ -132,10 +133,11 @@ def test_single_sign_on_lets_in_whom_the_configuration_names(
     [
         ({"is_logged_in": True, "email": "eve@elsewhere.org"}, "names you nowhere"),
         ({"is_logged_in": True, "email": "ana@example.org", "email_verified": False}, "no verified e-mail address"),
+        ({"is_logged_in": True, "email": "ana@example.org", "email_verified": "false"}, "no verified e-mail address"),
         ({"is_logged_in": True}, "no verified e-mail address"),
         ({"is_logged_in": False}, "Log in"),
     ],
-    ids=["named nowhere", "not verified", "no address", "not logged in"],
+    ids=["named nowhere", "not verified", "not verified, as text", "no address", "not logged in"],
 )
 def test_nobody_else_gets_in(config: Path, app: AppTest, user: dict[str, Any], words: str) -> None:
     """And whoever tried is told why."""
@@ -147,6 +149,30 @@ def test_nobody_else_gets_in(config: Path, app: AppTest, user: dict[str, Any], w
     shown = _words(app) + "\n".join(str(button.label) for button in app.button)
     assert words in shown
     assert "run_now" not in _buttons(app)
+
+
+def test_single_sign_on_that_is_not_set_up_is_told(
+    config: Path, app: AppTest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without the provider's file: on the page in words, and in the log with what is missing."""
+    configured_with(config, dashboard={"auth": AUTH})
+    monkeypatch.setattr("streamlit.runtime.secrets.secrets_singleton.load_if_toml_exists", lambda: False)
+    app.run()
+
+    app.button(key="login-oidc").click().run()
+
+    assert "Single sign-on is not set up here" in _words(app)
+    assert "at least one authentication provider" in caplog.text
+
+
+def test_another_machines_api_knows_tokens_only(config: Path, app: AppTest) -> None:
+    """So single sign-on, which would lead nowhere, is not offered."""
+    with FaultyServer(status(401)) as api:
+        configured_with(config, dashboard={"auth": AUTH, "api": f"http://{api.host}"})
+        app.run()
+
+    assert "login-oidc" not in _buttons(app)
+    assert "login-token" in {field.key for field in app.text_input}
 
 
 def test_of_several_roles_the_highest_counts(config: Path, build: Callable[[], IntegratedSystem]) -> None:
