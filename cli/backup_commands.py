@@ -1,4 +1,4 @@
-"""Commands that copy the state and put it back: `backup`, `restore`."""
+"""Commands that copy the state, put it back, and move it: `backup`, `restore`, `migrate`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,7 @@ from cli.output import print_json, say
 def register(app: typer.Typer) -> None:
     command(app)(backup)
     command(app)(restore)
+    command(app)(migrate)
 
 
 def backup(
@@ -65,4 +66,26 @@ def restore(
         say(f"{done.into}: restored as of {found.about.made_at}, {what}, all proven")
         for name in found.damaged:
             say(f"damaged, as it was in the state: {name}")
+    return OK
+
+
+def migrate(
+    context: Context,
+    to: Annotated[
+        str, typer.Option("--to", help="Move the database into this PostgreSQL.", metavar="postgresql://…")
+    ] = "",
+) -> int:
+    """Bring the database's schema up to date; with --to, move the database into a PostgreSQL."""
+    from operations.actor import owner
+    from operations.migrate import migrate as do
+    from operations.words import count_of
+
+    done = do(context.system, owner(), to=to)
+    if context.json:
+        print_json(done.to_json())
+    elif to:
+        say(f"{done.database}: {count_of(done.rows, 'row')} of {len(done.tables)} tables moved, head {done.head}")
+        say("name it in the configuration as database.url before anything runs again")
+    else:
+        say(f"{done.database}: schema version {done.schema}, head {done.head}")
     return OK
