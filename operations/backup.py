@@ -18,11 +18,12 @@ from operations.restore import Found, proven
 from operations.retention import RETENTION
 from operations.version import version
 from utils.backup_file import FORMAT, About, BackupWriter
-from utils.database import StateError
+from utils.database import Database, StateError
 from utils.events import NewEvent, rfc3339
 from utils.events.rows import HEAD
 from utils.sqlite import SqliteDatabase, explain
 from utils.storage import BlobNotFound
+from utils.table_copy import copy_tables, figures
 
 __all__ = ["Backup", "backup", "verify_backup"]
 
@@ -50,11 +51,6 @@ def backup(system: IntegratedSystem, actor: Actor, to: Path) -> Backup:
         Busy: maintenance, another backup, or somebody who decides over versions is at work.
         StateError: it cannot be written, or is not as it should be; nothing is left of it.
     """
-    if system.settings.database.url:
-        raise UsageError(
-            "backup copies a database in SQLite; this installation's is in PostgreSQL",
-            hint="use pg_dump for the database, and then copy storage/ of the state directory",
-        )
     moment = system.clock.now()
     path = to / f"orchestrator-{moment:%Y%m%dT%H%M%SZ}.tar.gz" if to.is_dir() else to
     if path.exists():
@@ -104,8 +100,10 @@ def _write(system: IntegratedSystem, path: Path, folder: Path, made_at: str) -> 
     """The databases first, then all that the copy of the log may name: files are only added meanwhile."""
     log, coordination = folder / "orchestrator.db", folder / "coordination.db"
     with _nothing_goes(system):
-        assert isinstance(system.database, SqliteDatabase)
-        _copied(system.database, log)
+        if isinstance(system.database, SqliteDatabase):
+            _copied(system.database, log)
+        else:
+            _rows_copied(system.database, log)
         _copied(system.coordination, coordination)
         with closing(sqlite3.connect(coordination, isolation_level=None)) as copy:
             copy.execute("UPDATE leases SET owner = NULL, run = NULL")  # nobody works in the copy
@@ -154,3 +152,18 @@ def _copied(database: SqliteDatabase, to: Path) -> None:
             source.backup(copy)
     except sqlite3.Error as error:
         raise StateError(f"{database.name}: cannot be copied ({error})", hint="see `maintain`") from error
+
+
+def _rows_copied(database: Database, to: Path) -> None:
+    """The same of a PostgreSQL: its rows as of one moment, in a SQLite of the same schema."""
+    from utils.postgres import PostgresDatabase
+
+    assert isinstance(database, PostgresDatabase)
+    with (
+        closing(SqliteDatabase(to, migrations=MIGRATIONS)) as copy,
+        database.snapshot() as there,
+        copy.transaction() as here,
+    ):
+        copied = copy_tables(there, here, like=here)
+        if copied != figures(here, like=here):
+            raise StateError(f"{database.name}: what was copied came out different", hint="report it")

@@ -73,8 +73,8 @@ def _move(system: IntegratedSystem, actor: Actor, target: State) -> Migrated:
                 hint="name a database, or a schema (`?options=-csearch_path%3Dname`), that is empty",
             )
         seq, head = source.execute(HEAD).fetchone() or (0, "")
-        moved = copy_tables(source, there)
-        for before, after in zip(moved, figures(source, there), strict=True):
+        moved = copy_tables(source, there, like=source)
+        for before, after in zip(moved, figures(there, like=source), strict=True):
             if before != after:
                 raise StateError(
                     f"{target.database.name}: table {before.name} came out different: {before.rows} rows, then"

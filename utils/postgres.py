@@ -147,6 +147,16 @@ class PostgresDatabase:
             finally:
                 self._give_back(connection)
 
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[_Connection]:
+        """Read as of one moment, beside which others write on."""
+        with self.read() as connection:
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            try:
+                yield connection
+            finally:
+                _roll_back(connection.raw)
+
     def explain(self, error: Exception) -> StateError | None:
         import psycopg
 

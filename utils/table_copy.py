@@ -28,36 +28,44 @@ class TableFigures:
 Copied = tuple[TableFigures, ...]
 
 
-def copy_tables(source: Connection, target: Connection) -> Copied:
-    """Empty all tables of the target and fill them from a SQLite that has the same ones; what was read.
+def copy_tables(source: Connection, target: Connection, *, like: Connection) -> Copied:
+    """Empty all tables of the target and fill them with those of the source; what was read.
 
-    Both connections are in a transaction. Memory does not grow with the tables.
+    Both connections are in a transaction; `like` is the one that is a SQLite. Memory does not grow with the tables.
     """
     done = []
-    for name, columns in _tables(source):
+    for name, columns in _tables(like):
         counted = _Counted(name)
         target.execute(f"DELETE FROM {name}")  # noqa: S608 - our names
         marks = ", ".join("?" * len(columns))
         statement = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - our names
-        rows = counted.seen(source.execute(_select(name, columns)))
+        rows = counted.seen(_rows(source, _select(name, columns), local=source is like))
         while page := list(islice(rows, _AT_ONCE)):
             target.executemany(statement, page)
         done.append(counted.figures())
     return tuple(done)
 
 
-def figures(source: Connection, target: Connection) -> Copied:
-    """What the target has of the tables of a SQLite; read through a cursor of the server, in its transaction."""
+def figures(of: Connection, *, like: Connection) -> Copied:
+    """What a database has of the tables of a SQLite."""
     done = []
-    for name, columns in _tables(source):
+    for name, columns in _tables(like):
         counted = _Counted(name)
-        target.execute(f"DECLARE proof CURSOR FOR {_select(name, columns)}")
-        while page := target.execute(f"FETCH {_AT_ONCE} FROM proof").fetchall():
-            for _ in counted.seen(page):
-                pass
-        target.execute("CLOSE proof")
+        for _ in counted.seen(_rows(of, _select(name, columns), local=of is like)):
+            pass
         done.append(counted.figures())
     return tuple(done)
+
+
+def _rows(connection: Connection, select: str, *, local: bool) -> Iterator[Sequence[Any]]:
+    """One after the other; from a server through its cursor, for its rows would come all at once."""
+    if local:
+        yield from connection.execute(select)
+        return
+    connection.execute(f"DECLARE table_rows CURSOR FOR {select}")
+    while page := connection.execute(f"FETCH {_AT_ONCE} FROM table_rows").fetchall():
+        yield from page
+    connection.execute("CLOSE table_rows")
 
 
 def _tables(sqlite: Connection) -> Iterator[tuple[str, Sequence[str]]]:

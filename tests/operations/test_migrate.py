@@ -8,9 +8,11 @@ import pytest
 
 from operations import migrate as migrating
 from operations.actor import Actor, UsageError
+from operations.backup import backup
 from operations.housekeeping import Busy
 from operations.kept import MIGRATIONS, projections
 from operations.migrate import migrate
+from operations.restore import restore
 from tests.integration.installation import Installation
 from tests.postgres import execute
 from utils.database import Database, StateError
@@ -68,9 +70,9 @@ def test_a_move_that_fails_leaves_the_postgresql_empty(
         with monkeypatch.context() as patched:
             real = migrating.figures
 
-            def other(source: Any, there: Any) -> tuple[TableFigures, ...]:
+            def other(there: Any, *, like: Any) -> tuple[TableFigures, ...]:
                 there.execute("DELETE FROM checkpoints")
-                return real(source, there)
+                return real(there, like=like)
 
             patched.setattr(migrating, "figures", other)
             with pytest.raises(StateError, match="checkpoints came out different"):
@@ -102,3 +104,34 @@ def test_without_an_address_the_schema_is_brought_up_to_date(
     assert installation.typed("migrate", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["schema"], told["tables"]) == (len(MIGRATIONS), [])
+
+
+def test_a_backup_of_a_postgresql_is_restored_into_a_state_directory(
+    installation: Installation, postgres: str, tmp_path: Path
+) -> None:
+    """As of one moment, while a run goes on: the same views and chain; and from there into another PostgreSQL."""
+    elsewhere = Installation(tmp_path / "elsewhere")
+    elsewhere.folder.mkdir()
+    elsewhere.configure(*DATASETS)
+    with installation.system() as system:
+        migrate(system, ROOT, to=postgres)
+    installation.configure(*DATASETS, database={"url": postgres})
+    with installation.system() as system:
+        head, before, listed = system.events.head(), _views(system.database), system.storage.list
+
+        def run_between(prefix: str = "") -> Any:
+            installation.run(fresh=True)
+            return listed(prefix)
+
+        system.storage.list = run_between  # type: ignore[method-assign]  # the moment between log and files
+        made = backup(system, ROOT, tmp_path)
+    assert made.found.about.head == f"{head[0]}:{head[1]}"
+
+    with elsewhere.system() as lends:
+        restore(lends, ROOT, made.path, elsewhere.folder / "new")
+
+    elsewhere.state = elsewhere.folder / "new"
+    with elsewhere.system() as system:
+        assert _views(system.database) == before
+        assert system.events.verify(made.found.about.head).fault is None
+    assert elsewhere.run(fresh=True).status == "succeeded"
