@@ -16,7 +16,7 @@ SECRETS := $(addprefix deploy/secrets/,postgres_password redis_password grafana_
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test prove lint dashboard bench lock coverage audit licences hooks build start up down
+.PHONY: help install run test prove lint dashboard screenshots bench lock coverage audit licences hooks build start up down
 
 help:  ## List the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -61,6 +61,10 @@ start: $(SECRETS)  ## Start the containers of an image that is there, and wait u
 
 down:  ## Stop the containers; what they keep stays
 	$(COMPOSE) --profile all --profile dask down --remove-orphans
+
+screenshots: .venv/dev  ## Take pictures of every page into screenshots/
+	@$(BIN)/python -m tests.browser.chromium
+	$(BIN)/python -m tests.browser.screenshots $(or $(SCREENSHOTS),screenshots)
 
 bench: .venv/dev .peers/ready  ## Measure, side by side with the peers
 	$(BIN)/python -m benchmarks overhead

@@ -32,12 +32,14 @@ def make_ready() -> None:
     from operations.logs import start_logging
 
     with suppress(Exception):  # whoever comes is told by the page
+        for name in HEAVY:
+            import_module(name)
         source, _ = process(os.environ.get("ORCHESTRATOR_CONFIG"), os.environ.get("ORCHESTRATOR_APP__STATE_DIR"))
         start_logging(source.system)
         for question in ("status", "trends", "runs"):
             source.ask(Caller(Actor("dashboard", "viewer")), question)
-        for name in (*(f"dashboard.screens.{page}" for page in PAGES), *HEAVY):
-            import_module(name)
+        for name in PAGES:
+            import_module(f"dashboard.screens.{name}")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,8 @@ STYLE = """<style>
 [class*="tile-"] [data-testid="stPageLink"] a > span:has([data-testid="stIconMaterial"]),
 [class*="st-key-row"] [data-testid="stPageLink"] a > span:has([data-testid="stIconMaterial"]) {display: none}
 [class*="st-key-tile"] [data-testid="stPageLink"] p {font-size: 1.08rem; font-weight: 650}
+[data-testid="stMain"] button[data-selected="true"] *,
+[data-testid="stSliderThumbValue"] * {color: light-dark(#1f5446, #8ed0bc)}
 .st-key-report {position: fixed; right: 1.2rem; bottom: 1.2rem; z-index: 100; width: min(30rem, calc(100vw - 2.4rem));
   background: light-dark(#fff, #1f262b); box-shadow: 0 6px 26px rgb(0 0 0 / 18%)}
 @media (max-width: 640px) {

@@ -1,247 +1,221 @@
-"""The page in a real browser: what it shows, what its buttons do to the state, and that nothing harmful runs."""
+"""The dashboard in a real browser: every page, every button, and what people do with it over a day."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from integrated_system import ROOT, IntegratedSystem
-from operations.actor import Actor
+from integrated_system import IntegratedSystem
+from operations import tokens
+from operations.actor import Actor, owner
 from operations.run import run
-from tests.browser.chromium import ADVICE, executable
-from tests.dashboard.configuration import HARM, write_configuration
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(executable() is None, reason=ADVICE),
-]
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE = 20_000
-"""Milliseconds: a shared machine may be slow, the page is not."""
-
-T = TypeVar("T")
+from tests.browser.clicks import CLICKS
+from tests.browser.reading import CUT, MARKED_UP, PUT_IN, WIDE, serious
+from tests.browser.served import DRAWN, Served, go, window
+from tests.browser.views import VIEWS
+from tests.dashboard.configuration import HARM
+from tests.faulty_server import FaultyServer, as_json
 
 
-@dataclass(frozen=True)
-class Served:
-    """A dashboard that runs, and the state it shows."""
-
-    address: str
-    config: Path
-    state_dir: Path
-
-    def look(self, ask: Callable[[IntegratedSystem], T]) -> T:
-        """Ask the state itself, past the page."""
-        with IntegratedSystem(self.config, state_dir=self.state_dir, environ={}) as system:
-            return ask(system)
+def _run(who: str) -> Callable[[IntegratedSystem], object]:
+    return lambda system: run(system, Actor(who), ["later"], fresh=True)
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The dashboard as `integrated_system.py dashboard` starts it, over a state with one run."""
-    folder = tmp_path_factory.mktemp("dashboard")
-    config, state_dir = write_configuration(folder, harm=True), folder / "state"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    served = Served(f"http://127.0.0.1:{port}", config, state_dir)
-    served.look(lambda system: run(system, Actor("tester")))
-    command = [sys.executable, str(ROOT / "integrated_system.py"), "dashboard", "--port", str(port)]
-    command += ["--config", str(config), "--state-dir", str(state_dir)]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
-    try:
-        _wait_until_up(server, served.address, folder / "log")
-        yield served
-    finally:
-        os.killpg(server.pid, 15)
-        server.wait(20)
+def phone(browser: Any) -> Any:
+    return window(browser, viewport={"width": 390, "height": 844}, color_scheme="dark", locale="en")
 
 
-def _wait_until_up(server: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
-    until = time.monotonic() + PATIENCE / 1000
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            try:
-                server.wait(0.1)  # one that died will never answer
-                break
-            except subprocess.TimeoutExpired:
-                continue
-    pytest.fail(f"the dashboard did not start: {log.read_text()}")
+def _button(page: Any, key: str) -> Any:
+    """The last one, for those of all things together come first; one with a help has a second that is not seen."""
+    return page.locator(f'[class*="st-key-{key}"] button:visible').last
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
+@pytest.mark.parametrize("name", CLICKS)
+def test_two_quick_clicks_have_one_effect_which_is_told(
+    open_page: Callable[[str], Any], server: Served, mail: FaultyServer, name: str
+) -> None:
+    """Impatience costs nothing; what was done stands in the log, once."""
+    click = CLICKS[name]
+    mail.answer = lambda _: as_json({"ok": True})
+    made = server.look(click.prepare) if click.prepare is not None else ""
+    before = server.look(lambda system: system.events.head()[0])
+    page = open_page(click.page.format(made=made))
+    if click.opens:
+        _button(page, click.opens).click()
+    button = _button(page, click.key)
+    if click.asks:
+        button.click()
+        button = page.get_by_role("dialog").get_by_role("button", name="Yes, do it")
+    button.dblclick()
+    page.locator(".st-key-report").get_by_text("It is being done").wait_for(state="detached")
+    report = page.locator(".st-key-report")
+    report.wait_for()
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser: Any, served: Served) -> Iterator[Callable[..., Any]]:
-    """Opens the page in a fresh window and waits until it is drawn."""
-    contexts = []
-
-    def open_page(**options: Any) -> Any:
-        context = browser.new_context(**{"viewport": {"width": 1440, "height": 1000}, **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.goto(served.address)
-        page.get_by_text("Times are UTC").wait_for()
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
+    assert "Not done" not in report.inner_text()
+    after = server.look(lambda system: system.events.read(type=click.effect, after=before))
+    assert len(after) == 1, [event.subject for event in after]
 
 
-def _run_ids(system: IntegratedSystem) -> list[str]:
-    return [stored.run_id for stored in system.views.runs()]
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_page_is_whole_harmless_and_for_everybody(open_page: Callable[[str], Any], server: Served, view: str) -> None:
+    """No exception; nothing of a provider is markup or runs; axe-core finds nothing serious."""
+    page = open_page(server.view(view))
+
+    assert page.title() != "taken"
+    assert page.get_by_test_id("stException").count() == 0
+    assert page.locator(".st-key-face-page").all_inner_texts() == []
+    assert page.evaluate(PUT_IN) == []
+    assert page.evaluate(MARKED_UP) == []
+    assert page.locator("[data-testid=stMain] strong").count() == 0
+    assert serious(page) == []
 
 
-def _maintenances(system: IntegratedSystem) -> int:
-    return len(system.events.read(type="maintenance.finished"))
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_phone_in_the_dark_shows_all_of_it(phone: Any, server: Served, view: str) -> None:
+    """At 390 px nothing sticks out to the side, no text is cut, and what is written can be read."""
+    page = go(phone, server.view(view))
+
+    assert page.evaluate(CUT) == []
+    assert page.evaluate(WIDE) == 0
+    assert serious(page) == []
 
 
-def _report(page: Any) -> Any:
-    return page.locator(".st-key-report")
+def test_what_means_harm_is_shown_as_it_was_written(open_page: Callable[[str], Any], server: Served) -> None:
+    """The reader is told what came, sign by sign."""
+    page = open_page(server.view("dataset-broken"))
+
+    assert HARM.split(" **")[0] in page.get_by_test_id("stMain").inner_text()
 
 
-def test_the_page_shows_the_sentence_and_every_dataset(open_page: Callable[..., Any]) -> None:
+def test_nothing_is_fetched_from_anywhere_else(browser: Any, server: Served) -> None:
+    """The page works where there is no internet, and tells nobody that it is open."""
+    page = window(browser)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    go(page, server.view("quality"))
+    page.context.close()
+
+    assert asked
+    assert [url for url in asked if not url.startswith((server.url, "data:", "blob:"))] == []
+
+
+def test_the_sentence_and_every_dataset_are_there(open_page: Callable[..., Any], server: Served) -> None:
     """Whoever opens it knows within five seconds."""
     page = open_page()
 
-    assert "1 of 3 datasets delivered as they should" in page.locator(".st-key-sentence").inner_text()
-    for name in ("orders", "partner", "nothing"):
-        assert page.locator(f".st-key-tile-{name}").is_visible()
+    assert "keep their promise" in page.locator(".st-key-sentence").inner_text()
+    shown = page.get_by_test_id("stMain").inner_text()
+    for name in ("orders", "later", "fx_daily", "gone", "texts", "empty", "pieces"):
+        assert name in shown
 
 
-def test_what_a_provider_says_is_shown_as_text_and_does_not_run(open_page: Callable[..., Any]) -> None:
-    """Neither HTML, nor Markdown, nor LaTeX."""
-    page = open_page()
-
-    tile = page.locator(".st-key-tile-nothing")
-    assert HARM in tile.inner_text()
-    assert tile.locator("strong, a, script, .katex").count() == 0
-    assert page.title() == "Cloud Data Orchestrator"
-
-
-def test_nothing_is_fetched_from_anywhere_else(browser: Any, served: Served) -> None:
-    """The page works where there is no internet, and tells nobody that it is open."""
-    context = browser.new_context()
-    page = context.new_page()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(served.address)
-    page.get_by_text("Times are UTC").wait_for(timeout=PATIENCE)
-    page.locator(".js-plotly-plot").wait_for(timeout=PATIENCE)
-    context.close()
-
-    assert asked
-    assert [url for url in asked if not url.startswith((served.address, "data:", "blob:"))] == []
-
-
-def test_run_now_runs_and_tells_the_result(open_page: Callable[..., Any], served: Served) -> None:
-    """A click is a row in the queue, a detached process, a stored run, and words on the page."""
-    page = open_page()
-    before = served.look(_run_ids)
-
-    page.get_by_role("button", name="Run now").click()
-    _report(page).get_by_text("The run failed in").wait_for()
-
-    newest, *rest = served.look(_run_ids)
-    assert rest == before
-    stored = served.look(lambda system: system.views.run(newest))
-    assert stored is not None
-    assert (stored.status, stored.queued_at is not None) == ("failed", True)
-    assert "1 succeeded, 1 degraded, 1 failed (nothing, partner)" in _report(page).inner_text()
-
-
-def test_two_quick_clicks_on_run_now_are_one_run(open_page: Callable[..., Any], served: Served) -> None:
-    """Impatience costs nothing."""
-    page = open_page()
-    before = len(served.look(_run_ids))
-
-    page.get_by_role("button", name="Run now").dblclick()
-    _report(page).get_by_text("The run failed in").wait_for()
-
-    assert len(served.look(_run_ids)) == before + 1
-
-
-def test_maintenance_keeps_house_once_and_tells_what_it_did(open_page: Callable[..., Any], served: Served) -> None:
-    """Two quick clicks: one `maintenance.finished` in the log."""
-    page = open_page()
-    before = served.look(_maintenances)
-
-    page.get_by_role("button", name="Maintenance").dblclick()
-    _report(page).get_by_text("Maintenance freed").wait_for()
-
-    assert served.look(_maintenances) == before + 1
-
-
-def test_a_run_of_another_process_appears_without_reloading(open_page: Callable[..., Any], served: Served) -> None:
-    """The page follows the state by itself, and keeps its place."""
-    page = open_page(viewport={"width": 1440, "height": 500})
+def test_a_run_of_another_process_appears_and_the_page_keeps_its_place(
+    open_page: Callable[..., Any], server: Served
+) -> None:
+    """The page follows the state by itself; paused it stays still, until it is live again."""
+    page = open_page("runs")
     main = page.get_by_test_id("stMain")
-    main.evaluate("element => element.scrollTo(0, 300)")
-
-    served.look(lambda system: run(system, Actor("somebody-else"), ["orders"], fresh=True))
-
+    page.set_viewport_size({"width": 1440, "height": 400})
+    main.evaluate("element => element.scrollTo(0, 100)")
+    server.look(_run("somebody-else"))
     page.get_by_text("by somebody-else").first.wait_for()
-    assert main.evaluate("element => element.scrollTop") == 300
+    assert main.evaluate("element => element.scrollTop") == 100
+    page.set_viewport_size({"width": 1440, "height": 1000})
 
-
-def test_a_paused_page_stays_still_until_it_is_live_again(open_page: Callable[..., Any], served: Served) -> None:
-    """Switched off, no news; switched on, all of it."""
-    page = open_page()
     page.locator(".st-key-live label").click()
-    page.get_by_text("paused · updated").wait_for()
-
-    served.look(lambda system: run(system, Actor("late-comer"), ["orders"], fresh=True))
-    page.wait_for_timeout(3_000)
-    still = page.get_by_text("by late-comer").count()
+    page.get_by_text("paused at").wait_for()
+    server.look(_run("late-comer"))
+    page.evaluate("() => new Promise(done => setTimeout(done, 2500))")  # longer than a live page takes to look
+    assert page.get_by_text("by late-comer").count() == 0
     page.locator(".st-key-live label").click()
     page.get_by_text("by late-comer").first.wait_for()
 
-    assert still == 0
+
+def test_a_link_shows_the_same_to_somebody_else(browser: Any, open_page: Callable[..., Any]) -> None:
+    """What was chosen stands in the address: page, dataset, section, period, language."""
+    page = open_page("dataset?dataset=orders")
+    page.get_by_role("button", name="Versions").or_(page.get_by_role("radio", name="Versions")).first.click()
+    page.wait_for_url("**part=versions*")
+
+    other = go(window(browser, locale="en"), f"{page.url}&lang=pt&span=7d")
+    shown = other.get_by_test_id("stMain").inner_text()
+    sidebar = other.get_by_test_id("stSidebar").inner_text()
+    period = other.locator(".st-key-span").inner_html()
+    other.context.close()
+
+    assert "orders" in shown
+    assert "Versões" in shown
+    assert "Ao vivo" in sidebar
+    assert "7 dias" in period
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_all_of_it(open_page: Callable[..., Any], scheme: str) -> None:
-    """At 390 px nothing sticks out to the side, and no text is cut."""
-    page = open_page(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+def test_a_table_is_downloaded(open_page: Callable[..., Any]) -> None:
+    """As CSV, in which nothing is a formula."""
+    page = open_page("runs")
+    with page.expect_download() as download:
+        page.locator('[class*="st-key-csv-runs"] button:visible').click()
 
-    wide = page.evaluate(
-        """() => [...document.querySelectorAll('[data-testid=stMain] [data-testid=stText] span')]
-            .filter(text => text.scrollWidth > text.clientWidth + 1
-                || text.getBoundingClientRect().right > innerWidth)
-            .map(text => text.textContent)"""
-    )
-    assert wide == []
-    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") == 390
+    content = download.value.path().read_text()
+    assert download.value.suggested_filename == "runs.csv"
+    assert "tester" in content
+    assert len(content.splitlines()) > 3
+
+
+def test_all_can_be_done_with_the_keyboard_alone(open_page: Callable[..., Any], server: Served) -> None:
+    """To the button, into the question, the reason, yes; Escape closes a question, and nothing was done."""
+    page = open_page("settings")
+    before = server.look(lambda system: len(system.events.read(type="schedule.paused")))
+    button = page.locator('[class*="st-key-pause-"] button:visible').last
+    button.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    assert server.look(lambda system: len(system.events.read(type="schedule.paused"))) == before
+
+    button.focus()
+    page.keyboard.press("Enter")
+    reason = page.get_by_role("dialog").get_by_label("Reason")
+    reason.focus()
+    page.keyboard.type("by hand")
+    page.keyboard.press("Tab")
+    page.get_by_role("dialog").get_by_role("button", name="Yes, do it").focus()
+    page.keyboard.press("Enter")
+    page.locator(".st-key-report").get_by_text("It is being done").wait_for(state="detached")
+    page.locator(".st-key-report").wait_for()
+
+    (event, *_) = server.look(lambda system: system.events.read(type="schedule.paused", newest_first=True))
+    assert event.data["reason"] == "by hand"
+
+
+def test_the_page_comes_back_with_the_server(open_page: Callable[..., Any], server: Served) -> None:
+    """Left open over an upgrade, it goes on without being reloaded."""
+    page = open_page("runs?status=degraded")
+    page.evaluate("window.notReloaded = true")
+    server.stop()
+    server.start()
+    server.look(_run("after-restart"))
+    page.get_by_text("updated 0 s ago").or_(page.get_by_text("updated 1 s ago")).first.wait_for()
+
+    assert page.evaluate("window.notReloaded")
+    assert "status=degraded" in page.url
+
+
+def test_a_viewer_sees_all_and_changes_nothing(browser: Any, server: Served) -> None:
+    """With a token; the last test, for where a token was ever made nobody comes in without one."""
+    made = server.look(lambda system: tokens.create(system, owner(), "viewer", "guest"))
+    page = window(browser, locale="en")
+    page.goto(server.url)
+    page.get_by_label("Token").fill(made.secret)
+    page.get_by_role("button", name="Log in").click()
+    found = []
+    for path in dict.fromkeys(click.page for click in CLICKS.values() if "{" not in click.page):
+        name = path.partition("?")[0] or "overview"
+        page.get_by_test_id("stSidebarNav").locator(f'a[href$="/{path and name}"]').click()
+        page.wait_for_url(f"**/{path and name}*")
+        page.wait_for_function(DRAWN)
+        found += [click.key for click in CLICKS.values() if click.page == path and _button(page, click.key).count()]
+    page.context.close()
+
+    assert found == []

@@ -1,0 +1,70 @@
+"""Every button of the pages that changes something, where it is, and the event that tells what it did."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from integrated_system import IntegratedSystem
+from tests.browser.installation import crashed, unlikely, waiting
+
+__all__ = ["CLICKS", "Click"]
+
+
+@dataclass(frozen=True)
+class Click:
+    """A button, and what it leads to.
+
+    Attributes:
+        page: Where it is; `{made}`: what `prepare` gave.
+        key: How its key begins.
+        effect: The type of the one event that tells what it did.
+        opens: How the key of the popover begins that it is in.
+        asks: A question comes before.
+        prepare: Makes what it is about.
+    """
+
+    page: str
+    key: str
+    effect: str
+    opens: str = ""
+    asks: bool = False
+    prepare: Callable[[IntegratedSystem], str] | None = None
+
+
+ORDERS = "dataset?dataset=orders"
+CLICKS = {
+    "maintenance": Click("", "maintenance", "maintenance.finished"),
+    "maintenance in settings": Click("settings", "maintain", "maintenance.finished", asks=True),
+    "pause one": Click("settings", "pause-", "schedule.paused", asks=True),
+    "pause all": Click("settings", "pause-all", "schedule.paused", asks=True),
+    "resume one": Click("settings", "resume-", "schedule.resumed"),
+    "resume all": Click("settings", "resume-all", "schedule.resumed"),
+    "accept": Click("dataset?dataset=texts", "accept-held", "batch.accepted", asks=True),
+    "reject": Click(ORDERS, "reject-held", "batch.rejected", asks=True),
+    "roll back": Click(f"{ORDERS}&part=versions", "rollback-", "version.rolled_back", asks=True),
+    "call a run off": Click("runs?run={made}", "cancel-run", "run.cancelled", asks=True, prepare=waiting),
+    "call off what waits": Click("runs", "cancel-waiting-", "run.cancelled", asks=True, prepare=waiting),
+    "call a backfill off": Click("runs", "cancel-backfill-", "backfill.cancelled", asks=True),
+    "take an incident": Click("incidents", "take-do-", "incident.acknowledged", opens="take-"),
+    "keep it quiet": Click("incidents?show=taken", "quiet-", "silence.added", opens="quiet-"),
+    "declare it over": Click("incidents", "over-", "incident.resolved", asks=True),
+    "end a silence": Click("incidents", "silence-end-", "silence.ended", asks=True),
+    "give rows up": Click("quality?dataset=texts", "drop-", "quarantine.dropped", asks=True),
+    "it is fine": Click("anomalies", "fine-now-", "feedback.given"),
+    "normal from here": Click("anomalies", "normal_since-now-", "feedback.given", prepare=unlikely),
+    "take it back": Click("anomalies", "take-back-", "feedback.taken_back"),
+    "reset a circuit": Click("resilience", "reset-", "breaker.closed"),
+    "open a circuit": Click("resilience", "open-", "breaker.opened", asks=True),
+    "close a circuit": Click("resilience", "close-", "breaker.closed", asks=True),
+    "hold a circuit": Click("resilience", "hold-", "breaker.closed", asks=True),
+    "reset all circuits": Click("resilience", "reset-all", "breaker.closed", asks=True),
+    "empty the cache": Click("resilience", "clear-cache", "action.invoked", asks=True),
+    "prove the log": Click("events", "prove", "action.invoked"),
+    "try parked events": Click("events", "retry-", "action.invoked"),
+    # These begin processes of their own, so they come last.
+    "go on with a run": Click("runs?run={made}", "resume-run", "run.queued", prepare=crashed),
+    "run again": Click("runs?run={made}", "repeat-run", "run.queued", prepare=crashed),
+    "run one": Click("dataset?dataset=empty", "run-", "run.queued"),
+    "run one fresh": Click("dataset?dataset=empty", "fresh-", "run.queued"),
+    "replay from raw": Click(ORDERS, "replay-", "run.queued", asks=True),
+    "run all": Click("", "run_now", "run.queued"),
+}
