@@ -1,6 +1,7 @@
 """Who comes in, and as what."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.login import is_local, role_of
+from dashboard.source import Source
 from integrated_system import IntegratedSystem
 from operations import tokens
 from operations.actor import UsageError, owner
@@ -126,6 +128,24 @@ def test_single_sign_on_lets_in_whom_the_configuration_names(
 
     assert f"logged as done by {name}" in _words(app)
     assert ("run_now" in _buttons(app)) == acts
+
+
+def test_who_is_taken_off_the_list_is_out_at_the_next_look(
+    config: Path, app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though their login still holds, and nothing is started anew."""
+    monkeypatch.setattr("dashboard.shell.Source", partial(Source, share_for=0.0))
+    configured_with(config, dashboard={"auth": AUTH})
+    app.user = {"is_logged_in": True, "email": "root@example.net"}
+    app.run()
+    was_in = "run_now" in _buttons(app)
+    configured_with(config, dashboard={"auth": {**AUTH, "admins": []}})
+
+    app.run()
+
+    assert was_in
+    assert "names you nowhere" in _words(app)
+    assert "run_now" not in _buttons(app)
 
 
 @pytest.mark.parametrize(
