@@ -1,6 +1,7 @@
 """A state directory moves into a PostgreSQL with all that it knows, or not at all."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from operations.restore import restore
 from tests.integration.installation import Installation
 from tests.postgres import execute
 from utils.database import Database, StateError
+from utils.sqlite import SqliteDatabase
 from utils.table_copy import TableFigures
 
 ROOT = Actor("root", "admin")
@@ -135,3 +137,20 @@ def test_a_backup_of_a_postgresql_is_restored_into_a_state_directory(
         assert _views(system.database) == before
         assert system.events.verify(made.found.about.head).fault is None
     assert elsewhere.run(fresh=True).status == "succeeded"
+
+
+def test_every_schema_that_there_was_becomes_the_newest(tmp_path: Path) -> None:
+    """A database of any earlier schema version has the tables of a new one afterwards; a newer one is refused."""
+
+    def schema(database: SqliteDatabase) -> list[tuple[Any, ...]]:
+        return database.query("SELECT type, name, tbl_name FROM sqlite_schema ORDER BY 1, 2")
+
+    with closing(SqliteDatabase(tmp_path / "new.db", migrations=MIGRATIONS)) as new:
+        newest = schema(new)
+    for version in range(1, len(MIGRATIONS)):
+        path = tmp_path / f"{version}.db"
+        SqliteDatabase(path, migrations=MIGRATIONS[:version]).close()
+        with closing(SqliteDatabase(path, migrations=MIGRATIONS)) as database:
+            assert schema(database) == newest, version
+    with pytest.raises(StateError, match=f"has schema version {len(MIGRATIONS)}"):
+        SqliteDatabase(tmp_path / "new.db", migrations=MIGRATIONS[:-1])
