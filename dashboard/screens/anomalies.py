@@ -94,7 +94,7 @@ def _moment(found: Found) -> str:
 
 def _closely(here: Here) -> None:
     words = here.words
-    with st.container(key="heading-closely"):
+    with st.container(key="heading-closely", horizontal=True):
         st.subheader(words("Look closely"), anchor=False)
     names = series_names(here.ask("metric_names"))
     if not names:
