@@ -208,6 +208,7 @@ def test_all_commands_of_this_release_are_there() -> None:
     assert set(commands()) == {
         *("", "add", "try", "record", "run", "status", "health", "show", "detect", "metrics", "maintain"),
         *("record-metric", "suggest-rules", "detect feedback"),
+        *("backup", "restore", "migrate"),
         *("why", "report", "profile", "lineage"),
         *("runs list", "runs show", "runs cancel"),
         *("schedule", "serve", "schedules list", "schedules pause", "schedules resume"),
