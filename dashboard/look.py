@@ -47,7 +47,5 @@ STYLE = """<style>
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] {padding: 4.2rem 1rem 3rem}
   .st-key-sentence [data-testid="stText"] {font-size: 1.28rem}
-  [class*="st-key-wide"] {overflow-x: auto}
-  [class*="st-key-wide"] > div {min-width: 46rem}
 }
 </style>"""
