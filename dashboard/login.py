@@ -17,8 +17,8 @@ from dashboard.source import Source
 from dashboard.words import plain
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, Role, local_user
+from operations.api import get_logger
 from operations.tokens import Token, attempts, is_loopback, keyring, used
-from utils.logger import get_logger
 
 __all__ = ["at_this_machine", "caller", "is_local", "leave", "role_of"]
 
