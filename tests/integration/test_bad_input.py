@@ -51,7 +51,7 @@ def test_a_missing_configuration_is_named(installation: Installation) -> None:
         ("datasets:\n  - {name: a, collect: {kind: ftp}}\n", "ftp"),
         ("datasets:\n  - {name: a, collect: {kind: host}, rulez: []}\n", "rules"),
         ("datasets:\n  - {name: Bad Name, collect: {kind: host}}\n", "Bad Name"),
-        ("dashboard: {api: x}\n", "not supported yet"),
+        ('storage: {url: "s3://b/p"}\n', "not supported yet"),
         ("datasets:\n  - {name: a, collect: {kind: host}, rules: [{not_nul: a}]}\n", "not_null"),
         ("app: {state_dir: [1]}\n", "app.state_dir"),
         ("\x00\x01", "orchestrator.yaml"),
