@@ -78,6 +78,8 @@ bench: .venv/dev .peers/ready  ## Measure, side by side with the peers
 	$(BIN)/python -m benchmarks logs
 	$(BIN)/python -m benchmarks host
 	$(BIN)/python -m benchmarks api
+	$(BIN)/python -m benchmarks executor
+	$(BIN)/python -m benchmarks dashboard
 
 lock: .venv/dev  ## Pin the newest versions that the ranges allow
 	$(BIN)/pip install --quiet pip-tools
