@@ -132,7 +132,7 @@ def test_a_connection_that_does_not_come_to_the_point_is_closed(
     """Half a head, and silence: the server hangs up; one that asks and asks again is kept."""
     from api import serving
 
-    monkeypatch.setattr(serving, "HEAD_S", 0.2)
+    monkeypatch.setattr(serving, "HEAD_S", 1.0)
     with installation.system() as system:
         service = ApiService(system, port=0)
         service.bind()

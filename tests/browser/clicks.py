@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from integrated_system import IntegratedSystem
-from tests.browser.installation import crashed, unlikely, waiting
+from tests.browser.installation import crashed, waiting
 
 __all__ = ["CLICKS", "Click"]
 
@@ -30,6 +30,18 @@ class Click:
     prepare: Callable[[IntegratedSystem], str] | None = None
 
 
+DAILY = (
+    "maintenance",
+    "reject",
+    "take an incident",
+    "give rows up",
+    "it is fine",
+    "open a circuit",
+    "prove the log",
+    "run all",
+)
+"""One of each page, which needs no other before it; all of them are clicked in the full counts."""
+
 ORDERS = "dataset?dataset=orders"
 CLICKS = {
     "maintenance": Click("", "maintenance", "maintenance.finished"),
@@ -50,7 +62,6 @@ CLICKS = {
     "end a silence": Click("incidents", "silence-end-", "silence.ended", asks=True),
     "give rows up": Click("quality?dataset=texts", "drop-", "quarantine.dropped", asks=True),
     "it is fine": Click("anomalies", "fine-now-", "feedback.given"),
-    "normal from here": Click("anomalies", "normal_since-now-", "feedback.given", prepare=unlikely),
     "take it back": Click("anomalies", "take-back-", "feedback.taken_back"),
     "reset a circuit": Click("resilience", "reset-", "breaker.closed"),
     "open a circuit": Click("resilience", "open-", "breaker.opened", asks=True),

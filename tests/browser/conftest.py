@@ -22,26 +22,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=ADVICE))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def mail() -> Iterator[FaultyServer]:
     """Where messages are sent to."""
     with FaultyServer(ok(b"")) as mail:
         yield mail
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, mail: FaultyServer) -> Iterator[Served]:
     with served(made(tmp_path_factory.mktemp("dashboard"), mail)) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with chromium() as browser:
         yield browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def laptop(browser: Any) -> Any:
     """A window that tests lead from page to page; each time it is a new session of the server."""
     return window(browser, accept_downloads=True, locale="en")

@@ -9,10 +9,10 @@ from integrated_system import IntegratedSystem
 from operations import tokens
 from operations.actor import Actor, owner
 from operations.run import run
-from tests.browser.clicks import CLICKS
+from tests.browser.clicks import CLICKS, DAILY
 from tests.browser.reading import CUT, MARKED_UP, PUT_IN, WIDE, serious
 from tests.browser.served import DRAWN, Served, go, window
-from tests.browser.views import VIEWS
+from tests.browser.views import VIEWS, short_of
 from tests.dashboard.configuration import HARM
 from tests.faulty_server import FaultyServer, as_json
 
@@ -31,7 +31,7 @@ def _button(page: Any, key: str) -> Any:
     return page.locator(f'[class*="st-key-{key}"] button:visible').last
 
 
-@pytest.mark.parametrize("name", CLICKS)
+@pytest.mark.parametrize("name", short_of(CLICKS, DAILY))
 def test_two_quick_clicks_have_one_effect_which_is_told(
     open_page: Callable[[str], Any], server: Served, mail: FaultyServer, name: str
 ) -> None:
@@ -71,7 +71,7 @@ def test_a_page_is_whole_harmless_and_for_everybody(open_page: Callable[[str], A
     assert serious(page) == []
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", short_of(VIEWS, ("overview", "dataset-table", "quality", "run")))
 def test_a_phone_in_the_dark_shows_all_of_it(phone: Any, server: Served, view: str) -> None:
     """At 390 px nothing sticks out to the side, no text is cut, and what is written can be read."""
     page = go(phone, server.view(view))

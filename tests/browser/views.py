@@ -1,9 +1,14 @@
 """Every page, and every part of one that has an address of its own."""
 
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import pytest
+
 from dashboard.screens.dataset import PARTS
 from dashboard.shell import PAGES
 
-__all__ = ["VIEWS", "address"]
+__all__ = ["VIEWS", "address", "short_of"]
 
 VIEWS: dict[str, str] = {
     # What it is called: its address.
@@ -24,3 +29,8 @@ VIEWS: dict[str, str] = {
 def address(view: str, **known: object) -> str:
     """Where a view lies, its run, event and moment filled in."""
     return VIEWS[view].format(**known)
+
+
+def short_of(names: Iterable[str], daily: Collection[str]) -> list[Any]:
+    """Each of them as a parameter; those that are not looked at daily are in the full counts only."""
+    return [pytest.param(name, marks=() if name in daily else pytest.mark.prove, id=name) for name in names]

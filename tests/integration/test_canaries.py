@@ -15,8 +15,10 @@ from urllib.parse import quote, quote_plus, urlsplit
 
 import pytest
 
+from dashboard.caller import Caller
 from dashboard.source import Source
 from integrated_system import IntegratedSystem
+from operations.actor import Actor
 from operations.alerting import deliver
 from operations.report import report
 from tests import faulty_server as fault
@@ -264,7 +266,19 @@ def _page(installation: Installation) -> str:
     """All that the dashboard reads."""
     source = Source(lambda: IntegratedSystem(installation.config, state_dir=installation.state))
     try:
-        return repr(source.reading())
+        caller = Caller(Actor("looks", "viewer"))
+        asked = (
+            "status",
+            "configuration",
+            "schedules",
+            "health",
+            "channels",
+            "providers",
+            "incidents",
+            "runs",
+            "events",
+        )
+        return repr([source.ask(caller, question) for question in asked])
     finally:
         source.close()
 

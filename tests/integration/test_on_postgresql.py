@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dashboard.caller import Caller
 from dashboard.source import Source
 from integrated_system import IntegratedSystem
 from operations.actor import Actor
@@ -117,7 +118,7 @@ def test_the_past_is_read_kept_and_forgotten_as_over_sqlite(
         lambda: IntegratedSystem(installation.config, state_dir=installation.state, environ={}, clock=clock)
     )
     try:
-        reading = source.reading()
+        seen = source.ask(Caller(ACTOR), "status").document
     finally:
         source.close()
 
@@ -129,8 +130,7 @@ def test_the_past_is_read_kept_and_forgotten_as_over_sqlite(
     assert kept["events"] > 0
     assert len(runs) == 1
     assert whole.fault is None
-    assert reading.activity is not None
-    assert [one.dataset for one in reading.activity.status.datasets] == ["orders"]
+    assert [one["dataset"] for one in seen["datasets"]] == ["orders"]
 
 
 def test_installations_share_a_database_each_in_a_schema(tmp_path: Path, postgres: str, feed: provider.Feed) -> None:

@@ -1,5 +1,7 @@
 """A function of the user's own as a source, by configuration, through the whole line."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +38,14 @@ def dataset(function: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def code(tmp_path: Path) -> str:
+def code(tmp_path: Path) -> Iterator[str]:
+    """A folder of the user's own; what was imported of it is forgotten, for the next test has another one."""
     folder = tmp_path / "my"
     folder.mkdir()
     (folder / "users_source.py").write_text(SOURCE)
-    return str(folder)
+    yield str(folder)
+    sys.modules.pop("users_source", None)
+    sys.path[:] = [path for path in sys.path if path != str(folder)]
 
 
 def test_a_function_is_a_dataset(installation: Installation, code: str) -> None:
