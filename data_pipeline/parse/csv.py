@@ -206,6 +206,7 @@ class _Table:
             sent = Stoppable(stream if held else _prepend(first, stream))
             reader = None
             bad: list[Any] = []
+            whole = False
             skip = given  # rows that the first reader gave before it met a row too long for it
             try:
                 # Closed at once when the caller stops early: its threads would still be reading from the stream.
@@ -216,6 +217,7 @@ class _Table:
                         given += fresh.num_rows
                         if fresh.num_rows:
                             yield fresh
+                whole = True
                 break
             except pa.ArrowInvalid as error:
                 if "Empty CSV file" in str(error):
@@ -224,7 +226,7 @@ class _Table:
                     raise self._explained(error, bad[0] if bad else None) from error
             finally:
                 reader = None  # or it would keep what Arrow has to give back
-                sent.stop()
+                sent.stop(whole=whole)
             if not isinstance(stream, io.BytesIO):
                 again = _begin(self.request, self.text)
                 stream, first = again.stream, again.first

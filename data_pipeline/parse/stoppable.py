@@ -16,6 +16,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 PATIENCE_S = 10.0
 """Seconds until a stream that a foreign thread does not give back is left to it."""
 
+SETTLES_S = 0.05
+"""Seconds for what cannot be seen from Python: on a busy machine one in sixty programs was still taken down."""
+
 
 class Stoppable:
     """Lends `stream` to Arrow; after `stop` it is at its end, no read is in progress, and nobody has it any more.
@@ -50,7 +53,8 @@ class Stoppable:
             # Its end, and no error: Arrow would keep that, and need Python again to forget it.
             return b"" if self._stopped else self._stream.read(size)
 
-    def stop(self) -> None:
+    def stop(self, *, whole: bool) -> None:
+        """`whole`: Arrow came to the end by itself; what broke off or was given up has a moment more to settle."""
         self._stopped = True
         with self._reading:
             pass
@@ -59,6 +63,8 @@ class Stoppable:
         pause = threading.Event()
         while _someone_still_leaves():
             pause.wait(0.001)
+        if not whole:
+            pause.wait(SETTLES_S)
 
     def _note(self, thing: object) -> None:
         self._away[id(thing)] = weakref.ref(thing, partial(self._returned, id(thing)))
