@@ -32,7 +32,7 @@ def test_stopping_waits_until_all_that_was_lent_is_back(what: str) -> None:
     stopped = threading.Event()
 
     def stop() -> None:
-        stream.stop()
+        stream.stop(whole=True)
         stopped.set()
 
     waiting = threading.Thread(target=stop)
