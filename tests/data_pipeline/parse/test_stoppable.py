@@ -13,7 +13,7 @@ def test_what_is_lent_reads_the_stream_until_it_is_stopped() -> None:
     stream = Stoppable(io.BytesIO(b"abcdef"))
     lent = stream.lent()
     before = lent.read_buffer(4).to_pybytes()  # type: ignore[attr-defined]  # what Arrow asks for
-    stopping = threading.Thread(target=stream.stop)
+    stopping = threading.Thread(target=stream.stop, kwargs={"whole": False})
     stopping.start()
     while not stream._stopped:
         threading.Event().wait(0.001)
