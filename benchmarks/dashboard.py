@@ -199,7 +199,7 @@ def _million(context: Any, server: _Server) -> dict[str, Value]:
     first_kb = received[0] / 1000
     spike = page.evaluate(
         "() => [...document.querySelectorAll('.js-plotly-plot')].every("
-        "plot => plot.data.some(trace => Array.from(trace.y).some(value => value >= 199)))"
+        "plot => plot._fullData.some(trace => Array.from(trace.y).some(value => value >= 199)))"
     )
     page.wait_for_timeout(1_000)
     clicks = []
