@@ -22,6 +22,9 @@ HOST_AFTER_S = 10.0
 
 _PROBE_S = 2.0
 
+_INNERMOST = 12
+"""Frames of each thread that are told: a message is cut at its end, and the end is where the test stands."""
+
 _OF_SERVER: dict[Why, AlertType] = {
     "slow_start": AlertType.SERVER_SLOW,
     "permission": AlertType.PERMISSION_ERROR,
@@ -169,7 +172,7 @@ class TestWatch:
     def _hear_of_silence(self, event: ServiceEvent) -> None:
         if event.what != "unavailable":
             return
-        stacks = "\n\n".join("\n".join((stack.thread, *stack.frames)) for stack in event.stacks)
+        stacks = "\n\n".join("\n".join((stack.thread, *stack.frames[-_INNERMOST:])) for stack in event.stacks)
         title = f"{_WORDS[AlertType.TEST_TIMEOUT]}: {event.service} runs for more than {event.limit_s:g} s"
         self._send("error", AlertType.TEST_TIMEOUT, title, stacks)
 

@@ -11,6 +11,7 @@ from typing import Any
 __all__ = ["ThreadStack", "all_stacks", "seems_to_wait_for_a_lock"]
 
 _LONGEST_LINE = 200
+_LONGEST_FILE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,9 @@ def _lines(frame: FrameType, most: int, redacted: Callable[[str], str]) -> tuple
     while here is not None and len(found) < most:
         code = here.f_code
         source = linecache.getline(code.co_filename, here.f_lineno).strip()
-        line = f"{code.co_filename}:{here.f_lineno} in {code.co_qualname}" + (f": {source}" if source else "")
+        file = code.co_filename
+        file = file if len(file) <= _LONGEST_FILE else "…" + file[1 - _LONGEST_FILE :]
+        line = f"{file}:{here.f_lineno} in {code.co_qualname}" + (f": {source}" if source else "")
         found.append(redacted(line)[:_LONGEST_LINE])
         here = here.f_back
     if here is not None:
