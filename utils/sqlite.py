@@ -167,7 +167,7 @@ class SqliteDatabase:
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a reading statement."""
         try:
-            with self.read() as connection:
+            with self._lent() as connection:
                 return connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
             raise self._explained(error) from error

@@ -49,7 +49,7 @@ class Archive:
         Raises:
             SegmentFault: a segment that may hold one of them is missing or damaged.
         """
-        here: list[Row] = list(found(self._database, wanted, limit, newest_first=newest_first))
+        here = found(self._database, wanted, limit, newest_first=newest_first)
         if len(here) == limit and (newest_first or here[0][0] == wanted.after + 1):
             return here  # they follow each other without a gap: no older one is missing
         ((first,),) = self._database.query(_FIRST)
