@@ -18,10 +18,15 @@ from operations.trouble import Trouble, told
 __all__ = ["Answer", "Source"]
 
 COLLECT_EVERY = 60.0
-"""Seconds between two garbage collections."""
+"""Seconds between two garbage collections; a dear answer for which nobody asked so long goes, too."""
 
 KEPT = 512
 """Answers that are kept for the next who asks."""
+
+DEAR = {"backtest": 10.0, "expected": 10.0, "history": 4.0}
+"""Seconds that answers serve which take long to compute, and which a moment more or less makes no other.
+
+What a click changes is asked anew all the same (`forget`)."""
 
 PAST_S = 60.0
 """Seconds to wait for what was at a moment of the past: the log is read up to it, a million events in ten seconds."""
@@ -44,6 +49,7 @@ class _Kept:
     guard: threading.Lock = field(default_factory=threading.Lock)
     answer: Answer = Answer(None, None, None)
     asked_at: float = float("-inf")
+    dear: bool = False
 
 
 class Source:
@@ -54,7 +60,7 @@ class Source:
 
     Args:
         build: Makes the system; called again after a change.
-        share_for: Seconds for which one answer serves every session.
+        share_for: Seconds for which one answer serves every session; 0: none does, not even of what is dear.
         patience: Seconds to wait for an answer before the last one is shown as stale.
     """
 
@@ -96,8 +102,10 @@ class Source:
         Equal questions within `share_for` seconds get one answer, whoever asks: all who are in may look at all.
         """
         kept = self._kept_for(asked_as(caller if self._remote else None, question, args, kwargs))
+        share_for = max(self._share_for, DEAR.get(question, 0.0)) if self._share_for else 0.0
         with kept.guard:
-            if self.monotonic() - kept.asked_at < self._share_for:
+            kept.dear = question in DEAR
+            if self.monotonic() - kept.asked_at < share_for:
                 return kept.answer
             patience = PAST_S if kwargs.get("as_of") else self._patience
             try:
@@ -202,6 +210,9 @@ class Source:
         now = self.monotonic()
         if now - self._collected_at > COLLECT_EVERY:
             self._collected_at = now
+            with self._guard:  # of a curve there is a new question every few seconds, and each answer is large
+                for key in [key for key, one in self._kept.items() if one.dear and now - one.asked_at > COLLECT_EVERY]:
+                    del self._kept[key]
             gc.collect()
 
 

@@ -151,6 +151,28 @@ def test_after_a_change_nobody_gets_the_answer_of_before(build: Callable[[], Int
     source.close()
 
 
+def test_what_is_dear_is_computed_once_in_some_seconds_and_goes_when_nobody_asks(
+    ran: IntegratedSystem, build: Callable[[], IntegratedSystem]
+) -> None:
+    """A curve is asked for with another period every few seconds: old ones would fill the memory."""
+    source = Source(build)
+    name = f"{ran.settings.datasets[0].name}.rows"
+    moment = 1_000.0
+    source.monotonic = lambda: moment  # type: ignore[method-assign]
+
+    first = source.ask(WHO, "history", name)
+    moment += 3.0
+    assert source.ask(WHO, "history", name) is first
+    moment += 3.0
+    assert source.ask(WHO, "history", name) is not first
+    assert any("history" in str(key) for key in source._kept)
+
+    moment += 100.0
+    source.ask(WHO, "status")
+    assert not any("history" in str(key) for key in source._kept)
+    source.close()
+
+
 def test_what_does_not_answer_in_time_is_told_and_the_page_goes_on(build: Callable[[], IntegratedSystem]) -> None:
     """There is no server here that could be started; the machine is busy."""
     source = Source(build, patience=0.0)
