@@ -157,7 +157,7 @@ def test_what_is_dear_is_computed_once_in_some_seconds_and_goes_when_nobody_asks
     """A curve is asked for with another period every few seconds: old ones would fill the memory."""
     source = Source(build)
     name = f"{ran.settings.datasets[0].name}.rows"
-    moment = 1_000.0
+    moment = source.monotonic()
     source.monotonic = lambda: moment  # type: ignore[method-assign]
 
     first = source.ask(WHO, "history", name)
