@@ -66,20 +66,8 @@ screenshots: .venv/dev  ## Take pictures of every page into screenshots/
 	@$(BIN)/python -m tests.browser.chromium
 	$(BIN)/python -m tests.browser.screenshots $(or $(SCREENSHOTS),screenshots)
 
-bench: .venv/dev .peers/ready  ## Measure, side by side with the peers
-	$(BIN)/python -m benchmarks overhead
-	$(BIN)/python -m benchmarks coldstart
-	$(BIN)/python -m benchmarks ingest
-	$(BIN)/python -m benchmarks providers
-	$(BIN)/python -m benchmarks resilience
-	$(BIN)/python -m benchmarks events
-	$(BIN)/python -m benchmarks quality
-	$(BIN)/python -m benchmarks schedule
-	$(BIN)/python -m benchmarks logs
-	$(BIN)/python -m benchmarks host
-	$(BIN)/python -m benchmarks api
-	$(BIN)/python -m benchmarks executor
-	$(BIN)/python -m benchmarks dashboard
+bench: .venv/dev .peers/ready  ## Measure everything, side by side with the peers, into out/bench (SHORT=1: in five minutes)
+	$(BIN)/python -m benchmarks all $(if $(SHORT),--short)
 
 lock: .venv/dev  ## Pin the newest versions that the ranges allow
 	$(BIN)/pip install --quiet pip-tools

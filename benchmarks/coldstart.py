@@ -6,16 +6,20 @@ from itertools import count
 from pathlib import Path
 
 from benchmarks import peers
+from benchmarks.comparison import Comparison, Figures, Target, compare
 from benchmarks.machine import load, machine
 from benchmarks.measure import PROGRAM, ROOT, Measurement, Time, medians, timed
-from benchmarks.result import Result, ratio, rounded
 from benchmarks.workload import all_delivered, csv_configuration
 
 RUNS_BEFORE = 19
-TARGETS = {"fresh_s": "<= 0.8", "twentieth_s": "<= 0.8", "help_s": "<= 0.25"}
+TARGETS = (
+    Target("fresh_s", "<= 0.8", 0.8),
+    Target("twentieth_s", "<= 0.8", 0.8),
+    Target("help_s", "<= 0.25", 0.25),
+)
 
 
-def measure(folder: Path, *, runs: int, short: bool) -> Result:
+def measure(folder: Path, *, runs: int, short: bool) -> Comparison:
     """Run it in `folder`. `short`: the "20th" run is the third."""
     before = load()
     about = machine(folder)
@@ -43,21 +47,12 @@ def measure(folder: Path, *, runs: int, short: bool) -> Result:
     for measurement in contenders.values():
         measurement()  # unmeasured: bytecode is written, libraries are in the page cache
     times = medians(contenders, runs=runs)
-    fresh, luigi = times["fresh"].wall, times.get("luigi")
     figures = {f"{name}_s": times[name].wall for name in ("fresh", "twentieth", "help")}
     figures |= {f"{name}_cpu_s": times[name].cpu for name in ("fresh", "twentieth", "help")}
-    return Result(
-        name="coldstart",
-        machine=about,
-        load=(before, load()),
-        figures=rounded(figures),
-        peers={"luigi": rounded({"no_op_s": luigi.wall})} if luigi else {},
-        floor=rounded({"csv_s": times["floor"].wall}),
-        ratios=rounded(
-            {"to_floor": ratio(fresh, times["floor"].wall), "to_luigi": ratio(fresh, luigi.wall if luigi else None)}
-        ),
-        targets=TARGETS,
-    )
+    told: dict[str, Figures] = {"ours": figures, "floor": {"fresh_s": times["floor"].wall}}
+    if "luigi" in times:
+        told["luigi, one no-op task"] = {"fresh_s": times["luigi"].wall}
+    return compare("coldstart", TARGETS, told, about, (before, load()))
 
 
 def _ours(configuration: Path, new: Callable[[], Path]) -> Time:

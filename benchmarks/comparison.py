@@ -1,11 +1,13 @@
-"""A result whose contenders all have the same figures: one row a figure, with what it must reach and whether it did."""
+"""The result of a benchmark, JSON for machines and a table for people: one row a figure, with what it must reach."""
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from benchmarks.loops import Value
-from benchmarks.result import Figures, Result, ratio, rounded, shown
+
+Figures = Mapping[str, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,30 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison(Result):
-    """As `Result`; the groups share the names of their figures.
+class Comparison:
+    """Figures of ours, of the peers and of the floor, and their ratios; the unit is the end of a figure's name.
 
     Attributes:
+        load: Of the machine, before and after.
+        peers: A peer's name -> its figures; empty when its environment is not made (`make .peers/ready`).
+        floor: The same work done by the least code that keeps its promise of durability.
+        ratios: `FIGURE / PEER` -> ours divided by theirs.
+        targets: Figure, or `FIGURE / PEER` -> what it must reach, in words.
         met: Target -> whether this run reached it; None: not measured.
     """
 
-    met: Mapping[str, bool | None] = field(default_factory=dict)
+    name: str
+    machine: Mapping[str, Any]
+    load: tuple[float, float]
+    figures: Figures
+    peers: Mapping[str, Figures]
+    floor: Figures
+    ratios: Figures
+    targets: Mapping[str, str]
+    met: Mapping[str, bool | None]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
 
     def to_markdown(self) -> str:
         about = ", ".join(f"{name} {value}" for name, value in self.machine.items())
@@ -81,7 +99,7 @@ def over_rounds(targets: Sequence[Target], taken: Mapping[str, Mapping[str, list
     """
     bounds = {target.figure: target for target in targets}
     return {
-        who: rounded({figure: _over_rounds(bounds.get(figure), values) for figure, values in figures.items()})
+        who: {figure: _over_rounds(bounds.get(figure), values) for figure, values in figures.items()}
         for who, figures in taken.items()
     }
 
@@ -106,7 +124,7 @@ def compare(
 
     A figure that has one right value has no ratio; one to the floor is told where a target asks for it.
     """
-    peers = dict(told)
+    peers = {who: rounded(figures) for who, figures in told.items()}
     ours, floor = peers.pop("ours", {}), peers.pop("floor", {})
     exact = {target.figure for target in targets if target.at_least == target.at_most}
     of_floor = {target.figure: floor.get(target.figure) for target in targets if target.of == "floor"}
@@ -136,6 +154,21 @@ def judge(target: Target, ours: Figures, others: Mapping[str, Figures]) -> bool 
     if target.of is None:
         return bool(target.met_by(ours[target.figure]))
     return target.met_by(ratio(ours[target.figure], others.get(target.of, {}).get(target.figure)))
+
+
+def rounded(figures: Figures) -> dict[str, float | None]:
+    """Three figures that mean something after the first digit."""
+    return {name: None if value is None else float(f"{value:.4g}") for name, value in figures.items()}
+
+
+def ratio(ours: float | None, other: float | None) -> float | None:
+    """How many times ours is of the other; None when one of the two was not measured."""
+    return ours / other if ours is not None and other else None
+
+
+def shown(value: float | None) -> str:
+    """For people."""
+    return "not measured" if value is None else f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 _MET = {True: "met", False: "**missed**", None: "not measured"}

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import peers
-from benchmarks.comparison import Comparison, Target, compare
+from benchmarks.comparison import Comparison, Figures, Target, compare
 from benchmarks.machine import load, machine
 from benchmarks.measure import ROOT, BenchmarkError
-from benchmarks.result import Figures, rounded
 
 _OURS = "benchmarks.detect_ours"
 PEERS = ("iforest", "lof", "ecod", "z-score")
@@ -63,7 +62,7 @@ def measure(folder: Path, *, runs: int, short: bool) -> Comparison:  # noqa: ARG
 
 def compared(told: Mapping[str, Figures], about: Mapping[str, object], loads: tuple[float, float]) -> Comparison:
     """The result of what each contender's figures are."""
-    return compare("detect", TARGETS, {who: rounded(figures) for who, figures in told.items()}, about, loads)
+    return compare("detect", TARGETS, told, about, loads)
 
 
 def found(place: Path) -> Labelled:

@@ -13,10 +13,9 @@ this disk slowed down to flushes of 4 ms (`flush_at_4ms_ms` says what they took)
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.comparison import Comparison, Target, compare, over_rounds
+from benchmarks.comparison import Comparison, Figures, Target, compare, over_rounds
 from benchmarks.contenders import in_turn
 from benchmarks.machine import load, machine
-from benchmarks.result import Figures
 
 TIMED = ("append", "batch", "waiting", "bus")
 OTHERS = ("last", "postgres", "history")

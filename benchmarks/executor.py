@@ -14,14 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from benchmarks.comparison import Comparison, Target, compare
 from benchmarks.machine import load, machine
 from benchmarks.measure import BenchmarkError
-from benchmarks.result import Result, rounded
 from benchmarks.workload import noop_configuration
 
 PROCESSES, THREADS = 2, 4
 DATASETS = 300
-TARGETS = {"overhead_ms": "<= 5"}
+TARGETS = (Target("overhead_ms", "<= 5", 5),)
 
 
 def nothing(number: int) -> int:
@@ -29,7 +29,7 @@ def nothing(number: int) -> int:
     return number
 
 
-def measure(folder: Path, *, runs: int, short: bool) -> Result:
+def measure(folder: Path, *, runs: int, short: bool) -> Comparison:
     """Run it in `folder`. `short`: a tenth of the datasets."""
     from distributed import Client, LocalCluster
 
@@ -64,22 +64,11 @@ def measure(folder: Path, *, runs: int, short: bool) -> Result:
                 if number:  # the first round imports, connects and builds
                     taken[name].append(seconds)
     each = {name: statistics.median(seconds) / count * 1000 for name, seconds in taken.items()}
-    return Result(
-        name="executor",
-        machine=machine(folder),
-        load=(before, load()),
-        figures=rounded(
-            {
-                "overhead_ms": each["dask"] - each["submit"],
-                "dask_ms": each["dask"],
-                "local_ms": each["local"],
-            }
-        ),
-        peers={"dask alone": rounded({"submit_ms": each["submit"], "at_once_ms": each["at_once"]})},
-        floor={},
-        ratios=rounded({"dask_to_submit": each["dask"] / each["submit"]}),
-        targets=TARGETS,
-    )
+    told = {
+        "ours": {"overhead_ms": each["dask"] - each["submit"], "a_task_ms": each["dask"], "local_ms": each["local"]},
+        "dask, empty tasks": {"a_task_ms": each["submit"], "at_once_ms": each["at_once"]},
+    }
+    return compare("executor", TARGETS, told, machine(folder), (before, load()))
 
 
 def _one_by_one(client: Any, count: int) -> float:

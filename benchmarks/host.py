@@ -14,11 +14,10 @@ from pathlib import Path
 import psutil
 
 from benchmarks import peers
-from benchmarks.comparison import Comparison, Target, compare, over_rounds
+from benchmarks.comparison import Comparison, Figures, Target, compare, over_rounds
 from benchmarks.loops import Value
 from benchmarks.machine import load, machine
 from benchmarks.measure import PROGRAM, ROOT, BenchmarkError, environment
-from benchmarks.result import Figures
 
 PROCESSES = 200
 WINDOW_S, WARM_UP_S = 60.0, 8.0

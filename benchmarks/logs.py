@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks import logs_work
-from benchmarks.comparison import Comparison, Target, compare, over_rounds
+from benchmarks.comparison import Comparison, Figures, Target, compare, over_rounds
 from benchmarks.contenders import in_turn
 from benchmarks.machine import load, machine
-from benchmarks.result import Figures
 
 GROUPS = ("lines",)
 

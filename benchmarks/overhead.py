@@ -6,28 +6,33 @@ datasets with ten times the time.
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
 
 from benchmarks import peers
+from benchmarks.comparison import Comparison, Figures, Target, compare
 from benchmarks.machine import load, machine
 from benchmarks.measure import PROGRAM, ROOT, BenchmarkError, Measurement, Time, medians, timed
-from benchmarks.result import Figures, Result, ratio, rounded
 from benchmarks.workload import all_delivered, lived_in, noop_configuration
 
-SMALL, LARGE, HUGE = 100, 1_000, 10_000
+SMALL, FEW, LARGE, HUGE = 100, 300, 1_000, 10_000
 POINTS = 200
 PEERS = ("luigi", "dagster")
-TARGETS = {"fresh_per_s": ">= 1,500", "history_per_s": ">= 1,500", "growth": "<= 13"}
+TARGETS = (
+    Target("fresh_per_s", ">= 1,500", at_least=1_500),
+    Target("fresh_per_s", ">= 1 x Luigi", at_least=1, of="luigi"),
+    Target("history_per_s", ">= 1,500", at_least=1_500),
+    Target("growth", "<= 13", at_most=13),
+)
 
 
-def measure(folder: Path, *, runs: int, short: bool) -> Result:
-    """Run it in `folder`. `short`: without the 10,000, and a history of a tenth."""
+def measure(folder: Path, *, runs: int, short: bool) -> Comparison:
+    """Run it in `folder`. `short`: 100 and 300 datasets, and a history of a tenth."""
     before = load()
     about = machine(folder)
-    sizes = (SMALL, LARGE) if short else (SMALL, LARGE, HUGE)
+    sizes = (SMALL, FEW) if short else (SMALL, LARGE, HUGE)
     fresh = partial(folder.joinpath, "states")
     contenders: dict[str, Measurement] = {}
     names = (f"{number:05d}" for number in count())
@@ -50,7 +55,7 @@ def measure(folder: Path, *, runs: int, short: bool) -> Result:
                 if command := peers.command(peer, str(size)):
                     contenders[f"{peer} {size}"] = partial(_counted, command, size, new)
     _warm_up(contenders)
-    return _result(about, before, medians(contenders, runs=runs), short=short)
+    return _result(about, before, medians(contenders, runs=runs), sizes)
 
 
 def _ours(configuration: Path, datasets: int, new: Callable[[], Path], history: Path | None = None) -> Time:
@@ -82,41 +87,32 @@ def _warm_up(contenders: dict[str, Measurement]) -> None:
             measurement()
 
 
-def _result(about: dict[str, object], before: float, times: dict[str, Time], *, short: bool) -> Result:
+def _result(about: dict[str, object], before: float, times: dict[str, Time], sizes: Sequence[int]) -> Comparison:
+    most = sizes[1]
+
     def per_second(who: str) -> float | None:
-        small, large = times.get(f"{who} {SMALL}"), times.get(f"{who} {LARGE}")
-        return None if small is None or large is None else (LARGE - SMALL) / (large.wall - small.wall)
+        small, large = times.get(f"{who} {SMALL}"), times.get(f"{who} {most}")
+        return None if small is None or large is None else (most - SMALL) / (large.wall - small.wall)
 
     def cpu_us(who: str) -> float:
-        return (times[f"{who} {LARGE}"].cpu - times[f"{who} {SMALL}"].cpu) / (LARGE - SMALL) * 1e6
+        return (times[f"{who} {most}"].cpu - times[f"{who} {SMALL}"].cpu) / (most - SMALL) * 1e6
 
     fresh, history, floor = per_second("fresh"), per_second("history"), per_second("floor")
     growth = None
-    if not short:
+    if HUGE in sizes:
         small, large, huge = (times[f"fresh {size}"].wall for size in (SMALL, LARGE, HUGE))
         growth = (huge - small) / (large - small)
     figures: dict[str, float | None] = {
         "fresh_per_s": fresh,
         "history_per_s": history,
-        "growth": growth,
+        **({"growth": growth} if HUGE in sizes else {}),
         "fresh_cpu_us": cpu_us("fresh"),
         "history_cpu_us": cpu_us("history"),
         **{f"{name.replace(' ', '_')}_s": times[name].wall for name in times if name.startswith(("fresh", "history"))},
     }
-    others: dict[str, Figures] = {}
-    ratios: dict[str, float | None] = {"to_floor": ratio(fresh, floor)}
+    told: dict[str, Figures] = {"ours": figures, "floor": {"fresh_per_s": floor}}
     for peer in PEERS:
         if f"{peer} {SMALL}" in times:
-            walls = {f"{size}_s": times[f"{peer} {size}"].wall for size in (SMALL, LARGE)}
-            others[peer] = rounded({"per_s": per_second(peer), **walls})
-        ratios[f"to_{peer}"] = ratio(fresh, per_second(peer))
-    return Result(
-        name="overhead",
-        machine=about,
-        load=(before, load()),
-        figures=rounded(figures),
-        peers=others,
-        floor=rounded({"per_s": floor}),
-        ratios=rounded(ratios),
-        targets=TARGETS,
-    )
+            walls = {f"fresh_{size}_s": times[f"{peer} {size}"].wall for size in sizes[:2]}
+            told[peer] = {"fresh_per_s": per_second(peer), **walls}
+    return compare("overhead", TARGETS, told, about, (before, load()))

@@ -14,17 +14,17 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
+from benchmarks.comparison import Comparison, Target, compare
 from benchmarks.machine import load, machine
 from benchmarks.measure import PROGRAM, ROOT, BenchmarkError, Measurement, Time, medians, timed
-from benchmarks.result import Result, ratio, rounded
 
 SMALL, LARGE = 20, 500
 WORKERS = 16
 LATENCY_S = 0.05
-TARGETS = {"to_bare_httpx": ">= 0.8"}
+TARGETS = (Target("per_s", ">= 0.8 of bare httpx", at_least=0.8, of="bare httpx"),)
 
 
-def measure(folder: Path, *, runs: int, short: bool) -> Result:
+def measure(folder: Path, *, runs: int, short: bool) -> Comparison:
     """Run it in `folder`. `short`: 100 datasets instead of 500."""
     before = load()
     about = machine(folder)
@@ -49,16 +49,12 @@ def measure(folder: Path, *, runs: int, short: bool) -> Result:
         return (large - SMALL) / (times[f"{who} {large}"].wall - times[f"{who} {SMALL}"].wall)
 
     cpu = (times[f"ours {large}"].cpu - times[f"ours {SMALL}"].cpu) / (large - SMALL)
-    return Result(
-        name="providers",
-        machine=about,
-        load=(before, load()),
-        figures=rounded({"datasets_per_s": rate("ours"), "cpu_us": cpu * 1e6, "wall_s": times[f"ours {large}"].wall}),
-        peers={"httpx": rounded({"requests_per_s": rate("httpx"), "wall_s": times[f"httpx {large}"].wall})},
-        floor=rounded({"requests_per_s": WORKERS / LATENCY_S}),
-        ratios=rounded({"to_bare_httpx": ratio(rate("ours"), rate("httpx"))}),
-        targets=TARGETS,
-    )
+    told = {
+        "ours": {"per_s": rate("ours"), "cpu_us": cpu * 1e6, "wall_s": times[f"ours {large}"].wall},
+        "bare httpx": {"per_s": rate("httpx"), "wall_s": times[f"httpx {large}"].wall},
+        "floor": {"per_s": WORKERS / LATENCY_S},
+    }
+    return compare("providers", TARGETS, told, about, (before, load()))
 
 
 def _configuration(folder: Path, url: str, size: int) -> Path:

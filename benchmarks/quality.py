@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import peers
-from benchmarks.comparison import Comparison, Target, compare, over_rounds
+from benchmarks.comparison import Comparison, Figures, Target, compare, over_rounds
 from benchmarks.loops import Value
 from benchmarks.machine import load, machine
 from benchmarks.measure import ROOT, BenchmarkError, environment
 from benchmarks.quality_work import RULES
-from benchmarks.result import Figures
 
 ENGINES = ("pandera", "pointblank", "great-expectations", "dataframely", "polars", "duckdb")
 

@@ -8,10 +8,9 @@ library of ours: there with its own pickle. Times are medians over the rounds, c
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.comparison import Comparison, Target, compare, over_rounds
+from benchmarks.comparison import Comparison, Figures, Target, compare, over_rounds
 from benchmarks.contenders import in_turn
 from benchmarks.machine import load, machine
-from benchmarks.result import Figures
 
 TIMED = ("breakers", "chain", "limiter", "small", "redis", "frame")
 OTHERS = ("waiting", "half-open", "failing", "excess", "cold-key")

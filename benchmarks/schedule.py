@@ -14,12 +14,11 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.comparison import Comparison, Target, compare, over_rounds
+from benchmarks.comparison import Comparison, Figures, Target, compare, over_rounds
 from benchmarks.contenders import in_turn
 from benchmarks.loops import Value
 from benchmarks.machine import load, machine
 from benchmarks.measure import PROGRAM, BenchmarkError, Measurement, Time, environment, medians, timed
-from benchmarks.result import Figures
 from benchmarks.schedule_workload import configuration, scheduled
 
 GROUPS = ("due", "tick", "promises", "queue", "backfill")
