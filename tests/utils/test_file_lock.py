@@ -1,6 +1,5 @@
 """The lock between processes."""
 
-import multiprocessing
 import os
 import signal
 from multiprocessing.connection import Connection
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import PROCESSES
 from utils.file_lock import FileLock
 
 
@@ -42,9 +42,8 @@ def test_shared_holders_come_in_together(tmp_path: Path) -> None:
 def test_a_killed_holder_frees_the_lock(tmp_path: Path) -> None:
     """After kill -9 the next one gets it at once."""
     path = tmp_path / "lock"
-    context = multiprocessing.get_context("spawn")
-    mine, theirs = context.Pipe()
-    process = context.Process(target=_hold, args=(str(path), theirs))
+    mine, theirs = PROCESSES.Pipe()
+    process = PROCESSES.Process(target=_hold, args=(str(path), theirs))
     process.start()
     assert mine.recv() == "held"
     with pytest.raises(BlockingIOError), FileLock(path, wait=False):

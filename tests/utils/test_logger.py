@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import json
 import logging
-import multiprocessing
 import os
 import resource
 import stat
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.processes import PROCESSES
 from utils.clock import ManualClock
 from utils.logger import close, configure, get_logger, set_incidents, timed
 
@@ -300,8 +300,7 @@ def _write(directory: str, number: int, count: int) -> None:
 
 def test_processes_that_rotate_together_lose_nothing(tmp_path: Path) -> None:
     """Three processes, one small file: every line of each is there once and whole, in its order."""
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_write, args=(str(tmp_path), n, 120)) for n in range(3)]
+    processes = [PROCESSES.Process(target=_write, args=(str(tmp_path), n, 120)) for n in range(3)]
     for process in processes:
         process.start()
     for process in processes:

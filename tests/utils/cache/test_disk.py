@@ -1,7 +1,6 @@
 """The disk cache: lazy, private, shared by processes, and careless about losing everything."""
 
 import errno
-import multiprocessing
 import os
 import resource
 import shutil
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from config.sections import CacheSettings
+from tests.processes import PROCESSES
 from utils.cache import DiskCache, Entry
 from utils.clock import ManualClock
 
@@ -294,9 +294,8 @@ def _work(path: str, number: int, rounds: int) -> None:
 
 def test_four_processes_share_one_cache(tmp_path: Path) -> None:
     """All open it at once for the first time, set and get together; nothing is lost, mixed up or left over."""
-    context = multiprocessing.get_context("spawn")
     events = Told()
-    processes = [context.Process(target=_work, args=(str(tmp_path / "cache"), n, 40)) for n in range(4)]
+    processes = [PROCESSES.Process(target=_work, args=(str(tmp_path / "cache"), n, 40)) for n in range(4)]
     for process in processes:
         process.start()
     for process in processes:

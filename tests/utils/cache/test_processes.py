@@ -1,6 +1,5 @@
 """One cache among processes: a key is computed once over all of them, and a killed process is no loss."""
 
-import multiprocessing
 import os
 import signal
 import sqlite3
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.processes import PROCESSES
 from tests.utils.cache.trampling import KEYS, is_right
 from utils.cache import CacheBusy, DiskCache
 from utils.cache.key_locks import KeyLocks
@@ -21,7 +21,6 @@ from utils.clock import ManualClock
 
 LIMIT = 16 << 20
 ROOT = Path(__file__).parents[3]
-PROCESSES = multiprocessing.get_context("spawn")
 
 
 def _ask_in_threads(path: Path, log: Path, gate: Barrier) -> None:
