@@ -11,8 +11,8 @@ from cli.command import FAILED, OK, Context, UsageError, command
 from cli.output import print_json, print_json_line, say, table
 
 if TYPE_CHECKING:
-    from operations.backfill import Result
     from operations.backfill_plan import Plan
+    from operations.backfill_result import Result
 
 Dataset = Annotated[str, typer.Argument(help="The dataset.", show_default=False)]
 Backfill = Annotated[str, typer.Argument(metavar="ID", help="The backfill.", show_default=False)]

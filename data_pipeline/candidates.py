@@ -11,8 +11,9 @@ from data_pipeline.entering import Entering, change_of
 from data_pipeline.errors import BatchNotDelivered, PipelineError, StoreError
 from data_pipeline.incremental import Cursor, moved, reached
 from data_pipeline.store.parts import SMALL, Parts
-from data_pipeline.store.results import Results, Written
+from data_pipeline.store.results import Results
 from data_pipeline.store.views import Version
+from data_pipeline.store.written import Written
 from utils.storage import Storage, StorageError, Stored
 
 if TYPE_CHECKING:

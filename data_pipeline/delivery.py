@@ -1,23 +1,24 @@
 """What came of one dataset's turn, in the words and events of the contract: one method for each way it can end."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from config.datasets import DatasetSettings
 from data_pipeline.collect.course import Course
 from data_pipeline.dataset import DatasetRun, FailedRule, Provenance, Quality, Status
-from data_pipeline.errors import BatchNotDelivered, PipelineError, UpstreamBlocked
+from data_pipeline.errors import BatchNotDelivered, PipelineError
 from data_pipeline.fallback import Served, quality_from
 from data_pipeline.judging import Judged
 from data_pipeline.objective import noted
+from data_pipeline.outcome import CacheEntry, Otherwise, Outcome
 from data_pipeline.profile.figures import Figures, figures, for_event, points
 from data_pipeline.promise import Promise
 from data_pipeline.score import score
 from data_pipeline.store.gate import decided, judge
-from data_pipeline.store.results import Written
 from data_pipeline.store.views import Version
+from data_pipeline.store.written import Written
 from data_pipeline.validate.report import Report
 from utils.ages import ages
 from utils.clock import Clock
@@ -27,8 +28,6 @@ from utils.history import point
 
 if TYPE_CHECKING:
     from data_pipeline.entering import Entering
-
-CacheEntry = tuple[str, Any]
 
 METRICS = (
     "rows",
@@ -49,23 +48,6 @@ EVENT_OF: Mapping[Status, str] = {
     "failed": "dataset.failed",
     "skipped": "dataset.skipped",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A dataset run and what is to be written with it: events and metric points together, then the cache.
-
-    `otherwise`: what came of it if the version it speaks of does not reach the disk; None: it speaks of none.
-    """
-
-    result: DatasetRun
-    events: tuple[NewEvent, ...]
-    statements: tuple[Statement, ...] = ()
-    cache: tuple[CacheEntry, ...] = ()
-    otherwise: "Otherwise | None" = None
-
-
-Otherwise = Callable[[PipelineError], Outcome]
 
 
 class Delivery:
@@ -394,27 +376,6 @@ class Delivery:
 
     def _event(self, kind: str, data: dict[str, Any]) -> NewEvent:
         return NewEvent(kind, self.dataset.name, {"run_id": self._run_id, **data}, source="pipeline")
-
-
-def skipped(
-    dataset: str, provider: str, run_id: str, reason: str, blocked: UpstreamBlocked | None = None, *, fence: int = 0
-) -> Outcome:
-    """A dataset whose turn did not come: already running elsewhere, or the run was interrupted before it.
-
-    Args:
-        blocked: What it needs is not there: its turn came, and could not be used.
-        fence: Of its lease, where another process may have told what came of it; 0: none may.
-    """
-    error: dict[str, Any] | None = None
-    if blocked is not None:
-        error = {"type": type(blocked).__name__, "message": str(blocked), "hint": blocked.hint, "root": blocked.root}
-        error["transient"] = blocked.transient
-    result = DatasetRun(dataset=dataset, provider=provider, status="skipped", origin="none", reason=reason, error=error)
-    data = {"run_id": run_id, **result.to_json()}
-    if fence:
-        data["fence"] = fence
-    event = NewEvent("dataset.skipped", dataset, data, source="pipeline")
-    return Outcome(result, (event,))
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -14,10 +14,11 @@ from data_pipeline.asking import Question, keeps_a_table, question
 from data_pipeline.bringing import Answers, Bringer, Brought
 from data_pipeline.collect.resilient import ResilientCollector
 from data_pipeline.dataset import FileSeen, Provenance
-from data_pipeline.delivery import Delivery, Outcome, skipped
+from data_pipeline.delivery import Delivery
 from data_pipeline.errors import PipelineError, UnexpectedError
 from data_pipeline.fallback import Fallback, Served
 from data_pipeline.judging import Judged, Rules, judged
+from data_pipeline.outcome import Outcome, skipped
 from data_pipeline.promises import Promises
 from data_pipeline.replaying import Replaying
 from data_pipeline.row_spool import spooling_in

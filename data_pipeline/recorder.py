@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from data_pipeline.dataset import DatasetRun
-from data_pipeline.delivery import Outcome, skipped
 from data_pipeline.errors import StoreError
+from data_pipeline.outcome import Outcome, skipped
 from utils.cache.cache import Cache, Entry
 from utils.database import Connection, StateError
 from utils.events import EventStore

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 from config.datasets import DatasetSettings
 from data_pipeline.asking import Question, keeps_a_table
 from data_pipeline.bringing import Brought
-from data_pipeline.delivery import Delivery, Outcome
+from data_pipeline.delivery import Delivery
 from data_pipeline.entering import Entering, change_of, entering
 from data_pipeline.errors import PipelineError
 from data_pipeline.fallback import Served
 from data_pipeline.judging import Judged, Rules, with_table_rules
+from data_pipeline.outcome import Outcome
 from data_pipeline.store.decisions import Content
 from data_pipeline.store.gate import Verdict, decided
-from data_pipeline.store.results import Results, Written
+from data_pipeline.store.results import Results
 from data_pipeline.store.views import Version
+from data_pipeline.store.written import Written
 
 if TYPE_CHECKING:
     from data_pipeline.batch import Batch

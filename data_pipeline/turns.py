@@ -5,8 +5,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from config.datasets import DatasetSettings
-from data_pipeline.delivery import skipped
 from data_pipeline.errors import WorkerKilled
+from data_pipeline.outcome import skipped
 from data_pipeline.pipeline import Pipeline, RunContext
 from data_pipeline.recorder import Recorder
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable

@@ -1,7 +1,7 @@
 """Backfills: begin one, work it off here, call it off; how each stands, and each piece of a table."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from data_pipeline.store.surroundings import Neighbours
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, UsageError, operation
 from operations.backfill_plan import Plan
+from operations.backfill_result import Result
 from operations.publish import publish_pending
 from operations.words import count_of
 from utils.database import Connection, StateError
@@ -24,7 +25,6 @@ from utils.events import NewEvent, rfc3339, uuid7
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable, sleep
 
 __all__ = [
-    "Result",
     "Told",
     "call_off",
     "found",
@@ -45,48 +45,6 @@ TOLD_PAUSE_S = 5.0
 
 Told = Callable[[Done | str], None]
 """Is told of each piece that is done, and in words of each pause."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How a backfill stands.
-
-    Attributes:
-        id: "" where nothing had to be collected.
-        status: `succeeded` (all pieces are there), `degraded` (some), `failed` (none), `cancelled`; `running`:
-            somebody works on it; `interrupted`: nobody does, and `backfills resume` goes on with it.
-        collected, held, failed, waiting: How many pieces.
-        rows: Rows that were collected.
-        paused_until: When it goes on, if it waits for the provider, and the reason why.
-        pieces: Those that are held or failed: key, state, the held version, the run, the reason.
-        publications: What went to sinks.
-    """
-
-    id: str
-    dataset: str
-    status: str
-    started_at: str
-    finished_at: str | None
-    total: int
-    collected: int
-    held: int
-    failed: int
-    waiting: int
-    rows: int
-    paused_until: str | None = None
-    reason: str = ""
-    actor: str = ""
-    pieces: tuple[dict[str, Any], ...] = ()
-    publications: tuple[Attempt, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        found = {name: getattr(self, name) for name in self.__slots__ if name not in {"id", "pieces", "publications"}}
-        return {
-            "backfill": self.id or None,
-            **found,
-            "partitions": list(self.pieces),
-            "publications": [attempt.to_json() for attempt in self.publications],
-        }
 
 
 def stopping() -> CancelToken:

@@ -15,8 +15,8 @@ from utils.logger import get_logger
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable, sleep
 
 if TYPE_CHECKING:
-    from operations.backfill import Result
     from operations.backfill_plan import Plan
+    from operations.backfill_result import Result
 
 __all__ = ["BackfillService", "ask", "ask_again", "follow"]
 

@@ -19,8 +19,9 @@ from data_pipeline.partitions import reached
 from data_pipeline.recorder import refuse_if_lost
 from data_pipeline.run_queue.request import Because, RunRequest
 from data_pipeline.store.manifest import is_manifest
-from data_pipeline.store.results import Results, Written
+from data_pipeline.store.results import Results
 from data_pipeline.store.views import Version, Views
+from data_pipeline.store.written import Written
 from utils.clock import Clock
 from utils.database import Connection
 from utils.events import EventStore, NewEvent, uuid7

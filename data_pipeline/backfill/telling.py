@@ -10,8 +10,8 @@ from data_pipeline.dataset import DatasetRun, Status
 from data_pipeline.delivery import Delivery
 from data_pipeline.entering import Entering
 from data_pipeline.profile.figures import figures
-from data_pipeline.store.results import Written
 from data_pipeline.store.views import Version
+from data_pipeline.store.written import Written
 from utils.ages import ages
 from utils.events import NewEvent
 

@@ -17,9 +17,10 @@ from data_pipeline.parse.data_time import of_good_rows
 from data_pipeline.parse.times import Zone
 from data_pipeline.store.parts import FILE, Parts, read_part
 from data_pipeline.store.recognise import hits
-from data_pipeline.store.results import Results, Written
+from data_pipeline.store.results import Results
 from data_pipeline.store.views import Version
 from data_pipeline.store.widening import fitted, unified
+from data_pipeline.store.written import Written
 from data_pipeline.validate.engine import validate
 from data_pipeline.validate.report import Report
 from utils.arrow import pa

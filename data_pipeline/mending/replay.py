@@ -21,9 +21,10 @@ from data_pipeline.score import coverage, score
 from data_pipeline.store.gate import judge
 from data_pipeline.store.quarantine_files import Aside, counted
 from data_pipeline.store.quarantine_views import Quarantined
-from data_pipeline.store.results import Results, Written
+from data_pipeline.store.results import Results
 from data_pipeline.store.surroundings import Neighbours
 from data_pipeline.store.views import Version, Views
+from data_pipeline.store.written import Written
 from data_pipeline.validate.engine import validate
 from data_pipeline.validate.quarantine import PARTITION
 from data_pipeline.validate.report import Report

@@ -7,8 +7,8 @@ accepted ones under another name and is never read by mistake.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from data_pipeline.batch import Batch
 from data_pipeline.dataset import UNPARSED, Provenance
@@ -18,6 +18,7 @@ from data_pipeline.store.parts import FILE, READ, SMALL, TINY, TINY_FILE, Parts,
 from data_pipeline.store.segment_names import named, split
 from data_pipeline.store.views import Current, Version, Views
 from data_pipeline.store.wholeness import Damage, Wholeness
+from data_pipeline.store.written import Written
 from data_pipeline.validate.report import Report
 from utils.storage import BlobWriter, Storage, StorageError, Stored
 
@@ -25,47 +26,6 @@ if TYPE_CHECKING:
     from data_pipeline.store.merge import Change
     from data_pipeline.validate.engine import Validation
     from utils.arrow import pa
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What was written of one batch.
-
-    Attributes:
-        good: What the version's path names: its good rows, or the list of the table's files.
-        rows: Good rows of the batch.
-        table: The rows, if they are worth caching.
-        bad: Its quarantined rows, if any.
-        batch: Where the batch's own rows lie, if the version is a table.
-        table_rows: Rows of the table with the batch in it; None: the version is the batch.
-        size: Bytes of the version, all its files.
-        added: Where the rows lie that the batch added to the table; "": it added none; None: all of the batch.
-        notes: What a reader of the table should know.
-        piece_rows: Good rows of each piece in the batch, in their order, if the table is in pieces.
-    """
-
-    good: Stored
-    rows: int
-    table: "pa.Table | None" = None
-    bad: Stored | None = None
-    quarantined: int = 0
-    batch: str | None = None
-    table_rows: int | None = None
-    size: int = 0
-    added: str | None = None
-    notes: tuple[str, ...] = ()
-    piece_rows: tuple[int, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Where the rows of the version are, and how many: a part of its event."""
-        found = {"rows": self.rows, "size": self.size, "path": self.good.path, "sha256": self.good.sha256}
-        if self.table_rows is not None:
-            found |= {"table_rows": self.table_rows, "batch": self.batch}
-            if self.added is not None:
-                found["added"] = self.added
-        if self.piece_rows:
-            found["piece_rows"] = list(self.piece_rows)
-        return found
 
 
 class Results:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from data_pipeline.dataset import DatasetRun
-from data_pipeline.delivery import Outcome
+from data_pipeline.outcome import Outcome
 from data_pipeline.recorder import Recorder
 from utils.cache.cache import Cache
 from utils.events import EventStore, NewEvent

@@ -11,8 +11,9 @@ from data_pipeline.backfill_views import Backfills
 from data_pipeline.dataset import DatasetRun
 from data_pipeline.run_queue.request import RunRequest
 from operations.actor import Actor, UsageError
-from operations.backfill import Result, call_off, go_on, result_of, start
+from operations.backfill import call_off, go_on, result_of, start
 from operations.backfill_plan import plan
+from operations.backfill_result import Result
 from operations.gate import accept, reject, rollback
 from operations.run import resume, run_queue
 from tests.integration.feed import Feed, Row

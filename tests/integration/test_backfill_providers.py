@@ -9,8 +9,9 @@ import pytest
 
 from data_pipeline.backfill.commit import Done
 from operations.actor import Actor
-from operations.backfill import Result, go_on, start
+from operations.backfill import go_on, start
 from operations.backfill_plan import Plan, plan
+from operations.backfill_result import Result
 from tests.faulty_server import Answer, FaultyServer, Request, as_json, status
 from tests.integration.installation import Installation
 from utils.clock import ManualClock

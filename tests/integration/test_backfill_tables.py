@@ -10,8 +10,9 @@ from data_pipeline.backfill.commit import Done
 from data_pipeline.backfill.work import Limits
 from data_pipeline.errors import DatasetBusy, StoreError
 from operations.actor import Actor
-from operations.backfill import Result, call_off, go_on, result_of, start
+from operations.backfill import call_off, go_on, result_of, start
 from operations.backfill_plan import plan
+from operations.backfill_result import Result
 from operations.partitions import partitions
 from tests.integration.feed import Feed
 from tests.integration.installation import Installation

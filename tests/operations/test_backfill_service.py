@@ -10,8 +10,9 @@ import pytest
 from data_pipeline.backfill_views import lease_of
 from integrated_system import IntegratedSystem
 from operations.actor import Actor
-from operations.backfill import Result, call_off, result_of, start
+from operations.backfill import call_off, result_of, start
 from operations.backfill_plan import plan
+from operations.backfill_result import Result
 from operations.backfill_service import BackfillService, follow
 from tests.integration.feed import Feed
 from tests.integration.installation import Installation
