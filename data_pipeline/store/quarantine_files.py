@@ -24,6 +24,9 @@ __all__ = ["Aside", "QuarantineFiles", "counted", "shown"]
 _LEFT = b"left"
 """Key of the file's metadata: the numbers of rows that were set aside too and have left since."""
 
+MOST_AT_ONCE, BYTES_AT_ONCE = 16_384, 16 << 20
+"""Rows, and bytes of them, that are read at once to be shown."""
+
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 
@@ -107,12 +110,16 @@ class QuarantineFiles:
     def shown(self, entry: Quarantined, numbers: Sequence[int] | None) -> "Iterator[pa.RecordBatch]":
         """The rows as people see them, part by part; only some of them, if their numbers are given."""
         wanted = None if numbers is None else pa.array(numbers, pa.int64())
+        left = None if numbers is None else len(numbers)
         with self._opened(entry) as file:
-            for batch in file.iter_batches():
+            for batch in file.iter_batches(batch_size=_at_once(file.metadata)):
                 part = _whole(pa.Table.from_batches([batch]), entry)
-                if wanted is not None:
+                if wanted is not None and left is not None:
                     part = part.filter(compute.is_in(part.column(ROW), value_set=wanted))
+                    left -= part.num_rows
                 yield from shown(part).to_batches()
+                if left == 0:
+                    return
 
     @contextmanager
     def _opened(self, entry: Quarantined) -> "Iterator[ParquetFile]":
@@ -169,6 +176,13 @@ class QuarantineFiles:
                 self._storage.delete(before)
             except StorageError:
                 return
+
+
+def _at_once(metadata: Any) -> int:
+    """How many rows of a file (its Parquet metadata) are read at once, so that long texts take no gigabytes."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    widest = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=0.0)
+    return max(1, min(MOST_AT_ONCE, int(BYTES_AT_ONCE / max(1.0, widest))))
 
 
 def _whole(rows: "pa.Table", entry: Quarantined) -> "pa.Table":

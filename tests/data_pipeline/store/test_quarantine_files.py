@@ -58,3 +58,24 @@ def test_a_file_that_is_gone_is_told(storage: Storage) -> None:
         QuarantineFiles(storage).read(entry())
 
     assert "quarantine drop" in told.value.hint
+
+
+def test_long_texts_are_read_a_few_at_a_time(storage: Storage) -> None:
+    """Whatever the file holds, what is shown of it takes some megabytes at once; and no more than is asked for."""
+    long = pa.table(
+        {
+            "text": [f"{number:07}" * 150_000 for number in range(40)],
+            "_rules": pa.array([["a"]] * 40, pa.list_(pa.string())),
+            "_row": pa.array(range(40), pa.int64()),
+            "_batch": ["r1"] * 40,
+        }
+    )
+    files = QuarantineFiles(storage)
+    written = entry(files.write(entry(), Aside(long), "n1"))
+
+    parts = [part.num_rows for part in files.shown(written, None)]
+    chosen = [part for part in files.shown(written, [1, 2]) if part.num_rows]
+
+    assert sum(parts) == 40
+    assert max(parts) <= 17
+    assert [part.column("_row").to_pylist() for part in chosen] == [[1, 2]]
