@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Literal
 
 from operations.words import duration
@@ -11,6 +11,11 @@ __all__ = ["LANGUAGES", "Language", "Words", "language_of"]
 
 Language = Literal["en", "pt"]
 LANGUAGES: dict[Language, str] = {"en": "English", "pt": "Português"}
+MONTHS: dict[Language, tuple[str, ...]] = {
+    "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+    "pt": ("jan.", "fev.", "mar.", "abr.", "mai.", "jun.", "jul.", "ago.", "set.", "out.", "nov.", "dez."),
+}
+"""Short, as the Common Locale Data Repository of Unicode has them."""
 
 
 def language_of(tag: str | None) -> Language:
@@ -54,6 +59,14 @@ class Words:
         """
         return self._local(f"{number:,}")
 
+    def number(self, count: float, one: str, many: str, /, **values: object) -> str:
+        """Of one thing or of several; `{n}` is how many.
+
+        >>> [Words().number(count, "1 row of {name}", "{n} rows of {name}", name="fx") for count in (1, 1700)]
+        ['1 row of fx', '1,700 rows of fx']
+        """
+        return self(one if count == 1 else many, n=self.count(count), **values)
+
     def figure(self, number: float, digits: int = 4) -> str:
         """A measured number, so many digits that matter.
 
@@ -73,6 +86,29 @@ class Words:
     def span(self, seconds: float) -> str:
         """A length of time in one unit; the units are the same in both languages but for days."""
         return duration(max(0.0, seconds))
+
+    def day(self, day: date, *, year: bool = False) -> str:
+        """A day.
+
+        >>> day = date(2026, 11, 20)
+        >>> Words().day(day), Words("pt").day(day, year=True)
+        ('20 Nov', '20 nov. 2026')
+        """
+        return f"{day.day} {MONTHS[self.language][day.month - 1]}{f' {day.year}' if year else ''}"
+
+    def clock(self, moment: datetime, now: datetime | None = None, *, seconds: bool = False) -> str:
+        """A moment in UTC: the time alone on the day of `now`, else with its date, and its year if that is another.
+
+        >>> day, later = datetime(2026, 11, 20, 16, 0, 12, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+        >>> Words().clock(day, day), Words().clock(day, seconds=True), Words("pt").clock(day, later)
+        ('16:00', '16:00:12', '20 nov. 2026 16:00')
+        """
+        moment = moment.astimezone(UTC)
+        time = moment.strftime("%H:%M:%S" if seconds else "%H:%M")
+        today = moment if now is None else now.astimezone(UTC)
+        if today.date() == moment.date():
+            return time
+        return f"{self.day(moment, year=today.year != moment.year)} {time}"
 
     def _local(self, english: str) -> str:
         return english if self.language == "en" else english.translate(str.maketrans(",.", ".,"))

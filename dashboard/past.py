@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.language import Words
 
-__all__ = ["PAGES", "back_to_now", "chosen", "told_in_words"]
+__all__ = ["PAGES", "back_to_now", "chosen"]
 
 PAGES = frozenset({"overview", "dataset", "runs", "incidents"})
 """The pages that can show the past; the others always show now."""
@@ -51,15 +51,6 @@ def back_to_now() -> None:
     """Show what is now."""
     st.session_state[_KEPT] = None
     st.query_params.pop("as_of", None)
-
-
-def told_in_words(as_of: str) -> str:
-    """A moment for the banner.
-
-    >>> told_in_words("2026-11-20T16:00:12Z")
-    '20 Nov 2026 16:00:12 UTC'
-    """
-    return datetime.fromisoformat(as_of).astimezone(UTC).strftime("%-d %b %Y %H:%M:%S UTC")
 
 
 def _pick() -> None:

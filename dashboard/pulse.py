@@ -8,7 +8,6 @@ from dashboard.buttons import CONFIRMING, asked, dismiss
 from dashboard.here import Here
 from dashboard.panels import badge
 from dashboard.view_model.report import Report
-from dashboard.words import clock_time
 from operations.trouble import told
 
 __all__ = ["pulse"]
@@ -70,5 +69,5 @@ def _freshness(here: Here) -> str:
     if answer.at is None:
         return here.words("not yet")
     if not here.live:
-        return here.words("paused at {time}", time=clock_time(answer.at, seconds=True))
+        return here.words("paused at {time}", time=here.words.clock(answer.at, seconds=True))
     return here.words("updated {ago}", ago=here.words.ago((here.source.now() - answer.at).total_seconds()))

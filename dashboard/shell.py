@@ -139,9 +139,8 @@ def _banner(here: Here, wrong: str) -> None:
         key="past", border=True, horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
         panels.badge("attention", here.words("the past"))
-        st.text(
-            here.words("As it was at {moment}; nothing can be changed here.", moment=past.told_in_words(here.as_of))
-        )
+        moment = f"{here.words.day(here.now, year=True)} {here.words.clock(here.now, seconds=True)} UTC"
+        st.text(here.words("As it was at {moment}; nothing can be changed here.", moment=moment))
         st.button(here.words("Back to now"), key="back-to-now", icon=":material/update:", on_click=past.back_to_now)
 
 

@@ -1,14 +1,9 @@
-"""Small words of the page: tones, moments, and text from elsewhere made harmless."""
+"""Small words of the page: tones, and text from elsewhere made harmless."""
 
 import hashlib
 import html
 import re
-from collections import Counter
-from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Literal
-
-from operations.words import duration
 
 Tone = Literal["good", "attention", "bad", "busy", "neutral"]
 
@@ -20,7 +15,6 @@ TONES: dict[str, Tone] = {
     **dict.fromkeys(("running", "queued", "started"), "busy"),
 }
 
-_WORST_FIRST = ("failed", "degraded", "never ran", "skipped", "succeeded")
 # Control characters, and those that turn the direction of writing around for all that follows.
 _UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
 _MARKDOWN = re.compile(r"[!-/:-@\[-`{-~]")
@@ -80,45 +74,3 @@ def key_of(text: str) -> str:
     'ba1de01f359d'
     """
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
-
-
-def clock_time(moment: datetime, now: datetime | None = None, *, seconds: bool = False) -> str:
-    """A moment in UTC: the time alone on the day of `now`, with the date on any other.
-
-    >>> day = datetime(2026, 11, 20, 16, 0, 12, tzinfo=UTC)
-    >>> clock_time(day, day), clock_time(day, datetime(2026, 11, 21, tzinfo=UTC)), clock_time(day, seconds=True)
-    ('16:00', '20 Nov 16:00', '16:00:12')
-    """
-    moment = moment.astimezone(UTC)
-    time = moment.strftime("%H:%M:%S" if seconds else "%H:%M")
-    if now is None or now.astimezone(UTC).date() == moment.date():
-        return time
-    return f"{moment:%-d %b} {time}"
-
-
-def ago(moment: datetime, now: datetime) -> str:
-    """How long ago, in one unit.
-
-    >>> ago(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 0, 0, 3, tzinfo=UTC))
-    '3 s ago'
-    """
-    return f"{duration(max(0.0, (now - moment).total_seconds()))} ago"
-
-
-def counted(states: Iterable[str]) -> str:
-    """States with their counts, worst first.
-
-    >>> counted(["succeeded", "failed", "succeeded"])
-    '1 failed, 2 succeeded'
-    """
-    counts = Counter(states)
-    return ", ".join(f"{counts[state]} {state}" for state in _WORST_FIRST if counts[state])
-
-
-def rows_of(count: int) -> str:
-    """A number of rows.
-
-    >>> rows_of(1), rows_of(1700)
-    ('1 row', '1,700 rows')
-    """
-    return "1 row" if count == 1 else f"{count:,} rows"

@@ -84,9 +84,9 @@ def _look_back() -> None:
 def _moment(name: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(st.query_params.get(name, ""))
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # overflow: its zone takes it out of the years 1 to 9999
         return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _of_chart(edge: object) -> datetime:

@@ -23,6 +23,7 @@ class Look(NamedTuple):
 LOOKS: Mapping[Kind, Look] = {
     "turn": Look("rgba(138, 146, 153, 0.35)", "."),
     "work": Look("#5f8fa8", ""),
+    "open": Look("rgba(95, 143, 168, 0.5)", "/"),
     "rate_limit": Look("#c98a2b", "-"),
     "bulkhead": Look("#7a6fb0", "|"),
     "failed": Look("#c9504b", "x"),

@@ -10,14 +10,15 @@ TEXTS: dict[str, str] = {
     "Twelve are enough.": "Doze bastam.",
     "Nothing can be judged yet.": "Ainda nada pode ser avaliado.",
     "None of {judged} series sticks out now.": "Nenhuma das {judged} séries se destaca agora.",
-    "{count} of {judged} series stick out now: {names}.": "{count} de {judged} séries destacam-se agora: {names}.",
+    "1 of {judged} series sticks out now: {names}.": "1 de {judged} séries destaca-se agora: {names}.",
+    "{n} of {judged} series stick out now: {names}.": "{n} de {judged} séries destacam-se agora: {names}.",
     "what sticks out together, and with how much of it": "o que se destaca em conjunto, e com que parte",
     "ahead": "à vista",
     "learning": "a aprender",
-    "{kind}: {series}, by {name}": "{kind}: {series}, por {name}",
     "expected": "esperado",
-    "{count} values, {low} to {high}; {flagged} would be told.": (
-        "{count} valores, de {low} a {high}; {flagged} seriam comunicados."
+    "1 value, {low}; {flagged} would be told.": "1 valor, {low}; {flagged} seriam comunicados.",
+    "{n} values, {low} to {high}; {flagged} would be told.": (
+        "{n} valores, de {low} a {high}; {flagged} seriam comunicados."
     ),
     "Nothing was measured in this period.": "Nada foi medido neste período.",
     "Choose a longer one.": "Escolha um mais longo.",
@@ -38,6 +39,10 @@ TEXTS: dict[str, str] = {
     "The whole period": "O período inteiro",
     "What would be told: {count}": "O que seria comunicado: {count}",
     "What was said": "O que foi dito",
+    "{series}: normal since {begin}": "{series}: normal desde {begin}",
+    "{series}: {begin} to {end} does not count": "{series}: de {begin} a {end} não conta",
+    "{series}: fine at {begin}": "{series}: tudo bem em {begin}",
+    "{series}: fine from {begin} to {end}": "{series}: tudo bem de {begin} a {end}",
     "Take it back": "Retirar",
     "It counts no more.": "Já não conta.",
     "Still learning: {count}": "Ainda a aprender: {count}",

@@ -42,6 +42,7 @@ TEXTS: dict[str, str] = {
         "{rows} de {dataset} são abandonadas de vez. Isto não pode ser desfeito."
     ),
     "Rows in quarantine, with the rules they broke": "Linhas em quarentena, com as regras que violaram",
+    "1 more column is in the download.": "Mais 1 coluna está no ficheiro a descarregar.",
     "{n} more columns are in the download.": "Mais {n} colunas estão no ficheiro a descarregar.",
     "Quarantine": "Quarentena",
     "{rows}, the oldest of {time}": "{rows}, as mais antigas de {time}",
@@ -69,6 +70,7 @@ TEXTS: dict[str, str] = {
     "{accepted} of {replayed} rows joined the dataset; {failing} still break a rule.": (
         "{accepted} de {replayed} linhas juntaram-se ao dataset; {failing} ainda violam uma regra."
     ),
+    "1 row was given up, {left} wait.": "1 linha foi abandonada, {left} esperam.",
     "{n} rows were given up, {left} wait.": "{n} linhas foram abandonadas, {left} esperam.",
     "{n} joined": "{n} juntaram-se",
     "{n} given up": "{n} abandonadas",

@@ -33,9 +33,12 @@ TEXTS: dict[str, str] = {
     "The circuit of {name} is {state} now.": "O circuito de {name} está agora {state}.",
     "Reset: {names}.": "Repostos: {names}.",
     "Nothing had to be reset.": "Nada precisava de ser reposto.",
-    "The cache is empty: {count} results went.": "A cache está vazia: saíram {count} resultados.",
-    "{open} of {total} circuits are open: {names}.": "{open} de {total} circuitos estão abertos: {names}.",
-    "{count} circuits are being tried again.": "{count} circuitos estão a ser experimentados de novo.",
+    "The cache is empty: 1 result went.": "A cache está vazia: saiu 1 resultado.",
+    "The cache is empty: {n} results went.": "A cache está vazia: saíram {n} resultados.",
+    "1 of {total} circuits is open: {names}.": "1 de {total} circuitos está aberto: {names}.",
+    "{n} of {total} circuits are open: {names}.": "{n} de {total} circuitos estão abertos: {names}.",
+    "1 circuit is being tried again.": "1 circuito está a ser experimentado de novo.",
+    "{n} circuits are being tried again.": "{n} circuitos estão a ser experimentados de novo.",
     "The one circuit is closed: its provider is asked.": "O único circuito está fechado: o fornecedor é consultado.",
     "All {total} circuits are closed: every provider is asked.": (
         "Os {total} circuitos estão fechados: todos os fornecedores são consultados."
@@ -43,7 +46,8 @@ TEXTS: dict[str, str] = {
     "held open": "mantido aberto",
     "held closed": "mantido fechado",
     "next try at {time}": "próxima tentativa às {time}",
-    "{count} trial calls left": "restam {count} chamadas de ensaio",
+    "1 trial call left": "resta 1 chamada de ensaio",
+    "{n} trial calls left": "restam {n} chamadas de ensaio",
     "opened {count} times in a row": "aberto {count} vezes seguidas",
     "opens when {share} of the calls of {window} fail, {least} calls at least; tried again after {rest}": (
         "abre quando {share} das chamadas de {window} falham, pelo menos {least} chamadas; nova tentativa após {rest}"

@@ -36,7 +36,8 @@ TEXTS: dict[str, str] = {
     "paused by {name}": "em pausa por {name}",
     "next at {moment}": "próxima às {moment}",
     "last time {status}": "última vez {status}",
-    "{count} failures in a row": "{count} falhas seguidas",
+    "1 failure": "1 falha",
+    "{n} failures in a row": "{n} falhas seguidas",
     "goes on": "continua",
     "overdue": "em atraso",
     "Pause all": "Pausar todos",
@@ -63,11 +64,6 @@ TEXTS: dict[str, str] = {
     "well": "bem",
     "not well": "não está bem",
     "Channels": "Canais",
-    "No channel is configured: nobody is told of incidents.": (
-        "Nenhum canal está configurado: ninguém é avisado dos incidentes."
-    ),
-    "{count} messages wait": "{count} mensagens esperam",
-    "{count} could not be sent": "{count} não puderam ser enviadas",
     "Search": "Procurar",
     "Only mine": "Só os meus",
     "Leave the defaults out": "Omite os predefinidos",

@@ -36,7 +36,7 @@ def draw(here: Here, head: Head) -> None:
         zoom.back_button(here)
         if found.line is not None:
             _chart(here, head.name, found)
-    note = words("{count} anomalies", count=words.count(len(found.found))) if found.found else ""
+    note = words.number(len(found.found), "1 anomaly", "{n} anomalies") if found.found else ""
     with panels.framed(here, "found", words("What stuck out"), Panel(note=note)):
         for n, (when, tone, severity, reason) in enumerate(found.found[:20]):
             with st.container(key=f"row-found-{n}", horizontal=True, vertical_alignment="center"):

@@ -48,8 +48,10 @@ def draw(here: Here, head: Head) -> None:
                 _rule(here, rule, n)
             if found.kept:
                 with st.container(key="faint-kept"):
-                    text = "{count} rules are kept." if found.rules.rows else "All {count} rules are kept."
-                    st.text(words(text, count=words.count(found.kept)))
+                    if found.rules.rows:
+                        st.text(words.number(found.kept, "1 rule is kept.", "{n} rules are kept."))
+                    else:
+                        st.text(words.number(found.kept, "The one rule is kept.", "All {n} rules are kept."))
     if found.rows.rows:
         lines = [dict(row) for row in found.rows.rows]
         with panels.framed(here, "broken", words("Rows that broke a rule"), Panel(note=found.rows.note)):

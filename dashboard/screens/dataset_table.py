@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import panels
+from dashboard import paging, panels
 from dashboard.here import Here
 from dashboard.view_model.base import Face, Panel
 from dashboard.view_model.dataset import Head
@@ -24,7 +24,7 @@ def draw(here: Here, head: Head) -> None:
     one = next((one for one in versions if one["version"] == version or (not version and one["current"])), None)
     asked = version or (one["version"] if one and here.as_of else None)
     count = one["rows"] if one else head.rows
-    number, pages = paged(count, st.query_params.get("page"))
+    number, pages = paged(count, paging.number("page"))
     if not (asked or one or head.rows):
         hint = words("A batch waits for a decision.") if head.held else words("Run now collects it.")
         empty = Face("no data yet", words("Nothing was delivered yet."), hint)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import panels
+from dashboard import paging, panels
 from dashboard.address import given, go
 from dashboard.buttons import act
 from dashboard.here import Here
@@ -125,16 +125,7 @@ def _list(here: Here) -> None:
                 st.text(model.note)
         draw_rows(here, model.panel, **{name: value for name in FILTERS if (value := given(name))})
         with st.container(key="paging", horizontal=True):
-            if cursor:
-                st.button(words("Newest"), key="newest", icon=":material/first_page:", on_click=go, kwargs={"page": ""})
-            if model.next:
-                st.button(
-                    words("Older"),
-                    key="older",
-                    icon=":material/chevron_right:",
-                    on_click=go,
-                    kwargs={"page": model.next},
-                )
+            paging.older(here, model.next)
             if model.panel.rows:
                 panels.download(here, "events", lambda: [row.to_csv() for row in model.panel.rows])
 

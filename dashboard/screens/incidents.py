@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import panels
+from dashboard import paging, panels
 from dashboard.address import choice, given, go
 from dashboard.here import Here
 from dashboard.pulse import pulse
@@ -50,14 +50,13 @@ def _model(here: Here) -> object:
 
 def _listed(here: Here) -> Incidents:
     answer = here.ask("incidents", over=MOST_OVER, as_of=here.as_of)
-    page = given("page", "1")
     return incidents(
         answer,
         here.words,
         here.now,
         since=here.since,
         group=_group(),
-        page=int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1,
+        page=paging.number("page"),
     )
 
 

@@ -13,7 +13,7 @@ from dashboard.here import Here
 from dashboard.language import moment
 from dashboard.view_model.base import Panel, Row
 from dashboard.view_model.incident import Incident, Letter, Part, Written, written
-from dashboard.words import clock_time, key_of, label, plain
+from dashboard.words import key_of, label, plain
 
 __all__ = ["MATCHING", "UNTIL", "draw", "parts", "reader"]
 
@@ -171,7 +171,7 @@ def silence_form(
         }
 
     def told(made: Any) -> str:
-        end = clock_time(moment(made["until"]), here.source.now())
+        end = words.clock(moment(made["until"]), here.source.now())
         return words("{id}: nobody is told of what matches until {time}.", id=made["id"], time=end)
 
     key, title = f"{name}-do", words("Keep quiet")

@@ -23,9 +23,8 @@ def model(here: Here) -> Post:
 
 def draw(here: Here) -> None:
     words, found = here.words, model(here)
-    panel: Panel[Channel] = Panel(found.channels, found.note, found.face)
-    with panels.framed(here, "channels", words("Who is told"), panel):
-        for channel in found.channels:
+    with panels.framed(here, "channels", words("Who is told"), found.channels):
+        for channel in found.channels.rows:
             _channel(here, channel)
     with panels.framed(here, "outbox", words("Messages"), Panel()):
         choice("box", words("Which messages"), dict(found.boxes), "waiting")

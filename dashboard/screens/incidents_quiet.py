@@ -7,21 +7,20 @@ from dashboard.buttons import act
 from dashboard.here import Here
 from dashboard.screens.incidents_one import silence_form
 from dashboard.view_model.base import Panel
-from dashboard.view_model.silences import Silence, Silences, silences, suggested
+from dashboard.view_model.silences import Silence, silences, suggested
 from dashboard.words import key_of
 
 __all__ = ["draw", "model"]
 
 
-def model(here: Here) -> Silences:
+def model(here: Here) -> Panel[Silence]:
     return silences(here.ask("silences", as_of=here.as_of), here.words, here.now)
 
 
 def draw(here: Here) -> None:
     words, found = here.words, model(here)
-    panel: Panel[Silence] = Panel(found.lines, found.note, found.face)
-    with panels.framed(here, "silences", words("Silences and maintenance windows"), panel):
-        for line in found.lines:
+    with panels.framed(here, "silences", words("Silences and maintenance windows"), found):
+        for line in found.rows:
             _line(here, line)
         if here.may_change:
             with st.popover(words("New silence or window"), icon=":material/notifications_off:", key="silence-new"):

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
-from dashboard import panels
+from dashboard import paging, panels
 from dashboard.address import choice, given
 from dashboard.charts.heatmap import heatmap
 from dashboard.charts.series import STRETCHES, Line, line_of, series_figure
@@ -88,9 +88,7 @@ def _rule(here: Here, n: int, rule: Rule) -> None:
 
 
 def _heat(here: Here, found: Quality) -> Heat:
-    page = given("days", "1")
-    number = int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1
-    names, pages = mapped(found, number)
+    names, pages = mapped(found, paging.number("days"))
     if not names:
         return Heat(Face("no data yet", here.words("No score is kept of these days.")), (), (), (), (), 1, "")
     since = floor(here.now - timedelta(days=DAYS - 1), here.now)

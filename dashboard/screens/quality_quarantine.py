@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import panels
+from dashboard import paging, panels
 from dashboard.address import given, go
 from dashboard.buttons import act
 from dashboard.here import Here
@@ -47,14 +47,13 @@ def draw(here: Here) -> None:
 
 
 def _found(here: Here) -> Quarantine:
-    page = given("rows", "1")
     return quarantine(
         here.ask("quarantine"),
         here.words,
         here.now,
         dataset=given("dataset"),
         run=given("batch"),
-        page=int(page) if page.isascii() and page.isdigit() and len(page) < 9 else 1,
+        page=paging.number("rows"),
     )
 
 
@@ -166,7 +165,9 @@ def _page(here: Here, found: Quarantine) -> None:
         alt = words("Rows in quarantine, with the rules they broke")
         st.dataframe(table, hide_index=True, key="quarantine-rows", alt=alt, height="auto")
     if shown.left_out:
-        st.text(words("{n} more columns are in the download.", n=words.count(shown.left_out)))
+        st.text(
+            words.number(shown.left_out, "1 more column is in the download.", "{n} more columns are in the download.")
+        )
     with st.container(key="buttons-rows", horizontal=True, horizontal_alignment="distribute"):
         if found.pages > 1:
             st.session_state["rows-page"] = found.page

@@ -110,6 +110,7 @@ def _timeline(here: Here, model: Whole) -> None:
     names: dict[Kind, str] = {
         "turn": words("waits its turn"),
         "work": words("at work"),
+        "open": words("not over"),
         "rate_limit": words("rate limit"),
         "bulkhead": words("waits for a place"),
         "failed": words("attempt failed"),

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from dashboard import panels
-from dashboard.address import choice, given, go
+from dashboard import paging, panels
+from dashboard.address import choice, given
 from dashboard.buttons import act
 from dashboard.here import Here
 from dashboard.pulse import pulse
@@ -38,7 +38,9 @@ def draw(here: Here) -> None:
             if model.past.rows:
                 panels.download(here, "runs", lambda: [row.to_csv() for row in model.past.rows])
         _rows(here, "past", model.past)
-        _paging(here, model.next)
+        if model.next or given("page"):
+            with st.container(key="paging", horizontal=True):
+                paging.older(here, model.next)
     if model.backfills.rows or model.backfills.face:
         with panels.framed(here, "backfills", words("Backfills"), model.backfills):
             for n, row in enumerate(model.backfills.rows):
@@ -87,18 +89,6 @@ def _rows(here: Here, kind: str, panel: Panel[RunRow]) -> None:
                         reason=True,
                         told=lambda _: words("The run was cancelled."),
                     )
-
-
-def _paging(here: Here, after: str) -> None:
-    """To older runs, and back to the newest."""
-    words, cursor = here.words, given("page")
-    if not after and not cursor:
-        return
-    with st.container(key="paging", horizontal=True):
-        if cursor:
-            st.button(words("Newest"), key="newest", icon=":material/first_page:", on_click=go, kwargs={"page": ""})
-        if after:
-            st.button(words("Older"), key="older", icon=":material/chevron_right:", on_click=go, kwargs={"page": after})
 
 
 def _backfill(here: Here, n: int, row: BackfillRow) -> None:

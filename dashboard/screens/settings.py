@@ -9,7 +9,7 @@ from dashboard.buttons import act
 from dashboard.here import Here
 from dashboard.pulse import pulse
 from dashboard.view_model.base import Panel
-from dashboard.view_model.settings import Check, Schedule, Settings, Value, chosen, maintained, moved, settings
+from dashboard.view_model.settings import Schedule, Settings, Value, chosen, maintained, moved, settings
 from dashboard.words import key_of
 
 
@@ -23,9 +23,9 @@ def draw(here: Here) -> None:
     words = here.words
     left, right = st.columns(2, gap="medium")
     with left, panels.framed(here, "health", words("Is the system itself well?"), model.checks):
-        _checks("check", model.checks.rows)
+        panels.rows("check", model.checks)
     with right, panels.framed(here, "channels", words("Channels"), model.channels):
-        _checks("channel", model.channels.rows)
+        panels.rows("channel", model.channels)
     _values(here, model)
     pulse(here, lambda: _model(here))
 
@@ -99,16 +99,6 @@ def _maintenance(here: Here) -> None:
                 told=told,
                 confirm=words("What is past its retention is removed. This cannot be undone."),
             )
-
-
-def _checks(kind: str, rows: tuple[Check, ...]) -> None:
-    for row in rows:
-        key = key_of(row.name)
-        with st.container(key=f"row-{kind}-{key}", horizontal=True, vertical_alignment="center"):
-            panels.badge(row.tone, row.state)
-            st.text(row.name)
-            with st.container(key=f"faint-{kind}-{key}", width="content"):
-                st.text(row.words)
 
 
 def _values(here: Here, model: Settings) -> None:

@@ -9,7 +9,7 @@ from dashboard.charts.series import Band, Line, Mark, line_of
 from dashboard.language import Words
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, Panel, Row, face_of
-from dashboard.words import Tone, clock_time, plain
+from dashboard.words import Tone, plain
 
 __all__ = [
     "RATES",
@@ -92,9 +92,9 @@ def anomalies(detected: Answer, feedback: Answer, words: Words, now: datetime) -
     elif not found:
         sentence, tone = words("None of {judged} series sticks out now.", judged=judged), "good"
     else:
-        names = ", ".join(dict.fromkeys(plain(one.series, limit=60) for one in found[:3]))
-        text = "{count} of {judged} series stick out now: {names}."
-        sentence = words(text, count=count, judged=judged, names=names + (", …" if count > 3 else ""))
+        names = ", ".join(plain(name, limit=60) for name in list(dict.fromkeys(one.series for one in found))[:3])
+        one, many = "1 of {judged} series sticks out now: {names}.", "{n} of {judged} series stick out now: {names}."
+        sentence = words.number(count, one, many, judged=judged, names=names + (", …" if count > 3 else ""))
         tone = "bad" if any(one.tone == "bad" for one in found) else "attention"
     return Anomalies(
         sentence,
@@ -103,7 +103,7 @@ def anomalies(detected: Answer, feedback: Answer, words: Words, now: datetime) -
         _together(document["incidents"], words, now),
         _ahead(document["ahead"], words),
         _learning(document["learning"], words),
-        _said(feedback, words),
+        _said(feedback, words, now),
     )
 
 
@@ -152,9 +152,9 @@ def _curve(
     end = datetime.fromisoformat(curve["until"]).timestamp()
     inside = [one for one in flagged if line.times[0] <= one.time * 1000 and one.time < end]
     low, high = min(line.low), max(line.high)
-    count = sum(point["count"] for point in curve["points"])
-    text = "{count} values, {low} to {high}; {flagged} would be told."
-    told = words(text, count=words.count(count), low=words.figure(low), high=words.figure(high), flagged=len(inside))
+    one, many = "1 value, {low}; {flagged} would be told.", "{n} values, {low} to {high}; {flagged} would be told."
+    said = {"low": words.figure(low), "high": words.figure(high), "flagged": len(inside)}
+    told = words.number(sum(point["count"] for point in curve["points"]), one, many, **said)
     edges = _band(band, words("expected"))
     marks = tuple(Mark(one.time * 1000, one.value, one.words, one.tone) for one in inside)
     return Curve(name, line, edges, marks, told, tuple(inside), face)
@@ -178,7 +178,7 @@ def _found(one: dict[str, Any], words: Words, now: datetime) -> Found:
         series=_name(one),
         tone="bad" if critical else "attention",
         state=words(one["severity"]),
-        when=clock_time(moment, now),
+        when=words.clock(moment, now),
         words=plain(one["reason"], limit=400),
         time=one["time"],
         value=one["value"],
@@ -192,7 +192,7 @@ def _together(incidents: list[dict[str, Any]], words: Words, now: datetime) -> P
             continue  # it stands above, by itself
         figures = ", ".join(f"{plain(part['metric'], limit=40)} ({part['share']:.0%})" for part in one["figures"][:5])
         tone: Tone = "bad" if one["severity"] == "critical" else "attention"
-        since = clock_time(datetime.fromtimestamp(one["since"], UTC), now)
+        since = words.clock(datetime.fromtimestamp(one["since"], UTC), now)
         rows.append(Row(tone, words(one["severity"]), plain(one["of"], limit=80), since, figures))
     return Panel(tuple(rows), words("what sticks out together, and with how much of it") if rows else "")
 
@@ -219,11 +219,23 @@ def _learning(learning: dict[str, str], words: Words) -> Panel[Row]:
     return Panel(rows)
 
 
-def _said(answer: Answer, words: Words) -> Panel[tuple[int, str]]:
+def _said(answer: Answer, words: Words, now: datetime) -> Panel[tuple[int, str]]:
     rows = []
     for one in answer.document or []:
-        told = words(
-            "{kind}: {series}, by {name}", kind=one["kind"], series=plain(one["shown"], limit=80), name=one["actor"]
-        )
-        rows.append((one["number"], plain(f"{told} {one['reason']}", limit=300)))
+        told = f"{_what(one, words, now)} · {words('by {name}', name=one['actor'])}"
+        rows.append((one["number"], plain(f"{told}: {one['reason']}" if one["reason"] else told, limit=300)))
     return Panel(tuple(rows), face=face_of(answer))
+
+
+def _what(one: dict[str, Any], words: Words, now: datetime) -> str:
+    """What somebody said of a series."""
+    series = plain(one["shown"], limit=80)
+    begin = words.clock(datetime.fromtimestamp(one["since"], UTC), now)
+    if one["kind"] == "normal_since":
+        return words("{series}: normal since {begin}", series=series, begin=begin)
+    end = begin if one["until"] is None else words.clock(datetime.fromtimestamp(one["until"], UTC), now)
+    if one["kind"] == "excluded":
+        return words("{series}: {begin} to {end} does not count", series=series, begin=begin, end=end)
+    if begin == end:
+        return words("{series}: fine at {begin}", series=series, begin=begin)
+    return words("{series}: fine from {begin} to {end}", series=series, begin=begin, end=end)

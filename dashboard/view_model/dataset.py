@@ -1,19 +1,18 @@
 """One dataset at a glance: how it stands, why, and what to do about it."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from dashboard.language import Words
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, Row, face_of
-from dashboard.words import Tone, clock_time, plain, tone_of
+from dashboard.view_model.dataset_sentence import sentence, whole_age
+from dashboard.words import Tone, plain, tone_of
 
-__all__ = ["Figure", "Head", "Held", "chosen", "head", "moment_words", "whole_age"]
+__all__ = ["Figure", "Head", "Held", "chosen", "head", "moment_words"]
 
-_SECONDS = re.compile(r"\b\d+ s\b")
 _WORST = {"failed": 0, "degraded": 1, "never ran": 2, "skipped": 3, "succeeded": 4}
 
 
@@ -33,7 +32,7 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What stands above everything. Equal ones look the same, but for seconds in `sentence`.
+    """What stands above everything. Equal ones look the same.
 
     Attributes:
         names: All datasets, for the picker.
@@ -50,8 +49,7 @@ class Head:
     name: str
     state: str
     tone: Tone
-    sentence: str = field(compare=False)
-    said: str = ""
+    sentence: str
     figures: tuple[Figure, ...] = ()
     changes: tuple[Row, ...] = ()
     todo: tuple[str, ...] = ()
@@ -88,19 +86,17 @@ def head(name: str, names: Sequence[str], status: Answer, why: Answer | None, no
         )
         return Head(tuple(names), name, words("unknown"), "neutral", "", face=face)
     found = (why.document if why is not None else None) or {}
-    sentence = plain(found.get("sentence") or _then(one, words), limit=900)
     held = found.get("held")
     return Head(
         tuple(names),
         name,
         words(one["status"]),
         tone_of(one["status"]),
-        sentence,
-        said=_SECONDS.sub("", sentence),
+        sentence(one, found, words, now),
         figures=tuple(_figures(one, words)),
-        changes=tuple(_change(change, now) for change in found.get("changes", ())),
+        changes=tuple(_change(change, words, now) for change in found.get("changes", ())),
         todo=tuple(_todo(found)),
-        commands=tuple(_commands(found)),
+        commands=tuple(_commands(found, words)),
         next_try=plain(str((found.get("next_try") or {}).get("words") or ""), limit=300),
         held=None if not held else Held(held["version"], plain(held["objections"] or "", limit=600)),
         version=(found.get("last_good") or {}).get("version"),
@@ -110,27 +106,9 @@ def head(name: str, names: Sequence[str], status: Answer, why: Answer | None, no
     )
 
 
-def whole_age(seconds: float, words: Words) -> str:
-    """An age that stays the same for a minute at least.
-
-    >>> whole_age(3.0, Words()), whole_age(130.0, Words())
-    ('under 2 min', '2 min')
-    """
-    return words("under 2 min") if seconds < 120 else words.span(seconds)
-
-
-def moment_words(time: str | None, now: datetime, *, seconds: bool = False) -> str:
+def moment_words(time: str | None, words: Words, now: datetime, *, seconds: bool = False) -> str:
     """A moment that the API tells, as short as it may be read."""
-    return "" if time is None else clock_time(datetime.fromisoformat(time), now, seconds=seconds)
-
-
-def _then(one: dict[str, Any], words: Words) -> str:
-    """Of the past nobody looks why; the last run said it."""
-    reason = (one["reason"] or "").removeprefix(f"{one['dataset']}: ").rstrip(".")
-    if one["status"] == "never ran":
-        return words("{name} had not run yet.", name=one["dataset"])
-    text = words("{name}: {status}", name=one["dataset"], status=words(one["status"]))
-    return f"{text}. {reason}." if reason else f"{text}."
+    return "" if time is None else words.clock(datetime.fromisoformat(time), now, seconds=seconds)
 
 
 def _figures(one: dict[str, Any], words: Words) -> list[Figure]:
@@ -153,12 +131,12 @@ _ORIGINS = {"last_good": "last good", "none": "nothing"}
 _PROMISES = {"at_risk": "at risk"}
 
 
-def _change(change: dict[str, Any], now: datetime) -> Row:
+def _change(change: dict[str, Any], words: Words, now: datetime) -> Row:
     return Row(
         "neutral",
         change["about"],
         "",
-        moment_words(change["since"], now),
+        moment_words(change["since"], words, now),
         plain(change["words"], limit=400).replace("`", ""),
     )
 
@@ -168,5 +146,5 @@ def _todo(found: dict[str, Any]) -> list[str]:
     return [plain(one["text"], limit=600) for one in found.get("advice", ())[:2]]
 
 
-def _commands(found: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(plain(one["command"]), plain(one["does"])) for one in found.get("commands", ())]
+def _commands(found: dict[str, Any], words: Words) -> list[tuple[str, str]]:
+    return [(plain(one["command"]), plain(words(one["does"]))) for one in found.get("commands", ())]

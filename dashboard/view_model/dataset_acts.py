@@ -66,7 +66,7 @@ def captures(answer: Answer, now: datetime, words: Words) -> Captures:
         return Captures(face=Face("no data yet", words("No raw answer is kept."), hint))
     return Captures(
         tuple(
-            (one["run_id"], f"{moment_words(one['collected_at'], now, seconds=True)}, {size(one['size'])}")
+            (one["run_id"], f"{moment_words(one['collected_at'], words, now, seconds=True)}, {size(one['size'])}")
             for one in found
         )
     )

@@ -105,7 +105,7 @@ def _told(
     if steps > 1:
         parts.append(words("{steps} steps away", steps=steps))
     if node["accepted_at"]:
-        parts.append(words("accepted {when}", when=moment_words(node["accepted_at"], now)))
+        parts.append(words("accepted {when}", when=moment_words(node["accepted_at"], words, now)))
     if used is not None and not used["newest"]:
         parts.append(words("an older version of it was used"))
     status = node["status"] or "never ran"

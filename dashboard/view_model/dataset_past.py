@@ -57,8 +57,7 @@ def _run(one: dict[str, Any], now: datetime, words: Words) -> RunLine:
     if score is not None:
         parts.append(words("score {score}", score=words.figure(score)))
     if one["attempts"]:
-        text = "1 try" if one["attempts"] == 1 else "{count} tries"
-        parts.append(words(text, count=words.count(one["attempts"])))
+        parts.append(words.number(one["attempts"], "1 try", "{n} tries"))
     parts.append(words.span(one["duration_s"]))
     if one["unchanged"]:
         parts.append(words("unchanged"))
@@ -67,13 +66,13 @@ def _run(one: dict[str, Any], now: datetime, words: Words) -> RunLine:
     if one["quarantined"]:
         parts.append(words("{count} in quarantine", count=words.count(one["quarantined"])))
     if one["anomalies"]:
-        parts.append(words("{count} anomalies", count=words.count(one["anomalies"])))
+        parts.append(words.number(one["anomalies"], "1 anomaly", "{n} anomalies"))
     if "backfill" in one:
         parts.append(words("backfill"))
     why = one["reason"] or (one["error"] or {}).get("message")
     if why:
         parts.append(plain(str(why).removeprefix(f"{one['dataset']}: "), limit=300))
-    when = moment_words(one["time"], now, seconds=True)
+    when = moment_words(one["time"], words, now, seconds=True)
     return RunLine(one["run_id"], when, tone_of(one["status"]), words(one["status"]), " · ".join(parts))
 
 
@@ -127,5 +126,5 @@ def _tone(one: dict[str, Any]) -> Tone:
 
 
 def _anomaly(one: dict[str, Any], now: datetime, words: Words) -> tuple[str, Tone, str, str]:
-    when = moment_words(datetime.fromtimestamp(one["time"], UTC).isoformat(), now)
+    when = moment_words(datetime.fromtimestamp(one["time"], UTC).isoformat(), words, now)
     return when, _tone(one), words(one["severity"]), plain(one["reason"], limit=500)

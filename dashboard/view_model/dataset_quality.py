@@ -86,7 +86,7 @@ def quality(history: Answer, report: Answer | None, last: Answer | None, now: da
         rules=shown,
         kept=len(rules) - len(broken) if report is not None else 0,
         rows=_rows(found.get("samples"), words),
-        of=words("of the batch of {when}", when=moment_words(time, now)) if time else "",
+        of=words("of the batch of {when}", when=moment_words(time, words, now)) if time else "",
         face=face_of(history) or (None if points or score else Face("no data yet", words("Nothing was scored yet."))),
     )
 
@@ -159,5 +159,5 @@ def _rows(samples: dict[str, Any] | None, words: Words) -> Broken:
     shown, of = words.count(len(found)), words.count(samples["of"])
     note = words("{shown} of {of} rows that were set aside", shown=shown, of=of)
     if samples["columns_left_out"]:
-        note += " · " + words("{count} columns are not shown", count=samples["columns_left_out"])
+        note += " · " + words.number(samples["columns_left_out"], "1 column is not shown", "{n} columns are not shown")
     return Broken(tuple(found), note)

@@ -52,15 +52,14 @@ class ColumnLine:
     figures: tuple[tuple[str, str], ...]
 
 
-def paged(rows: int, asked: str | None) -> tuple[int, int]:
+def paged(rows: int, asked: int) -> tuple[int, int]:
     """The page that is shown, from 1, and how many there are.
 
-    >>> paged(60, "9"), paged(0, None), paged(60, "x")
-    ((3, 3), (1, 1), (1, 3))
+    >>> paged(60, 9), paged(0, 1)
+    ((3, 3), (1, 1))
     """
     pages = max(1, -(-rows // PAGE))
-    number = int(asked) if asked and asked.isascii() and asked.isdigit() and len(asked) < 12 else 1
-    return min(max(number, 1), pages), pages
+    return min(max(asked, 1), pages), pages
 
 
 def rows(answer: Answer, words: Words) -> tuple["pa.Table | None", Face | None]:

@@ -78,7 +78,7 @@ def versions(answer: Answer, now: datetime, words: Words) -> Panel[VersionRow]:
                 tone="good" if one["current"] else tone_of(one["state"]) if one["state"] != "accepted" else "neutral",
                 state=words("what readers get") if one["current"] else words(_STATES.get(one["state"], one["state"])),
                 current=one["current"],
-                when=moment_words(one["time"], now),
+                when=moment_words(one["time"], words, now),
                 words=_told(one, now, words),
                 before=older["version"] if older else "",
                 decide=_decide(one),
@@ -112,7 +112,7 @@ def _told(one: dict[str, Any], now: datetime, words: Words) -> str:
     if one["reason"]:
         parts.append(plain(one["reason"], limit=400))
     if one["actor"]:
-        at = moment_words(one["decided_at"], now)
+        at = moment_words(one["decided_at"], words, now)
         decided = words("decided by {who}, {when}", who=plain(one["actor"], limit=60), when=at)
         parts.append(f"{decided}: {plain(one['why'], limit=200)}" if one["why"] else decided)
     return " · ".join(parts)
@@ -124,7 +124,7 @@ def differing(answer: Answer, now: datetime, words: Words) -> Differing:
         return Differing(face=face_of(answer))
     found = answer.document
     rows, before, after = found["rows"], found["before"], found["after"]
-    named = [f"#{shortened(one['version'])} ({moment_words(one['time'], now)})" for one in (before, after)]
+    named = [f"#{shortened(one['version'])} ({moment_words(one['time'], words, now)})" for one in (before, after)]
     notes = [plain(rows["note"], limit=300)] if rows["note"] else []
     if rows["added"] is not None:
         by = ", ".join(plain(name, limit=40) for name in rows["key"])

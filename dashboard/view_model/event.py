@@ -10,7 +10,7 @@ from dashboard.language import Words
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, face_of
 from dashboard.view_model.events import toned
-from dashboard.words import Tone, clock_time, plain
+from dashboard.words import Tone, plain
 
 __all__ = ["Field", "OneEvent", "one_event"]
 
@@ -66,13 +66,13 @@ def one_event(answer: Answer, words: Words, now: datetime) -> OneEvent:
     return OneEvent(
         seq=event["seq"],
         time=event["time"],
-        when=clock_time(moment, now, seconds=True),
+        when=words.clock(moment, now, seconds=True),
         tone=toned(type_),
         type=type_,
         subject=subject,
         source=plain(event["source"], limit=80),
         sentence=words(
-            "{type} of {subject}, at {time}", type=type_, subject=subject, time=clock_time(moment, now, seconds=True)
+            "{type} of {subject}, at {time}", type=type_, subject=subject, time=words.clock(moment, now, seconds=True)
         ),
         fields=fields[:FIELDS],
         note=words("{count} more fields", count=words.count(len(fields) - FIELDS)) if len(fields) > FIELDS else "",

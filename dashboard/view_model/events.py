@@ -9,7 +9,7 @@ from typing import Any
 from dashboard.language import Words
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, Panel, face_of
-from dashboard.words import Tone, clock_time, plain, tone_of
+from dashboard.words import Tone, plain, tone_of
 
 __all__ = ["ConsumerRow", "EventRow", "Events", "Log", "ParkedRow", "Proof", "events", "log", "short", "toned"]
 
@@ -116,7 +116,7 @@ def events(answer: Answer, words: Words, now: datetime, *, filtered: bool = Fals
     face = face_of(answer)
     if found is None:
         return Events(Panel(face=face))
-    rows = tuple(_row(event, now) for event in found["items"])
+    rows = tuple(_row(event, words, now) for event in found["items"])
     next_ = found["next"] or ""
     note = ""
     if not rows and next_:
@@ -138,8 +138,8 @@ def log(proof: Answer, consumers: Answer, words: Words, now: datetime) -> Log:
         ParkedRow(
             plain(one["consumer"], limit=60),
             one["seq"],
-            clock_time(datetime.fromisoformat(one["time"]), now),
-            " · ".join((words("{count} attempts", count=one["attempts"]), plain(one["error"], limit=300))),
+            words.clock(datetime.fromisoformat(one["time"]), now),
+            " · ".join((words.number(one["attempts"], "1 attempt", "{n} attempts"), plain(one["error"], limit=300))),
         )
         for one in found["parked"]
     )
@@ -176,11 +176,11 @@ def short(subject: str) -> str:
     return f"{subject[:8]}…{subject[-4:]}" if _ID.fullmatch(subject) else plain(subject, limit=80)
 
 
-def _row(event: Mapping[str, Any], now: datetime) -> EventRow:
+def _row(event: Mapping[str, Any], words: Words, now: datetime) -> EventRow:
     return EventRow(
         seq=event["seq"],
         time=event["time"],
-        when=clock_time(datetime.fromisoformat(event["time"]), now, seconds=True),
+        when=words.clock(datetime.fromisoformat(event["time"]), now, seconds=True),
         tone=_tone(event),
         type=plain(event["type"], limit=60),
         subject=plain(event["subject"], limit=200),
@@ -206,7 +206,7 @@ def _proof(answer: Answer, words: Words, now: datetime) -> Proof:
     if state == "failed":
         text = words("The proof came to no end: {message}", message=plain(found["trouble"] or "", limit=400))
         return Proof("attention", words("not proved"), text, words("That says nothing about the log itself."))
-    when = clock_time(datetime.fromisoformat(found["finished_at"]), now, seconds=True)
+    when = words.clock(datetime.fromisoformat(found["finished_at"]), now, seconds=True)
     result = found["result"]
     if result["whole"]:
         text = words("All {count} events fit together, as of {time}.", count=words.count(result["events"]), time=when)
@@ -221,12 +221,19 @@ def _consumer(one: Mapping[str, Any], words: Words) -> ConsumerRow:
     behind, running = one["behind"], one["running"]
     if one["failed"]:
         tone, state = "bad", words("stuck")
-        told = [words("at event {seq}, after {count} attempts", seq=one["failed"], count=one["attempts"])]
+        told = [
+            words.number(
+                one["attempts"],
+                "at event {seq}, after 1 attempt",
+                "at event {seq}, after {n} attempts",
+                seq=one["failed"],
+            )
+        ]
     elif behind:
         late = one["behind_s"] > LATE_S
         tone = "attention" if late else "busy" if running else "neutral"
         state = words("behind") if late else words("catching up") if running else words("waits")
-        told = [words("one event behind" if behind == 1 else "{count} events behind", count=words.count(behind))]
+        told = [words.number(behind, "1 event behind", "{n} events behind")]
         if not running:
             told.append(words("runs with the next run"))
     else:

@@ -8,7 +8,7 @@ from dashboard.charts.series import Line, line_of
 from dashboard.language import Words
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, Panel, Row, face_of
-from dashboard.words import Tone, clock_time, plain
+from dashboard.words import Tone, plain
 from operations.words import size
 
 __all__ = ["FIGURES", "LEVELS", "Chart", "Gauge", "Host", "Process", "charts", "host", "level_told", "mode_told"]
@@ -222,7 +222,7 @@ def _row(event: dict[str, Any], words: Words, moment: datetime) -> Row:
         tone = "good" if helped else "attention"
     elif kind.endswith(("relieved", "recovered")):
         tone = "good"
-    when = clock_time(datetime.fromisoformat(event["time"]), moment)
+    when = words.clock(datetime.fromisoformat(event["time"]), moment)
     return Row(tone, kind, plain(event["subject"], limit=60), when, _told(data, helped, words))
 
 

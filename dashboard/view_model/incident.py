@@ -8,7 +8,7 @@ from dashboard.language import Words, moment
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, face_of
 from dashboard.view_model.incidents import lasting, severity_of
-from dashboard.words import Tone, clock_time, plain
+from dashboard.words import Tone, plain
 
 __all__ = ["Cause", "Due", "Incident", "Letter", "Part", "Written", "incident", "letter_of", "parts_of", "written"]
 
@@ -122,9 +122,9 @@ def incident(id: str, answer: Answer, words: Words, now: datetime) -> Incident:
     end = now if over is None else moment(over)
     span = lasting(begun, end, words)
     if over is None:
-        when = words("since {begun} ({span})", begun=clock_time(begun, now), span=span)
+        when = words("since {begun} ({span})", begun=words.clock(begun, now), span=span)
     else:
-        when = words("{begun} to {end} ({span})", begun=clock_time(begun, now), end=clock_time(end, now), span=span)
+        when = words("{begun} to {end} ({span})", begun=words.clock(begun, now), end=words.clock(end, now), span=span)
     return Incident(
         one["id"],
         face_of(answer),
@@ -137,10 +137,10 @@ def incident(id: str, answer: Answer, words: Words, now: datetime) -> Incident:
         one["state"] != "resolved",
         _taken(one, words, now),
         parts_of(message, words) if message else (),
-        tuple(_cause(cause, now) for cause in one["causes"][:MOST_CAUSES]),
+        tuple(_cause(cause, words, now) for cause in one["causes"][:MOST_CAUSES]),
         tuple(_step(step, words, now) for step in reversed(found["happened"][-MOST_STEPS:])),
         tuple(letter_of(letter, words, now) for letter in sorted(found["letters"], key=_latest, reverse=True)),
-        tuple(Due(clock_time(moment(due["at"]), now), _due(due, words)) for due in found["due"]),
+        tuple(Due(words.clock(moment(due["at"]), now), _due(due, words)) for due in found["due"]),
         tuple(plain(words_, limit=300) for words_ in found["quiet"]),
         _matchers(one),
     )
@@ -206,13 +206,13 @@ def letter_of(one: dict[str, Any], words: Words, now: datetime) -> Letter:
     if one["attempts"] > 1:
         told.append(words("{n} tries", n=words.count(one["attempts"])))
     if one["next_try"]:
-        told.append(words("next try {time}", time=clock_time(moment(one["next_try"]), now, seconds=True)))
+        told.append(words("next try {time}", time=words.clock(moment(one["next_try"]), now, seconds=True)))
     if one["error"]:
         told.append(plain(one["error"], limit=300))
     return Letter(
         one["key"],
         plain(one["channel"], limit=64),
-        clock_time(moment(one["told_at"] or one["created"]), now),
+        words.clock(moment(one["told_at"] or one["created"]), now),
         tone,
         state,
         kinds.get(one["kind"], one["kind"]),
@@ -253,20 +253,20 @@ def _taken(one: dict[str, Any], words: Words, now: datetime) -> str:
     told = (
         words("{name} took it.", name=name)
         if until is None
-        else words("{name} took it until {time}.", name=name, time=clock_time(moment(until), now))
+        else words("{name} took it until {time}.", name=name, time=words.clock(moment(until), now))
     )
     return f"{told} {plain(one['comment'], limit=300)}".strip()
 
 
-def _cause(one: dict[str, Any], now: datetime) -> Cause:
+def _cause(one: dict[str, Any], words: Words, now: datetime) -> Cause:
     return Cause(
         plain(one["rule"], limit=80),
         plain(one["type"], limit=80),
         plain(one["subject"], limit=80),
-        clock_time(moment(one["since"]), now),
-        clock_time(moment(one["last"]), now),
+        words.clock(moment(one["since"]), now),
+        words.clock(moment(one["last"]), now),
         one["count"],
-        "" if one["over"] is None else clock_time(moment(one["over"]), now),
+        "" if one["over"] is None else words.clock(moment(one["over"]), now),
     )
 
 
@@ -291,7 +291,7 @@ def _step(one: dict[str, Any], words: Words, now: datetime) -> Step:
     if one["notice"] is not None:
         to = ", ".join(plain(name, limit=64) for name in one["to"])
         told.append(words("told to {channels}", channels=to) if to else words("kept as a file only"))
-    return Step(clock_time(moment(one["time"]), now, seconds=True), tone, change, " · ".join(told))
+    return Step(words.clock(moment(one["time"]), now, seconds=True), tone, change, " · ".join(told))
 
 
 def _due(one: dict[str, Any], words: Words) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from dashboard.language import Words, moment
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, face_of
-from dashboard.words import Tone, clock_time, plain
+from dashboard.words import Tone, plain
 
 __all__ = ["GROUPS", "MOST_OVER", "ON_A_PAGE", "Group", "Incidents", "Line", "incidents", "lasting", "severity_of"]
 
@@ -105,9 +105,9 @@ def _line(one: dict[str, Any], words: Words, now: datetime) -> Line:
     if one["resolved_at"] is not None:
         end = moment(one["resolved_at"])
         span = lasting(begun, end, words)
-        when = words("{begun} to {end} ({span})", begun=clock_time(begun, now), end=clock_time(end, now), span=span)
+        when = words("{begun} to {end} ({span})", begun=words.clock(begun, now), end=words.clock(end, now), span=span)
     else:
-        when = words("since {begun} ({span})", begun=clock_time(begun, now), span=lasting(begun, now, words))
+        when = words("since {begun} ({span})", begun=words.clock(begun, now), span=lasting(begun, now, words))
     told = [_touches(one, words)]
     if one["acknowledged_by"]:
         told.append(words("taken by {name}", name=plain(one["acknowledged_by"], limit=60)))

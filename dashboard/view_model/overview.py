@@ -290,10 +290,13 @@ def _runs(runs: Answer, words: Words, since: datetime | None) -> Panel[Bar]:
     late = [one for one in found if since is None or _began(one) >= since][:RUNS]
     if found and not late and face is None:
         face = Face("no data yet", words("No run in this period; a longer one shows more."))
-    bars = tuple(
-        Bar(f"{_began(one).astimezone(UTC):%-d %b %H:%M:%S}", tuple(one["counts"].items())) for one in late[::-1]
-    )
+    bars = tuple(Bar(_told_of(one, words), tuple(one["counts"].items())) for one in late[::-1])
     return Panel(bars, face=face, note=_last(runs.document or [], words))
+
+
+def _told_of(run: dict[str, Any], words: Words) -> str:
+    began = _began(run).astimezone(UTC)
+    return f"{words.day(began)} {words.clock(began, seconds=True)}"
 
 
 def _began(run: dict[str, Any]) -> datetime:

@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from dashboard.language import Words, moment
 from dashboard.source import Answer
-from dashboard.view_model.base import Face, face_of
+from dashboard.view_model.base import Face, Panel, face_of
 from dashboard.view_model.incident import Letter, letter_of
 from dashboard.view_model.report import Report
-from dashboard.words import Tone, clock_time, plain
+from dashboard.words import Tone, plain
 
-__all__ = ["BOXES", "Box", "Channel", "Post", "post", "tried"]
+__all__ = ["BOXES", "Box", "Channel", "Post", "channels_of", "post", "tried"]
 
 Box = Literal["waiting", "sent", "dead"]
 BOXES: tuple[Box, ...] = ("waiting", "sent", "dead")
@@ -33,9 +33,7 @@ class Channel:
 class Post:
     """Channels, and the letters of one box. `boxes`: how each is called, with its count where that is known."""
 
-    channels: tuple[Channel, ...]
-    note: str
-    face: Face | None
+    channels: Panel[Channel]
     boxes: tuple[tuple[Box, str], ...]
     letters: tuple[Letter, ...]
     letters_face: Face | None
@@ -58,15 +56,17 @@ def post(channels: Answer, letters: Mapping[Box, Answer], words: Words, now: dat
         "dead": words("Every message was taken."),
     }
     return Post(
-        tuple(_channel(one, words, now) for one in channels.document or ()),
-        words("No channel is configured: incidents are listed, and kept as files in alerts/.")
-        if channels.document == []
-        else "",
-        face_of(channels),
+        channels_of(channels, words, now),
         boxes,
         tuple(letter_of(one, words, now) for one in shown.document or ()),
         face_of(shown, empty=empty[box]),
     )
+
+
+def channels_of(answer: Answer, words: Words, now: datetime) -> Panel[Channel]:
+    """Who is told, for the answer of `channels`."""
+    empty = words("No channel is configured: incidents are listed, and kept as files in alerts/.")
+    return Panel(tuple(_channel(one, words, now) for one in answer.document or ()), face=face_of(answer, empty=empty))
 
 
 def tried(sent: Mapping[str, Any], words: Words) -> Report:
@@ -86,7 +86,7 @@ def tried(sent: Mapping[str, Any], words: Words) -> Report:
 def _channel(one: dict[str, Any], words: Words, now: datetime) -> Channel:
     told = [plain(one["service"], limit=30)] if one["service"] else [words("not configured any more")]
     if one["told_at"]:
-        told.append(words("took a message last {time}", time=clock_time(moment(one["told_at"]), now)))
+        told.append(words("took a message last {time}", time=words.clock(moment(one["told_at"]), now)))
     if one["waiting"]:
         told.append(words("{n} waiting", n=words.count(one["waiting"])))
     if one["dead"]:
@@ -94,7 +94,7 @@ def _channel(one: dict[str, Any], words: Words, now: datetime) -> Channel:
     if one["error"]:
         told.append(plain(one["error"], limit=300))
     if one["failing_since"]:
-        time = clock_time(moment(one["failing_since"]), now)
+        time = words.clock(moment(one["failing_since"]), now)
         return Channel(plain(one["channel"], limit=64), "bad", words("fails since {time}", time=time), " · ".join(told))
     tone: Tone = "attention" if one["dead"] else "good" if one["told_at"] else "neutral"
     state = words("refuses some") if one["dead"] else words("works") if one["told_at"] else words("not tried yet")

@@ -10,7 +10,7 @@ from dashboard.language import Words, moment
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, face_of
 from dashboard.view_model.incidents import severity_of
-from dashboard.words import Tone, clock_time, plain
+from dashboard.words import Tone, plain
 
 __all__ = [
     "DAYS",
@@ -123,7 +123,7 @@ def quality(answer: Answer, words: Words, now: datetime, chosen: Filter = "all")
         filters,
         tuple(_rule(one, words) for one in wanted[:MOST_RULES]),
         max(0, len(wanted) - MOST_RULES),
-        tuple(_dataset(one, now) for one in found["datasets"]),
+        tuple(_dataset(one, words, now) for one in found["datasets"]),
     )
 
 
@@ -162,7 +162,13 @@ def heat(answer: Answer, words: Words, pages: int = 1) -> Heat:
     face = face_of(answer) if answer.trouble is not None else Face("no data yet", empty) if empty else None
     names = tuple(plain(one["dataset"], limit=64) for one in shown)
     return Heat(
-        face, names, tuple(f"{day:%-d %b %Y}" for day in days), tuple(scores), tuple(said), pages, document["zone"]
+        face,
+        names,
+        tuple(words.day(day, year=True) for day in days),
+        tuple(scores),
+        tuple(said),
+        pages,
+        document["zone"],
     )
 
 
@@ -198,11 +204,7 @@ def _sentence(datasets: Sequence[Mapping[str, Any]], words: Words) -> str:
             )
         ]
     if waiting:
-        told.append(
-            words("1 row waits in quarantine.")
-            if waiting == 1
-            else words("{n} rows wait in quarantine.", n=words.count(waiting))
-        )
+        told.append(words.number(waiting, "1 row waits in quarantine.", "{n} rows wait in quarantine."))
     return " ".join(told)
 
 
@@ -227,7 +229,7 @@ def _rule(one: Mapping[str, Any], words: Words) -> Rule:
     )
 
 
-def _dataset(one: Mapping[str, Any], now: datetime) -> Dataset:
+def _dataset(one: Mapping[str, Any], words: Words, now: datetime) -> Dataset:
     return Dataset(
         one["dataset"],
         one["score"],
@@ -236,7 +238,7 @@ def _dataset(one: Mapping[str, Any], now: datetime) -> Dataset:
         one["rules"],
         one["broken"],
         one["waiting"],
-        "" if one["time"] is None else clock_time(moment(one["time"]), now),
+        "" if one["time"] is None else words.clock(moment(one["time"]), now),
     )
 
 

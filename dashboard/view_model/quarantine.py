@@ -9,7 +9,7 @@ from typing import Any
 from dashboard.language import Words, moment
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, face_of
-from dashboard.words import clock_time, plain
+from dashboard.words import plain
 
 __all__ = [
     "MOST_SAVED",
@@ -93,12 +93,12 @@ def quarantine(
     for one in answer.document or ():
         if one["rows"]:
             waiting.setdefault(one["dataset"], []).append(one)
-    found = sorted((_waiting(name, batches, now) for name, batches in waiting.items()), key=_most_first)
+    found = sorted((_waiting(name, batches, words, now) for name, batches in waiting.items()), key=_most_first)
     if not found:
         note = words("Nothing waits.") if answer.document is not None else ""
         return Quarantine(face_of(answer), note, ())
     total = sum(one.rows for one in found)
-    note = words("1 row waits") if total == 1 else words("{n} rows wait", n=words.count(total))
+    note = words.number(total, "1 row waits", "{n} rows wait")
     name = dataset if dataset in waiting else found[0].dataset
     newest_first = sorted(waiting[name], key=lambda one: str(one["run_id"]), reverse=True)
     batches = tuple(_batch(one, words, now) for one in newest_first)
@@ -143,20 +143,21 @@ def replayed(done: Mapping[str, Any], words: Words) -> str:
 def dropped(done: Mapping[str, Any], words: Words) -> str:
     """What came of giving rows up, in words."""
     left = sum(one["left"] for one in done["runs"])
-    return words("{n} rows were given up, {left} wait.", n=words.count(done["dropped"]), left=words.count(left))
+    one, many = "1 row was given up, {left} wait.", "{n} rows were given up, {left} wait."
+    return words.number(done["dropped"], one, many, left=words.count(left))
 
 
-def _waiting(name: str, batches: Sequence[Mapping[str, Any]], now: datetime) -> Waiting:
+def _waiting(name: str, batches: Sequence[Mapping[str, Any]], words: Words, now: datetime) -> Waiting:
     reasons: Counter[str] = Counter()
     for one in batches:
         reasons.update(one["reasons"])
     since = min(moment(one["time"]) for one in batches)
-    return Waiting(name, sum(one["rows"] for one in batches), clock_time(since, now), _reasons(reasons))
+    return Waiting(name, sum(one["rows"] for one in batches), words.clock(since, now), _reasons(reasons))
 
 
 def _batch(one: Mapping[str, Any], words: Words, now: datetime) -> Batch:
     count = words("1 row") if one["rows"] == 1 else words("{n} rows", n=words.count(one["rows"]))
-    told = [clock_time(moment(one["time"]), now, seconds=True), count]
+    told = [words.clock(moment(one["time"]), now, seconds=True), count]
     if one["replayed"]:
         told.append(words("{n} joined", n=words.count(one["replayed"])))
     if one["dropped"]:

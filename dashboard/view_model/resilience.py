@@ -8,7 +8,7 @@ from typing import Any, Literal
 from dashboard.language import Words
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, Panel, face_of
-from dashboard.words import Tone, clock_time, plain
+from dashboard.words import Tone, plain
 from operations.words import size
 
 __all__ = ["Cache", "Circuit", "Resilience", "Stretch", "cleared", "moved", "reset_of", "resilience"]
@@ -122,7 +122,8 @@ def reset_of(document: Any, words: Words) -> str:
 
 def cleared(document: Any, words: Words) -> str:
     """What emptying the cache did."""
-    return words("The cache is empty: {count} results went.", count=words.count(document["cleared"]))
+    one, many = "The cache is empty: 1 result went.", "The cache is empty: {n} results went."
+    return words.number(document["cleared"], one, many)
 
 
 def _sentence(found: Sequence[dict[str, Any]], words: Words) -> tuple[str, Tone]:
@@ -132,10 +133,11 @@ def _sentence(found: Sequence[dict[str, Any]], words: Words) -> tuple[str, Tone]
     trying = [one for one in found if one["breaker"]["state"] == "half_open"]
     if opened:
         names = ", ".join(plain(one["provider"], limit=60) for one in opened[:3]) + (", …" if len(opened) > 3 else "")
-        text = "{open} of {total} circuits are open: {names}."
-        return words(text, open=len(opened), total=len(found), names=names), "bad"
+        one, many = "1 of {total} circuits is open: {names}.", "{n} of {total} circuits are open: {names}."
+        return words.number(len(opened), one, many, total=len(found), names=names), "bad"
     if trying:
-        return words("{count} circuits are being tried again.", count=len(trying)), "attention"
+        one, many = "1 circuit is being tried again.", "{n} circuits are being tried again."
+        return words.number(len(trying), one, many), "attention"
     if len(found) == 1:
         return words("The one circuit is closed: its provider is asked."), "good"
     return words("All {total} circuits are closed: every provider is asked.", total=len(found)), "good"
@@ -173,9 +175,9 @@ def _named(state: str) -> str:
 def _why(breaker: dict[str, Any], words: Words, now: datetime) -> str:
     told = []
     if breaker["open_until"]:
-        told.append(words("next try at {time}", time=clock_time(datetime.fromisoformat(breaker["open_until"]), now)))
+        told.append(words("next try at {time}", time=words.clock(datetime.fromisoformat(breaker["open_until"]), now)))
     if breaker["permits_left"] is not None:
-        told.append(words("{count} trial calls left", count=breaker["permits_left"]))
+        told.append(words.number(breaker["permits_left"], "1 trial call left", "{n} trial calls left"))
     if breaker["times_opened"] > 1 and breaker["state"] != "closed":
         told.append(words("opened {count} times in a row", count=breaker["times_opened"]))
     if breaker["reason"]:

@@ -9,19 +9,22 @@ from dashboard.language import Words
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, face_of
 from dashboard.view_model.runs import because, counted, died, fine
-from dashboard.words import Tone, clock_time, plain, tone_of
+from dashboard.words import Tone, plain, tone_of
 
 __all__ = ["LANES", "Lane", "LogRow", "Logs", "Part", "Piece", "Whole", "logs", "whole"]
 
-Kind = Literal["turn", "work", "rate_limit", "bulkhead", "failed", "pause"]
+Kind = Literal["turn", "work", "rate_limit", "bulkhead", "failed", "pause", "open"]
 """What a dataset does at a time: it waits for its turn, works, waits for the provider's rate or for a place there, has
-an attempt that fails, pauses before the next one."""
+an attempt that fails, pauses before the next one. `open`: it is not over, and only then the log has what it did."""
 
 LANES = 40
 """Datasets on the timeline: those that were not well, and those that took the longest."""
 
 ROWS = 100
 """Datasets that are named below it."""
+
+STEP_S = 2.0
+"""What is not over grows by so much: a page looks every two seconds, and is drawn again when it looks different."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ def whole(answer: Answer, words: Words, now: datetime) -> Whole:
         return Whole("", "neutral", "", "", face=face or Face("no data yet", words("There is no such run.")))
     status, parts = run["status"], run["datasets"]
     over = sum(part["status"] is not None for part in parts)
-    lanes, left = _lanes(run, words)
+    lanes, left = _lanes(run, words, now)
     ordered = sorted(parts, key=_worst_first)
     shown = tuple(_part(part, words, is_over=status not in {"queued", "running"}) for part in ordered[:ROWS])
     return Whole(
@@ -158,20 +161,20 @@ def logs(answer: Answer, words: Words) -> Logs:
         empty = words("Nothing was logged for this run.") if kept else words("No log lines are kept as JSON.")
         hint = words("Only warnings, errors and the end of a run are logged.") if kept else "logging.files: json"
         return Logs(face=Face("no data yet", empty, hint))
-    rows = tuple(_log_row(line) for line in found["lines"])
+    rows = tuple(_log_row(line, words) for line in found["lines"])
     return Logs(rows, words("the newest {count} lines", count=len(rows)) if found["more"] else "")
 
 
 _LEVELS: dict[str, Tone] = {"DEBUG": "neutral", "INFO": "good", "WARNING": "attention"}
 
 
-def _log_row(line: Mapping[str, Any]) -> LogRow:
+def _log_row(line: Mapping[str, Any], words: Words) -> LogRow:
     fields = {name: value for name, value in line["fields"].items() if name != "traceback"}
     told = " ".join(f"{name}={value if isinstance(value, str) else _brief(value)}" for name, value in fields.items())
     if trace := line["fields"].get("traceback"):
         told = f"{told}\n{trace}"
     level = line["level"]
-    when = clock_time(datetime.fromisoformat(line["time"]), seconds=True) if line["time"] else ""
+    when = words.clock(datetime.fromisoformat(line["time"]), seconds=True) if line["time"] else ""
     what = plain(f"{line['component']} · {line['event']}", limit=120)
     return LogRow(when, _LEVELS.get(level, "bad"), plain(level, limit=12), what, plain(told, limit=3000, lines=True))
 
@@ -213,13 +216,13 @@ def _facts(run: Mapping[str, Any], words: Words, now: datetime) -> tuple[str, ..
     if run["because"]["kind"] != "asked":
         told.append(words("asked for by {name}", name=plain(run["actor"], limit=60)))
     if started is not None:
-        told.append(words("began at {time}", time=clock_time(started, now, seconds=True)))
+        told.append(words("began at {time}", time=words.clock(started, now, seconds=True)))
     if queued is not None and started is not None and started > queued:
         told.append(words("waited {span} in the queue", span=fine((started - queued).total_seconds(), words)))
     if queued is not None and started is None:
-        told.append(words("queued at {time}", time=clock_time(queued, now, seconds=True)))
+        told.append(words("queued at {time}", time=words.clock(queued, now, seconds=True)))
     if finished is not None:
-        told.append(words("ended at {time}", time=clock_time(finished, now, seconds=True)))
+        told.append(words("ended at {time}", time=words.clock(finished, now, seconds=True)))
     if run["priority"]:
         told.append(words("priority {priority}", priority=run["priority"]))
     if run["crashes"]:
@@ -229,7 +232,7 @@ def _facts(run: Mapping[str, Any], words: Words, now: datetime) -> tuple[str, ..
     if run["cancelled_because"]:
         told.append(plain(run["cancelled_because"], limit=200))
     if run["partitions"]:
-        told.append(words("{count} pieces", count=words.count(len(run["partitions"]))))
+        told.append(words.number(len(run["partitions"]), "1 piece", "{n} pieces"))
     return tuple(told)
 
 
@@ -240,15 +243,25 @@ def _worst_first(part: Mapping[str, Any]) -> tuple[int, float]:
     return _RANKS.get(part["status"], 2), -(part["duration_s"] or 0.0)
 
 
-def _lanes(run: Mapping[str, Any], words: Words) -> tuple[tuple[Lane, ...], int]:
+def _lanes(run: Mapping[str, Any], words: Words, now: datetime) -> tuple[tuple[Lane, ...], int]:
     """The timeline, in the order in which the datasets began; and how many there are besides."""
     if run["started_at"] is None:
         return (), 0
     zero = datetime.fromisoformat(run["started_at"])
-    had_a_turn = [part for part in run["datasets"] if part["began_at"] is not None]
-    chosen = sorted(had_a_turn, key=_worst_first)[:LANES]
-    lanes = (_lane(part, zero, words) for part in sorted(chosen, key=lambda part: str(part["began_at"])))
-    return tuple(lanes), len(had_a_turn) - len(chosen)
+    begun = [part for part in run["datasets"] if part["began_at"] is not None]
+    # The log has a turn when it is over: until then nobody knows when it began.
+    not_over = [part for part in run["datasets"] if part["status"] is None and run["status"] == "running"]
+    chosen = sorted([*begun, *not_over], key=_worst_first)[:LANES]
+    ordered = sorted(chosen, key=lambda part: (part["began_at"] is None, str(part["began_at"])))
+    so_far = max(0.0, (now - zero).total_seconds()) // STEP_S * STEP_S
+    lanes = (_lane(part, zero, words) if part["began_at"] else _going_on(part, so_far, words) for part in ordered)
+    return tuple(lanes), len(begun) + len(not_over) - len(chosen)
+
+
+def _going_on(part: Mapping[str, Any], so_far: float, words: Words) -> Lane:
+    """A dataset that is at work, or waits for its turn."""
+    pieces = (Piece("open", 0.0, so_far),)
+    return Lane(plain(part["dataset"], limit=64), pieces, "busy", words("not over"), "")
 
 
 def _lane(part: Mapping[str, Any], zero: datetime, words: Words) -> Lane:
@@ -299,7 +312,7 @@ def _course(part: Mapping[str, Any], words: Words) -> str:
     if part["duration_s"] is not None:
         told.append(words("took {span}", span=fine(part["duration_s"], words)))
     if part["attempts"] > 1:
-        told.append(words("{count} attempts", count=part["attempts"]))
+        told.append(words.number(part["attempts"], "1 attempt", "{n} attempts"))
     sums: dict[str, float] = {}
     for step in part["steps"]:
         sums[step["kind"]] = sums.get(step["kind"], 0.0) + step["seconds"]
@@ -311,7 +324,7 @@ def _course(part: Mapping[str, Any], words: Words) -> str:
         if kind in sums:
             told.append(words(text, span=fine(sums[kind], words)))
     if part["left_out"]:
-        told.append(words("{count} more waits", count=words.count(part["left_out"])))
+        told.append(words.number(part["left_out"], "1 more wait", "{n} more waits"))
     if served := ended_as(part, words):
         told.append(served)
     return " · ".join(told)
@@ -334,5 +347,5 @@ def _alt(lanes: Sequence[Lane], words: Words) -> str:
     """The timeline for who does not see it."""
     if not lanes:
         return ""
-    some = "; ".join(f"{lane.dataset}: {lane.end}, {lane.words}" for lane in lanes[:10])
-    return words("Timeline of {count} datasets. {some}", count=len(lanes), some=some)
+    some = "; ".join(", ".join(filter(None, (f"{lane.dataset}: {lane.end}", lane.words))) for lane in lanes[:10])
+    return words.number(len(lanes), "Timeline of 1 dataset. {some}", "Timeline of {n} datasets. {some}", some=some)

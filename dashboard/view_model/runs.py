@@ -8,7 +8,7 @@ from typing import Any
 from dashboard.language import Words
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, Panel, face_of
-from dashboard.words import Tone, clock_time, plain, tone_of
+from dashboard.words import Tone, plain, tone_of
 
 __all__ = ["BackfillRow", "RunRow", "Runs", "because", "counted", "described", "died", "fine", "runs"]
 
@@ -169,7 +169,7 @@ def _row(run: Mapping[str, Any], words: Words, now: datetime) -> RunRow:
         run_id=run["run_id"],
         tone=tone_of(status),
         status=words(status),
-        when=clock_time(began, now),
+        when=words.clock(began, now),
         what=described(run["datasets"], words),
         words=" · ".join(told),
         may_cancel=status in {"queued", "running"},
@@ -196,14 +196,12 @@ def _sentence(items: Sequence[Mapping[str, Any]], queued: int, words: Words, now
     last = next((item for item in items if item["status"] not in {"running", "queued"}), None)
     said = []
     if running:
-        text = "One run is at work." if len(running) == 1 else "{count} runs are at work."
-        said.append(words(text, count=len(running)))
+        said.append(words.number(len(running), "1 run is at work.", "{n} runs are at work."))
     if queued:
-        text = "One run waits." if queued == 1 else "{count} runs wait."
-        said.append(words(text, count=queued))
+        said.append(words.number(queued, "1 run waits.", "{n} runs wait."))
     if last is not None:
         ended = datetime.fromisoformat(last["finished_at"] or last["started_at"] or last["queued_at"])
-        when = clock_time(ended, now)
+        when = words.clock(ended, now)
         if last["status"] == "succeeded":
             text = "The last run succeeded at {time}."
         else:
@@ -219,7 +217,7 @@ def _backfill(one: Mapping[str, Any], words: Words, now: datetime) -> BackfillRo
     told = [words("{done} of {total} pieces", done=words.count(done), total=words.count(total))]
     told += [f"{words.count(one[name])} {words(name)}" for name in ("held", "failed") if one[name]]
     if one["paused_until"] and not is_over:
-        told.append(words("goes on at {time}", time=clock_time(datetime.fromisoformat(one["paused_until"]), now)))
+        told.append(words("goes on at {time}", time=words.clock(datetime.fromisoformat(one["paused_until"]), now)))
     if one["reason"]:
         told.append(plain(one["reason"], limit=160))
     told.append(words("asked for by {name}", name=plain(one["actor"], limit=60)))
@@ -228,7 +226,7 @@ def _backfill(one: Mapping[str, Any], words: Words, now: datetime) -> BackfillRo
         dataset=plain(one["dataset"], limit=64),
         tone=tone_of(status),
         status=words(status),
-        when=clock_time(datetime.fromisoformat(one["started_at"]), now),
+        when=words.clock(datetime.fromisoformat(one["started_at"]), now),
         words=" · ".join(told),
         share=None if is_over else (done / total if total else 0.0),
         may_cancel=not is_over,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dashboard.language import Words
-from dashboard.words import Tone, clock_time, plain
+from dashboard.words import Tone, plain
 
 __all__ = ["Headline", "headline", "keeps", "when"]
 
@@ -95,8 +95,8 @@ def when(text: str, words: Words, now: datetime) -> str:
     """
     moment = datetime.fromisoformat(text)
     if moment.date() == (now - timedelta(days=1)).date():
-        return words("yesterday {time}", time=clock_time(moment))
-    return clock_time(moment, now)
+        return words("yesterday {time}", time=words.clock(moment))
+    return words.clock(moment, now)
 
 
 def _counted(datasets: Sequence[Dataset], words: Words) -> str:

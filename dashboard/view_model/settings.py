@@ -7,11 +7,12 @@ from typing import Any
 
 from dashboard.language import Words
 from dashboard.source import Answer
-from dashboard.view_model.base import Face, Panel, face_of
-from dashboard.words import Tone, clock_time, plain
+from dashboard.view_model.base import Face, Panel, Row, face_of
+from dashboard.view_model.post import channels_of
+from dashboard.words import Tone, plain
 from operations.words import size
 
-__all__ = ["Check", "Schedule", "Settings", "Value", "chosen", "maintained", "moved", "settings"]
+__all__ = ["Schedule", "Settings", "Value", "chosen", "maintained", "moved", "settings"]
 
 DEFAULT = "default"
 
@@ -38,16 +39,6 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at: is the system itself well?"""
-
-    tone: Tone
-    state: str
-    name: str
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """All that is drawn. Equal ones look the same."""
 
@@ -55,8 +46,8 @@ class Settings:
     files: tuple[str, ...]
     values: Panel[Value]
     schedules: Panel[Schedule]
-    checks: Panel[Check]
-    channels: Panel[Check]
+    checks: Panel[Row]
+    channels: Panel[Row]
 
 
 def settings(
@@ -74,7 +65,7 @@ def settings(
         values=Panel(values, words("secrets are masked"), face_of(configuration)),
         schedules=_schedules(schedules, words, now),
         checks=_checks(health, words),
-        channels=_channels(channels, words),
+        channels=_channels(channels, words, now),
     )
 
 
@@ -123,11 +114,11 @@ def _schedule(one: dict[str, Any], words: Words, now: datetime) -> Schedule:
     if paused:
         told.append(words("paused by {name}", name=plain(one["paused_by"] or "", limit=80)))
     elif one["next_due"]:
-        told.append(words("next at {moment}", moment=clock_time(datetime.fromisoformat(one["next_due"]), now)))
+        told.append(words("next at {moment}", moment=words.clock(datetime.fromisoformat(one["next_due"]), now)))
     if one["status"]:
         told.append(words("last time {status}", status=words(one["status"])))
     if one["failures"]:
-        told.append(words("{count} failures in a row", count=one["failures"]))
+        told.append(words.number(one["failures"], "1 failure", "{n} failures in a row"))
     if one["why"]:
         told.append(plain(one["why"], limit=200))
     state: tuple[Tone, str] = ("attention", "paused") if paused else ("good", "goes on")
@@ -138,40 +129,27 @@ def _schedule(one: dict[str, Any], words: Words, now: datetime) -> Schedule:
         dataset=plain(one["dataset"], limit=80),
         tone=state[0],
         state=words(state[1]),
-        when=clock_time(datetime.fromisoformat(when), now) if when else "",
+        when=words.clock(datetime.fromisoformat(when), now) if when else "",
         words=" · ".join(told),
         paused=paused,
     )
 
 
-def _checks(answer: Answer, words: Words) -> Panel[Check]:
+def _checks(answer: Answer, words: Words) -> Panel[Row]:
     found = answer.document["checks"] if answer.document else []
-    rows = tuple(_check(one["name"], one["healthy"], one["detail"], words) for one in found)
+    rows = tuple(
+        Row(
+            "good" if one["healthy"] else "bad",
+            words("well") if one["healthy"] else words("not well"),
+            one["name"],
+            "",
+            plain(one["detail"], limit=300),
+        )
+        for one in found
+    )
     return Panel(rows, face=face_of(answer))
 
 
-def _check(name: str, well: bool, detail: str, words: Words) -> Check:
-    return Check(
-        "good" if well else "bad", words("well") if well else words("not well"), name, plain(detail, limit=300)
-    )
-
-
-def _channels(answer: Answer, words: Words) -> Panel[Check]:
-    found = answer.document or []
-    face = face_of(answer)
-    if face is None and not found:
-        face = Face("no data yet", words("No channel is configured: nobody is told of incidents."))
-    return Panel(tuple(_channel(one, words) for one in found), face=face)
-
-
-def _channel(one: dict[str, Any], words: Words) -> Check:
-    told = [plain(one["service"], limit=40)]
-    if one["waiting"]:
-        told.append(words("{count} messages wait", count=one["waiting"]))
-    if one["dead"]:
-        told.append(words("{count} could not be sent", count=one["dead"]))
-    if one["error"]:
-        told.append(plain(one["error"], limit=300))
-    return _check(
-        plain(one["channel"], limit=80), not one["failing_since"] and not one["dead"], " · ".join(told), words
-    )
+def _channels(answer: Answer, words: Words, now: datetime) -> Panel[Row]:
+    found = channels_of(answer, words, now)
+    return Panel(tuple(Row(one.tone, one.state, one.name, "", one.words) for one in found.rows), face=found.face)

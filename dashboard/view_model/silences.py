@@ -6,10 +6,10 @@ from typing import Any
 
 from dashboard.language import Words, moment
 from dashboard.source import Answer
-from dashboard.view_model.base import Face, face_of
-from dashboard.words import Tone, clock_time, plain
+from dashboard.view_model.base import Panel, face_of
+from dashboard.words import Tone, plain
 
-__all__ = ["Silence", "Silences", "silences", "suggested"]
+__all__ = ["Silence", "silences", "suggested"]
 
 MOST = 100
 
@@ -31,21 +31,12 @@ class Silence:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Silences:
-    """All of them, those that hold first."""
-
-    lines: tuple[Silence, ...]
-    note: str
-    face: Face | None
-
-
-def silences(answer: Answer, words: Words, now: datetime) -> Silences:
-    """The list for the answer of `silences`."""
+def silences(answer: Answer, words: Words, now: datetime) -> Panel[Silence]:
+    """The list for the answer of `silences`, in the order in which they begin."""
     found = answer.document or []
     lines = tuple(_line(one, words, now) for one in sorted(found, key=lambda one: (one["since"], one["id"]))[:MOST])
     note = "" if lines or answer.document is None else words("Nothing is kept quiet.")
-    return Silences(lines, note, face_of(answer))
+    return Panel(lines, note, face_of(answer))
 
 
 def suggested(datasets: Answer, providers: Answer) -> tuple[str, ...]:
@@ -69,6 +60,6 @@ def _line(one: dict[str, Any], words: Words, now: datetime) -> Silence:
     told = [words("by {name}", name=plain(one["by"], limit=60))] if one["by"] else []
     if one["reason"]:
         told.append(plain(one["reason"], limit=300))
-    when = words("{begun} to {end}", begun=clock_time(begins, now), end=clock_time(ends, now))
+    when = words("{begun} to {end}", begun=words.clock(begins, now), end=words.clock(ends, now))
     matches = plain(", ".join(given), limit=300) or words("everything")
     return Silence(one["id"], tone, state, matches, when, " · ".join(told))

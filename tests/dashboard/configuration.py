@@ -4,6 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from operations.actor import Actor
+
+ACTOR = Actor("tester")
+
 HARM = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script> **b** $x^2$ [a](b)"
 
 

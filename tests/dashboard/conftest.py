@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from api.client import Client
+from api.in_process import ApiHere
 from dashboard.shell import process
 from dashboard.source import Source
 from integrated_system import ROOT, IntegratedSystem
-from operations.actor import Actor
 from operations.run import run
-from tests.dashboard.configuration import write_configuration
-
-ACTOR = Actor("tester")
+from tests.dashboard.configuration import ACTOR, write_configuration
+from tests.dashboard.trouble import Trouble, made
+from tests.faulty_server import FaultyServer, ok
 
 
 @pytest.fixture(autouse=True)
@@ -75,3 +76,25 @@ def app(monkeypatch: pytest.MonkeyPatch, config: Path, state_dir: Path) -> Itera
     actions.close()
     source.close()
     process.clear()
+
+
+@pytest.fixture
+def client(system: IntegratedSystem) -> Iterator[Client]:
+    """The API over it, in this process."""
+    here = ApiHere(system)
+    yield here.client(ACTOR)
+    here.close()
+
+
+@pytest.fixture(scope="session")
+def trouble_made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trouble]:
+    """An installation in trouble, to be copied."""
+    with FaultyServer(ok(b"")) as server:
+        yield made(tmp_path_factory.mktemp("trouble"), server)
+
+
+@pytest.fixture
+def trouble(trouble_made: Trouble, config: Path, state_dir: Path) -> Trouble:
+    """A copy of it in the place of the small one."""
+    trouble_made.copied(config, state_dir)
+    return trouble_made

@@ -8,8 +8,7 @@ from typing import Any
 
 from integrated_system import IntegratedSystem
 from operations.run import run
-from tests.dashboard.configuration import HARM
-from tests.dashboard.conftest import ACTOR
+from tests.dashboard.configuration import ACTOR, HARM
 
 CONTENTS = [
     "id,name,amount\n1,a,1.5\n2,b,2.5\n3,c,3.5\n",

@@ -11,7 +11,7 @@ from dashboard.caller import Caller
 from dashboard.source import Source
 from integrated_system import IntegratedSystem
 from operations.actor import Actor
-from tests.dashboard.conftest import ACTOR
+from tests.dashboard.configuration import ACTOR
 
 WHO = Caller(ACTOR)
 

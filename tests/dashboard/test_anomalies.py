@@ -74,7 +74,7 @@ def test_what_sticks_out_is_said_first_and_why(measured: IntegratedSystem) -> No
 
     model = anomalies(_answer(found), _answer([]), WORDS, measured.clock.now())
 
-    assert model.sentence == f"1 of 2 series stick out now: {LOAD}."
+    assert model.sentence == f"1 of 2 series sticks out now: {LOAD}."
     assert model.tone == "bad"
     assert "expected" in model.found.rows[0].words
     assert model.together.rows == ()
@@ -158,6 +158,29 @@ def test_what_is_said_about_an_anomaly_is_heard(
     _click(app, start, config, state_dir)
 
     assert {one["kind"] for one in given(measured).to_json()["feedback"]} == {kind}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"kind": "normal_since"}, "load: normal since 08:00 · by ann: new shop"),
+        ({"kind": "fine", "until": 0.0}, "load: fine at 08:00 · by ann: new shop"),
+        ({"kind": "fine", "until": 3600.0, "reason": ""}, "load: fine from 08:00 to 09:00 · by ann"),
+        ({"kind": "excluded", "until": 86400.0}, "load: 08:00 to 21 Nov 08:00 does not count · by ann: new shop"),
+    ],
+    ids=["normal", "fine", "fine for a while", "left out"],
+)
+def test_what_was_said_reads_as_a_sentence(said: dict[str, Any], told: str) -> None:
+    """Who said what, of when; not the name that a program has for it."""
+    since = datetime(2026, 11, 20, 8, tzinfo=UTC).timestamp()
+    until = said.get("until")
+    one = {"number": 7, "shown": "load", "actor": "ann", "reason": "new shop", "since": since, **said}
+    one["until"] = None if until is None else since + until
+    nothing = Answer(None, None, None)
+
+    model = anomalies(nothing, Answer([one], None, None), WORDS, datetime(2026, 11, 20, 12, tzinfo=UTC))
+
+    assert model.said.rows == ((7, told),)
 
 
 def test_a_viewer_may_look_closely_and_says_nothing(app: AppTest, measured: IntegratedSystem) -> None:

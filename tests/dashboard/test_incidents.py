@@ -1,6 +1,5 @@
 """What is wrong, who was told, and what is done about it on the page."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -9,7 +8,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from api.client import Client
-from api.in_process import ApiHere
 from dashboard.language import Words
 from dashboard.source import Answer
 from dashboard.view_model.incident import incident, written
@@ -18,36 +16,18 @@ from dashboard.view_model.post import post, tried
 from dashboard.view_model.silences import silences, suggested
 from integrated_system import IntegratedSystem
 from operations import tokens
-from operations import trouble as wrong
 from operations.actor import owner
 from operations.alert_acts import acknowledge, matcher_of, resolve, silence
 from operations.alerting import deliver
 from operations.alerts import listed
-from tests.dashboard.configuration import HARM
-from tests.dashboard.conftest import ACTOR
-from tests.dashboard.trouble import Trouble, answer, click, done, keys, made, marked_up, page, texts
-from tests.faulty_server import FaultyServer, ok
+from operations.trouble import Trouble
+from tests.dashboard.configuration import ACTOR, HARM
+from tests.dashboard.trouble import answer, click, done, keys, marked_up, page, texts
 
 WORDS = Words()
 BUTTONS = ("take-do-", "quiet-", "over-", "silence-", "channel-test-", "outbox-resend")
 
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trouble]:
-    with FaultyServer(ok(b"")) as server:
-        yield made(tmp_path_factory.mktemp("trouble"), server)
-
-
-@pytest.fixture(autouse=True)
-def _in_trouble(prepared: Trouble, config: Path, state_dir: Path) -> None:
-    prepared.copied(config, state_dir)
-
-
-@pytest.fixture
-def client(system: IntegratedSystem) -> Iterator[Client]:
-    here = ApiHere(system)
-    yield here.client(ACTOR)
-    here.close()
+pytestmark = pytest.mark.usefixtures("trouble")
 
 
 def _worst(system: IntegratedSystem) -> str:
@@ -122,12 +102,12 @@ def test_silences_and_windows_are_told_with_who_and_why(client: Client, system: 
 
     found = silences(answer(client, "silences"), WORDS, system.clock.now())
 
-    assert (none.lines, none.note) == ((), "Nothing is kept quiet.")
-    assert [(line.state, line.matches) for line in found.lines] == [
+    assert (none.rows, none.note) == ((), "Nothing is kept quiet.")
+    assert [(line.state, line.matches) for line in found.rows] == [
         ("holds", "dataset fx_*"),
         ("to come", "dataset fx_*"),
     ]
-    assert found.lines[0].words == "by tester · moving house"
+    assert found.rows[0].words == "by tester · moving house"
     known = suggested(answer(client, "datasets"), answer(client, "providers"))
     assert {"dataset=orders", "severity=critical"} <= set(known)
 
@@ -137,7 +117,7 @@ def test_channels_and_the_outbox_tell_how_it_goes(client: Client, system: Integr
     boxes = {box: answer(client, "letters", box) for box in ("waiting", "sent", "dead")}
     found = {box: post(answer(client, "channels"), boxes, WORDS, system.clock.now(), box) for box in boxes}
 
-    states = {channel.name: channel.state for channel in found["dead"].channels}
+    states = {channel.name: channel.state for channel in found["dead"].channels.rows}
     assert states["chat"] == "refuses some"
     assert states["away"].startswith("fails since")
     assert {letter.channel for letter in found["waiting"].letters} == {"away"}
@@ -164,7 +144,7 @@ def test_what_came_of_a_test_is_said(state: str, tone: str, words: str) -> None:
 
 def test_what_cannot_be_read_has_its_face() -> None:
     """Nothing is made up in its place."""
-    broken = Answer(None, wrong.Trouble("the disk is away", "put it back"), None)
+    broken = Answer(None, Trouble("the disk is away", "put it back"), None)
     moment = datetime(2026, 11, 20, tzinfo=UTC)
     faces = [
         incidents(broken, Words("pt"), moment, since=None, group="open").face,

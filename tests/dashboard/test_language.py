@@ -8,7 +8,7 @@ from importlib import import_module
 
 import pytest
 
-from dashboard.language import Words
+from dashboard.language import Language, Words, moment
 from dashboard.portuguese import PAGES, TEXTS
 from integrated_system import ROOT
 
@@ -17,7 +17,8 @@ from integrated_system import ROOT
 def _literals() -> dict[str, list[str]]:
     """Every text that stands in the code of the pages, and where."""
     found: dict[str, list[str]] = {}
-    for path in sorted((ROOT / "dashboard").rglob("*.py")):
+    looked_up = ROOT / "operations" / "why.py"  # what its commands do is translated word for word
+    for path in sorted([*(ROOT / "dashboard").rglob("*.py"), looked_up]):
         if "portuguese" in path.parts:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
@@ -34,9 +35,10 @@ def _asked_for() -> Iterator[tuple[str, str]]:
                 continue
             function = node.func
             name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-            first = node.args[0]
-            if name in {"words", "say"} and isinstance(first, ast.Constant) and isinstance(first.value, str):
-                yield first.value, f"{path.relative_to(ROOT)}:{node.lineno}"
+            texts = {"words": node.args[:1], "say": node.args[:1], "number": node.args[1:3]}.get(name, [])
+            for text in texts:
+                if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                    yield text.value, f"{path.relative_to(ROOT)}:{node.lineno}"
 
 
 def _places(text: str) -> list[str]:
@@ -82,3 +84,34 @@ def test_words_are_filled_in_after_they_are_translated() -> None:
 
     assert words("{a} of {b}", a=1, b=2) == "de 2, 1"
     assert words("nobody knows {a}", a=1) == "nobody knows 1"
+
+
+def test_what_commands_do_is_told_in_portuguese() -> None:
+    """`why` says it in English; where a number stands in it, it stays so."""
+    said = {
+        node.args[1].value
+        for node in ast.walk(ast.parse((ROOT / "operations" / "why.py").read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Command"
+        if len(node.args) == 2 and isinstance(node.args[1], ast.Constant)
+    }
+
+    assert len(said) > 10
+    assert said - set(TEXTS) == set()
+
+
+@pytest.mark.parametrize(
+    ("language", "now", "told"),
+    [
+        ("en", "2026-11-20T17:00:00Z", "16:00:12"),
+        ("en", "2026-11-21T00:00:00Z", "20 Nov 16:00:12"),
+        ("en", "2027-01-02T00:00:00Z", "20 Nov 2026 16:00:12"),
+        ("pt", "2026-11-21T00:00:00Z", "20 nov. 16:00:12"),
+        ("pt", "1999-01-01T00:00:00Z", "20 nov. 2026 16:00:12"),
+    ],
+    ids=["the same day", "another day", "another year", "Portuguese", "long before"],
+)
+def test_a_moment_is_as_short_as_it_may_be(language: Language, now: str, told: str) -> None:
+    """The time alone for today; whoever reads of another year is told which."""
+    shown = Words.of(language).clock(moment("2026-11-20T16:00:12Z"), moment(now), seconds=True)
+
+    assert shown == told

@@ -15,13 +15,13 @@ from operations import tokens
 from operations.actor import Role, owner
 from operations.run import run
 from tests.api.serving import served
-from tests.dashboard.configuration import configured_with, write_configuration
-from tests.dashboard.conftest import ACTOR
+from tests.dashboard.configuration import ACTOR, configured_with, write_configuration
+from tests.dashboard.trouble import Trouble, keys
 
-STATES = ("no data yet", "ran", "harmful names")
+STATES = ("no data yet", "ran", "in trouble")
 ROLES: tuple[Role, ...] = ("viewer", "operator", "admin")
 
-LOOKING = {"back-to-now", "csv", "dismiss", "zoom-out", "logout", "try-again"}
+LOOKING = {"back-to-now", "csv", "dismiss", "zoom-out", "logout", "try-again", "show", "quarantine"}
 """Buttons that change nothing, for everybody."""
 
 CHANGING = {"overview": "run_now", "settings": "maintain", "resilience": "clear-cache"}
@@ -29,12 +29,16 @@ CHANGING = {"overview": "run_now", "settings": "maintain", "resilience": "clear-
 
 
 @pytest.fixture(scope="module", params=STATES)
-def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def installation(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, trouble_made: Trouble
+) -> tuple[Path, Path]:
     """A configuration and a state directory, with a token for each role."""
     folder = tmp_path_factory.mktemp("pages")
-    config, state_dir = write_configuration(folder, harm=request.param == "harmful names"), folder / "state"
+    config, state_dir = write_configuration(folder), folder / "state"
+    if request.param == "in trouble":
+        trouble_made.copied(config, state_dir)
     with IntegratedSystem(config, state_dir=state_dir, environ={}) as system:
-        if request.param != "no data yet":
+        if request.param == "ran":
             run(system, ACTOR)
         SECRETS[config] = {role: tokens.create(system, owner(), role, role).secret for role in ROLES}
     return config, state_dir
@@ -67,6 +71,12 @@ def _formatted(app: AppTest) -> list[str]:
     return [*found, *(str(element.proto.body) for element in app.get("html"))]
 
 
+def _changing(app: AppTest) -> set[str]:
+    """The keys of buttons that may change something."""
+    keys = {str(button.key) for button in app.button}
+    return {key for key in keys if key.split("-")[0] not in LOOKING and key not in LOOKING}
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_every_page_is_shown_to_every_role(
     monkeypatch: pytest.MonkeyPatch, installation: tuple[Path, Path], role: Role
@@ -81,11 +91,32 @@ def test_every_page_is_shown_to_every_role(
             assert f"logged as done by token:{role}" in _texts(app), page
             assert "internal error" not in _texts(app), page
             assert not any("onerror=" in text for text in _formatted(app)), page
-            keys = {str(button.key) for button in app.button}
             if page in CHANGING:
-                assert (CHANGING[page] in keys) == (role != "viewer"), page
+                assert (CHANGING[page] in _changing(app)) == (role != "viewer"), page
             if role == "viewer":
-                assert {key for key in keys if key.split("-")[0] not in LOOKING and key not in LOOKING} == set(), page
+                assert _changing(app) == set(), page
+
+
+@pytest.mark.usefixtures("trouble")
+@pytest.mark.parametrize(
+    ("page", "button", "chosen"),
+    [("incidents", "show-", "incident"), ("quality", "quarantine-", "dataset")],
+    ids=["an incident", "rows in quarantine"],
+)
+def test_another_of_a_list_is_shown_and_stands_in_the_address(
+    app: AppTest, system: IntegratedSystem, page: str, button: str, chosen: str
+) -> None:
+    """A viewer chooses as well, and still cannot act; what means harm is text there, too."""
+    app.session_state["secret"] = tokens.create(system, owner(), "viewer", "guest").secret
+    app._page_hash = calc_hash(page)
+    app.query_params["show"] = "quiet"  # of incidents: those that another explains are several
+    first = _texts(app.run())
+    app.button(key=keys(app, button)[-1]).click().run()
+
+    assert _texts(app) != first
+    assert app.query_params[chosen]
+    assert _changing(app) == set()
+    assert not any("onerror=" in text for text in _formatted(app))
 
 
 @pytest.mark.parametrize(

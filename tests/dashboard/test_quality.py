@@ -1,7 +1,6 @@
 """How good the data is: rules, scores by day, and what is done about rows in quarantine."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from api.client import Client
-from api.in_process import ApiHere
 from dashboard.charts.heatmap import heatmap
 from dashboard.language import Words
 from dashboard.panels import as_csv
@@ -18,36 +16,18 @@ from dashboard.view_model.quality import ON_A_HEAT, Dataset, Heat, Quality, floo
 from dashboard.view_model.quarantine import dropped, quarantine, replayed, rows
 from integrated_system import IntegratedSystem
 from operations import tokens
-from operations import trouble as wrong
 from operations.actor import owner
 from operations.quarantine import listed
+from operations.trouble import Trouble
 from tests.dashboard.configuration import HARM
-from tests.dashboard.conftest import ACTOR
-from tests.dashboard.trouble import Trouble, answer, click, done, keys, made, marked_up, page, texts
-from tests.faulty_server import FaultyServer, ok
+from tests.dashboard.trouble import answer, click, done, keys, marked_up, page, texts
 from utils.history.series import labels_of
 
 WORDS = Words()
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BUTTONS = ("replay-", "drop-")
 
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trouble]:
-    with FaultyServer(ok(b"")) as server:
-        yield made(tmp_path_factory.mktemp("trouble"), server)
-
-
-@pytest.fixture(autouse=True)
-def _in_trouble(prepared: Trouble, config: Path, state_dir: Path) -> None:
-    prepared.copied(config, state_dir)
-
-
-@pytest.fixture
-def client(system: IntegratedSystem) -> Iterator[Client]:
-    here = ApiHere(system)
-    yield here.client(ACTOR)
-    here.close()
+pytestmark = pytest.mark.usefixtures("trouble")
 
 
 # --- what is told ---------------------------------------------------------------------------------
@@ -166,7 +146,7 @@ def test_what_came_of_it_is_said_in_words() -> None:
 
 def test_what_cannot_be_read_has_its_face() -> None:
     """Nothing is made up in its place; before anything ran that is said."""
-    broken = Answer(None, wrong.Trouble("the disk is away", "put it back"), None)
+    broken = Answer(None, Trouble("the disk is away", "put it back"), None)
     empty = Answer({"datasets": [], "rules": []}, None, None)
 
     faces = [quality(broken, WORDS, NOW).face, heat(broken, WORDS).face, quarantine(broken, WORDS, NOW).face]

@@ -22,8 +22,7 @@ from operations.breakers import breaker_of, force_open
 from operations.cache import figures
 from operations.providers import providers
 from operations.trouble import Trouble
-from tests.dashboard.configuration import HARM
-from tests.dashboard.conftest import ACTOR
+from tests.dashboard.configuration import ACTOR, HARM
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = (NOW - timedelta(days=1), NOW)
@@ -97,7 +96,7 @@ def test_an_open_circuit_comes_first_with_its_reason(ran: IntegratedSystem) -> N
 
     model = _model(ran)
 
-    assert model.sentence == "1 of 3 circuits are open: partner."
+    assert model.sentence == "1 of 3 circuits is open: partner."
     assert (model.circuits.rows[0].provider, model.circuits.rows[0].state) == ("partner", "held open")
     assert "they move house" in model.circuits.rows[0].why
 
@@ -195,7 +194,7 @@ def test_the_cache_is_emptied_by_its_button(page: AppTest, ran: IntegratedSystem
     page.button(key="clear-cache-yes").click().run()
     done()
 
-    assert "The cache is empty: 1 results went." in _texts(page.run())
+    assert "The cache is empty: 1 result went." in _texts(page.run())
     assert figures(ran).entries == 0
 
 

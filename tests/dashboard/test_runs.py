@@ -15,8 +15,7 @@ from operations.actor import owner
 from operations.backfill import start
 from operations.backfill_plan import plan
 from operations.run import run, run_queue
-from tests.dashboard.configuration import write_configuration
-from tests.dashboard.conftest import ACTOR
+from tests.dashboard.configuration import ACTOR, write_configuration
 from tests.dashboard.trouble import click, done, keys, marked_up, page, texts
 from utils.events import NewEvent
 
@@ -212,7 +211,7 @@ def test_the_past_shows_runs_as_they_stood(app: AppTest, ran: IntegratedSystem) 
     shown = texts(page(app, "runs", as_of=begun.time))
     whole = texts(page(app, "runs", as_of=begun.time, run=latest.run_id))
 
-    assert "One run is at work." in shown
+    assert "1 run is at work." in shown
     assert "The run has done 0 of 3 datasets." in whole
 
 

@@ -16,8 +16,7 @@ from dashboard.view_model.settings import Settings, chosen, maintained, settings
 from integrated_system import IntegratedSystem
 from operations.schedules import listed
 from operations.trouble import Trouble
-from tests.dashboard.configuration import HARM, configured_with
-from tests.dashboard.conftest import ACTOR
+from tests.dashboard.configuration import ACTOR, HARM, configured_with
 
 CHANNELS = {"channels": {"ops": "json://user:canary-secret@127.0.0.1:9/x"}}
 

@@ -10,7 +10,7 @@ from streamlit.util import calc_hash
 from dashboard import shell
 from integrated_system import IntegratedSystem
 from operations.run import run
-from tests.dashboard.conftest import ACTOR
+from tests.dashboard.configuration import ACTOR
 
 _AS_USERS_HAVE_IT = shell.broken_page
 """`conftest` has it raise."""

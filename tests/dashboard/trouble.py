@@ -15,8 +15,7 @@ from dashboard.source import Answer
 from integrated_system import IntegratedSystem
 from operations.alerting import deliver
 from operations.run import run
-from tests.dashboard.configuration import HARM
-from tests.dashboard.conftest import ACTOR
+from tests.dashboard.configuration import ACTOR, HARM
 from tests.faulty_server import FaultyServer, as_json, status
 
 

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from dashboard.language import Words
 from dashboard.source import Answer
-from dashboard.view_model.dataset import chosen, head, whole_age
+from dashboard.view_model.dataset import chosen, head
 from dashboard.view_model.dataset_acts import MOST_ROWS, captures, decided, export, planned
 from dashboard.view_model.dataset_lineage import around
 from dashboard.view_model.dataset_past import band, metric, metric_names, runs
 from dashboard.view_model.dataset_quality import quality
+from dashboard.view_model.dataset_sentence import sentence, whole_age
 from dashboard.view_model.dataset_table import PAGE, columns, paged, rows, shown
 from dashboard.view_model.dataset_versions import differing, versions
 from operations.trouble import Trouble
@@ -55,7 +56,6 @@ def _status(**more: Any) -> dict[str, Any]:
 def _why(**more: Any) -> Answer:
     return _answer(
         {
-            "sentence": "orders is well: collected 3 s ago.",
             "changes": [],
             "advice": [],
             "commands": [],
@@ -74,11 +74,11 @@ def _head(status: Answer, why: Answer | None) -> Any:
 def test_the_head_stays_the_same_while_only_seconds_went_by() -> None:
     """So the page is not drawn again every two seconds."""
     one = _head(_answer({"datasets": [_status()]}), _why())
-    later = _head(_answer({"datasets": [_status(age_s=9.0)]}), _why(sentence="orders is well: collected 9 s ago."))
-    older = _head(_answer({"datasets": [_status(age_s=190.0)]}), _why(sentence="orders is well: collected 3 min ago."))
+    later = _head(_answer({"datasets": [_status(age_s=9.0)]}), _why())
+    older = _head(_answer({"datasets": [_status(age_s=190.0)]}), _why())
 
     assert one == later
-    assert one.sentence != later.sentence
+    assert older.sentence == "orders is well: 1,200 rows, collected 3 min ago, score 97.4."
     assert one != older
 
 
@@ -111,14 +111,53 @@ def test_a_head_without_an_answer_says_why_or_keeps_what_it_knew() -> None:
     assert (stale.face.kind, stale.rows) == ("stale", 1200)
 
 
+def _said(why: dict[str, Any] | None = None, words: Words = WORDS, **more: Any) -> str:
+    return sentence(_status(**more), why or {}, words, NOW)
+
+
+def test_the_sentence_says_why_of_every_state() -> None:
+    """Composed of facts; what a provider said stays as it came, without the name that stands there already."""
+    promise = {"state": "at_risk", "until": _at(-3)}
+    broken = {
+        "status": "degraded",
+        "reason": "promise broken: the copy is 65 s old",
+        "promise": {**promise, "until": _at(2)},
+    }
+    blocked = {"blocked": [{"dataset": "raw", "reason": "raw has failed"}], "last_good": {"accepted_at": _at(30)}}
+
+    assert _said(rows=1, origin="cache", age_s=5.0, data_age_s=7200.0, score=None) == (
+        "orders is well: 1 row, from our copy, within its time to live, collected under 2 min ago, its data 2 h old."
+    )
+    assert _said(promise=promise).endswith("score 97.4. Its promise breaks at 15:00.")
+    assert _said({"since": {"time": _at(20)}}, status="failed", reason="orders: 503.") == (
+        "orders has failed since yesterday 16:00: 503."
+    )
+    assert _said({"since": {"time": _at(1)}}, **broken) == (
+        "orders is degraded since 11:00: its promise is broken since 10:00."
+    )
+    assert _said(blocked) == "orders is blocked: raw has failed; readers keep what came yesterday 06:00."
+    assert _said({**blocked, "last_good": None}).endswith("nothing was delivered of it yet.")
+    assert _said(status="degraded") == "orders is degraded: nobody knows why."
+
+
+def test_the_sentence_is_said_in_portuguese() -> None:
+    """With its numbers and dates; the reason stays as it came."""
+    told = _said({"since": {"time": _at(24 * 40)}}, Words.of("pt"), status="failed", reason="503 Service Unavailable")
+
+    assert told == "orders falha desde 13 out. 12:00: 503 Service Unavailable."
+    assert _said(words=Words.of("pt"), age_s=300.0) == (
+        "orders está bem: 1.200 linhas, recolhido há 5 min, pontuação 97,4."
+    )
+
+
 def test_of_the_past_the_last_run_says_how_it_was() -> None:
     """Nobody looks why then."""
     reason = "orders: 503 Service Unavailable."
     told = _head(_answer({"datasets": [_status(status="degraded", reason=reason)]}), None)
     never = _head(_answer({"datasets": [_status(status="never ran")]}), None)
 
-    assert told.sentence == "orders: degraded. 503 Service Unavailable."
-    assert never.sentence == "orders had not run yet."
+    assert told.sentence == "orders is degraded: 503 Service Unavailable."
+    assert never.sentence == "orders never ran: nothing is known of it yet."
 
 
 def test_without_a_name_the_worst_is_shown() -> None:
@@ -136,8 +175,8 @@ def test_an_age_counts_no_seconds(seconds: float, words: str) -> None:
     assert whole_age(seconds, WORDS) == words
 
 
-@given(st.integers(0, 10**9), st.one_of(st.none(), st.text(max_size=15), st.integers().map(str)))
-def test_a_page_is_always_one_that_there_is(count: int, asked: str | None) -> None:
+@given(st.integers(0, 10**9), st.integers())
+def test_a_page_is_always_one_that_there_is(count: int, asked: int) -> None:
     """Whatever stands in the address."""
     number, pages = paged(count, asked)
 

@@ -12,7 +12,7 @@ from dashboard.source import Answer, Source
 from dashboard.view_model.overview import Behind, behind, top
 from integrated_system import IntegratedSystem
 from operations.trouble import Trouble
-from tests.dashboard.conftest import ACTOR
+from tests.dashboard.configuration import ACTOR
 from tests.dashboard.view_model.test_sentence import dataset as bare
 from tests.dashboard.view_model.test_sentence import promise
 from tests.dashboard.view_model.test_sentence import status as told_status

@@ -17,7 +17,7 @@ from tests.dashboard.configuration import HARM
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 WORDS = Words()
-NAMES: Any = {kind: kind for kind in ("turn", "work", "rate_limit", "bulkhead", "failed", "pause")}
+NAMES: Any = {kind: kind for kind in ("turn", "work", "rate_limit", "bulkhead", "failed", "pause", "open")}
 ENDS: Any = {tone: tone for tone in ("good", "attention", "bad", "busy", "neutral")}
 
 
@@ -85,6 +85,21 @@ def test_a_real_run_is_told_with_its_attempts_and_its_fallback(ran: IntegratedSy
     assert model.may_repeat
 
 
+def test_what_is_not_over_has_a_bar_up_to_now() -> None:
+    """It grows by whole steps, so that the page is not drawn again at each look; a run that is over has none."""
+    parts = (_part("orders"), _part("later", None))
+    at_work = _answer(*parts, status="running")
+    first, same, grown = (whole(at_work, WORDS, NOW + timedelta(seconds=s)) for s in (6.1, 7.9, 8.0))
+    over = whole(_answer(*parts, status="crashed"), WORDS, NOW + timedelta(seconds=9))
+
+    assert [lane.dataset for lane in first.lanes] == ["orders", "later"]
+    assert [(p.kind, p.begin, p.end) for p in first.lanes[1].pieces] == [("open", 0.0, 6.0)]
+    assert (first.lanes[1].tone, first.lanes[1].end) == ("busy", "not over")
+    assert first == same
+    assert first != grown
+    assert [lane.dataset for lane in over.lanes] == ["orders"]
+
+
 def test_waits_are_cut_out_of_the_work() -> None:
     """Before the first, between, after the last; what was waited for is said in words too."""
     steps = [
@@ -102,7 +117,7 @@ def test_waits_are_cut_out_of_the_work() -> None:
         ("work", 2.25, 3.0),
     ]
     assert lane.words == "took 2 s · waited 0.5 s for the provider's rate · waited 0.25 s for a place · 3 more waits"
-    assert model.alt == f"Timeline of 1 datasets. orders: succeeded, {lane.words}"
+    assert model.alt == f"Timeline of 1 dataset. orders: succeeded, {lane.words}"
 
 
 @pytest.mark.parametrize(
