@@ -70,9 +70,11 @@ class ReplaceableDatabase(SqliteDatabase):
             raise
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        self._follow()
         try:
             return super().query(sql, parameters)
         except DamagedError:
+            self._follow()
             return super().query(sql, parameters)
 
     def changes(self) -> int:

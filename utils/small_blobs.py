@@ -75,7 +75,7 @@ class SmallBlobs:
             self._waiting[name] = (name, data, len(data), modified)
 
     def flush(self) -> None:
-        """Write what waits; whatever reads here does it by itself."""
+        """Write what waits. Whoever reads here sees it before: a full disk must keep nobody from reading."""
         if not self._waiting:
             return
         with self._guard:
@@ -83,6 +83,8 @@ class SmallBlobs:
             self._waiting.clear()
 
     def get(self, name: str) -> bytes | None:
+        if (row := self._waiting.get(name)) is not None:
+            return bytes(row[1])
         if not self._exists():
             return None
         # A flipped bit may make a text of a blob, or a number of a size.
@@ -90,22 +92,27 @@ class SmallBlobs:
         return bytes(rows[0][0] or b"") if rows else None
 
     def size(self, name: str) -> int | None:
+        if (row := self._waiting.get(name)) is not None:
+            return row[2]
         if not self._exists():
             return None
         rows = self._database.query("SELECT CAST(size AS INTEGER) FROM blobs WHERE name = ?", (name,))
         return int(rows[0][0] or 0) if rows else None
 
     def delete(self, name: str) -> bool:
-        if not self._exists():
-            return False
         delete = "DELETE FROM blobs WHERE name = ?"
         with self._guard:
-            return self._change(lambda connection: connection.execute(delete, (name,)).rowcount > 0)
+            waited = self._waiting.pop(name, None) is not None
+            if not self._exists():
+                return waited
+            return self._change(lambda connection: connection.execute(delete, (name,)).rowcount > 0) or waited
 
     def list(self, prefix: str) -> Iterator[tuple[str, int, float]]:
         """Name, size in bytes and time of change (epoch seconds) of the blobs below a prefix, by name."""
-        if self._exists():
-            yield from self._database.query(_LIST, (len(prefix), prefix))
+        found = list(self._database.query(_LIST, (len(prefix), prefix))) if self._exists() else []
+        with self._guard:
+            waiting = {name: (name, row[2], row[3]) for name, row in self._waiting.items() if name.startswith(prefix)}
+        yield from sorted([*(row for row in found if row[0] not in waiting), *waiting.values()]) if waiting else found
 
     def set_aside(self) -> tuple[Path, ...]:
         """The damaged files that were set aside, oldest first."""
@@ -118,7 +125,6 @@ class SmallBlobs:
 
     def _exists(self) -> bool:
         """Whether there is anything to read: looking must not make a file."""
-        self.flush()
         return os.path.exists(self._path)  # noqa: PTH110 - asked for every blob; `Path.exists` takes three times as long
 
     def _change(self, step: Callable[[sqlite3.Connection], T]) -> T:

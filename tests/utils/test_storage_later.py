@@ -1,5 +1,7 @@
 """Small blobs that wait to be written together."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,17 @@ def test_what_still_waits_at_the_close_was_never_there(tmp_path: Path) -> None:
 
     with pytest.raises(BlobNotFound):
         Storage(tmp_path, pack_below=100).read_bytes("a/1")
+
+
+def test_who_reads_writes_nothing(tmp_path: Path) -> None:
+    """What waits because the disk is full, or another process writes, keeps nobody from reading."""
+    storage = Storage(tmp_path, pack_below=100)
+    storage.put_bytes("a/1", b"one")
+    storage.put_bytes("a/2", b"two", later=True)
+    with closing(sqlite3.connect(tmp_path / ".small.db")) as writer:
+        writer.execute("BEGIN IMMEDIATE")  # whoever tried to write now would wait, and fail
+
+        assert storage.read_bytes("a/1") == b"one"
+        assert storage.read_bytes("a/2") == b"two"
+        assert [(blob.path, blob.size) for blob in storage.list("a/")] == [("a/1", 3), ("a/2", 3)]
+    storage.close()
