@@ -5,11 +5,19 @@ import re
 from functools import lru_cache
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-__all__ = ["DEFAULT_PORTS", "file_name", "is_public", "led_to", "provider_name", "same_origin", "shown"]
+__all__ = ["DEFAULT_PORTS", "file_name", "is_metadata", "is_public", "led_to", "provider_name", "same_origin", "shown"]
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _COMPATIBLE = ipaddress.ip_network("::/96")
+_METADATA = tuple(
+    ipaddress.ip_network(net)
+    for net in (
+        *("169.254.169.0/24", "169.254.170.0/24", "169.254.42.42", "169.254.0.23", "168.63.129.16", "100.100.100.200"),
+        *("fd00:ec2::/32", "fd20:ce::254", "fe80::a9fe:a9fe"),
+    )
+)
+"""169.254.169.254 is that of most clouds; the others are of AWS, Azure, Google, Scaleway, Tencent and Alibaba."""
 _LONGEST_SHOWN = 300
 _ORIGIN = re.compile(r"[a-z]{2,8}://[^/?#\s@\[\\]+(?=/)", re.ASCII)
 """Scheme, host and port of a plain address; one with a user part, or odd in any other way, is looked at as a whole."""
@@ -96,6 +104,22 @@ def file_name(url: str) -> str:
 
 def is_public(address: str) -> bool:
     """Whether an IP address is on the public internet; the IPv4 address inside an IPv6 one is looked at as well."""
+    ip = _innermost(address)
+    return ip.is_global and not ip.is_multicast
+
+
+def is_metadata(address: str) -> bool:
+    """Whether a cloud may answer at this IP address with the credentials of the machine that asks.
+
+    >>> is_metadata("169.254.169.254"), is_metadata("::ffff:169.254.169.254"), is_metadata("10.0.0.1")
+    (True, True, False)
+    """
+    ip = _innermost(address)
+    return any(ip in net for net in _METADATA)
+
+
+def _innermost(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IP address; of an IPv6 one that holds an IPv4 one, that."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         inside = ip.ipv4_mapped or ip.sixtofour
@@ -103,7 +127,7 @@ def is_public(address: str) -> bool:
             inside = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inside is not None:
             ip = inside
-    return ip.is_global and not ip.is_multicast
+    return ip
 
 
 def _port(parts: SplitResult) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpcore
 
-from data_pipeline.collect.addresses import is_public
+from data_pipeline.collect.addresses import is_metadata, is_public
 from data_pipeline.errors import ProviderRefused
 from utils import network
 from utils.resilience.cancellation import check_cancelled
@@ -45,6 +45,8 @@ class DeadlineBackend(httpcore.NetworkBackend):
         timeout = _bounded(timeout, httpcore.ConnectTimeout)
         until = time.monotonic() + timeout
         addresses = resolve(host, port, timeout)
+        if host not in addresses:
+            refuse_metadata(host, addresses)  # behind a name; as an address only the configuration may mean it
         if self._public_only:
             refuse_private(host, addresses)
         for position, address in enumerate(addresses, start=1):
@@ -121,6 +123,20 @@ def refuse_private(host: str, addresses: Iterable[str]) -> None:
             raise ProviderRefused(
                 f"{host} is at {address}, which is not a public address",
                 hint="set `allow_private: true` at this provider if that is meant",
+                provider=host,
+            )
+
+
+def refuse_metadata(host: str, addresses: Iterable[str]) -> None:
+    """Raises `ProviderRefused` when one of the addresses may be where a cloud gives this machine its credentials.
+
+    Whoever owns a name, or answers with a redirect, decides where it leads: what is there would come back as data.
+    """
+    for address in addresses:
+        if is_metadata(address):
+            raise ProviderRefused(
+                f"{host} leads to {address}, where a cloud gives this machine its credentials",
+                hint="a provider has nothing there; if you mean it, write that address itself as `url`",
                 provider=host,
             )
 

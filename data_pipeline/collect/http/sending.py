@@ -1,8 +1,11 @@
 """Make one request, or the few that redirects turn it into, and decide what each host is shown."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from data_pipeline.collect.addresses import led_to, provider_name, same_origin, shown
 from data_pipeline.collect.collector import CollectRequest
@@ -110,6 +113,8 @@ class Sender:
         if at_home:
             credentials = self._credentials
         else:
+            if not at_start:
+                _refuse_metadata(ask.url)
             # A mirror may have a user part of its own.
             credentials = Credentials.of(None, self._start) if at_start else Credentials()
             ask = replace(ask, headers=tuple(pair for pair in ask.headers if pair[0].lower() in HARMLESS))
@@ -126,3 +131,12 @@ class Sender:
             memory=max(0, min(MEMORY, HELD - self.size)),
             expected=replace(self._expected, excused=excused),
         )
+
+
+def _refuse_metadata(url: str) -> None:
+    """An address that only a provider wrote: what it says as a number is judged here, a name when it is looked up."""
+    from data_pipeline.collect.http.network import refuse_metadata
+
+    host = urlsplit(url).hostname or ""
+    with suppress(ValueError):  # a name
+        refuse_metadata(host, [str(ip_address(host))])

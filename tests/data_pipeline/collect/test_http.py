@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpcore
 import pytest
 from pydantic import ValidationError
 
@@ -15,7 +16,7 @@ from data_pipeline.collect.addresses import is_public
 from data_pipeline.collect.http.connections import Route
 from data_pipeline.collect.http.http import HttpCollector, Options
 from data_pipeline.dataset import Collected
-from data_pipeline.errors import ProviderRefused
+from data_pipeline.errors import ProviderRefused, ProviderUnavailable
 from tests import faulty_server as fault
 from tests.data_pipeline.collect.conftest import body_of
 from tests.data_pipeline.collect.requests import Calls
@@ -213,6 +214,35 @@ def test_private_addresses_are_refused_when_the_provider_forbids_them(fetch: Fet
         with pytest.raises(ProviderRefused, match="not a public address"):
             fetch(url, request=given)
         assert server.count == 0
+
+
+METADATA = "http://169.254.169.254/latest/meta-data/iam/security-credentials/"
+
+
+@pytest.mark.parametrize("target", [METADATA, "http://[::ffff:a9fe:a9fe]/", "http://[fd00:ec2::254]/latest"])
+def test_no_provider_leads_us_to_the_credentials_of_this_machine(fetch: Fetch, target: str) -> None:
+    """A cloud gives them at these addresses to whoever asks from here; what they say would come back as data."""
+    with FaultyServer(fault.redirect(target)) as server:
+        with pytest.raises(ProviderRefused, match="where a cloud gives this machine its credentials"):
+            fetch(server.url)
+        assert server.count == 1
+
+
+def test_no_name_leads_us_there_either(fetch: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who owns a name decides where it leads; an address that the configuration itself says is its own business."""
+    monkeypatch.setattr("utils.network.resolve", lambda *_: ["169.254.169.254"])
+    with pytest.raises(ProviderRefused, match=r"api\.test leads to 169\.254\.169\.254"):
+        fetch("http://api.test/latest/meta-data")
+    asked: list[str] = []
+
+    def connect(_: object, host: str, *__: object) -> None:
+        asked.append(host)
+        raise httpcore.ConnectError("nobody is there")
+
+    monkeypatch.setattr("httpcore.SyncBackend.connect_tcp", connect)
+    with pytest.raises(ProviderUnavailable):
+        fetch(METADATA)
+    assert asked == ["169.254.169.254"]
 
 
 def test_the_ban_on_private_addresses_goes_along_to_the_next_host() -> None:
