@@ -9,7 +9,12 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
+
+if TYPE_CHECKING:
+    from http.client import HTTPMessage
+    from urllib.request import OpenerDirector
 
 __all__ = ["Probe", "Unwell", "database", "disk", "heartbeat", "http", "tcp"]
 
@@ -24,17 +29,17 @@ class Unwell(Exception):
 
 
 def http(address: str, timeout: float) -> Probe:
-    """Well below status 400, redirects followed. The user part of the address is sent as Basic credentials."""
+    """Well below status 400, redirects followed. The user part of the address is sent as Basic, to its server only."""
 
     def look() -> str:
         from urllib.error import HTTPError, URLError
-        from urllib.request import Request, urlopen
+        from urllib.request import Request
 
         parts = urlsplit(address)
         bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
         request = Request(bare, headers={"User-Agent": USER_AGENT, **_credentials(parts.username, parts.password)})  # noqa: S310 - the configuration takes http and https only
         try:
-            with urlopen(request, timeout=timeout) as answer:  # noqa: S310 - likewise
+            with _opener().open(request, timeout=timeout) as answer:
                 return f"status {answer.status}"
         except HTTPError as error:
             with error:
@@ -102,6 +107,26 @@ def heartbeat(name: str, newest: Callable[[str], float | None], within: float, n
         return f"heartbeat `{name}` came {age:.0f} s ago"
 
     return look
+
+
+def _opener() -> "OpenerDirector":
+    """Follows redirects over HTTP only, and shows another host no credentials: as urllib comes, it sends them along."""
+    from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+    class Careful(HTTPRedirectHandler):
+        def redirect_request(
+            self, req: Request, fp: IO[bytes], code: int, msg: str, headers: "HTTPMessage", newurl: str
+        ) -> Request | None:
+            before, after = urlsplit(req.full_url), urlsplit(newurl)
+            if after.scheme not in {"http", "https"}:
+                fp.close()
+                raise Unwell(f"status {code}, and a redirect to what is not HTTP")
+            made = super().redirect_request(req, fp, code, msg, headers, newurl)
+            if made is not None and (before.scheme, before.netloc) != (after.scheme, after.netloc):
+                made.remove_header("Authorization")
+            return made
+
+    return build_opener(Careful)
 
 
 def _credentials(user: str | None, password: str | None) -> dict[str, str]:

@@ -55,6 +55,23 @@ def test_the_user_part_of_an_address_is_sent_as_credentials_and_never_told() -> 
     assert base64.b64decode(seen[0]["authorization"].removeprefix("Basic ")) == b"me:p@ss"
 
 
+def test_a_redirect_takes_no_credentials_to_another_server() -> None:
+    """On the same one they go along; what is not HTTP is not followed."""
+    with FaultyServer(fault.ok(b"")) as other:
+        answers = [fault.redirect("/there"), fault.redirect(f"{other.url}/x"), fault.redirect("ftp://127.0.0.1/x")]
+        with FaultyServer(answers) as server:
+            look = probes.http(server.url.replace("http://", "http://me:secret@"), 5.0)
+            assert look() == "status 200"
+            with pytest.raises(Unwell, match="a redirect to what is not HTTP"):
+                look()
+            shown = ["authorization" in request.headers for request in server.requests]
+        strangers = [dict(request.headers) for request in other.requests]
+
+    assert shown == [True, True, True]
+    assert [headers for headers in strangers if "authorization" in headers] == []
+    assert len(strangers) == 1
+
+
 def test_a_server_that_is_not_there_is_told() -> None:
     """Over HTTP and TCP, in the system's words."""
     port = _free_port()
