@@ -83,7 +83,8 @@ def _was_told(system: IntegratedSystem) -> bool:
     for mark in marks:
         with contextlib.suppress(OSError):
             mark.parent.mkdir(mode=0o700, exist_ok=True)
-            mark.touch(mode=0o600)
+            # Where temporary files go, somebody else may have laid a link under this name.
+            os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
             os.utime(mark, (now, now), follow_symlinks=False)
             break
     return False
