@@ -41,6 +41,10 @@ class Asked:
     incomplete: tuple[str, ...] = ()
 
 
+_FIRST_YEAR, _LAST_YEAR = 1, 9999
+"""In these a zone may take a moment out of what can be told."""
+
+
 def due(settings: PartitionSettings, *, now: datetime, newest: str | None) -> list[Partition]:
     """The pieces that a run at `now` collects, oldest first.
 
@@ -241,11 +245,12 @@ def _boundary(text: str, zone: ZoneInfo, by: str) -> datetime:
         if fits(text, by):
             return _started(text, zone, by)
         moment = _local(f"{text}-01" if fits(text, "month") else text, zone)
-    except ValueError as error:
+        begins = moment.astimezone(UTC) == _floor(moment, by).astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # overflow: the zone takes it out of the years 1 to 9999
         if isinstance(error, NoSuchPiece):
             raise
         raise NoSuchPiece(f"{text!r} is not a date", f"write it as {_BEGINS[by]}") from error
-    if moment.astimezone(UTC) != _floor(moment, by).astimezone(UTC):
+    if not begins:
         raise NoSuchPiece(f"no {by} begins at {text}", f"write it as {_BEGINS[by]}")
     return moment
 
@@ -256,7 +261,7 @@ def _started(key: str, zone: ZoneInfo, by: str) -> datetime:
     Raises:
         NoSuchPiece: the key is none of these pieces.
     """
-    if not fits(key, by):
+    if not fits(key, by) or not _FIRST_YEAR < int(key[:4]) < _LAST_YEAR:
         raise NoSuchPiece(f"{key!r} is no {by}", f"write it as {_BEGINS[by]}")
     text = f"{key.removesuffix(_AGAIN)} +0000" if by == "hour" else f"{key} +0000"
     wall = datetime.strptime(text, f"{_KEYS[by]} %z").replace(tzinfo=zone)

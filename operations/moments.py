@@ -26,9 +26,9 @@ def moment_of(option: str, text: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # overflow: its zone takes it out of the years 1 to 9999
         raise UsageError(f"--{option}: {text!r} is not a time", hint="write it as 2026-11-20T08:00:00Z") from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def past_moment(text: str, now: datetime) -> datetime:
@@ -97,6 +97,6 @@ def _coming(text: str, now: datetime, zone: ZoneInfo) -> datetime | None:
         pass
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else first_moment(moment, zone)
+    except (ValueError, OverflowError):
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else first_moment(moment, zone)

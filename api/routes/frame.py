@@ -1,7 +1,7 @@
 """What all routes have in common: their place, their documents, their parameters, and how an operation is answered."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -94,8 +94,10 @@ def _moment(text: str) -> str:
     '2026-11-20T08:00:00Z'
     """
     try:
-        datetime.fromisoformat(text)
-    except ValueError:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # overflow: its zone takes it out of the years 1 to 9999
         raise ValueError("this is no time; write it as 2026-11-20T08:00:00Z") from None
     return text
 

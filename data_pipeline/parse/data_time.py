@@ -7,6 +7,7 @@ from datetime import date, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
+from data_pipeline.parse.options import check_time_format
 from data_pipeline.parse.records import check_path, search
 from data_pipeline.python_values import values_of
 
@@ -34,7 +35,7 @@ def parse_data_time(text: str) -> DataTime:
     """Reads the setting.
 
     Raises:
-        ValueError: the path is no path, or the file name has no directive.
+        ValueError: the path is no path, or the file name has no directive or one that cannot be read.
     """
     if text == "last_modified":
         return DataTime("last_modified")
@@ -49,6 +50,7 @@ def parse_data_time(text: str) -> DataTime:
         pattern = match["pattern"]
         if "%" not in pattern:
             raise ValueError(f"filename `{pattern}` has no directive such as %Y%m%d")
+        check_time_format(pattern)
         return DataTime("filename", pattern)
     return DataTime("column", text)
 

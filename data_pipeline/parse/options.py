@@ -1,5 +1,6 @@
 """What the user declares under `parse:` and `columns:`. Imports no Arrow: reading a configuration must stay quick."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -196,7 +197,7 @@ class ColumnOptions(BaseModel):
         if self.format is not None:
             if self.type not in {"date", "timestamp"}:
                 raise ValueError("format needs `type: date` or `type: timestamp`")
-            _check_time_format(self.format)
+            check_time_format(self.format)
         if self.scale is not None:
             if self.type not in {"integer", "float", "decimal"}:
                 raise ValueError("scale needs `type: integer`, `float` or `decimal`")
@@ -207,7 +208,8 @@ class ColumnOptions(BaseModel):
         return self
 
 
-def _check_time_format(text: str) -> None:
+def check_time_format(text: str) -> None:
+    """Raises ValueError when `text` says no way to read a time that was written so."""
     if text in EPOCHS:
         return
     if text in DAY_COUNTS:
@@ -218,5 +220,5 @@ def _check_time_format(text: str) -> None:
         )
     try:
         datetime.strptime(datetime(2000, 12, 31, 23, 59, 58, tzinfo=UTC).strftime(text), text)  # noqa: DTZ007 - a trial
-    except ValueError as error:
+    except (ValueError, re.error) as error:  # the latter: a directive is there twice
         raise ValueError(f"format `{text}` cannot be read back: {error}") from error

@@ -45,6 +45,8 @@ def search(path: str) -> Callable[[Any], Any]:
         raise ValueError(f"`{path}` is not a JMESPath expression: {str(error).splitlines()[0]}") from error
     except ValueError as error:  # some lexer errors are plain
         raise ValueError(f"`{path}` is not a JMESPath expression: {error}") from error
+    except RecursionError as error:
+        raise ValueError(f"`{path[:100]}…` is not a JMESPath expression: it is nested too deeply") from error
 
     from data_pipeline.parse.jmes_functions import RowFunctions
 

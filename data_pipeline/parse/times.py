@@ -273,10 +273,13 @@ def moment(value: Any, zone: Zone) -> datetime | None:
 
 
 def aware(value: datetime, zone: Zone) -> datetime:
-    """A moment in UTC; a naive one is a wall time of the zone."""
+    """A moment in UTC; a naive one is a wall time of the zone. Before or after all years: the first, the last."""
     if value.tzinfo is None:
         value = value.replace(tzinfo=ZoneInfo(zone.name), fold=1 if zone.ambiguous == "second" else 0)
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:  # its zone takes it out of the years 1 to 9999
+        return datetime.min.replace(tzinfo=UTC) if value.year == 1 else datetime.max.replace(tzinfo=UTC)
 
 
 def start_of(day: date, zone: Zone) -> datetime:

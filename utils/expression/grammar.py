@@ -52,6 +52,8 @@ FUNCTIONS: dict[str, tuple[Kind, Kind]] = {
 """Function -> what it takes, what it gives."""
 
 MAX_DEPTH = 30
+MOST_DIGITS = 100
+"""Signs of a number: no column holds one with more than 76 digits."""
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 _SPELLED = {"=": "==", "<>": "!="}
 
@@ -270,6 +272,8 @@ class Parser:
             self._close()
             return node
         if token.kind == "number":
+            if len(token.text) > MOST_DIGITS:
+                raise ExpressionError(self._text, token.position, f"a number has at most {MOST_DIGITS} signs")
             whole = token.text.isdigit()
             return Literal(int(token.text) if whole else Decimal(token.text), token.position)
         if token.kind == "text":

@@ -125,6 +125,17 @@ def test_a_moment_in_a_document_is_read_in_its_usual_forms(value, expected):
 
 
 @pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ("0001-01-01T00:00:00+14:00", datetime.min.replace(tzinfo=UTC)),
+        ("9999-12-31T23:59:59-14:00", datetime.max.replace(tzinfo=UTC)),
+    ],
+)
+def test_a_moment_whose_zone_takes_it_out_of_the_years_is_at_their_edge(sent, expected):
+    """A provider says it: the dataset is not lost for that."""
+    assert moment(sent, Zone("Asia/Tokyo")) == expected
+
+@pytest.mark.parametrize(
     ("data_time", "expected"),
     [
         ("day", "2024-01-02T23:00:00"),
