@@ -19,6 +19,9 @@ def main() -> None:
     """Start the server; ends with the process."""
     from streamlit.web.cli import main as streamlit
 
+    from dashboard.headers import install
+
+    install()
     threading.Thread(target=make_ready, name="dashboard-ready", daemon=True).start()
     sys.argv = sys.argv[1:]
     streamlit(prog_name="streamlit")
