@@ -16,14 +16,19 @@ from urllib.parse import quote, quote_plus, urlsplit
 import pytest
 
 from dashboard.caller import Caller
+from dashboard.shell import PAGES
 from dashboard.source import Source
 from integrated_system import IntegratedSystem
-from operations.actor import Actor
+from operations import tokens
+from operations.actor import Actor, owner
 from operations.alerting import deliver
+from operations.backup import backup
 from operations.report import report
 from tests import faulty_server as fault
+from tests.counts import few
 from tests.faulty_server import FaultyServer
 from tests.integration.installation import Installation
+from tests.integration.shown import api_answers, backup_members, pages
 from utils.logger import configure
 
 VARIABLES = {
@@ -69,12 +74,12 @@ def spellings(canary: str) -> set[bytes]:
 NEEDLES = {canary: spellings(canary) for canary in CANARIES}
 
 
-def found_in(places: dict[str, bytes]) -> list[str]:
-    """Where a canary sings."""
+def found_in(places: dict[str, bytes], *more: str) -> list[str]:
+    """Where a canary sings. `more`: secrets that were made meanwhile."""
     return sorted(
         f"{place}: {canary} as {needle!r}: …{text[max(0, text.find(needle) - 60) : text.find(needle) + 60]!r}…"
         for place, text in places.items()
-        for canary, needles in NEEDLES.items()
+        for canary, needles in (NEEDLES | {one: spellings(one) for one in more}).items()
         for needle in needles
         if needle in text
     )
@@ -236,6 +241,7 @@ def test_no_secret_is_found_anywhere(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setitem(deliver.__kwdefaults__, "within_s", 0.5)  # channels that never answer well are not waited for
     configured(installation, provider)
+    installation.state.mkdir(mode=0o755)  # as somebody made it who did not think of others
     places: dict[str, bytes] = {}
     codes: dict[str, int] = {}
 
@@ -244,6 +250,12 @@ def test_no_secret_is_found_anywhere(
         codes[words] = installation.typed(*command)
         said = capfd.readouterr()
         places[f"{number} {words}: output"], places[f"{number} {words}: errors"] = said.out.encode(), said.err.encode()
+    with IntegratedSystem(installation.config, state_dir=installation.state, environ=VARIABLES) as system:
+        secret = tokens.create(system, owner(), "viewer", "looker").secret
+        monkeypatch.setattr("api.monitoring.overview", _broken)
+        places |= api_answers(system, secret, ("basic", "good", "1"))
+        places |= backup_members(backup(system, owner(), installation.folder).path)
+    places |= pages(monkeypatch, installation, secret, PAGES if few(100) == 100 else ("settings", "incidents"))
     configure("WARNING", "off")
     places["the page"] = _page(installation).encode()
     for path in sorted(installation.state.rglob("*")):
@@ -257,9 +269,17 @@ def test_no_secret_is_found_anywhere(
             packed = request.headers.get("content-encoding") == "gzip"
             places[f"request {request.number}"] = gzip.decompress(request.body) if packed else request.body
 
-    assert found_in(places) == []
+    assert found_in(places, secret) == []
+    open_to_others = [
+        f"{path}: {path.stat().st_mode:o}" for path in installation.state.rglob("*") if path.stat().st_mode & 0o077
+    ]
+    assert open_to_others == []
     assert 2 not in codes.values(), codes  # every command was understood
     _all_was_tried(places, provider, codes)
+
+
+def _broken(*_: object) -> None:
+    raise RuntimeError(f"http://me:{PLAIN['user']}.test?k={PLAIN['param']} broke in an unforeseen way")
 
 
 def _page(installation: Installation) -> str:
@@ -292,6 +312,10 @@ def _all_was_tried(places: dict[str, bytes], provider: FaultyServer, codes: dict
         assert VARIABLES[name] in asked, name
     bodies = b"\n".join(request.body for request in provider.requests)
     assert PLAIN["refresh"].encode() in bodies or PLAIN["oauth"].encode() in bodies
+    assert places["GET /api/monitoring/status"].startswith(b"500")
+    assert any(b"broke in an unforeseen way" in text for place, text in places.items() if place.startswith("logs/"))
+    assert sum(text.startswith(b"200") for text in places.values()) > 40
+    assert {"backup orchestrator.db", "page settings"} <= set(places)
     assert any(place.startswith("logs/") and place.endswith(".jsonl") for place in places)
     assert any(place.startswith("alerts/") for place in places)
     assert any(request.path.startswith("/204/") for request in provider.requests)
