@@ -20,6 +20,7 @@ from benchmarks.measure import ROOT, environment
 from benchmarks.rate_windows import largest_excess
 
 if TYPE_CHECKING:
+    from utils.redis_rates import RedisRates
     from utils.shared_rates import LeasedRates
     from utils.state import State
 
@@ -121,7 +122,7 @@ def _compute(folder: str, who: str) -> None:
         raise RuntimeError(f"not everybody got the value: {answers}")
 
 
-def rates(folder: str) -> "LeasedRates":
+def rates(folder: str) -> "LeasedRates | RedisRates":
     """Where the processes of a state directory keep a rate together."""
     return _state(Path(folder)).rates
 

@@ -21,6 +21,7 @@ from utils.backup_file import FORMAT, About, BackupWriter
 from utils.database import Database, StateError
 from utils.events import NewEvent, rfc3339
 from utils.events.rows import HEAD
+from utils.shared_tables import copy_shared
 from utils.sqlite import SqliteDatabase, explain
 from utils.storage import BlobNotFound
 from utils.table_copy import copy_tables, figures
@@ -106,6 +107,9 @@ def _write(system: IntegratedSystem, path: Path, folder: Path, made_at: str) -> 
             _rows_copied(system.database, log)
         _copied(system.coordination, coordination)
         with closing(sqlite3.connect(coordination, isolation_level=None)) as copy:
+            if system.shared is not system.coordination:
+                with system.shared.read() as there:
+                    copy_shared(there, copy)
             copy.execute("UPDATE leases SET owner = NULL, run = NULL")  # nobody works in the copy
         with closing(sqlite3.connect(log)) as copy:
             seq, head = copy.execute(HEAD).fetchone() or (0, "")

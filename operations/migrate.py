@@ -10,6 +10,7 @@ from operations.kept import MIGRATIONS, kept
 from utils.database import StateError
 from utils.events import NewEvent
 from utils.events.rows import HEAD
+from utils.shared_tables import copy_shared
 from utils.state import State
 from utils.table_copy import Copied, copy_tables, figures
 
@@ -81,6 +82,9 @@ def _move(system: IntegratedSystem, actor: Actor, target: State) -> Migrated:
                     f" {after.rows}; nothing was moved",
                     hint="report it",
                 )
+        with system.shared.read() as ours, target.shared.transaction() as theirs:
+            copy_shared(ours, theirs)
+        _ = target.secret  # that of this directory, if it has one: what it names in a Redis is found again
     done = Migrated(target.database.name, len(MIGRATIONS), f"{seq}:{head}", moved)
     verified = target.events.verify(done.head if seq else None)
     if verified.fault is not None:
@@ -93,9 +97,8 @@ def _move(system: IntegratedSystem, actor: Actor, target: State) -> Migrated:
 def _nobody_works(system: IntegratedSystem) -> None:
     """Whoever works holds a lease; our own is that of the maintenance."""
     system.leases.free_dead()
-    held = system.coordination.query("SELECT name FROM leases WHERE owner IS NOT NULL AND name != 'maintenance'")
-    if held:
-        names = ", ".join(sorted(name for (name,) in held)[:5])
+    if held := [name for name in system.leases.held() if name != "maintenance"]:
+        names = ", ".join(held[:5])
         raise Busy(f"a process works with this state ({names})", hint="stop it (`serve`, runs), then migrate")
 
 

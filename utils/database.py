@@ -4,9 +4,9 @@
 `?` (or `?1`, `?2`, … when one is used twice) for a parameter, `ON CONFLICT` instead of `OR REPLACE`, no scalar `max`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 __all__ = [
     "Connection",
@@ -19,6 +19,8 @@ __all__ = [
     "StatementRefused",
     "upsert",
 ]
+
+T = TypeVar("T")
 
 Durability = Literal["process", "power"]
 Statement = tuple[str, tuple[Any, ...]]
@@ -86,8 +88,15 @@ class Database(Protocol):
         """Borrow a connection: rows can be fetched one after the other, as they are wanted."""
         ...
 
-    def transaction(self) -> AbstractContextManager[Connection]:
-        """Be the only one who writes, until the block ends; rolled back when it raises."""
+    def transaction(self, *, durability: Durability | None = None) -> AbstractContextManager[Connection]:
+        """Be the only one who writes, until the block ends; rolled back when it raises.
+
+        `durability` is that of this one transaction, when it is not the database's own.
+        """
+        ...
+
+    def change(self, step: Callable[[Any], T]) -> T:
+        """What `step` gives, in a transaction whose connection it gets; it may be called again if that was in vain."""
         ...
 
     def transaction_reading(
@@ -116,6 +125,13 @@ class Database(Protocol):
 
     def damage(self) -> str:
         """What is broken in the files, as far as the database can tell; "" when nothing is."""
+        ...
+
+    def server_time(self, connection: Connection | None = None) -> float | None:
+        """Seconds since the epoch by the one clock of all machines that use this; None: this machine is the only one.
+
+        Inside a transaction with its `connection`: the moment when the server gets to it.
+        """
         ...
 
     def identity(self) -> tuple[object, ...]:

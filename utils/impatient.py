@@ -2,14 +2,21 @@
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator
 
+from utils.database import Connection, Database, StateError
 from utils.sqlite import BUSY_TIMEOUT_MS, SqliteDatabase, roll_back
 
-__all__ = ["PATIENCE_MS", "Impatient"]
+__all__ = ["PATIENCE_MS", "Impatient", "ImpatientAfar"]
 
 # A transaction takes 50 microseconds. A database that stays locked for so long is being copied, or its user hangs.
 PATIENCE_MS = 500
+
+SHUT_S = 1.0
+"""For how long a server that did not answer is not asked again; ten times as long as it took, if that is longer."""
+_SHUT_TIMES = 10.0
+_LONGEST_SHUT_S = 30.0
 
 
 class Impatient:
@@ -48,3 +55,32 @@ class Impatient:
             except BaseException:
                 roll_back(connection)
                 raise
+
+
+class ImpatientAfar:
+    """The same for a database on a server: one that did not answer is left alone for a while. Raises `StateError`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._shut_until = 0.0
+
+    def read(self) -> contextlib.AbstractContextManager[Connection]:
+        """Borrow a connection."""
+        return self._asked(self._database.read())
+
+    def transaction(self) -> contextlib.AbstractContextManager[Connection]:
+        """A write transaction; rolled back when the block raises."""
+        return self._asked(self._database.transaction())
+
+    @contextlib.contextmanager
+    def _asked(self, block: contextlib.AbstractContextManager[Connection]) -> Iterator[Connection]:
+        began = time.monotonic()
+        if began < self._shut_until:
+            raise StateError(f"{self._database.name}: did not answer a moment ago", transient=True)
+        try:
+            with block as connection:
+                yield connection
+        except StateError:
+            now = time.monotonic()
+            self._shut_until = now + min(max(SHUT_S, _SHUT_TIMES * (now - began)), _LONGEST_SHUT_S)
+            raise

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from utils.file_lock import FileLock
 
+__all__ = ["installation_secret", "known_secret"]
+
 
 def installation_secret(directory: Path) -> str:
     """64 hex digits, made at the first call and kept in `installation.key`; the same for all processes of a state.
@@ -15,9 +17,10 @@ def installation_secret(directory: Path) -> str:
         OSError: The directory cannot be read or written.
     """
     path = directory / "installation.key"
-    if (known := _read(path)) is None:
+    if (known := known_secret(directory)) is None:
         with FileLock(directory / ".installation.key.lock"):
-            if (known := _read(path)) is None:  # or damaged: what was kept under the old one is not found again
+            # Or it is damaged: what was kept under the old one is not found again.
+            if (known := known_secret(directory)) is None:
                 known = secrets.token_hex(32)
                 fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
                 with os.fdopen(fd, "w") as file:
@@ -25,9 +28,10 @@ def installation_secret(directory: Path) -> str:
     return known
 
 
-def _read(path: Path) -> str | None:
+def known_secret(directory: Path) -> str | None:
+    """The same, when it was made already; None: it was not, or is damaged."""
     try:
-        found = path.read_text("ascii", "replace")
+        found = (directory / "installation.key").read_text("ascii", "replace")
     except FileNotFoundError:
         return None
     return found[:64] if re.fullmatch(r"[0-9a-f]{64}\n", found) else None

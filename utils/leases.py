@@ -1,10 +1,10 @@
-"""Who is working on what: leases with a heartbeat and a fencing number, shared by all processes of a state directory.
+"""Who is working on what: leases with a heartbeat and a fencing number, shared by all processes of an installation.
 
 A lease belongs to a process, known by host, boot, pid namespace, pid and start time. A dead owner on the same host is
 seen at once; an owner elsewhere is taken for dead after 15 s without a heartbeat. These seconds are the kernel's own,
-which all its processes share and nobody sets; only an owner under another kernel is measured by the wall clock. Each
-grant of a name carries a larger fencing number than the one before, so that a process that slept through the loss of
-its lease can be refused.
+which all its processes share and nobody sets; an owner under another kernel is measured by the clock of the server that
+keeps the leases, or by the wall clock when no server does. Each grant of a name carries a larger fencing number than
+the one before, so that a process that slept through the loss of its lease can be refused.
 """
 
 import logging
@@ -16,12 +16,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from utils.clock import SYSTEM_CLOCK, Clock
-from utils.database import StateError
-from utils.sqlite import SqliteDatabase
+from utils.database import Connection, Database, StateError, upsert
 
 HEARTBEAT_EVERY = 5.0
 TAKEN_FOR_DEAD_AFTER = 15.0
@@ -37,17 +37,22 @@ BEAT_SCHEMA = (
 
 _HELD = "SELECT name, fence, owner, heartbeat, beat FROM leases WHERE name IN (SELECT value FROM json_each(?))"
 _LAST = "SELECT owner, heartbeat, beat FROM leases WHERE owner = ? ORDER BY heartbeat DESC LIMIT 1"
-_GRANT = "INSERT OR REPLACE INTO leases (name, fence, owner, run, heartbeat, beat) VALUES (?, ?, ?, ?, ?, ?)"
-_KEEP = "INSERT OR IGNORE INTO leases (name, fence, owner, run, heartbeat, beat) VALUES (?, ?, ?, ?, ?, ?)"
+_COLUMNS = "name, fence, owner, run, heartbeat, beat"
+_GRANT = upsert("leases", _COLUMNS, key="name")
+_KEEP = f"INSERT INTO leases ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"  # noqa: S608 - our own
 _FREE = "UPDATE leases SET owner = NULL, run = NULL WHERE name = ? AND fence = ?"
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One moment on both clocks: seconds since the epoch, and since the boot (0.0: not known)."""
+    """One moment on both clocks: seconds since the epoch, and since the boot (0.0: not known).
+
+    `everywhere`: the first is a server's, and the owners may be on any machine.
+    """
 
     time: float
     monotonic: float
+    everywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +78,14 @@ class Owner:
             return cls("", "", "", 0, "")
 
     def is_dead(self, last: "Moment", now: "Moment") -> bool:
-        """Whether this owner is gone: certain on its own host, by silence elsewhere."""
+        """Whether this owner is gone: certain under its own kernel, by silence elsewhere.
+
+        Of a state directory, which lies on one machine, another boot is enough; two machines may have the same name.
+        """
         me = this_process()
-        if self.host == me.host and self.boot != me.boot:
+        if self.host == me.host and self.boot != me.boot and not now.everywhere:
             return True
-        if (self.host, self.namespace) == (me.host, me.namespace) and self.started:
+        if (self.host, self.boot, self.namespace) == (me.host, me.boot, me.namespace) and self.started:
             return _started(self.pid) != self.started
         if self.boot and self.boot == me.boot and last.monotonic:
             return now.monotonic - last.monotonic > TAKEN_FOR_DEAD_AFTER
@@ -123,13 +131,24 @@ def this_process() -> Owner:
     return _identity(os.getpid())
 
 
-class Leases:
-    """Grants, renews and frees leases in the coordination database."""
+def moment(database: Database, clock: Clock, connection: Connection | None = None) -> Moment:
+    """Now, as those see it who share a database; inside a transaction with its connection."""
+    server = database.server_time(connection)
+    return Moment(clock.time() if server is None else server, clock.monotonic(), everywhere=server is not None)
 
-    def __init__(self, database: SqliteDatabase, *, clock: Clock = SYSTEM_CLOCK) -> None:
+
+class Leases:
+    """Grants, renews and frees leases in a database that all processes share which work with the same state.
+
+    In a SQLite those are processes of this machine; in a PostgreSQL they may be anywhere, and silence is measured by
+    the server's clock.
+    """
+
+    def __init__(self, database: Database, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self._database = database
         self._clock = clock
         self._held: dict[str, Lease] = {}
+        self._owed: set[tuple[str, int]] = set()  # to be freed, as soon as the database can be reached
         self._guard = threading.Lock()
         self._stop = threading.Event()
         self._heart: threading.Thread | None = None
@@ -148,35 +167,50 @@ class Leases:
         one, also when this database was lost or deleted.
         `from_silent`: an owner without a heartbeat for 15 s loses them, though its process is there (it was stopped,
         or hangs). Only where the number is looked at again with all that is written.
-        """
-        me, now, wanted = str(this_process()), self._now(), list(dict.fromkeys(names))
 
-        def grant(connection: sqlite3.Connection) -> dict[str, Lease]:
+        Raises:
+            StateError: the database cannot be used; what may have been granted is given back once it can.
+        """
+        me, wanted = str(this_process()), list(dict.fromkeys(names))
+        tried: dict[str, Lease] = {}
+
+        def grant(connection: Connection) -> dict[str, Lease]:
+            now = moment(self._database, self._clock, connection)
             rows = connection.execute(_HELD, (orjson.dumps(wanted).decode(),)).fetchall()
             seen = [(owner, heartbeat, beat) for *_, owner, heartbeat, beat in rows]
             gone = _dead(seen, now) | (_silent(seen, now) if from_silent else set())
             known = {name: (fence, owner is None or (owner, *seen) in gone) for name, fence, owner, *seen in rows}
-            granted = {}
+            tried.clear()
             for name in wanted:
                 fence, free = known.get(name, (0, True))
                 if free:
-                    granted[name] = Lease(name, max(fence, (above or {}).get(name, 0)) + 1, run)
-            connection.executemany(
-                _GRANT, [(lease.name, lease.fence, me, run, now.time, now.monotonic) for lease in granted.values()]
-            )
-            return granted
+                    tried[name] = Lease(name, max(fence, (above or {}).get(name, 0)) + 1, run)
+            if tried:
+                connection.executemany(
+                    _GRANT, [(lease.name, lease.fence, me, run, now.time, now.monotonic) for lease in tried.values()]
+                )
+            return tried
 
-        granted = self._database.change(grant)
+        if self._owed:
+            self._give_back()
+        try:
+            granted = self._database.change(grant)
+        except StateError:
+            # When the answer to the commit was lost, nobody knows whether they are ours.
+            with self._guard:
+                self._owed |= {(lease.name, lease.fence) for lease in tried.values()}
+                self._beat()
+            raise
         if granted:
             with self._guard:
                 self._held |= granted
+                self._owed -= {(lease.name, lease.fence) for lease in granted.values()}
                 self._beat()
         return granted
 
     def is_free(self, name: str, *, from_silent: bool = False) -> bool:
         """Whether `acquire` would get it now; only looks."""
-        now = self._now()
-        rows = self._database.query(_HELD, (orjson.dumps([name]).decode(),))
+        rows, now = self._look(_HELD, orjson.dumps([name]).decode())
         seen = [(owner, heartbeat, beat) for *_, owner, heartbeat, beat in rows if owner is not None]
         return not seen or bool(_dead(seen, now) | (_silent(seen, now) if from_silent else set()))
 
@@ -185,13 +219,24 @@ class Leases:
         rows = self._database.query(_HELD, (orjson.dumps([lease.name]).decode(),))
         return not rows or (rows[0][1], rows[0][2]) == (lease.fence, str(this_process()))
 
+    def held(self) -> list[str]:
+        """The names that anybody holds, or held when it died."""
+        return [name for (name,) in self._database.query("SELECT name FROM leases WHERE owner IS NOT NULL ORDER BY 1")]
+
     def release(self, names: Iterable[str]) -> None:
-        """Free what this process still holds of `names`; the fencing number stays."""
+        """Free what this process still holds of `names`; the fencing number stays.
+
+        A database that cannot be used now is no error: the heart frees them once it can, or they are free when this
+        process is gone.
+        """
         with self._guard:
             leases = [lease for name in names if (lease := self._held.pop(name, None))]
+            self._owed |= {(lease.name, lease.fence) for lease in leases}
         if leases:
-            numbers = [(lease.name, lease.fence) for lease in leases]
-            self._database.change(lambda connection: connection.executemany(_FREE, numbers))
+            try:
+                self._give_back()
+            except StateError as error:
+                logging.getLogger(__name__).warning("leases are freed later: %s", error)
 
     def drop(self, names: Iterable[str]) -> None:
         """Free names that nobody will ask for again: nothing is left of them, their fencing numbers neither."""
@@ -207,35 +252,40 @@ class Leases:
         """Whether an owner is gone, by its process and its last heartbeat; nobody at all counts as gone."""
         if not owner:
             return True
-        rows = self._database.query(_LAST, (owner,)) or [(owner, 0.0, 0.0)]
-        return bool(_dead(rows, self._now()))
+        rows, now = self._look(_LAST, owner)
+        return bool(_dead(rows or [(owner, 0.0, 0.0)], now))
 
     def free_dead(self) -> list[str]:
         """Free the leases of dead owners; gives their names."""
 
-        def free(connection: sqlite3.Connection) -> list[str]:
+        def free(connection: Connection) -> list[str]:
             held = connection.execute(
                 "SELECT name, fence, owner, heartbeat, beat FROM leases WHERE owner IS NOT NULL"
             ).fetchall()
-            gone = _dead(((owner, heartbeat, beat) for *_, owner, heartbeat, beat in held), self._now())
+            now = moment(self._database, self._clock, connection)
+            gone = _dead(((owner, heartbeat, beat) for *_, owner, heartbeat, beat in held), now)
             dead = [(name, fence) for name, fence, *seen in held if tuple(seen) in gone]
-            connection.executemany(_FREE, dead)
+            if dead:
+                connection.executemany(_FREE, dead)
             return [name for name, _ in dead]
 
         return self._database.change(free)
 
     def renew(self) -> None:
         """One heartbeat for all that is held; a lease that was lost with a damaged database is written again."""
-        me, now = str(this_process()), self._now()
+        me = str(this_process())
         with self._guard:
             held = list(self._held.values())
+        self._give_back()
         with self._database.transaction() as connection:
-            connection.execute(
+            now = moment(self._database, self._clock, connection)
+            beaten = connection.execute(
                 "UPDATE leases SET heartbeat = ?, beat = ? WHERE owner = ?", (now.time, now.monotonic, me)
             )
-            connection.executemany(
-                _KEEP, [(lease.name, lease.fence, me, lease.run, now.time, now.monotonic) for lease in held]
-            )
+            if beaten.rowcount < len(held):
+                connection.executemany(
+                    _KEEP, [(lease.name, lease.fence, me, lease.run, now.time, now.monotonic) for lease in held]
+                )
 
     def close(self) -> None:
         """Free everything and stop the heartbeat."""
@@ -244,8 +294,19 @@ class Leases:
             self._heart.join()
         self.release(list(self._held))
 
-    def _now(self) -> Moment:
-        return Moment(self._clock.time(), self._clock.monotonic())
+    def _look(self, sql: str, parameter: str) -> "tuple[list[tuple[Any, ...]], Moment]":
+        rows = self._database.query(sql, (parameter,))
+        return rows, moment(self._database, self._clock)
+
+    def _give_back(self) -> None:
+        """Free what is owed; done again, it changes nothing, for each grant has a number of its own."""
+        with self._guard:
+            owed, me = set(self._owed), str(this_process())
+        if owed:
+            rows = [(name, fence, me) for name, fence in owed]
+            self._database.change(lambda connection: connection.executemany(f"{_FREE} AND owner = ?", rows))
+            with self._guard:
+                self._owed -= owed
 
     def _beat(self) -> None:
         if self._heart is None:
@@ -254,7 +315,7 @@ class Leases:
 
     def _beat_for_ever(self) -> None:
         while not self._stop.wait(HEARTBEAT_EVERY):
-            if self._held:
+            if self._held or self._owed:
                 try:
                     self.renew()
                 except (StateError, sqlite3.Error) as error:

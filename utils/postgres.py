@@ -7,8 +7,8 @@ writes: so the order of what is committed is the order in which it was written, 
 import contextlib
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from utils.database import Connection, Durability, StateError, Statement, StatementRefused
 from utils.postgres_errors import LOCK_TIMEOUT_S, explain, first_line, lost
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PostgresDatabase"]
 
+T = TypeVar("T")
+
 CONNECT_TIMEOUT_S = 5
 _SETTINGS = {
     "lock_timeout": f"{LOCK_TIMEOUT_S}s",
@@ -28,10 +30,12 @@ _SETTINGS = {
     "client_min_messages": "warning",
     "timezone": "UTC",
 }
+_SYNCHRONOUS: dict[Durability, str] = {"process": "off", "power": "on"}
 # Read committed, whatever the server's default: the head of the log is read after the lock was given, and must be that
 # of this moment, not of the moment when the waiting began.
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-_LOCK = "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.writer'))"
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.%s'))"
+_TIME = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
 # What it logs about a pipeline whose connection broke is the error that we raise, once more.
 logging.getLogger("psycopg").setLevel(logging.ERROR)
@@ -62,6 +66,8 @@ class PostgresDatabase:
         url: `postgresql://…` (or `postgresql+psycopg://…`), with libpq's parameters.
         migrations: The script of each schema version in order; a newer schema is refused with the version it has.
         durability: `process` does not wait for the server's disk (synchronous_commit off), `power` does.
+        part: Of the schema's tables, those that have versions and a writers' lock of their own: who writes one part
+            does not wait for who writes another. "": the main one.
 
     Raises:
         StateError: the server cannot be reached or used, or the schema was written by a newer version.
@@ -71,11 +77,15 @@ class PostgresDatabase:
     OLDEST = 140000
     """The oldest server's version that is taken; 18 is the one we test with."""
 
-    def __init__(self, url: str, *, migrations: Sequence[str], durability: Durability = "process") -> None:
+    def __init__(
+        self, url: str, *, migrations: Sequence[str], durability: Durability = "process", part: str = ""
+    ) -> None:
         import psycopg
         from psycopg.conninfo import conninfo_to_dict
 
         self._url = url.replace("postgresql+psycopg://", "postgresql://", 1)
+        self._lock = _LOCK % (part or "writer")
+        self._versions = f"{part or 'schema'}_version"
         try:
             parts = conninfo_to_dict(self._url)
         except psycopg.Error as error:
@@ -88,7 +98,7 @@ class PostgresDatabase:
         self.name = f"postgresql://{where}/{parts.get('dbname') or ''}"
         defaults: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "orchestrator"}
         self._defaults = {name: value for name, value in defaults.items() if name not in parts}
-        self._settings = {**_SETTINGS, "synchronous_commit": "on" if durability == "power" else "off"}
+        self._settings = {**_SETTINGS, "synchronous_commit": _SYNCHRONOUS[durability]}
         self._open: set[psycopg.Connection[Any]] = set()
         self._idle: list[_Connection] = []
         self._guard = threading.Lock()
@@ -124,9 +134,15 @@ class PostgresDatabase:
                 self._give_back(connection)
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[_Connection]:
+    def transaction(self, *, durability: Durability | None = None) -> Iterator[_Connection]:
         with self.transaction_reading(()) as (connection, _):
+            if durability is not None:
+                connection.raw.execute(f"SET LOCAL synchronous_commit = {_SYNCHRONOUS[durability]}")
             yield connection
+
+    def change(self, step: Callable[[_Connection], T]) -> T:
+        with self.transaction() as connection:
+            return step(connection)
 
     @contextlib.contextmanager
     def transaction_reading(
@@ -174,6 +190,10 @@ class PostgresDatabase:
     def damage(self) -> str:
         self.query("SELECT 1")
         return ""  # the server checks its own pages
+
+    def server_time(self, connection: Connection | None = None) -> float:
+        rows = self.query(_TIME) if connection is None else connection.execute(_TIME).fetchall()
+        return float(rows[0][0])
 
     def identity(self) -> tuple[object, ...]:
         return (self.name, self._schema)
@@ -243,7 +263,7 @@ class PostgresDatabase:
             try:
                 with connection.raw.pipeline():
                     connection.raw.execute(_BEGIN)
-                    connection.execute(_LOCK)
+                    connection.execute(self._lock)
                     found = [connection.execute(sql, parameters) for sql, parameters in reads]
                 return connection, [rows.fetchall() for rows in found]
             except BaseException as error:
@@ -272,10 +292,11 @@ class PostgresDatabase:
         import psycopg
 
         # Not "IF NOT EXISTS": that asks for the right to create tables, which a user needs for the first time only.
-        ((there,),) = connection.execute("SELECT to_regclass('schema_version') IS NOT NULL").fetchall()
+        versions = self._versions
+        ((there,),) = connection.execute("SELECT to_regclass(?) IS NOT NULL", (versions,)).fetchall()
         if not there:
-            connection.raw.execute("CREATE TABLE schema_version (version bigint NOT NULL)")
-        ((version,),) = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchall()
+            connection.raw.execute(f"CREATE TABLE {versions} (version bigint NOT NULL)")
+        ((version,),) = connection.execute(f"SELECT coalesce(max(version), 0) FROM {versions}").fetchall()  # noqa: S608 - our own
         if version > len(migrations):
             raise StateError(
                 f"{self.name}: has schema version {version}, this program knows {len(migrations)}",
@@ -284,7 +305,7 @@ class PostgresDatabase:
         try:
             for number, script in enumerate(migrations[version:], start=version + 1):
                 connection.raw.execute(script)
-                connection.execute("INSERT INTO schema_version VALUES (?)", (number,))
+                connection.execute(f"INSERT INTO {versions} VALUES (?)", (number,))  # noqa: S608 - our own
         except psycopg.errors.DuplicateTable as error:
             raise StateError(
                 f"{self.name}: has tables of another program ({first_line(error)})",

@@ -5,7 +5,7 @@ import re
 
 __all__ = ["in_postgres", "numbered"]
 
-_PARAMETER = re.compile(r"'[^']*'|\?(\d*)| INDEXED BY \w+| AS BLOB\b")
+_PARAMETER = re.compile(r"json_each\(\?\)|'[^']*'|\?(\d*)| INDEXED BY \w+| AS BLOB\b")
 
 
 @functools.cache
@@ -18,6 +18,8 @@ def numbered(sql: str) -> str:
     'SELECT $2, $1, $2'
     >>> numbered("SELECT CAST('' AS BLOB)")
     "SELECT CAST('' AS bytea)"
+    >>> numbered("SELECT a FROM t WHERE a IN (SELECT value FROM json_each(?))")
+    'SELECT a FROM t WHERE a IN (SELECT value FROM json_array_elements_text(CAST($1 AS json)))'
     """
     count = 0
 
@@ -27,6 +29,9 @@ def numbered(sql: str) -> str:
             return ""
         if found[0] == " AS BLOB":
             return " AS bytea"
+        if found[0].startswith("json_each"):
+            count += 1
+            return f"json_array_elements_text(CAST(${count} AS json))"
         if found[0] != "?":
             return f"${found[1]}" if found[1] else found[0]
         count += 1

@@ -242,6 +242,9 @@ class SqliteDatabase:
         (found,) = self.query("PRAGMA quick_check(1)")[0]
         return "" if found == "ok" else str(found)
 
+    def server_time(self, connection: Connection | None = None) -> None:
+        """None: the file lies on a disk of this machine."""
+
     def identity(self) -> tuple[object, ...]:
         try:
             about = self.path.stat()

@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from utils.clock import Clock
+from utils.coordinating import Coordinating
 
 if TYPE_CHECKING:
     from utils.bus import Bus
     from utils.cache.cache import Cache
-    from utils.coordination import SharedVerdicts
     from utils.damage import SetAside
     from utils.database import Database, Durability
     from utils.events import EventStore, Projection
@@ -21,12 +21,7 @@ if TYPE_CHECKING:
     from utils.events.cursors import Cursors
     from utils.events.follow import Follower
     from utils.history import History
-    from utils.leases import Leases
-    from utils.quotas import CountedQuotas
-    from utils.shared_rates import LeasedRates
-    from utils.sqlite import SqliteDatabase
     from utils.storage import Storage
-    from utils.tokens import StoredTokens
     from utils.transactions import Transactions
 
 PACK_BELOW = 16_384
@@ -42,6 +37,12 @@ _LOST = {
     "blobs": "small versions, held batches, raw answers: a version that is gone is told as damaged when looked at",
 }
 """What it means when rows of a table are lost."""
+
+
+_CLOSED_IN_ORDER = (
+    *("leases", "past", "events", "bus", "cache", "redis_line", "storage", "database", "shared"),
+    "coordination",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Kept:
     redacted: Callable[[str], str] = str
 
 
-class State:
+class State(Coordinating):
     """The parts that keep something, for one state directory. Several processes may each have one.
 
     Args:
@@ -101,21 +102,6 @@ class State:
 
         path = kept.directory / "orchestrator.db"
         return SqliteDatabase(path, migrations=kept.migrations, durability=kept.durability)
-
-    @cached_property
-    def coordination(self) -> "SqliteDatabase":
-        """A small database of its own: a permit or a lease must not wait behind the log."""
-        from utils import coordination, leases, quotas, shared_rates, tokens
-        from utils.replaceable import ReplaceableDatabase
-
-        first = ";".join((leases.SCHEMA, coordination.SCHEMA))
-        second = ";".join((quotas.SCHEMA, tokens.SCHEMA))
-        return ReplaceableDatabase(
-            self._kept.directory / "coordination.db",
-            migrations=[first, second, coordination.HELD_AND_TRIALS, leases.BEAT_SCHEMA, shared_rates.SCHEMA],
-            on_set_aside=self._set_aside,
-            now=self.clock.now,
-        )
 
     @cached_property
     def bus(self) -> "Bus":
@@ -172,36 +158,6 @@ class State:
         return Transactions(self.events, self.leases, clock=self.clock, redacted=self._kept.redacted)
 
     @cached_property
-    def leases(self) -> "Leases":
-        from utils.leases import Leases
-
-        return Leases(self.coordination, clock=self.clock)
-
-    @cached_property
-    def verdicts(self) -> "SharedVerdicts":
-        from utils.coordination import SharedVerdicts
-
-        return SharedVerdicts(self.coordination)
-
-    @cached_property
-    def quotas(self) -> "CountedQuotas":
-        from utils.quotas import CountedQuotas
-
-        return CountedQuotas(self.coordination)
-
-    @cached_property
-    def rates(self) -> "LeasedRates":
-        from utils.shared_rates import LeasedRates
-
-        return LeasedRates(self.coordination, clock=self.clock)
-
-    @cached_property
-    def tokens(self) -> "StoredTokens":
-        from utils.tokens import StoredTokens
-
-        return StoredTokens(self.coordination, self._kept.directory / "locks")
-
-    @cached_property
     def storage(self) -> "Storage":
         from utils.storage import Storage
 
@@ -211,11 +167,10 @@ class State:
     def cache(self) -> "Cache":
         if self._kept.cache_url:
             from utils.cache.redis import RedisCache
-            from utils.installation_secret import installation_secret
 
             return RedisCache(
                 self._kept.cache_url,
-                secret=installation_secret(self._kept.directory),
+                secret=self.secret,
                 size_limit=self._kept.cache_size,
                 clock=self.clock,
                 listener=self._cache_event,
@@ -234,7 +189,7 @@ class State:
         opened = self.__dict__
         if (follower := opened.pop("follower", None)) is not None:
             follower.stop()
-        for name in ("leases", "past", "events", "bus", "cache", "storage", "database", "coordination"):
+        for name in _CLOSED_IN_ORDER:
             if name in opened:
                 opened.pop(name).close()
 

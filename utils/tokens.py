@@ -4,15 +4,15 @@ import contextlib
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import orjson
 
-from utils.file_lock import FileLock
+from utils.clock import SYSTEM_CLOCK
+from utils.database import Database, upsert
+from utils.leases import Leases
 from utils.resilience.cancellation import sleep
 from utils.resilience.deadline import check, remaining
-from utils.sqlite import SqliteDatabase, explain
 
 __all__ = ["SCHEMA", "MemoryTokens", "StoredTokens"]
 
@@ -20,18 +20,19 @@ SCHEMA = "CREATE TABLE tokens (name TEXT PRIMARY KEY, token TEXT NOT NULL, saved
 
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")
 _LOOK_EVERY = 0.02
+_PUT = upsert("tokens", "name, token, saved_at", key="name")
 
 
 class StoredTokens:
-    """Tokens by name, as JSON, readable by the owner of the state directory only.
+    """Tokens by name, as JSON, for whoever may read the database.
 
     Args:
-        locks: Where the lock files lie, one a name.
+        leases: Who has one named after a token may renew it.
     """
 
-    def __init__(self, database: SqliteDatabase, locks: Path) -> None:
+    def __init__(self, database: Database, leases: Leases) -> None:
         self._database = database
-        self._locks = locks
+        self._leases = leases
 
     def load(self, name: str) -> dict[str, Any] | None:
         """What was saved last; None: nothing (or nothing that can be read: it was damaged).
@@ -55,35 +56,28 @@ class StoredTokens:
         text = orjson.dumps(dict(token)).decode()
         # A refresh token that rotated exists nowhere else: unlike a permit, it must survive a power cut.
         with self._database.transaction(durability="power") as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO tokens VALUES (?, ?, strftime('%Y-%m-%dT%H:%M:%SZ'))", (name, text)
-            )
+            connection.execute(_PUT, (name, text, f"{SYSTEM_CLOCK.now():%Y-%m-%dT%H:%M:%SZ}"))
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[None]:
-        """Held by one thread of one process at a time; freed when its holder dies. Waits no longer than the deadline.
+        """Held by one thread of one process at a time; free again when its holder is dead (see `Leases`).
+
+        Waits no longer than the deadline.
 
         Raises:
             DeadlineExceededError, Cancelled: the time was over, or the run was called off, before it was our turn.
-            StateError: the lock file cannot be written.
+            StateError: the database cannot be used.
         """
         if _NAME.fullmatch(name) is None:
             raise ValueError(f"the name of a token is 1 to 64 of a-z 0-9 _ -; got {name!r}")
-        path = self._locks / f"token-{name}.lock"
-        while True:
-            held = FileLock(path, wait=False)
-            try:
-                held.__enter__()
-                break
-            except BlockingIOError:
-                check("tokens")
-                sleep(min(_LOOK_EVERY, remaining()))
-            except OSError as error:
-                raise explain(error, path) from error
+        lease = f"token:{name}"
+        while not self._leases.acquire([lease]):
+            check("tokens")
+            sleep(min(_LOOK_EVERY, remaining()))
         try:
             yield
         finally:
-            held.__exit__(None, None, None)
+            self._leases.release([lease])
 
 
 class MemoryTokens:

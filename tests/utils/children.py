@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -199,6 +200,18 @@ def _hold(path: str, name: str) -> None:
     leases.close()
 
 
+def _hold_afar(url: str, name: str) -> None:
+    """The same in a PostgreSQL."""
+    from utils.leases import Leases
+    from utils.postgres import PostgresDatabase
+    from utils.shared_tables import MIGRATIONS, PART
+
+    leases = Leases(PostgresDatabase(url, migrations=MIGRATIONS, part=PART))
+    _say(leases.acquire([name], run="child")[name].fence)
+    sys.stdin.readline()
+    leases.close()
+
+
 def _measure(address: str, subject: str, points: str) -> None:
     """Append points to a subject's history, each in a commit of its own."""
     from tests.utils.history.tables import open_at
@@ -239,28 +252,57 @@ def _take_quota(path: str, limit: str, tries: str) -> None:
     _say(granted)
 
 
+class _LastReading:
+    """The system's clock; remembers what it told last. `ahead`: as if it was that of another machine."""
+
+    def __init__(self, ahead: float = 0.0) -> None:
+        from utils.clock import SYSTEM_CLOCK
+
+        self._clock = SYSTEM_CLOCK
+        self._ahead = ahead
+        self.last = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._clock, name)
+
+    def monotonic(self) -> float:
+        self.last = self._clock.monotonic()
+        return self.last + self._ahead
+
+
 def _keep_to_rate(path: str, log: str, rate: str, burst: str, seconds: str) -> None:
     """Make calls at a shared rate, refused and waiting ones, for so long (0: until killed); log when each was granted.
 
     What is logged is the moment at which the limiter decided. After every tenth call a line is printed.
     """
-    from utils.clock import SystemClock
-    from utils.resilience.limiter import RateLimiter
+    from contextlib import closing
+
     from utils.shared_rates import SCHEMA, LeasedRates
     from utils.sqlite import SqliteDatabase
 
-    class LastReading(SystemClock):
-        """Remembers what it told last."""
+    clock: Any = _LastReading()
+    with closing(SqliteDatabase(Path(path), migrations=[SCHEMA])) as database:
+        _call_at_rate(LeasedRates(database, clock=clock), clock, log, rate, burst, seconds)
 
-        last = 0.0
 
-        def monotonic(self) -> float:
-            self.last = super().monotonic()
-            return self.last
+def _keep_to_rate_afar(url: str, secret: str, log: str, rate: str, burst: str, seconds: str) -> None:
+    """The same in a Redis, as if each process was on a machine of its own."""
+    from contextlib import closing
 
-    clock = LastReading()
-    database = SqliteDatabase(Path(path), migrations=[SCHEMA])
-    shared = LeasedRates(database, clock=clock)
+    from utils.cache.redis_line import RedisLine
+    from utils.redis_fields import RedisFields
+    from utils.redis_rates import RedisRates
+
+    clock: Any = _LastReading(ahead=os.getpid() * 1000.0)
+    with closing(RedisLine(url, clock=clock, unavailable=_say)) as line:
+        fields = RedisFields(line, secret=secret, name="rates", clock=clock)
+        fields.read("ecb")  # connected before the gate opens
+        _call_at_rate(RedisRates(fields, clock=clock), clock, log, rate, burst, seconds)
+
+
+def _call_at_rate(shared: Any, clock: Any, log: str, rate: str, burst: str, seconds: str) -> None:
+    from utils.resilience.limiter import RateLimiter
+
     limiter = RateLimiter("ecb", rate=float(rate), burst=int(burst), shared=shared, clock=clock)
     written = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     _wait_at_the_gate()
@@ -274,7 +316,6 @@ def _keep_to_rate(path: str, log: str, rate: str, burst: str, seconds: str) -> N
             if made % 10 == 0 and not float(seconds):
                 _say(made)
     os.close(written)
-    database.close()
     _say(limiter.figures().shared_errors)
 
 
@@ -319,11 +360,9 @@ def _try_provider(path: str, callers: str) -> None:
 
 def _hold_token(state: str, name: str) -> None:
     """Hold the lock of a token until killed."""
-    from utils.sqlite import SqliteDatabase
-    from utils.tokens import SCHEMA, StoredTokens
+    from tests.utils.token_store import opened
 
-    folder = Path(state)
-    with StoredTokens(SqliteDatabase(folder / "coordination.db", migrations=[SCHEMA]), folder / "locks").lock(name):
+    with opened(Path(state)).lock(name):
         _say("held")
         sys.stdin.readline()
 
@@ -333,16 +372,15 @@ def _collect_with_token(url: str, token_url: str, state: str, client: str, secre
     from config.providers import OAuth2Auth, ProviderSettings
     from data_pipeline.collect.http.http import HttpCollector, Options
     from tests.data_pipeline.collect.requests import make_request
-    from utils.sqlite import SqliteDatabase
-    from utils.tokens import SCHEMA, StoredTokens
+    from tests.utils.token_store import opened
 
     folder = Path(state)
     auth = OAuth2Auth(
         kind="oauth2", token_url=token_url, client_id=client, client_secret=secret, refresh_token="refresh-0"
     )
-    tokens = StoredTokens(SqliteDatabase(folder / "coordination.db", migrations=[SCHEMA]), folder / "locks")
+    settings = ProviderSettings(auth=auth)
     request = make_request(
-        Options(url=url), folder / "spool", provider="partner", settings=ProviderSettings(auth=auth), tokens=tokens
+        Options(url=url), folder / "spool", provider="partner", settings=settings, tokens=opened(folder)
     )
     collector = HttpCollector()
     _wait_at_the_gate()
@@ -426,9 +464,11 @@ _PROGRAMS: dict[str, Callable[..., None]] = {
     "open-replaceable": _open_replaceable,
     "keep-small-blobs": _keep_small_blobs,
     "hold": _hold,
+    "hold-afar": _hold_afar,
     "measure": _measure,
     "take-quota": _take_quota,
     "keep-to-rate": _keep_to_rate,
+    "keep-to-rate-afar": _keep_to_rate_afar,
     "try-provider": _try_provider,
     "hold-token": _hold_token,
     "collect-with-token": _collect_with_token,

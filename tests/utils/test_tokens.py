@@ -8,18 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.utils.children import start
+from tests.utils.token_store import opened
 from utils.database import StateError
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable
 from utils.resilience.deadline import deadline
 from utils.resilience.errors import DeadlineExceededError
 from utils.sqlite import SqliteDatabase
-from utils.tokens import SCHEMA, MemoryTokens, StoredTokens
+from utils.tokens import MemoryTokens, StoredTokens
 
 TOKEN = {"access_token": "ä-1", "good_until": 1234.5, "refresh_token": "", "client_auth": "basic"}
-
-
-def opened(folder: Path) -> StoredTokens:
-    return StoredTokens(SqliteDatabase(folder / "coordination.db", migrations=[SCHEMA]), folder / "locks")
 
 
 @pytest.fixture(params=["stored", "in memory"])
@@ -46,6 +43,7 @@ def test_a_token_outlives_its_process(tmp_path: Path) -> None:
 def test_a_saved_token_survives_a_power_cut(tmp_path: Path) -> None:
     """SQLite waits for the disk with FULL; the database's own transactions have NORMAL, also afterwards."""
     tokens = opened(tmp_path)
+    assert isinstance(tokens._database, SqliteDatabase)
     (connection,) = tokens._database._idle
     said: list[str] = []
     connection.set_trace_callback(said.append)
@@ -55,7 +53,7 @@ def test_a_saved_token_survives_a_power_cut(tmp_path: Path) -> None:
     kept = [line for line in said if line.startswith(("PRAGMA", "INSERT", "COMMIT"))]
     assert [line.split(" VALUES")[0] for line in kept] == [
         "PRAGMA synchronous = FULL",
-        "INSERT OR REPLACE INTO tokens",
+        "INSERT INTO tokens (name, token, saved_at)",
         "COMMIT",
         "PRAGMA synchronous = NORMAL",
     ]
@@ -140,7 +138,7 @@ def test_nobody_waits_longer_than_the_deadline(tokens: StoredTokens | MemoryToke
 
 
 def test_a_name_becomes_free_when_its_holder_is_killed(tmp_path: Path) -> None:
-    """The kernel sees to it; nobody has to clear anything up."""
+    """Its process is gone, and with it its lease; nobody has to clear anything up."""
     child = start("hold-token", tmp_path, "one")
     assert child.stdout is not None
     assert child.stdout.readline() == "held\n"
@@ -154,14 +152,15 @@ def test_a_name_becomes_free_when_its_holder_is_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../x", "", "A", "a" * 65], ids=["path", "empty", "capital", "long"])
-def test_a_name_that_is_no_file_name_is_refused(tmp_path: Path, name: str) -> None:
-    """It becomes the name of a lock file."""
+def test_a_name_that_no_dataset_could_have_is_refused(tmp_path: Path, name: str) -> None:
+    """It becomes the name of a lease."""
     with pytest.raises(ValueError, match="name of a token"), opened(tmp_path).lock(name):
         pass
 
 
-def test_a_lock_that_cannot_be_made_is_told(tmp_path: Path) -> None:
-    """Something else lies where its folder should be."""
-    (tmp_path / "locks").write_text("in the way")
-    with pytest.raises(StateError, match="locks"), opened(tmp_path).lock("one"):
+def test_a_lock_that_cannot_be_had_is_told(tmp_path: Path) -> None:
+    """The database is away."""
+    tokens = opened(tmp_path)
+    tokens._database.close()
+    with pytest.raises(StateError, match=r"coordination\.db"), tokens.lock("one"):
         pass

@@ -13,7 +13,7 @@ from utils.cache.cache import CacheStatistics, CacheValueTooLarge, Claim, Entry,
 from utils.cache.codec import HEADER_SIZE, KEPT_UNTIL, MAGIC, Encoded, ValueDamaged, encode, seal, unseal
 from utils.cache.computing import FLIGHT_WAIT_S, Computing
 from utils.cache.redis_claim import RedisClaim
-from utils.cache.redis_line import RedisLine, shown
+from utils.cache.redis_line import RedisLine, namespace, shown
 from utils.clock import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class RedisCache(Computing):
         if len(secret) < 16:
             raise ValueError("secret must have at least 16 characters")
         self._place = {"url": shown(url)}
-        ours = f"orchestrator:{hashlib.blake2b(secret.encode(), digest_size=16, person=b'names').hexdigest()}"
+        ours = namespace(secret)
         self._values, self._tags, self._claims = f"{ours}:v:", f"{ours}:t:", f"{ours}:c:"
         self._signing = hashlib.blake2b(secret.encode(), digest_size=32, person=b"values").digest()
         self._size_limit = min(size_limit, _LARGEST - _HEADER)

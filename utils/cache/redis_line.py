@@ -4,6 +4,7 @@ An outage must not cost its time-out on every call. After a failure the line is 
 long as the failed try took (ten seconds at most); then one caller tries, while the others go without.
 """
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -130,6 +131,11 @@ class RedisLine:
         made = _open(self._url, within)  # not under the lock: the import is slow, and a fork meanwhile would keep it
         with self._lock:
             return self._clients.setdefault(within, made)
+
+
+def namespace(secret: str) -> str:
+    """How the names of all keys begin that belong to who knows the secret."""
+    return f"orchestrator:{hashlib.blake2b(secret.encode(), digest_size=16, person=b'names').hexdigest()}"
 
 
 def shown(url: str) -> str:

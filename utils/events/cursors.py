@@ -11,7 +11,7 @@ from utils.event_patterns import matches
 from utils.events.event import Event, rfc3339
 from utils.events.rows import HEAD
 from utils.events.store import EventStore
-from utils.leases import TAKEN_FOR_DEAD_AFTER, Moment, Owner, this_process
+from utils.leases import TAKEN_FOR_DEAD_AFTER, Moment, Owner, moment, this_process
 
 __all__ = ["SCHEMA", "Cursor", "CursorLost", "Cursors", "Parked", "Standing", "Start"]
 
@@ -126,9 +126,9 @@ class Cursors:
                 head = connection.execute(HEAD).fetchone() if start == "head" else None
                 row = (head[0] if head else 0, 0, None, 0.0, 0.0, 0, 0, "")
             seq, fence, owner, heartbeat, beat, failed, attempts, error = row
-            if self._is_held(owner, heartbeat, beat):
+            if self._is_held(owner, heartbeat, beat, connection):
                 return None
-            now, me = self._now(), str(this_process())
+            now, me = moment(self._database, self._clock, connection), str(this_process())
             values = (name, pattern, seq, fence + 1, me, now.time, now.monotonic, failed, attempts, error)
             connection.execute(_PUT, values)
             return Cursor(name, fence + 1, seq, failed, attempts)
@@ -179,9 +179,9 @@ class Cursors:
 
     def renew(self, cursors: Sequence[Cursor]) -> None:
         """One heartbeat for all of these; those that were lost are left out."""
-        now = self._now()
 
         def step(connection: Connection) -> None:
+            now = moment(self._database, self._clock, connection)
             connection.executemany(
                 "UPDATE cursors SET heartbeat = ?, beat = ? WHERE name = ? AND fence = ?",
                 [(now.time, now.monotonic, cursor.name, cursor.fence) for cursor in cursors],
@@ -207,7 +207,7 @@ class Cursors:
 
         def step(connection: Connection) -> bool:
             row = connection.execute("SELECT owner, heartbeat, beat FROM cursors WHERE name = ?", (name,)).fetchone()
-            if row is not None and self._is_held(*row):
+            if row is not None and self._is_held(*row, connection=connection):
                 raise StateError(f"consumer {name}: is at work", hint="stop the process that runs it first")
             connection.execute("DELETE FROM parked WHERE consumer = ?", (name,))
             connection.execute("DELETE FROM cursors WHERE name = ?", (name,))
@@ -253,7 +253,7 @@ class Cursors:
 
         An event that is parked is still needed. A consumer that nobody ran for 30 days keeps nothing back.
         """
-        since = self._clock.time() - FORGOTTEN_AFTER_S
+        since = moment(self._database, self._clock).time - FORGOTTEN_AFTER_S
         ((cursor,),) = self._database.query("SELECT min(seq) FROM cursors WHERE heartbeat >= ?", (since,))
         ((parked,),) = self._database.query(
             "SELECT min(parked.seq) FROM parked JOIN cursors ON name = consumer WHERE heartbeat >= ?", (since,)
@@ -275,7 +275,7 @@ class Cursors:
 
     def _move(self, connection: Connection, cursor: Cursor, seq: int, failed: int, attempts: int, error: str) -> None:
         self._check(connection, cursor)
-        now = self._now()
+        now = moment(self._database, self._clock, connection)
         connection.execute(_MOVE, (seq, failed, attempts, error, now.time, now.monotonic, cursor.name))
 
     def _check(self, connection: Connection, cursor: Cursor) -> None:
@@ -283,17 +283,14 @@ class Cursors:
         if row is None or row[0] != cursor.fence:
             raise CursorLost(f"consumer {cursor.name}: belongs to another process by now", transient=True)
 
-    def _is_held(self, owner: str | None, heartbeat: float, beat: float) -> bool:
+    def _is_held(self, owner: str | None, heartbeat: float, beat: float, connection: Connection | None = None) -> bool:
         if not owner:
             return False
-        now, last = self._now(), Moment(heartbeat, beat)
+        now, last = moment(self._database, self._clock, connection), Moment(heartbeat, beat)
         if owner == str(this_process()):
             # Another follower of this very process: it beats as long as it lives.
             return now.monotonic - last.monotonic <= TAKEN_FOR_DEAD_AFTER
         return not Owner.parse(owner).is_dead(last, now)
-
-    def _now(self) -> Moment:
-        return Moment(self._clock.time(), self._clock.monotonic())
 
     def _behind(self, pattern: str, seq: int) -> tuple[int, float]:
         """How many events of a pattern come after a position, and how many seconds ago the first of them did."""

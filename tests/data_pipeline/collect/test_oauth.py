@@ -20,12 +20,12 @@ from tests.data_pipeline.collect.requests import Calls
 from tests.data_pipeline.collect.token_server import CLIENT, SECRET, TokenServer, refused
 from tests.faulty_server import Answer, FaultyServer
 from tests.utils.children import finish, let_go, start
+from tests.utils.token_store import opened
 from utils.clock import ManualClock
 from utils.database import StateError
 from utils.resilience.registry import ResilienceRegistry
 from utils.resilience.settings import BreakerSettings, ProviderResilience
-from utils.sqlite import SqliteDatabase
-from utils.tokens import SCHEMA, StoredTokens
+from utils.tokens import StoredTokens
 
 CSV = b"id,value\n1,2.5\n"
 Fetch = Callable[..., Collected]
@@ -42,11 +42,6 @@ def data(tokens: TokenServer) -> Iterator[FaultyServer]:
     """Gives its rows to who shows a token of `tokens`."""
     with FaultyServer(tokens.protecting(fault.ok(CSV))) as server:
         yield server
-
-
-def opened(folder: Path) -> StoredTokens:
-    """The stored tokens, as a process that just started sees them."""
-    return StoredTokens(SqliteDatabase(folder / "coordination.db", migrations=[SCHEMA]), folder / "locks")
 
 
 @pytest.fixture
@@ -514,10 +509,10 @@ def test_a_token_endpoint_that_repeats_the_request_is_not_quoted(
 def test_the_stored_tokens_are_for_their_owner_only(
     fetch: Fetch, tokens: TokenServer, data: FaultyServer, store: StoredTokens, tmp_path: Path
 ) -> None:
-    """SqliteDatabase and locks, like all of the state."""
+    """Like all of the state."""
     fetch(data.url, request=asking(oauth2(tokens.url), store))
     files = [path for path in tmp_path.rglob("*") if path.is_file() and "spool" not in path.parts]
-    assert any(path.name.startswith("token-") for path in files)
+    assert any(path.name == "coordination.db" for path in files)
     assert {path.stat().st_mode & 0o077 for path in files} == {0}
 
 
