@@ -35,6 +35,7 @@ class Figures:
             "orchestrator_api_live_events_total", "Events for live clients", labels=("outcome",)
         )
         self._counted = (0, 0)
+        self.answered, self.failed, self.seconds = 0, 0, 0.0
 
     def note(self, scope: "Scope", status: int, seconds: float) -> None:
         """A request was answered."""
@@ -43,6 +44,8 @@ class Figures:
         self._requests.inc(method=method, path=path, status=f"{status // 100}xx" if status else "none")
         if not path.endswith("/follow"):
             self._seconds.observe(seconds)
+            self.answered, self.seconds = self.answered + 1, self.seconds + seconds
+            self.failed += not 0 < status < 500
 
     def begun(self, more: int) -> None:
         """So many more are under way."""

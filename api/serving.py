@@ -15,12 +15,15 @@ from api.sockets import Sockets
 from integrated_system import IntegratedSystem
 from operations.actor import UsageError
 from operations.api import get_logger
+from operations.serving import Totals
 from operations.tokens import refuse_open_bind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fastapi import FastAPI
+
+    from api.figures import Figures
 
 __all__ = ["ApiService"]
 
@@ -69,6 +72,7 @@ class ApiService:
         self._port = asked.port if port is None else port
         self._socket: socket.socket | None = None
         self._server: _Server | None = None
+        self._figures: Figures | None = None
         self._thread: threading.Thread | None = None
         self._told = ""
 
@@ -114,11 +118,18 @@ class ApiService:
                     get_logger("api").warning("api.not_served", reason=words)
                 return LOOK_S
         assert self._socket is not None, "bound above"
-        self._server = _Server(self._application(self._system))
+        app = self._application(self._system)
+        self._figures = getattr(app.state, "figures", None)
+        self._server = _Server(app)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="api-server")
         self._thread.start()
         get_logger("api").info("api.served", url=self.url)
         return LOOK_S
+
+    def totals(self) -> Totals:
+        """The requests that were answered; in error are those that are our fault."""
+        found = self._figures
+        return Totals() if found is None else Totals(found.answered, found.failed, found.seconds)
 
     def close(self) -> None:
         """End it: what is being answered has three seconds."""

@@ -68,9 +68,10 @@ def retry(
 
 def forget(context: Context, consumer: Annotated[str, typer.Argument(help="The consumer.")]) -> int:
     """Remove the cursor of a consumer that will not come back."""
+    from operations.actor import local_user
     from operations.events import forget as ask
 
-    ask(context.system, consumer)
+    ask(context.system, local_user(), consumer)
     if context.json:
         print_json({"consumer": consumer, "forgotten": True})
     else:

@@ -210,15 +210,48 @@ def verify(
 
 def metrics(
     context: Context,
-    format: Annotated[Literal["json", "prometheus"], typer.Option(help="How to write them.")] = "prometheus",
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="For a table: a dataset, a figure of it, a number of yours."),
+    ] = None,
+    format: Annotated[
+        Literal["json", "prometheus", "table"], typer.Option(help="How to write them; table: figures over time.")
+    ] = "prometheus",
 ) -> int:
-    """The state as numbers for programs."""
+    """The state as numbers for programs; as a table how the figures were spread lately: median, P95, P99."""
     from operations import metrics as ask
 
+    if format == "table":
+        return _spread(context, names or [])
+    if names:
+        raise UsageError("only a table shows figures by name", hint="add `--format table`")
     if format == "json" or context.json:
         print_json(ask.as_json(context.system))
     else:
         sys.stdout.write(ask.as_prometheus(context.system))
+    return OK
+
+
+def _spread(context: Context, names: Sequence[str]) -> int:
+    from operations.spread import spread
+
+    found = spread(context.system, names)
+    if context.json:
+        print_json({"figures": [one.to_json() for one in found]})
+        return OK
+    if not found:
+        say("There is no history yet: `run` makes some.")
+        return OK
+    numbers = ("mean", "least", "median", "p95", "p99", "greatest")
+    rows = [
+        (
+            one.series,
+            f"{one.count:,}",
+            *(f"{value:.5g}" for value in (one.mean, one.least, one.p50, one.p95, one.p99, one.greatest)),
+        )
+        for one in found
+    ]
+    table(("figure", "points", *numbers), rows, right=("points", *numbers))
     return OK
 
 

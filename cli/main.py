@@ -27,6 +27,7 @@ from cli import (
     runs_commands,
     schedule_commands,
     serve_commands,
+    service_commands,
     suggest_commands,
     tokens_commands,
 )
@@ -46,7 +47,7 @@ for module in (
     backfill_commands,
     *(detect_commands, alerts_commands, schedule_commands, runs_commands, lineage_commands),
     *(gate_commands, profile_commands, quarantine_commands, breaker_commands, maintain_commands, serve_commands),
-    *(monitor_commands, api_commands, tokens_commands, backup_commands),
+    *(monitor_commands, service_commands, api_commands, tokens_commands, backup_commands),
 ):
     module.register(app)
 

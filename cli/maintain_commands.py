@@ -22,13 +22,16 @@ def maintain(
     context: Context,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Also rebuild the views from the log.")] = False,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Rebuild them, and from the first event on, not from a snapshot.")
+    ] = False,
 ) -> int:
     """Purge, prune, compact, verify, check; says what it freed. Exits 1 when something is not well."""
     from operations.actor import local_user
     from operations.maintain import maintain as do
     from operations.words import size
 
-    done = do(context.system, local_user(), dry_run=dry_run, rebuild=rebuild)
+    done = do(context.system, local_user(), dry_run=dry_run, rebuild=rebuild, whole=whole)
     if context.json:
         print_json(done.to_json())
     else:

@@ -56,10 +56,17 @@ def serve(
             *services(system),
             *protecting(system),
         ],
+        program="serve",
     )
 
 
-def _serve(context: Context, workers: int | None, beside: "Callable[[IntegratedSystem], list[Service]]") -> int:
+def _serve(
+    context: Context,
+    workers: int | None,
+    beside: "Callable[[IntegratedSystem], list[Service]]",
+    *,
+    program: str = "schedule",
+) -> int:
     from operations.schedule import serving
 
     system = context.system
@@ -70,7 +77,7 @@ def _serve(context: Context, workers: int | None, beside: "Callable[[IntegratedS
 
     if not context.json and not any(dataset.schedule for dataset in system.settings.datasets):
         say("No dataset has a schedule yet: give one `schedule: {every: 15m}`.")
-    everything = serving(system, workers=workers, told=told, beside=beside)
+    everything = serving(system, workers=workers, told=told, beside=beside, program=program)
     with stopped_by_signals(everything) as came:
         everything.run()
     if came:

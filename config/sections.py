@@ -247,6 +247,20 @@ class LokiSettings(Section):
 
 
 class LoggingSettings(Section):
+class PerformanceSettings(Section):
+    """How long things may take, seconds; None: as long as they take."""
+
+    run: SomeTime | None = None
+    """A run, from its start to its end."""
+    delivery: SomeTime | None = None
+    """A dataset in a run, from its first request to its stored version."""
+
+    @property
+    def asked(self) -> bool:
+        """Whether anything has a budget."""
+        return self.run is not None or self.delivery is not None
+
+
     """`console`: `auto` (a terminal gets colours), true or false; `files`: both forms, or one of them, or none.
 
     `redact`: more words that make a field's name secret.

@@ -42,6 +42,7 @@ from config.sections import (
     LoggingSettings,
     MaintenanceSettings,
     NetworkSettings,
+    PerformanceSettings,
     PluginName,
     RetentionSettings,
     StorageSettings,
@@ -68,6 +69,7 @@ __all__ = [
     "MaintenanceSettings",
     "MonitorSettings",
     "NetworkSettings",
+    "PerformanceSettings",
     "PromiseSettings",
     "ProtectorSettings",
     "ProviderResilience",
@@ -102,6 +104,7 @@ class Settings(Section):
     executor: ExecutorSettings = ExecutorSettings()
     retention: RetentionSettings = RetentionSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
+    performance: PerformanceSettings = PerformanceSettings()
     logging: LoggingSettings = LoggingSettings()
     network: NetworkSettings = NetworkSettings()
     calendars: dict[str, CalendarSettings] = Field(default_factory=dict)

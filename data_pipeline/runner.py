@@ -310,6 +310,8 @@ class Runner:
         summary: dict[str, Any] = {"status": status, "duration_s": duration, "counts": counts, "anomalies": anomalies}
         if providers := _added(self._counted({result.provider for result in results}), elsewhere):
             summary["providers"] = providers
+        if looked := self._cache.news():
+            summary["cache"] = looked
         events = [NewEvent("run.finished", run_id, summary, source="runner")]
         if cancel.reason == STOPPED:
             again = {**request.to_json(), "reason": "its process was stopped"}

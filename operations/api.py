@@ -48,7 +48,7 @@ def serving(system: IntegratedSystem, api: "Api") -> Serving:
     """The API alone, for the command `api`."""
     from operations.guarding import guarded
 
-    return guarded(system, [api])
+    return guarded(system, [api], program="api")
 
 
 class Api(Service, Protocol):

@@ -87,7 +87,8 @@ def retry(system: IntegratedSystem, actor: Actor, consumer: str, *, event: int |
     return found
 
 
-def forget(system: IntegratedSystem, consumer: str) -> None:
+@operation("operator")
+def forget(system: IntegratedSystem, actor: Actor, consumer: str) -> None:
     """Remove the cursor of a consumer that will not come back, with what it parked.
 
     Raises:
@@ -96,6 +97,8 @@ def forget(system: IntegratedSystem, consumer: str) -> None:
     """
     _known(system, consumer)
     system.cursors.forget(consumer)
+    data = {"action": "events.forget", "actor": actor.name}
+    system.events.append([NewEvent("action.invoked", consumer, data, source="events")])
 
 
 def _known(system: IntegratedSystem, consumer: str) -> None:

@@ -18,10 +18,14 @@ BEAT_S = 5.0
 """Seconds between two signs of life to the service manager (less when it wants them oftener), and between two looks."""
 
 
-def guarded(system: IntegratedSystem, services: Sequence[Service]) -> Serving:
-    """These services side by side, and a guard over them."""
+def guarded(system: IntegratedSystem, services: Sequence[Service], *, program: str) -> Serving:
+    """These services side by side, who says that they are there, and a guard over them. `program`: the command."""
+    from operations.presence import Presence
+
     guard = Guard(system, [service.name for service in services])
-    return Serving(system.database, [*services, guard], beat=guard.beat)
+    presence = Presence(system, program, services, lambda: serving.work)
+    serving = Serving(system.database, [*services, presence, guard], beat=guard.beat)
+    return serving
 
 
 class Guard:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from config.settings import Settings
 from config.variables import without_user_part
-from data_pipeline import backfill_views, objective_views, promise_views
+from data_pipeline import backfill_views, budget_views, objective_views, promise_views
 from data_pipeline.detect import feedback_views, watch_table
 from data_pipeline.publish.views import SCHEMA as PUBLICATIONS
 from data_pipeline.publish.views import PublicationViews
 from data_pipeline.scheduling import views as scheduling_views
-from data_pipeline.store import decisions, provider_counters, quarantine_views, run_views, views
+from data_pipeline.store import cache_counters, decisions, provider_counters, quarantine_views, run_views, views
+from monitoring import service_views
 from monitoring.alerting import outbox_table
 from monitoring.alerting import views as incident_views
 from utils import api_tokens, events, history, idempotency, transaction_views
@@ -52,6 +53,9 @@ MIGRATIONS = (
 
 
 def kept(settings: Settings, state_dir: Path, redacted: Callable[[str], str]) -> Kept:
+    service_views.SCHEMA,
+    budget_views.SCHEMA,
+    cache_counters.SCHEMA,
     """All that an installation keeps, and where. `redacted`: takes secrets out of a text."""
     url = str(settings.storage.url).removeprefix("file://")
     return Kept(
@@ -83,3 +87,6 @@ def projections() -> tuple[Projection, ...]:
         incident_views.IncidentViews(),
         api_tokens.TokenViews(),
     )
+        service_views.ServiceViews(),
+        budget_views.BudgetViews(),
+        cache_counters.CacheCounters(),

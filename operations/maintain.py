@@ -13,6 +13,7 @@ from operations.housekeeping import left_first, turn
 from operations.logs import tidy_logs
 from operations.objectives import tell_burning
 from operations.plugins import let_work
+from operations.performance import watched
 from operations.promises import judge_promises
 from operations.publish import publish_pending
 from operations.retention import forget_runs, seal_events
@@ -20,6 +21,8 @@ from operations.room import is_full
 from operations.shedding import shed_now
 from operations.step import Step
 from utils.events import NewEvent, rfc3339
+from operations.words import size
+from utils.database import StateError
 from utils.events.lasting import lasts
 
 
@@ -58,24 +61,32 @@ def maintain(
     rebuild: bool = False,
     seconds: float | None = None,
 ) -> Maintenance:
+    whole: bool = False,
     """Do all that is due.
 
     Args:
         dry_run: Only say what would go.
-        rebuild: Also empty the views and replay the log into them.
+        rebuild: Also empty the views and replay the log into them, from the newest snapshot on.
+        whole: Rebuild them, and from the first event on.
         seconds: Start no further step after this long (a `run` spends at most 5 s on it).
 
     Raises:
         Busy: another process is at it.
     """
     if dry_run:
-        return _maintain(system, actor, dry_run=True, rebuild=rebuild, seconds=seconds)
+        return _maintain(system, actor, dry_run=True, rebuilt=None, seconds=seconds)
+    rebuilt = _views(system, whole) if rebuild or whole else None
     with turn(system):
-        return _maintain(system, actor, dry_run=False, rebuild=rebuild, seconds=seconds)
+        return _maintain(system, actor, dry_run=False, rebuilt=rebuilt, seconds=seconds)
 
 
 def _maintain(
-    system: IntegratedSystem, actor: Actor, *, dry_run: bool, rebuild: bool, seconds: float | None
+    system: IntegratedSystem,
+    actor: Actor,
+    *,
+    dry_run: bool,
+    rebuilt: Callable[[], Step] | None,
+    seconds: float | None,
 ) -> Maintenance:
     gone: list[str] = []
     forgotten: list[str] = []
@@ -101,7 +112,9 @@ def _maintain(
         ("events", lambda: seal_events(system, dry_run=dry_run, in_time=in_time)),
         ("database", lambda: _database(system, dry_run)),
         ("health", lambda: _health(system)),
+        ("snapshots", lambda: _snapshots(system, dry_run, in_time)),
         ("alerts", lambda: _alerts(system, dry_run)),
+        ("performance", lambda: watched(system, dry_run=dry_run)),
     ]
     if is_full(system):
         steps.insert(0, ("disk", lambda: _disk(system, actor, dry_run)))
@@ -109,8 +122,8 @@ def _maintain(
         _has_room(system)
     if seconds is None:
         steps.insert(0, ("storage", lambda: _storage(system)))
-    if rebuild and not dry_run:
-        steps.insert(0, ("views", lambda: Step("views", system.events.rebuild(), detail="events replayed")))
+    if rebuilt is not None:
+        steps.insert(0, ("views", rebuilt))
     if seconds is None:
         steps.append(("log", lambda: _log(system)))
     done: list[Step] = []
@@ -250,6 +263,28 @@ def _health(system: IntegratedSystem) -> Step:
         from operations.service_checks import note_services
 
         note_services(system, found.services)
+def _views(system: IntegratedSystem, whole: bool) -> Callable[[], Step]:
+    """Empty the views, and replay the log into them."""
+
+    def rebuilt() -> Step:
+        count = system.events.rebuild() if whole else system.snapshots.rebuild()
+        since = "" if count == system.events.head()[0] else " since the newest snapshot"
+        return Step("views", count, detail=f"events replayed{since}")
+
+    return rebuilt
+
+
+def _snapshots(system: IntegratedSystem, dry_run: bool, in_time: Callable[[], bool]) -> Step:
+    """Keep what the views were, so that nobody has to replay the whole log."""
+    if dry_run or is_full(system):
+        return Step("snapshots", detail="would be made when the log has grown enough" if dry_run else "no room for any")
+    try:
+        made = system.snapshots.make(go_on=in_time)
+    except StateError as error:
+        return Step("snapshots", detail=f"none was made: {error}", well=False)
+    return Step("snapshots", made, detail=f"made; all of them take {size(system.snapshots.size())}")
+
+
     sick = [f"{check.name}: {check.detail}" for check in found.failed]
     return Step("health", len(sick), detail="; ".join(sick) or "healthy", well=not sick)
 

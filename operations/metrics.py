@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from data_pipeline.store import cache_counters
 from data_pipeline.store.provider_counters import counted
 from integrated_system import IntegratedSystem
 from operations.breakers import listed
@@ -67,6 +68,7 @@ def collect(system: IntegratedSystem, recent: RecentRuns | None = None) -> Metri
     held = system.cache.statistics()
     metrics.gauge("orchestrator_cache_entries", "Values in the cache").set(held.entries)
     metrics.gauge("orchestrator_cache_bytes", "Bytes in the cache").set(held.bytes)
+    _cache(system, metrics)
     metrics.gauge("orchestrator_events", "Events in the log").set(system.events.head()[0])
     _views(system, metrics)
     _consumers(system, metrics)
@@ -74,6 +76,15 @@ def collect(system: IntegratedSystem, recent: RecentRuns | None = None) -> Metri
     taken = metrics.gauge("orchestrator_figures_timestamp_seconds", "When these figures were taken")
     taken.set(found_at)
     return metrics
+
+
+def _cache(system: IntegratedSystem, metrics: Metrics) -> None:
+    """What came of the lookups of all runs that ended."""
+    sums = cache_counters.counted(system.database)
+    lookups = metrics.counter("orchestrator_cache_lookups_total", "Lookups of runs by outcome", labels=("outcome",))
+    for name, outcome in (("hits", "hit"), ("misses", "miss"), ("stale_hits", "stale")):
+        lookups.inc(sums.get(name, 0.0), outcome=outcome)
+    metrics.counter("orchestrator_cache_stored_total", "Values that runs stored").inc(sums.get("sets", 0.0))
 
 
 def _views(system: IntegratedSystem, metrics: Metrics) -> None:

@@ -8,6 +8,7 @@ from monitoring.progressive import Level, Report, Snapshot
 from monitoring.progressive.filling import DiskAhead
 from monitoring.progressive.keeping import HostKeeper
 from monitoring.progressive.notices import Notice
+from monitoring.progressive.running_out import RunningOut
 from operations.actor import UsageError
 from operations.asked import Asked
 from operations.host import LEVEL_ASKED
@@ -52,6 +53,8 @@ class HostWatch:
         self._disk = DiskAhead(system.state_dir, lambda: system.history, self._monitor.tell)
         self._monitor.listen(self._keeper.take)
         self._monitor.listen(self._disk.take)
+        self._ends = RunningOut(self._monitor.tell)
+        self._monitor.listen(self._ends.take)
         if told is not None:
             self._monitor.listen(told)
 
@@ -65,6 +68,7 @@ class HostWatch:
             if (before := self._keeper.begin()) is not None:
                 if before.filling:
                     self._disk.take_up()
+                self._ends.take_up(before.running_out)
                 base = self._monitor.report().base
                 self._monitor.take_up(before.level or base, before.overloaded, throttled=before.throttled)
             self._keeper.write()
@@ -91,7 +95,7 @@ def watching(
     """The watch alone, for the command `monitor`. See `HostWatch`."""
     from operations.guarding import guarded
 
-    return guarded(system, [HostWatch(system, level=level, told=told)])
+    return guarded(system, [HostWatch(system, level=level, told=told)], program="monitor")
 
 
 def look_once(system: IntegratedSystem, *, level: str | None = None) -> tuple[Snapshot, Report]:

@@ -326,6 +326,10 @@ def execute(
         from operations.promises import judge_promises
 
         judge_promises(system, promised)
+    if not how.cancel.cancelled and system.settings.performance.asked:
+        from operations.performance import judge_performance
+
+        judge_performance(system, result)
     if not with_sinks or how.cancel.cancelled:
         return result
     return replace(result, publications=tuple(publish_pending(system, with_sinks, cancel=how.cancel)))

@@ -144,6 +144,7 @@ def serving(
     workers: int | None = None,
     told: Callable[[Told], None] = lambda _: None,
     beside: Callable[[IntegratedSystem], list[Service]] = lambda _: [],
+    program: str = "schedule",
 ) -> Serving:
     """All that a process runs that stays.
 
@@ -151,6 +152,7 @@ def serving(
         workers: Datasets at the same time, over all runs; default: `executor.workers`.
         told: Hears what becomes of every occurrence.
         beside: More services.
+        program: The command.
     """
     from operations.alerting import services as alerting
     from operations.backfill_service import BackfillService
@@ -173,4 +175,4 @@ def serving(
         from operations.service_checks import ServiceWatch
 
         services.append(ServiceWatch(system, leading.leads))
-    return guarded(system, services)
+    return guarded(system, services, program=program)

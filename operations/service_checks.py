@@ -12,10 +12,10 @@ from utils.events import NewEvent
 from utils.history import Series
 from utils.history.points import recording
 
-__all__ = ["RESPONSE", "ServiceWatch", "note_services", "service_checks"]
+__all__ = ["FAILED", "RESPONSE", "ServiceWatch", "note_services", "service_checks"]
 
-RESPONSE = "health_response_s"
-"""The series of response times, labelled by `check`."""
+RESPONSE, FAILED = "health_response_s", "health_failed"
+"""The series of response times, and of what came of each look (1: it failed), labelled by `check`."""
 
 SOURCE = "health"
 _TYPES: dict[What, str] = {
@@ -51,6 +51,8 @@ def note_services(system: IntegratedSystem, found: HealthResults) -> list[Health
         if result and result.response_s is not None
         for statement in recording(Series(RESPONSE, {"check": result.name}, "s"), now, result.response_s)
     ]
+    for result in found.values():
+        statements += recording(Series(FAILED, {"check": result.name}), now, float(not result))
     if news or statements:
         system.events.append([_event(one) for one in news], statements=statements)
     return news

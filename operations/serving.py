@@ -3,12 +3,13 @@
 import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from time import perf_counter, thread_time
+from typing import NamedTuple, Protocol
 
 from utils.database import Database, News, StateError
 from utils.logger import get_logger
 
-__all__ = ["STALLED_S", "Service", "Serving"]
+__all__ = ["STALLED_S", "Service", "Serving", "Totals", "Work"]
 
 TROUBLE_S, LONGEST_TROUBLE_S = 1.0, 15.0
 """Seconds until a service is called again that found the state in trouble; each time twice as long."""
@@ -21,6 +22,21 @@ LISTEN_S = 60.0
 
 STALLED_S = 600.0
 """A step that takes longer stands still, as far as a watchdog is concerned."""
+
+
+class Totals(NamedTuple):
+    """What was done since the start: how often, how often in vain, and in how many seconds."""
+
+    requests: int = 0
+    errors: int = 0
+    seconds: float = 0.0
+
+
+class Work(NamedTuple):
+    """What a service has done since it began. `cpu_s`: of its own thread."""
+
+    totals: Totals = Totals()
+    cpu_s: float = 0.0
 
 
 class Service(Protocol):
@@ -62,6 +78,8 @@ class Serving:
         self._database = database
         self._services = services
         self._beat = beat
+        self.work = {one.name: Work() for one in services}
+        """What each has done so far: a step is a request."""
         self._changed = threading.Condition()
         self._news = 0
         self._stopping = False
@@ -111,14 +129,21 @@ class Serving:
     def _step(self, service: Service, troubles: int) -> tuple[float, bool]:
         """The seconds until the next step, and whether this one went well."""
         log = get_logger(service.name)
+        began, cpu, well = perf_counter(), thread_time(), False
         try:
-            return service.step(), True
+            wait, well = service.step(), True
+            return wait, True
         except StateError as error:
             log.warning("service.waits", service=service.name, reason=str(error))
             return min(LONGEST_TROUBLE_S, TROUBLE_S * 2.0 ** min(troubles, 10)), False
         except Exception as error:  # noqa: BLE001 - told with its traceback; the others, and the next step, go on
             log.error("service.failed", service=service.name, reason=str(error), exc=error)
             return FAILED_S, False
+        finally:
+            done, used = self.work[service.name], thread_time() - cpu
+            steps, failed, seconds = done.totals
+            totals = Totals(steps + 1, failed + (not well), seconds + perf_counter() - began)
+            self.work[service.name] = Work(totals, done.cpu_s + used)
 
     def _wait(self, seconds: float, seen: int | None) -> None:
         """Until time is up, it is to stop, or there are other news than those `seen`; None: whatever there is."""

@@ -7,7 +7,7 @@ the log, the outbox.
 import shutil
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -163,7 +163,11 @@ class _Shedding:
     # --- the steps ----------------------------------------------------------------------------
 
     def _temporary(self) -> Step:
-        return pruning.temporary(self._system, dry_run=self._dry_run, age=SHORT_AGE)
+        """And the snapshots of the views: they are made anew when there is room again."""
+        found = pruning.temporary(self._system, dry_run=self._dry_run, age=SHORT_AGE)
+        snapshots = self._system.snapshots
+        freed = snapshots.size() if self._dry_run else snapshots.clear()
+        return replace(found, count=found.count + bool(freed), freed=found.freed + freed)
 
     def _cache(self) -> Step:
         """All of it, as files: a database on a full disk cannot even forget."""

@@ -7,6 +7,8 @@ from datetime import datetime
 
 from integrated_system import IntegratedSystem
 from monitoring.alerting.incident import ACTIVE, SEVERITIES
+from monitoring.service_views import Services
+from operations.services import FRESH_S, measured
 from operations.status import ORDER, Status
 from operations.version import version
 from utils.metrics import Metrics
@@ -33,6 +35,15 @@ _HOST = (
 )
 """Field of a sample, name of the metric, words, factor to the base unit."""
 
+_SERVICES = (
+    ("cpu_percent", "cpu_ratio", "Of one core; of a part of a program, of its own thread"),
+    ("memory_bytes", "memory_bytes", "Resident memory of a program"),
+    ("response_s", "response_seconds", "Mean time of an answer, or of a step"),
+    ("requests_per_s", "requests_per_second", "Requests, or steps, a second"),
+    ("error_rate", "error_ratio", "Share of them that failed, 0 to 1"),
+)
+"""Figure of a service, name of the metric, words."""
+
 _RATIOS = {"cpu": "cpu_percent", "memory": "memory_percent", "disk": "disk_percent", "swap": "swap_percent"}
 _TRANSFERRED = {"sent": "network_bytes_sent", "received": "network_bytes_recv"}
 
@@ -45,6 +56,7 @@ def watched(system: IntegratedSystem, found: Status, metrics: Metrics) -> None:
     _incidents(found, metrics)
     _runs(found, metrics)
     _outbox(system, metrics)
+    _services(system, metrics)
     _host(system, metrics)
 
 
@@ -97,6 +109,22 @@ def _outbox(system: IntegratedSystem, metrics: Metrics) -> None:
     for name in {*channels, *standing}:
         waiting.set(standing[name].waiting if name in standing else 0, channel=name)
         dead.set(standing[name].dead if name in standing else 0, channel=name)
+
+
+def _services(system: IntegratedSystem, metrics: Metrics) -> None:
+    """What the log knows of services; of programs and their parts the figures of the last minute."""
+    by = ("service",)
+    up = metrics.gauge("orchestrator_service_up", "1 when it runs, 0.5 slow, 0 unavailable or stopped", labels=by)
+    outages = metrics.counter("orchestrator_service_outages_total", "How often it was unavailable", labels=by)
+    for row in Services(system.database).all():
+        up.set({"running": 1.0, "slow": 0.5}.get(row.state, 0.0), service=row.service)
+        outages.inc(row.outages, service=row.service)
+    gauges = {name: metrics.gauge(f"orchestrator_service_{told}", words, labels=by) for name, told, words in _SERVICES}
+    now = system.clock.time()
+    for service, (at, values) in measured(system).items():
+        for name, value in values.items():
+            if now - at <= FRESH_S and name in gauges:
+                gauges[name].set(value / 100.0 if name == "cpu_percent" else value, service=service)
 
 
 def _host(system: IntegratedSystem, metrics: Metrics) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from utils.events.as_of import PastStates
     from utils.events.cursors import Cursors
     from utils.events.follow import Follower
+    from utils.events.snapshots import Snapshots
     from utils.history import History
     from utils.storage import Storage
     from utils.transactions import Transactions
@@ -131,7 +132,22 @@ class State(Coordinating):
         from utils.events.as_of import PastStates
 
         kept = self._kept
-        return PastStates(self.events, migrations=kept.migrations, projections=kept.projections, clock=self.clock)
+        return PastStates(
+            self.events,
+            migrations=kept.migrations,
+            projections=kept.projections,
+            snapshots=self.snapshots,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def snapshots(self) -> "Snapshots":
+        from utils.events.snapshots import Snapshots
+
+        kept = self._kept
+        return Snapshots(
+            kept.directory / "snapshots", self.events, migrations=kept.migrations, projections=kept.projections
+        )
 
     @cached_property
     def cursors(self) -> "Cursors":

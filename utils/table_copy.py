@@ -1,7 +1,7 @@
 """Rows of all tables from one database to another, whichever they are, and the proof that they are the same."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -28,13 +28,17 @@ class TableFigures:
 Copied = tuple[TableFigures, ...]
 
 
-def copy_tables(source: Connection, target: Connection, *, like: Connection) -> Copied:
-    """Empty all tables of the target and fill them with those of the source; what was read.
+def copy_tables(
+    source: Connection, target: Connection, *, like: Connection, only: Container[str] | None = None
+) -> Copied:
+    """Empty all tables of the target (or `only` these) and fill them with those of the source; what was read.
 
     Both connections are in a transaction; `like` is the one that is a SQLite. Memory does not grow with the tables.
     """
     done = []
     for name, columns in _tables(like):
+        if only is not None and name not in only:
+            continue
         counted = _Counted(name)
         target.execute(f"DELETE FROM {name}")  # noqa: S608 - our names
         marks = ", ".join("?" * len(columns))

@@ -1,8 +1,9 @@
-"""`/host`: this machine now, and what is asked of who watches and protects it."""
+"""`/host`, `/services`: this machine now, what is asked of who watches it, and the services."""
 
 from typing import Annotated, Any, Literal
 
 from fastapi import Body
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -37,6 +38,41 @@ class ModeAsked(Asked):
     """How full the machine may be before the protector acts."""
 
     mode: Literal["dev", "test", "prod"]
+
+
+class Service(Told):
+    """A service. What is not known is null."""
+
+    service: str = Field(examples=["program/serve"])
+    kind: str = Field(examples=["program"], description="`program`, `part`, `check`, `provider`, `other`.")
+    state: str = Field(examples=["running"])
+    since: str | None
+    reason: str
+    instances: int
+    starts: int
+    outages: int
+    died: int
+    away_s: float
+    cpu_percent: float | None
+    memory_bytes: float | None
+    response_s: float | None
+    requests_per_s: float | None
+    error_rate: float | None = Field(description="0 to 1.")
+    measured_at: str | None
+
+
+class AllServices(Told):
+    """Programs, their parts, checks, providers."""
+
+    services: list[Service]
+
+
+@routes.get("/services", responses=documents(AllServices), summary="Every service, and its figures")
+async def services(request: Request) -> Response:
+    """How each stands, since when, how often it was away; CPU, memory, response time, requests a second, errors."""
+    from operations.services import services as ask
+
+    return await read(request, lambda system: {"services": [one.to_json() for one in ask(system)]})
 
 
 @routes.get("/host", responses=documents(Host), summary="This machine, now")

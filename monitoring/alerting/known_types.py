@@ -37,6 +37,7 @@ _PROMISE = ("state", "before", "until", "left_s", "age_s", "reason", "max_age_s"
 _COLLECTED_AGAIN = ("dataset.collected", "dataset.degraded if accepted and origin = 'provider'")
 _DATASET, _PROVIDER, _HOST = KnownType("dataset"), KnownType("provider"), KnownType("host")
 _REST = KnownType("installation")
+_BUDGET = ("run_id", "seconds", "budget_s", "reason")
 _SAID_OF_SERVICE = ("reason", "kind", "since", "response_s", "was", "silent_s", "limit_s", "attempt", "exit_code")
 
 _KNOWN: dict[str, KnownType] = {
@@ -47,6 +48,8 @@ _KNOWN: dict[str, KnownType] = {
     "dataset.skipped": KnownType("dataset", _COLLECTED_AGAIN, _RUN),
     "dataset.overdue": KnownType("dataset", (*_COLLECTED_AGAIN, "batch.accepted")),
     "dataset.backfilled": _DATASET,
+    "dataset.over_budget": KnownType("dataset", ("dataset.within_budget",), _BUDGET),
+    "dataset.within_budget": _DATASET,
     "partition.failed": KnownType("dataset", ("dataset.collected", "dataset.backfilled")),
     "quality.scored": _DATASET,
     "rows.quarantined": KnownType(
@@ -93,6 +96,8 @@ _KNOWN: dict[str, KnownType] = {
     "host.relieved": KnownType("host", (), ("percent", "limit")),
     "host.disk_filling": KnownType("host", ("host.disk_relieved",)),
     "host.disk_relieved": _HOST,
+    "host.running_out": KnownType("host", ("host.replenished",)),
+    "host.replenished": _HOST,
     "healing.started": _HOST,
     "healing.finished": _HOST,
     "healing.gave_up": KnownType("host", ("healing.recovered",)),
@@ -116,6 +121,8 @@ _KNOWN: dict[str, KnownType] = {
     "run.started": _REST,
     "run.finished": _REST,
     "run.crashed": _REST,
+    "run.over_budget": KnownType("installation", ("run.within_budget",), _BUDGET),
+    "run.within_budget": _REST,
     "backfill.started": _REST,
     "backfill.paused": KnownType("installation", ("backfill.finished", "backfill.cancelled")),
     "backfill.finished": _REST,

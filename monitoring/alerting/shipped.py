@@ -48,6 +48,8 @@ SHIPPED: tuple[Rule, ...] = (
         "objective.burning if state = 'ended' or pace = 'slow'",
     ),
     _rule("objective_burning", "objective.burning", "warning", "state = 'burning' and pace = 'slow'"),
+    _rule("delivery_over_budget", "dataset.over_budget", "warning"),
+    _rule("run_over_budget", "run.over_budget", "warning"),
     _rule("version_damaged", "version.damaged", "error"),
     _rule("anomaly", "anomaly.detected", "info", digest=True),
     # Providers and our own network
@@ -59,6 +61,7 @@ SHIPPED: tuple[Rule, ...] = (
     _rule("disk_filling", "host.disk_filling", "error"),
     # Told a day ahead, and once more when it is near: meanwhile it may fill faster than was thought.
     _rule("disk_nearly_full", "host.disk_filling", "critical", "hours_left <= 6"),
+    _rule("running_out", "host.running_out", "error"),
     _rule("protector_gave_up", "protector.gave_up", "error"),
     _rule("healing_gave_up", "healing.gave_up", "error"),
     _rule("disk_shed", "disk.shed", "error", "not dry_run"),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from monitoring.progressive.notices import SOURCE, Notice
 from monitoring.progressive.report import Report
@@ -17,7 +17,7 @@ from utils.logger import get_logger
 if TYPE_CHECKING:
     from utils.history import History
 
-__all__ = ["DiskAhead", "DiskFilling", "DiskRelieved", "DiskWatch"]
+__all__ = ["DiskAhead", "DiskFilling", "DiskRelieved", "DiskWatch", "Nearing"]
 
 TOLD_AT_H = (24.0, 6.0, 1.0)
 """Hours that are left when it is told, and told again."""
@@ -76,6 +76,37 @@ class DiskRelieved:
         return f"the disk of {self.path} does not fill any more"
 
 
+class Nearing:
+    """Which forecasts of one end are news. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._told: float | None = None  # of TOLD_AT_H the last one that was told
+        self._well_at: float | None = None
+
+    def take_up(self) -> None:
+        """It was told by a watch that is over: its end is told when it is over, and it again only when it is nearer."""
+        if self._told is None:
+            self._told = TOLD_AT_H[0]
+
+    def see(self, hours_left: float | None, at: float) -> Literal["nearer", "over", ""]:
+        """What a forecast changes; `hours_left` None: there is no end in sight. `at`: monotonic seconds."""
+        if hours_left is not None and hours_left <= OVER_H:
+            self._well_at = None
+            near = min((hours for hours in TOLD_AT_H if hours_left <= hours), default=None)
+            if near is None or (self._told is not None and near >= self._told):
+                return ""
+            self._told = near
+            return "nearer"
+        if self._told is None:
+            return ""
+        if self._well_at is None or at < self._well_at:
+            self._well_at = at
+        if at - self._well_at < OVER_S:
+            return ""
+        self._told = self._well_at = None
+        return "over"
+
+
 class DiskWatch:
     """Turns forecasts into notices. Not thread-safe.
 
@@ -85,38 +116,27 @@ class DiskWatch:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._told: float | None = None  # of TOLD_AT_H the last one that was told
-        self._well_at: float | None = None
+        self._nearing = Nearing()
 
     def take_up(self) -> None:
-        """It was told by a watch that is over: its end is told when it is over, and it again only when it is nearer."""
-        if self._told is None:
-            self._told = TOLD_AT_H[0]
+        """It was told by a watch that is over."""
+        self._nearing.take_up()
 
     def see(self, found: Filling | None, at: float) -> Notice | None:
         """What a forecast changes; `found` None: it does not fill. `at`: monotonic seconds."""
-        if found is not None and found.hours_left <= OVER_H:
-            self._well_at = None
-            near = min((hours for hours in TOLD_AT_H if found.hours_left <= hours), default=None)
-            if near is None or (self._told is not None and near >= self._told):
-                return None
-            self._told = near
-            return DiskFilling(
-                self._path,
-                found.hours_left,
-                found.earliest_hours,
-                found.latest_hours,
-                found.free_bytes,
-                found.bytes_per_hour,
-            )
-        if self._told is None:
+        news = self._nearing.see(None if found is None else found.hours_left, at)
+        if news == "over":
+            return DiskRelieved(self._path)
+        if news == "" or found is None:
             return None
-        if self._well_at is None or at < self._well_at:
-            self._well_at = at
-        if at - self._well_at < OVER_S:
-            return None
-        self._told = self._well_at = None
-        return DiskRelieved(self._path)
+        return DiskFilling(
+            self._path,
+            found.hours_left,
+            found.earliest_hours,
+            found.latest_hours,
+            found.free_bytes,
+            found.bytes_per_hour,
+        )
 
 
 class DiskAhead:

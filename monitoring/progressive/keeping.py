@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from monitoring.progressive.levels import Level
 from monitoring.progressive.notices import Notice
 from monitoring.progressive.report import Report
+from monitoring.progressive.running_out import KINDS, Replenished, RunsOut
 from monitoring.progressive.snapshot import Snapshot
 from monitoring.progressive.states import RESOURCES, Resource
 from utils.clock import Clock
@@ -42,7 +43,7 @@ MOST_WAITING = 1000
 
 
 class Told:
-    """What the log says last: the level, what is overloaded, whether the disk fills, or watching cost too much."""
+    """What the log says last: the level, what is overloaded or runs out, or that watching cost too much."""
 
     def __init__(self, events: "EventStore") -> None:
         changed = _newest(events, "host.level_changed", "host")
@@ -52,6 +53,7 @@ class Told:
         )
         self.throttled = _newest(events, "host.throttled", "host").get("stretch", 1) != 1
         self.filling = lasts(events, "disk", "host.disk_filling", "host.disk_relieved")
+        self.running_out = frozenset(name for name in KINDS if lasts(events, name, RunsOut.type, Replenished.type))
 
 
 class HostKeeper:

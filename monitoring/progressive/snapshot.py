@@ -21,7 +21,10 @@ RATES = (
     *("disk_read_bytes_s", "disk_write_bytes_s", "io_read_bytes_s", "io_write_bytes_s"),
     *("network_sent_bytes_s", "network_recv_bytes_s"),
 )
-COUNTS = ("memory_available_bytes", "disk_free_bytes", "connections", "processes", "network_latency_ms")
+COUNTS = (
+    *("memory_available_bytes", "disk_free_bytes", "connections", "processes", "network_latency_ms"),
+    "own_files_free",
+)
 OTHERS = ("load_1m", "temperature_c")
 
 SLACK = 0.5
@@ -80,6 +83,7 @@ class Snapshot:
     pressure_memory_full: float | None = None
     pressure_io: float | None = None
     temperature_c: float | None = None
+    own_files_free: int | None = None
     absurd: tuple[str, ...] = ()
 
     type = "snapshot.taken"

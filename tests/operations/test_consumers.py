@@ -88,7 +88,7 @@ def test_a_consumer_can_be_forgotten(system: IntegratedSystem) -> None:
     """Once nobody runs it."""
     _tried(system, 1).close()
 
-    log.forget(system, "pager")
+    log.forget(system, Actor("test"), "pager")
 
     assert log.consumers(system) == []
 

@@ -148,7 +148,7 @@ def test_what_serve_runs_is_watched(system: IntegratedSystem) -> None:
     assert names[-1] == "watchdog"
     assert len(set(names)) == len(names)
     assert watched_name("monitor") == "serve/monitor"
-    assert isinstance(guarded(system, []), Serving)
+    assert isinstance(guarded(system, [], program="serve"), Serving)
 
 
 @pytest.mark.parametrize(

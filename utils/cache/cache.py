@@ -183,6 +183,10 @@ class Cache(Protocol):
         """Lookups, sets, computations; entries and bytes held now."""
         ...
 
+    def news(self) -> dict[str, int]:
+        """`hits misses stale_hits sets errors` since this was asked last, of this object; what is 0 is left out."""
+        ...
+
     def trouble(self) -> str:
         """Why it cannot be used now, in words without secrets; "" when it can. It is asked, to find out."""
         ...

@@ -80,6 +80,9 @@ class Computing(ABC):
     def _end_thread(self) -> None:  # noqa: B027 - not every store keeps something
         """Let go of what the store keeps open for this thread, which is about to end."""
 
+    def news(self) -> dict[str, int]:
+        return self._counts.news()
+
     def get(self, key: str, *, stale: float = 0.0) -> Hit | None:
         found = self._look(check_key(key), stale)
         self._counts.lookup(found)

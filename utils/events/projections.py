@@ -12,8 +12,9 @@ from utils.database import Connection, StateError, Statement, StatementRefused, 
 from utils.events.event import Event, Fact, facts_of
 from utils.events.rows import FACTS, pages
 from utils.logger import get_logger
+from utils.table_copy import copy_tables
 
-__all__ = ["Behind", "Projection", "ProjectionFailed", "ProjectionFigures", "Projections"]
+__all__ = ["Beginning", "Behind", "Projection", "ProjectionFailed", "ProjectionFigures", "Projections"]
 
 SLOW_S = 1.0
 """Seconds of one commit from which on a view is told to be slow: all who append wait for it."""
@@ -65,6 +66,14 @@ class Behind:
     name: str
     seq: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The views as event `seq` left them, in a SQLite: where a replay may begin."""
+
+    seq: int
+    views: Connection
 
 
 Replay = Callable[[Connection, int], Iterator[list[Fact]]]
@@ -133,13 +142,22 @@ class Projections:
         for figures in self.figures.values():
             figures.failed = ""
 
-    def rebuild(self, connection: Connection) -> int:
+    def rebuild(self, connection: Connection, beginning: Beginning | None = None) -> int:
         """Empty every view that is well and replay the log into it; gives the number of events.
+
+        Args:
+            beginning: In the place of empty tables and the first event.
 
         Raises:
             ProjectionFailed: as `apply`.
         """
-        return max((self._replay(connection, one, after=None) for one in self._well), default=0)
+        if beginning is None:
+            return max((self._replay(connection, one, after=None) for one in self._well), default=0)
+        count = 0
+        for one in self._well:
+            copy_tables(beginning.views, connection, like=beginning.views, only=one.tables)
+            count = max(count, self._replay(connection, one, after=beginning.seq))
+        return count
 
     def set_aside(self, failure: ProjectionFailed) -> None:
         """Go on without a view, until it is rebuilt or the next process tries it again."""

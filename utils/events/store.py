@@ -15,6 +15,7 @@ from utils.events.event import Event, Fact, NewEvent, events_of
 from utils.events.finding import found
 from utils.events.links import mend
 from utils.events.projections import (
+    Beginning,
     Behind,
     Projection,
     ProjectionFailed,
@@ -162,10 +163,11 @@ class EventStore:
         """
         return proven(self.database, self.archive, self.secrets, expected_head, told)
 
-    def rebuild(self) -> int:
+    def rebuild(self, beginning: Beginning | None = None) -> int:
         """Empty every view and replay the log into them; gives the number of events replayed.
 
-        The links along which events are found are mended first, where they are wrong.
+        With a `beginning`, from what a snapshot has of them on (`Snapshots.rebuild`). The links along which events are
+        found are mended first, where they are wrong.
 
         A view that fails stays as it is (`views_behind` names it); the others are rebuilt. Nobody appends meanwhile.
         """
@@ -175,7 +177,7 @@ class EventStore:
                 with self.database.transaction() as connection:
                     head = connection.execute(HEAD).fetchall()
                     mend(connection, head[0][0] if head else 0)
-                    return self._projections.rebuild(connection)
+                    return self._projections.rebuild(connection, beginning)
             except ProjectionFailed as failure:
                 self._projections.set_aside(failure)
 

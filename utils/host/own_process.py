@@ -18,6 +18,7 @@ class Own:
     cpu_percent: float | None = None
     rss: int | None = None
     files: int | None = None
+    files_free: int | None = None
 
 
 class OwnProcess:
@@ -38,10 +39,22 @@ class OwnProcess:
             times = attempt(process.cpu_times)
             memory = attempt(process.memory_info)
             threads = attempt(process.num_threads)
+        files = attempt(process.num_fds)
         cpu = self._cpu.rates(times and {"cpu": (times.user + times.system,)}, looked)
         return Own(
             threads=threads or threading.active_count(),
             cpu_percent=100.0 * cpu[0] if cpu else None,
             rss=None if memory is None else int(memory.rss),
-            files=attempt(process.num_fds),
+            files=files,
+            files_free=None if files is None else _files_free(files),
         )
+
+
+def _files_free(used: int) -> int | None:
+    """How many this process may open yet; None: any number, or nobody says."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if soft == resource.RLIM_INFINITY else max(0, soft - used)

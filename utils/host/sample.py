@@ -48,6 +48,7 @@ class HostSample:
         load_1m: Tasks that run or wait, mean of a minute.
         temperature_c: The hottest sensor of the processor.
         process_threads, own_cpu_percent, own_rss_bytes, own_open_files: Of this process; its CPU in percent of a core.
+        own_files_free: How many files and sockets this process may open yet.
         gc_collections: Since this process started, all generations.
         contained: Limits of a container, or of a service, are tighter than the machine.
         top_cpu, top_memory: The processes that use the most, the first first.
@@ -85,6 +86,7 @@ class HostSample:
     own_cpu_percent: float | None = None
     own_rss_bytes: int | None = None
     own_open_files: int | None = None
+    own_files_free: int | None = None
     python_threads: int = 0
     contained: bool = False
     top_cpu: tuple[TopProcess, ...] = ()

@@ -178,6 +178,7 @@ class MetricsCollector:
             own_cpu_percent=slow.own.cpu_percent,
             own_rss_bytes=slow.own.rss,
             own_open_files=slow.own.files,
+            own_files_free=slow.own.files_free,
             python_threads=threading.active_count(),
             contained=room.contained,
             top_cpu=top_cpu,
