@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -216,6 +216,20 @@ class MaintenanceSettings(Section):
     every: Duration = 6 * 3600.0
 
 
+class PerformanceSettings(Section):
+    """How long things may take, seconds; None: as long as they take."""
+
+    run: SomeTime | None = None
+    """A run, from its start to its end."""
+    delivery: SomeTime | None = None
+    """A dataset in a run, from its first request to its stored version."""
+
+    @property
+    def asked(self) -> bool:
+        """Whether anything has a budget."""
+        return self.run is not None or self.delivery is not None
+
+
 def _loki_url(value: str) -> str:
     if value and re.fullmatch(r"https?://([^\s/?#@]+@)?[^\s/?#@]+(/[^\s?#]*)?", value) is None:
         raise Fault(  # it may hold a password: not shown
@@ -247,20 +261,6 @@ class LokiSettings(Section):
 
 
 class LoggingSettings(Section):
-class PerformanceSettings(Section):
-    """How long things may take, seconds; None: as long as they take."""
-
-    run: SomeTime | None = None
-    """A run, from its start to its end."""
-    delivery: SomeTime | None = None
-    """A dataset in a run, from its first request to its stored version."""
-
-    @property
-    def asked(self) -> bool:
-        """Whether anything has a budget."""
-        return self.run is not None or self.delivery is not None
-
-
     """`console`: `auto` (a terminal gets colours), true or false; `files`: both forms, or one of them, or none.
 
     `redact`: more words that make a field's name secret.

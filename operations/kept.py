@@ -48,14 +48,14 @@ MIGRATIONS = (
     idempotency.SCHEMA,
     api_tokens.SCHEMA,
     watch_table.SCHEMA,
+    service_views.SCHEMA,
+    budget_views.SCHEMA,
+    cache_counters.SCHEMA,
 )
 """Scripts in order. One that was released is never changed: what is new is one more at the end."""
 
 
 def kept(settings: Settings, state_dir: Path, redacted: Callable[[str], str]) -> Kept:
-    service_views.SCHEMA,
-    budget_views.SCHEMA,
-    cache_counters.SCHEMA,
     """All that an installation keeps, and where. `redacted`: takes secrets out of a text."""
     url = str(settings.storage.url).removeprefix("file://")
     return Kept(
@@ -86,7 +86,7 @@ def projections() -> tuple[Projection, ...]:
         feedback_views.FeedbackViews(),
         incident_views.IncidentViews(),
         api_tokens.TokenViews(),
-    )
         service_views.ServiceViews(),
         budget_views.BudgetViews(),
         cache_counters.CacheCounters(),
+    )

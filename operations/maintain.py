@@ -12,17 +12,17 @@ from operations.health import health
 from operations.housekeeping import left_first, turn
 from operations.logs import tidy_logs
 from operations.objectives import tell_burning
-from operations.plugins import let_work
 from operations.performance import watched
+from operations.plugins import let_work
 from operations.promises import judge_promises
 from operations.publish import publish_pending
 from operations.retention import forget_runs, seal_events
 from operations.room import is_full
 from operations.shedding import shed_now
 from operations.step import Step
-from utils.events import NewEvent, rfc3339
 from operations.words import size
 from utils.database import StateError
+from utils.events import NewEvent, rfc3339
 from utils.events.lasting import lasts
 
 
@@ -59,9 +59,9 @@ def maintain(
     *,
     dry_run: bool = False,
     rebuild: bool = False,
+    whole: bool = False,
     seconds: float | None = None,
 ) -> Maintenance:
-    whole: bool = False,
     """Do all that is due.
 
     Args:
@@ -73,9 +73,9 @@ def maintain(
     Raises:
         Busy: another process is at it.
     """
+    rebuilt = _views(system, whole) if rebuild or whole else None
     if dry_run:
         return _maintain(system, actor, dry_run=True, rebuilt=None, seconds=seconds)
-    rebuilt = _views(system, whole) if rebuild or whole else None
     with turn(system):
         return _maintain(system, actor, dry_run=False, rebuilt=rebuilt, seconds=seconds)
 
@@ -110,11 +110,11 @@ def _maintain(
         ("logs", lambda: tidy_logs(system, dry_run=dry_run)),
         ("history", lambda: _history(system, dry_run, seconds)),
         ("events", lambda: seal_events(system, dry_run=dry_run, in_time=in_time)),
-        ("database", lambda: _database(system, dry_run)),
-        ("health", lambda: _health(system)),
         ("snapshots", lambda: _snapshots(system, dry_run, in_time)),
-        ("alerts", lambda: _alerts(system, dry_run)),
+        ("database", lambda: _database(system, dry_run)),
         ("performance", lambda: watched(system, dry_run=dry_run)),
+        ("health", lambda: _health(system)),
+        ("alerts", lambda: _alerts(system, dry_run)),
     ]
     if is_full(system):
         steps.insert(0, ("disk", lambda: _disk(system, actor, dry_run)))
@@ -250,19 +250,6 @@ def _history(system: IntegratedSystem, dry_run: bool, seconds: float | None) -> 
     return Step("history", dropped, detail=f"metric points past their retention removed; {rolled:,} rolled up")
 
 
-def _database(system: IntegratedSystem, dry_run: bool) -> Step:
-    if dry_run:
-        return Step("database", detail="would be compacted")
-    done = "left to the server" if system.database.batches else "write-ahead log folded in"
-    return Step("database", freed=system.database.tidy(), detail=done)
-
-
-def _health(system: IntegratedSystem) -> Step:
-    found = health(system)
-    if len(found.services):
-        from operations.service_checks import note_services
-
-        note_services(system, found.services)
 def _views(system: IntegratedSystem, whole: bool) -> Callable[[], Step]:
     """Empty the views, and replay the log into them."""
 
@@ -285,6 +272,19 @@ def _snapshots(system: IntegratedSystem, dry_run: bool, in_time: Callable[[], bo
     return Step("snapshots", made, detail=f"made; all of them take {size(system.snapshots.size())}")
 
 
+def _database(system: IntegratedSystem, dry_run: bool) -> Step:
+    if dry_run:
+        return Step("database", detail="would be compacted")
+    done = "left to the server" if system.database.batches else "write-ahead log folded in"
+    return Step("database", freed=system.database.tidy(), detail=done)
+
+
+def _health(system: IntegratedSystem) -> Step:
+    found = health(system)
+    if len(found.services):
+        from operations.service_checks import note_services
+
+        note_services(system, found.services)
     sick = [f"{check.name}: {check.detail}" for check in found.failed]
     return Step("health", len(sick), detail="; ".join(sick) or "healthy", well=not sick)
 
