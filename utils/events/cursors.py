@@ -207,7 +207,7 @@ class Cursors:
 
         def step(connection: Connection) -> bool:
             row = connection.execute("SELECT owner, heartbeat, beat FROM cursors WHERE name = ?", (name,)).fetchone()
-            if row is not None and self._is_held(*row, connection=connection):
+            if row is not None and self._is_held(row[0], row[1], row[2], connection):
                 raise StateError(f"consumer {name}: is at work", hint="stop the process that runs it first")
             connection.execute("DELETE FROM parked WHERE consumer = ?", (name,))
             connection.execute("DELETE FROM cursors WHERE name = ?", (name,))
