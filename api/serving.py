@@ -118,9 +118,14 @@ class ApiService:
                     get_logger("api").warning("api.not_served", reason=words)
                 return LOOK_S
         assert self._socket is not None, "bound above"
-        app = self._application(self._system)
+        try:
+            app = self._application(self._system)
+            self._server = _Server(app)
+        except BaseException:  # connections would wait there for answers that nobody gives
+            self._socket.close()
+            self._socket = None
+            raise
         self._figures = getattr(app.state, "figures", None)
-        self._server = _Server(app)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="api-server")
         self._thread.start()
         get_logger("api").info("api.served", url=self.url)

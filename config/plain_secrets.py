@@ -35,6 +35,7 @@ def learn_plain_secrets(settings: Settings, secrets: Secrets) -> None:
 
 def _in_house(settings: Settings) -> Iterator[str]:
     yield from settings.database.chain_secret
+    yield from _of_options(settings.storage.options)
     for address in (*settings.alerts.channels.values(), settings.alerts.heartbeat.url):
         yield from _of_channel(address)
     for check in settings.monitor.health:
@@ -49,8 +50,12 @@ def _of_collect(collect: Any) -> Iterator[str]:
         yield from _by_key(given.get(name) or {})
     for address in (given.get("url"), *(given.get("mirrors") or ())):
         yield from _of_query(str(address or ""))
-    options = given.get("options") or {}
-    yield from (str(value) for key, value in options.items() if key not in _PLAIN_OPTIONS and _is_text(value))
+    yield from _of_options(given.get("options") or {})
+
+
+def _of_options(options: Mapping[str, Any]) -> Iterator[str]:
+    """Of an object store."""
+    return (str(value) for key, value in options.items() if key not in _PLAIN_OPTIONS and _is_text(value))
 
 
 def _may_hold_any(collect: Any) -> bool:

@@ -39,9 +39,20 @@ def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
-def _local_url(value: str) -> str:
-    if "://" in value and not value.startswith("file://"):
-        raise Fault(f"expected a folder or a `file://` URL, got {shown(value)}")
+_PLACE = re.compile(r"(s3|s3a|gs|gcs|az|abfs|abfss)://([^\s/?#@{}*\[\]]+@)?[^\s/?#@{}*\[\]]+(/[^\s?#{}*\[\]]*)?")
+
+
+def _storage_url(value: str) -> str:
+    if "://" not in value or value.startswith("file://"):
+        return value
+    found = _PLACE.fullmatch(value)
+    if found is None:
+        raise Fault(  # it may hold a password: not shown
+            "expected a folder, a `file://` address, or a bucket with a prefix",
+            hint="Write for example `s3://bucket/prefix`; `gs://` and `az://` are the others.",
+        )
+    if found[2] and not found[1].startswith("abfs"):
+        raise Fault("holds a user and a password", hint="Give `key` and `secret` in `storage.options`.")
     return value
 
 
@@ -109,9 +120,28 @@ class DatabaseSettings(Section):
 
 
 class StorageSettings(Section):
-    """Where versions are kept: "" is `storage` in the state directory, else a folder or `file://` URL."""
+    """Where versions are kept: "" is `storage` in the state directory, else a folder or a place in a bucket.
 
-    url: Annotated[str, AfterValidator(_local_url)] = ""
+    `options`: for the file system of the bucket, as of `collect` (object_store). All secret.
+    """
+
+    url: Annotated[str, AfterValidator(_storage_url)] = ""
+    options: dict[str, Any] = Field(default_factory=dict, repr=False)
+
+    @property
+    def in_bucket(self) -> bool:
+        return "://" in self.url and not self.url.startswith("file://")
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that was named."""
+        return None if not self.url or self.in_bucket else Path(self.url.removeprefix("file://"))
+
+    @model_validator(mode="after")
+    def _for_a_bucket(self) -> Self:
+        if self.options and not self.in_bucket:
+            raise Fault("`options` are for an object store", hint="Name one as `url`, or remove them.")
+        return self
 
 
 class CacheSettings(Section):
@@ -205,6 +235,7 @@ class RetentionSettings(Section):
     runs: Duration = 90 * 86_400.0
     history: HistoryRetention = HistoryRetention()
     versions: VersionRetention = VersionRetention()
+    last_good: Duration = 30 * 86_400.0
     raw: RawRetention = RawRetention()
     quarantine: QuarantineRetention = QuarantineRetention()
     logs: LogRetention = LogRetention()

@@ -8,9 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from config import not_yet
 from config.errors import Faults, KeyPath, shown
-from config.layers import position_of
 
 _EXPECTED = {
     "string_type": "text",
@@ -86,20 +84,13 @@ def _all(error: ValidationError, data: Any, model: type[BaseModel] | None, prefi
                 if isinstance(cause, ValidationError):
                     yield from _all(cause, data, owner, (*place, *below))
                 else:
-                    yield _fault(cause, _path(data, (*place, *below)), data)
+                    yield _fault(cause, _path(data, (*place, *below)))
         else:
             known = _known_keys(model, detail["loc"][:-1]) if model is not None else []
             yield _word(detail, _path(data, place), known)
 
 
-def _fault(cause: ValueError, path: KeyPath, data: Any) -> Wrong:
-    value = _at(data, path)
-    if not_yet.value_not_yet(path, value):
-        return _not_yet(path, value)
-    if isinstance(value, dict):
-        for key in value:
-            if not_yet.key_not_yet((*path, str(key))):
-                return Wrong(path, f"`{key}` is not supported yet", not_yet.HINT)
+def _fault(cause: ValueError, path: KeyPath) -> Wrong:
     return Wrong(path, _one_line(str(cause)), getattr(cause, "hint", ""))
 
 
@@ -113,8 +104,6 @@ def _word(detail: Mapping[str, Any], path: KeyPath, known: list[str]) -> Wrong:
         path, value = (*path, "kind"), value.get("kind")
         if value is None:
             return Wrong(path, "is missing", "Known kinds are none, basic, bearer, header, query and oauth2.")
-    if not_yet.value_not_yet(path, value):
-        return _not_yet(path, value)
     return _refused(kind, path, value, detail)
 
 
@@ -124,8 +113,6 @@ def _refused(kind: str, path: KeyPath, value: Any, detail: Mapping[str, Any]) ->
     if kind in ("value_error", "assertion_error"):
         cause = context.get("error")
         said = _one_line(str(cause or detail["msg"]))
-        if "not supported yet" in said and not_yet.key_not_yet(path):
-            return Wrong(path, f"`{path[-1]}` is not supported yet", not_yet.HINT)
         return Wrong(path, said, getattr(cause, "hint", ""))
     if kind in ("literal_error", "enum", "union_tag_invalid"):
         return _choice(path, value, str(context.get("expected") or context.get("expected_tags", "")))
@@ -147,17 +134,10 @@ def _refused(kind: str, path: KeyPath, value: Any, detail: Mapping[str, Any]) ->
 
 
 def _unknown(path: KeyPath, known: list[str]) -> Wrong:
-    parent, key = path[:-1], str(path[-1])
-    if not_yet.key_not_yet(path):
-        return Wrong(path, f"`{key}` is not supported yet", not_yet.HINT)
-    near = get_close_matches(key.lower(), [*known, *not_yet.keys_at(parent)], n=1)
+    key = str(path[-1])
+    near = get_close_matches(key.lower(), known, n=1)
     hint = "" if near or not known else f"Known keys here: {', '.join(known)}."
     return Wrong(path, f"unknown key {shown(key)}" + (f"; did you mean `{near[0]}`?" if near else ""), hint)
-
-
-def _not_yet(path: KeyPath, value: Any) -> Wrong:
-    said = f"{path[-1]}: {shown(value)[1:-1]}" if isinstance(value, str | int | float) else str(path[-1])
-    return Wrong(path, f"`{said}` is not supported yet", not_yet.HINT)
 
 
 def _choice(path: KeyPath, value: Any, expected: str) -> Wrong:
@@ -216,18 +196,6 @@ def _path(data: Any, place: KeyPath) -> KeyPath:
             name = data.get("name") if isinstance(data, dict) else None
             path.append(name if isinstance(name, str) and name else part)
     return tuple(path)
-
-
-def _at(data: Any, path: KeyPath) -> Any:
-    for part in path:
-        if isinstance(data, dict):
-            data = data.get(part)
-        elif isinstance(data, list):
-            place = part if isinstance(part, int) else position_of(data, part)
-            data = data[place] if place is not None and place < len(data) else None
-        else:
-            return None
-    return data
 
 
 def _known_keys(model: type[BaseModel], place: KeyPath) -> list[str]:

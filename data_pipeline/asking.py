@@ -73,6 +73,8 @@ def question(
     Raises:
         PipelineError: `incremental` does not fit the values of its column; or there are no such pieces.
     """
+    if last_good is None:
+        ledger = dict  # files that were read once are in no table that is left
     if partitions:
         pieces = _named(dataset, partitions, now)
         asks = tuple(Asked(partition=piece, full=full, ledger=ledger) for piece in pieces)

@@ -122,7 +122,7 @@ def _write(system: IntegratedSystem, path: Path, folder: Path, made_at: str) -> 
                     copied.unlink()
                 for blob in system.storage.list():
                     try:
-                        content = system.storage.open(blob.path)
+                        content = system.storage.passing(blob.path)
                     except BlobNotFound:
                         continue  # quarantined rows were replayed or dropped; a version that is gone is found later
                     with content:

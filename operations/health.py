@@ -106,7 +106,7 @@ def _storage(system: IntegratedSystem) -> HealthResult:
     from utils.storage import StorageError
 
     try:
-        system.storage.exists("any")
+        system.storage.reachable()
     except StorageError as error:
         return HealthResult("storage", False, str(error))
     return HealthResult("storage", True, "usable" + _were_set_aside(system.storage.set_aside()))

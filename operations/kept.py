@@ -6,6 +6,7 @@ a script at the end of `MIGRATIONS`, after whatever stands there.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from config.settings import Settings
 from config.variables import without_user_part
@@ -19,9 +20,13 @@ from monitoring import service_views
 from monitoring.alerting import outbox_table
 from monitoring.alerting import views as incident_views
 from utils import api_tokens, events, history, idempotency, transaction_views
+from utils.clock import Clock
 from utils.events import cursors, segments
 from utils.events.projections import Projection
 from utils.state import Kept
+
+if TYPE_CHECKING:
+    from utils.object_storage import ObjectStore
 
 __all__ = ["MIGRATIONS", "kept", "projections"]
 
@@ -57,19 +62,28 @@ MIGRATIONS = (
 
 def kept(settings: Settings, state_dir: Path, redacted: Callable[[str], str]) -> Kept:
     """All that an installation keeps, and where. `redacted`: takes secrets out of a text."""
-    url = str(settings.storage.url).removeprefix("file://")
     return Kept(
         state_dir,
         migrations=MIGRATIONS,
         projections=projections(),
         durability=settings.app.durability,
-        storage=Path(url) if url else state_dir / "storage",
+        storage=settings.storage.folder or state_dir / "storage",
+        object_store=_object_store(settings) if settings.storage.in_bucket else None,
         cache_size=settings.cache.size_limit,
         cache_url=settings.cache.url,
         database_url=settings.database.url,
         chain_secrets=settings.database.chain_secret,
         redacted=lambda text: redacted(without_user_part(text)),
     )
+
+
+def _object_store(settings: Settings) -> "Callable[[Clock], ObjectStore]":
+    def opened(clock: Clock) -> "ObjectStore":
+        from data_pipeline.store.bucket import Bucket
+
+        return Bucket(settings.storage.url, settings.storage.options, clock)
+
+    return opened
 
 
 def projections() -> tuple[Projection, ...]:

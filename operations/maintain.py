@@ -8,6 +8,7 @@ from typing import Any
 from integrated_system import IntegratedSystem
 from operations import pruning
 from operations.actor import Actor, operation
+from operations.copies import settle_copies
 from operations.health import health
 from operations.housekeeping import left_first, turn
 from operations.logs import tidy_logs
@@ -24,6 +25,7 @@ from operations.words import size
 from utils.database import StateError
 from utils.events import NewEvent, rfc3339
 from utils.events.lasting import lasts
+from utils.storage import StorageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,9 @@ def _maintain(
         ("health", lambda: _health(system)),
         ("alerts", lambda: _alerts(system, dry_run)),
     ]
+    if system.settings.storage.in_bucket:  # after what is past its time has gone: it is not to be sent again
+        place = [name for name, _ in steps].index("objectives")
+        steps.insert(place, ("copies", lambda: settle_copies(system, dry_run=dry_run, in_time=in_time)))
     if is_full(system):
         steps.insert(0, ("disk", lambda: _disk(system, actor, dry_run)))
     elif not dry_run:
@@ -130,7 +135,7 @@ def _maintain(
     left: list[str] = []
     for name, step in left_first(system, steps):
         if in_time():
-            done.append(step())
+            done.append(_tried(name, step))
         else:
             left.append(name)
     result = Maintenance(dry_run, tuple(done), tuple(left))
@@ -140,6 +145,14 @@ def _maintain(
             (data["runs_before"],) = forgotten
         system.events.append([NewEvent("maintenance.finished", "maintenance", data, source="operations")])
     return result
+
+
+def _tried(name: str, step: Callable[[], Step]) -> Step:
+    """A storage that is away costs the steps that need it, not the others."""
+    try:
+        return step()
+    except StorageError as error:
+        return Step(name, detail=f"given up: {error}", well=False)
 
 
 def _runs(system: IntegratedSystem, dry_run: bool) -> Step:

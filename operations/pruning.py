@@ -3,7 +3,7 @@
 Maintenance removes what is past its retention; when the disk fills, the same is done with a shorter one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from config.sections import VersionRetention
@@ -57,7 +57,8 @@ def versions(
 ) -> Step:
     """Drop accepted and held versions beyond the retention, and files of tables that no kept version needs.
 
-    Never the version that readers see, nor one that waits for a sink, nor a file that it or another kept version names.
+    Never the version that readers see (of a dataset that is configured, or was within `retention.last_good`), nor one
+    that waits for a sink, nor a file that it or another kept version names.
     Meanwhile nobody rolls back to a version that goes.
 
     Args:
@@ -84,7 +85,8 @@ def _old_versions(
 ) -> Step:
     oldest = rfc3339(system.clock.now() - timedelta(seconds=keep.age))
     current = system.views.current()
-    seen = {name: {entry.version} | _whole(system, entry) for name, entry in current.items()}
+    left = _left_behind(system, current)
+    seen = {name: {entry.version} | _whole(system, entry) for name, entry in current.items() if name not in left}
     needed: set[str] = set()
     unsure: set[str] = set()
     paths: set[str] = set()
@@ -96,7 +98,8 @@ def _old_versions(
         rank[key] = rank.get(key, 0) + 1
         kept = version.version in seen.get(version.dataset, ()) or version.version in waiting.get(version.dataset, ())
         kept = kept or (version.state == "held" and not held)
-        if not kept and (rank[key] > keep.count or version.time < oldest):
+        past = rank[key] > keep.count or version.time < oldest or version.dataset in left
+        if not kept and past:
             dropped.append(version)
             continue
         paths.add(version.path)
@@ -122,6 +125,13 @@ def _old_versions(
         for path in loose:
             system.storage.delete(path)
     return step
+
+
+def _left_behind(system: IntegratedSystem, current: Mapping[str, Current]) -> set[str]:
+    """Datasets that the configuration does not name any more, and that ran last longer ago than `last_good`."""
+    before = rfc3339(system.clock.now() - timedelta(seconds=system.settings.retention.last_good))
+    named = {dataset.name for dataset in system.settings.datasets}
+    return {name for name, entry in current.items() if name not in named and entry.time < before}
 
 
 def _whole(system: IntegratedSystem, current: Current) -> set[str]:

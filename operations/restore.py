@@ -71,10 +71,10 @@ def restore(system: IntegratedSystem, actor: Actor, path: Path, into: Path) -> R
         UsageError: `into` holds something, or the configuration names another place for what it keeps.
         StateError: the backup is damaged, or a newer release's; or it cannot be written there.
     """
-    if system.settings.database.url or system.settings.storage.url:
+    if system.settings.database.url or system.settings.storage.folder:
         raise UsageError(
             "restore puts back a state directory; this configuration keeps its state elsewhere",
-            hint="restore with a configuration without database.url and storage.url",
+            hint="restore with a configuration without database.url, and storage.url empty or in a bucket",
         )
     into = into.absolute()
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
@@ -111,7 +111,7 @@ def _staged(system: IntegratedSystem, path: Path, folder: Path) -> Iterator[tupl
     about, files = _unpack(path, folder)
     settings = system.settings
     own = kept(settings, folder, system.loaded.known.redacted)
-    own = replace(own, storage=folder / "storage", database_url="", cache_url="")
+    own = replace(own, storage=folder / "storage", object_store=None, database_url="", cache_url="")
     with State(lambda: own, system.clock) as state:
         verified = state.events.verify(about.head if not about.head.startswith("0:") else None)
         if verified.fault is not None:

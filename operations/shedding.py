@@ -15,6 +15,7 @@ from config.sections import VersionRetention
 from integrated_system import IntegratedSystem
 from operations import pruning
 from operations.actor import Actor, operation
+from operations.copies import settle_copies
 from operations.housekeeping import Busy, turn
 from operations.logs import log_archive
 from operations.room import Consumer, Disk, biggest, disk_of
@@ -23,6 +24,7 @@ from operations.words import duration, size
 from utils.database import StateError
 from utils.events import NewEvent
 from utils.logger import get_logger
+from utils.storage import StorageError
 
 if TYPE_CHECKING:
     from utils.log_archive import LogArchive
@@ -139,10 +141,11 @@ class _Shedding:
     def _rest(self) -> Shed:
         if not self._is_worth_it():
             return self._told(self._done)
-        for step in (self._raw, self._logs):
+        elsewhere = self._system.settings.storage.in_bucket  # then what is kept takes no room here: only its copies do
+        for step in (self._copies if elsewhere else self._raw, self._logs):
             if self._needed() > 0:
                 self._done.append(step())
-        return self._versions(self._told(self._done))
+        return self._told(self._done) if elsewhere else self._versions(self._told(self._done))
 
     def _needed(self) -> int:
         """Bytes that are still needed; a dry run has freed nothing."""
@@ -151,7 +154,7 @@ class _Shedding:
 
     def _is_worth_it(self) -> bool:
         critical: float = self._system.settings.monitor.thresholds.disk[1]
-        if disk_of(self._system.state_dir).percent >= critical:
+        if disk_of(self._system.state_dir).percent >= critical or self._system.settings.storage.in_bucket:
             return True
         could = (
             pruning.raw(self._system, dry_run=True, needed=self._needed()).freed
@@ -180,6 +183,12 @@ class _Shedding:
             self._system.cache.close()
             shutil.rmtree(folder, ignore_errors=True)
         return Step("cache", entries, taken, "results in the cache removed")
+
+    def _copies(self) -> Step:
+        try:
+            return settle_copies(self._system, dry_run=self._dry_run, in_time=lambda: True, most=0)
+        except StorageError as error:
+            return Step("copies", detail=f"given up: {error}", well=False)
 
     def _raw(self) -> Step:
         return pruning.raw(self._system, dry_run=self._dry_run, needed=self._needed())

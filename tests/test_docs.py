@@ -18,62 +18,20 @@ import typer.main
 from pydantic import BaseModel
 
 from cli.main import app
-from config import kinds, not_yet
+from config import kinds
 from config.loading import load
 from config.settings import Settings
 from data_pipeline.dataset import DatasetRun
 from data_pipeline.runner import PipelineRun
 from data_pipeline.validate import arguments, rules
+from docs.making import reference
+from docs.making.emitted import emitted
+from tests.markdown import DOCS, PAGES, ROOT, anchors, console, fenced, name_of, spans, tables, without_fences
 
-ROOT = Path(__file__).resolve().parent.parent
-DOCS = ROOT / "docs"
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
-CODE = (
-    "config",
-    "utils",
-    "data_pipeline",
-    "monitoring",
-    "operations",
-    "cli",
-    "api",
-    "dashboard",
-    "integrated_system.py",
-)
 CHAPTERS = 6
-LOGGED = {"debug", "info", "warning", "error", "timed"}
 SHARED = {"--config", "--state-dir", "--json", "--debug", "--help"}
 
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-
-
-# --- reading Markdown
-
-
-def fenced(page: Path, language: str) -> list[str]:
-    """The contents of a page's fenced blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
-
-
-def without_fences(page: Path) -> str:
-    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
-
-
-def tables(page: Path) -> Iterator[tuple[str, list[str], list[list[str]]]]:
-    """Each table: the heading above it, its column names, its rows."""
-    heading, rows = "", []
-    for line in [*without_fences(page).split("\n"), ""]:
-        if line.startswith("|"):
-            rows.append([cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
-            continue
-        if rows:
-            yield heading, rows[0], rows[2:]
-            rows = []
-        if line.startswith("#"):
-            heading = line.lstrip("# ")
-
-
-def spans(text: str) -> list[str]:
-    return re.findall(r"`([^`]+)`", text)
+each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
 
 
 def table_of(page: str, column: str) -> dict[str, list[list[str]]]:
@@ -160,7 +118,8 @@ def test_every_command_and_option_is_explained_and_no_other():
 @each_page
 def test_commands_in_the_papers_can_be_typed(page: Path):
     """Whatever follows `integrated_system.py` is a command of the program with options it knows."""
-    for line in re.findall(r"integrated_system\.py((?: +[^\s`#|]+)*)", page.read_text()):
+    text = re.sub(r"^\$ orchestrator\b", "integrated_system.py", page.read_text("utf-8"), flags=re.MULTILINE)
+    for line in re.findall(r"integrated_system\.py((?: +[^\s`#|]+)*)", text):
         words = line.split()
         known = [name for name in COMMANDS if words[: len(name.split())] == name.split()]
         if not words or words[0] in {"COMMAND", "--version", "--help"}:
@@ -268,15 +227,6 @@ def test_every_rule_and_its_keys_are_explained():
     assert {spans(row[0])[0] for row in table_of("configuration.md", "every rule")["Rules"]} == set(rules._COMMON)
 
 
-def test_what_is_not_supported_yet_is_said():
-    """The page's last table names every key and value that this version refuses, and none that it takes."""
-    (rows,) = table_of("configuration.md", "not yet").values()
-    named = {spans(row[0])[0]: set(spans(row[1])) for row in rows}
-    assert set(named) == {*not_yet.KEYS, *not_yet.VALUES}
-    for key, values in named.items():
-        assert values <= set(not_yet.VALUES.get(key, ())), key
-
-
 # --- examples
 
 
@@ -290,8 +240,14 @@ def test_configurations_in_the_papers_load(page: Path, tmp_path: Path, monkeypat
         (tmp_path / "my").mkdir(exist_ok=True)
         for module, name in re.findall(r"(?:transform|function): \"?(\w+):(\w+)", block):
             (tmp_path / "my" / f"{module}.py").write_text(f"def {name}(*tables): ...\n")
-        environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", block), "a-value")
+        environ = {name: a_value(name) for name in re.findall(r"\$\{(\w+)\}", block)}
         load(path, environ=environ, cwd=tmp_path)
+
+
+def a_value(variable: str) -> str:
+    """What a variable of an example may hold; its name says whether that is an address."""
+    address = "https://hooks.slack.com/services/T12345678/B12345678/abcdefghijklmnopqrstuvwx"
+    return address if variable.endswith(("_URL", "_WEBHOOK")) else "a-value"
 
 
 @each_page
@@ -327,52 +283,41 @@ def test_relative_links_lead_somewhere(page: Path):
         found = (page.parent / path).resolve() if path else page
         assert found.exists(), f"{page.name} links to {target}"
         if anchor:
-            headings = re.findall(r"^#+ (.+)$", found.read_text(), re.MULTILINE)
-            assert anchor in {_anchor(heading) for heading in headings}, f"{page.name} links to {target}"
-
-
-def _anchor(heading: str) -> str:
-    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
-
-
-def emitted() -> set[str]:
-    """The types of all events that the code appends, told from the source."""
-    found: set[str] = set()
-    for path in (file for name in CODE for file in [*(ROOT / name).rglob("*.py"), ROOT / name] if file.is_file()):
-        tree = ast.parse(path.read_text())
-        constants = {
-            target.id: value
-            for node in tree.body
-            if isinstance(node, ast.Assign | ast.AnnAssign) and (value := node.value) is not None
-            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-            if isinstance(target, ast.Name)
-        }
-        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
-            for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
-                name = getattr(call.func, "id", getattr(call.func, "attr", ""))
-                if name not in {"NewEvent", "_event", "_batch_events", "_tell"} or not call.args:
-                    continue
-                first = call.args[0]
-                # A type that is worked out: all that the function, and the tables it reads, could mean.
-                read = [constants[n.id] for n in ast.walk(function) if isinstance(n, ast.Name) and n.id in constants]
-                for part in [first] if isinstance(first, ast.Constant) else [function, *read]:
-                    found |= _types_in(part)
-    return found
-
-
-def _types_in(tree: ast.AST) -> set[str]:
-    """Texts that may be types of events; what a line of the log file is called is none."""
-    logged = {
-        id(call.args[0])
-        for call in ast.walk(tree)
-        if isinstance(call, ast.Call) and call.args and getattr(call.func, "attr", "") in LOGGED
-    }
-    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in logged]
-    texts = {node.value for node in constants if isinstance(node.value, str)}
-    return {text for text in texts if re.fullmatch(r"[a-z]+\.[a-z_]+", text)}
+            assert anchor in anchors(found), f"{page.name} links to {target}"
 
 
 def test_every_event_is_explained_and_no_other():
     """The page's table and the code know the same types of events."""
     (rows,) = table_of("events.md", "type").values()
     assert {spans(row[0])[0] for row in rows} == emitted()
+
+
+@pytest.mark.parametrize("name", reference.PAGES)
+def test_the_reference_is_not_stale(name: str):
+    """What `make docs` would write is what lies there."""
+    assert (reference.FOLDER / name).read_text("utf-8") == reference.written(name), (
+        f"docs/reference/{name} is stale: make docs"
+    )
+
+
+# --- what is typed, and what is compared
+
+
+@each_page
+def test_what_a_page_has_people_type_is_typed_by_a_test(page: Path):
+    """A page that shows what commands print is one whose every command a test types."""
+    shows = any(step.shown for step in console(page))
+    assert not shows or name_of(page) in {"docs/tutorial.md", "docs/pt/tutorial.md"}
+
+
+def test_figures_of_the_comparison_stand_in_the_results():
+    """Every number beside others is in the section of RESULTS.md that its row links to."""
+    sections = re.split(r"^## ", (ROOT / "benchmarks" / "RESULTS.md").read_text("utf-8"), flags=re.MULTILINE)[1:]
+    rows = table_of("comparison.md", "what")["In figures"]
+    assert len(rows) >= 15
+    for what, ours, others, link in rows:
+        (name,) = re.findall(r"#python--m-benchmarks-(\w+)\)", link)
+        (section,) = [one for one in sections if one.startswith(f"`python -m benchmarks {name}`")]
+        numbers, known = (set(re.findall(r"\d+(?:,\d{3})*(?:\.\d+)?", text)) for text in (f"{ours} {others}", section))
+        assert numbers, what
+        assert numbers <= known, f"{what}: {sorted(numbers - known)} not in {name}"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from utils.events.follow import Follower
     from utils.events.snapshots import Snapshots
     from utils.history import History
+    from utils.object_storage import ObjectStore
     from utils.storage import Storage
     from utils.transactions import Transactions
 
@@ -54,6 +55,8 @@ class Kept:
         directory: Exists, and is ours alone.
         migrations: Scripts of the main database; one that was released is never changed: what is new is one more.
         database_url: Of the PostgreSQL that keeps the main database; "": SQLite, in the directory.
+        storage: The folder of blobs; of their copies, with an object store.
+        object_store: Opens the one that keeps the blobs; None: the folder does.
         projections: Views that the log keeps up to date.
         chain_secrets: Sign the log, the newest first.
         cache_size: Bytes.
@@ -72,6 +75,7 @@ class Kept:
     database_url: str = field(default="", repr=False)
     chain_secrets: "Sequence[str]" = field(default=(), repr=False)
     redacted: Callable[[str], str] = str
+    object_store: "Callable[[Clock], ObjectStore] | None" = field(default=None, repr=False)
 
 
 class State(Coordinating):
@@ -175,9 +179,20 @@ class State(Coordinating):
 
     @cached_property
     def storage(self) -> "Storage":
+        kept = self._kept
+        if kept.object_store is not None:
+            from utils.object_storage import ObjectStorage
+
+            return ObjectStorage(
+                kept.storage,
+                kept.object_store(self.clock),
+                clock=self.clock,
+                pack_below=PACK_BELOW,
+                on_set_aside=self._set_aside,
+            )
         from utils.storage import Storage
 
-        return Storage(self._kept.storage, clock=self.clock, pack_below=PACK_BELOW, on_set_aside=self._set_aside)
+        return Storage(kept.storage, clock=self.clock, pack_below=PACK_BELOW, on_set_aside=self._set_aside)
 
     @cached_property
     def cache(self) -> "Cache":

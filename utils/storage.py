@@ -168,6 +168,7 @@ class Storage:
                 processes do not see it until then, and a kill before it leaves nothing.
         """
         target = self._full(path)
+        self._send(path, data)
         if len(data) < self._pack_below and not durable:
             return self._pack(path, target, data, self._small.put_later if later else self._small.put)
         try:
@@ -213,6 +214,7 @@ class Storage:
         try:
             yield file
             file.close()
+            self._send(path, temporary)
             try:
                 self._publish(temporary, target, durable)
             except OSError as error:
@@ -233,6 +235,10 @@ class Storage:
             if isinstance(error, FileNotFoundError) and (small := self._packed(path)) is not None:
                 return BytesIO(small)
             raise _explain(error, path, target) from error
+
+    def passing(self, path: str) -> BinaryIO:
+        """The same for who reads it once, so that nothing is kept for the next reader."""
+        return self.open(path)
 
     def read_bytes(self, path: str) -> bytes:
         """The whole blob."""
@@ -280,6 +286,14 @@ class Storage:
                 return small, 0, 0
             raise _explain(error, path, target) from error
         return about.st_size, about.st_mtime_ns, about.st_ino
+
+    def renew(self, path: str) -> bool:
+        """Whether a blob that came out wrong may be read again: there was a copy of it, which is given up."""
+        return False
+
+    def reachable(self) -> None:
+        """Raise StorageError when nothing can be read or written now."""
+        self.exists("any")
 
     def local_path(self, path: str) -> Path:
         """Where the blob is, or would be, on this machine's disk, if it is a file: for readers that map files."""
@@ -334,6 +348,12 @@ class Storage:
             StateError: the disk is full or cannot be written; they wait on.
         """
         self._small.flush()
+
+    def _send(self, path: str, source: str | bytes | memoryview) -> None:
+        """Called with what is about to be seen here under a name: bytes, or the path of a file."""
+
+    def _explained(self, error: OSError, path: str) -> StorageError:
+        return _explain(error, path, self._full(path))
 
     def _pack(
         self,

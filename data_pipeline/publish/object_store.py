@@ -12,25 +12,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from config.errors import Fault
 from data_pipeline.collect.files.store_errors import told
 from data_pipeline.collect.files.stores import Address, Stores, host_of, parse_address
+from data_pipeline.collect.files.uploads import SHA256, upload
 from data_pipeline.errors import CollectError, PublishError
 from data_pipeline.publish.file_format import checked_name, filled, names_each, write_table
 from data_pipeline.publish.sink import Published, PublishRequest
 
 __all__ = ["ObjectStoreSink", "Options"]
 
-PIECE = 16 * 2**20
-"""Bytes of one part of an upload; two are on their way at a time."""
-
-MOST_PARTS = 10_000
-"""Of one upload, as S3 has it; a larger file has larger parts."""
-
 READ_TIMEOUT_S = 60.0
 """How long we wait for the store to take a part, or to copy an object."""
 
 TRIES = 2
 """How often a single request to S3 is made again: a part that is refused does not cost the whole upload."""
-
-_SHA256 = "sha256"
 
 
 def _checked(url: str) -> str:
@@ -66,8 +59,8 @@ class ObjectStoreSink:
     """Writes whole tables.
 
     A put of one object, an upload in parts and a copy are each seen by readers wholly or not at all in these stores.
-    Rows are written to a temporary file first, so that a fault among them costs nothing in the store. What the library
-    holds while it sends is not ours to bound: up to 2 GB were measured with files of 400 and 600 MB.
+    Rows are written to a temporary file first, so that a fault among them costs nothing in the store; it is sent from
+    there, so that memory does not grow with it.
     """
 
     Options: ClassVar[type] = Options
@@ -181,7 +174,8 @@ class _Place:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # it can be read
             with self._told():
                 system = self.opened()
-                system.put_file(file.name, key, **self._about(request, size, sha256))
+                metadata = {"dataset": request.dataset, "version": request.version, SHA256: sha256}
+                upload(system, self.address.scheme, file.name, key, metadata)
                 self._verify(system, key, size, sha256)
         return rows
 
@@ -212,16 +206,6 @@ class _Place:
         folder, _, name = self.key.rpartition("/")
         return f"{folder}/.{name[:200]}.{self.version}.{role}"
 
-    def _about(self, request: PublishRequest, size: int, sha256: str) -> dict[str, Any]:
-        """What the store keeps beside the object, and how it is sent."""
-        metadata = {"dataset": request.dataset, "version": request.version, _SHA256: sha256}
-        if self.address.scheme == "s3":
-            part = max(PIECE, -(-size // MOST_PARTS))
-            return {"Metadata": metadata, "chunksize": part, "max_concurrency": 2}
-        if self.address.scheme == "gs":
-            return {"metadata": metadata, "chunksize": PIECE}
-        return {"metadata": metadata, "overwrite": True, "max_concurrency": 2}
-
     def _verify(self, system: Any, key: str, size: int, sha256: str) -> None:
         """The store checks each part by a checksum of the library; here: is it ours, and whole?"""
         found = system.info(key)
@@ -231,7 +215,7 @@ class _Place:
                 hint="does somebody else write this key?",
                 transient=True,
             )
-        if self.address.scheme == "s3" and system.metadata(key).get(_SHA256) != sha256:
+        if self.address.scheme == "s3" and system.metadata(key).get(SHA256) != sha256:
             raise PublishError(
                 f"{self._where}: another object is there", hint="does somebody else write this key?", transient=True
             )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from data_pipeline.store.manifest import Part, is_manifest, parts_of
 from data_pipeline.store.views import Version
+from utils.correlation import run_id
 from utils.database import StateError
 from utils.events import EventStore, NewEvent
 from utils.logger import get_logger
@@ -54,7 +55,9 @@ class Wholeness:
                 alone = Part(path, version.rows, version.size, 0, digest)
                 return self._fault(alone, read=thorough or version.size <= QUICK)
             content = self._storage.read_bytes(path)
-            if digest and hashlib.sha256(content).hexdigest() != digest:
+            if digest and _sha256(content) != digest and self._storage.renew(path):
+                content = self._storage.read_bytes(path)
+            if digest and _sha256(content) != digest:
                 return Damage(path, "it is not what was written")
             left = QUICK
             for part in parts_of(content):
@@ -75,9 +78,13 @@ class Wholeness:
         self._digests.clear()
 
     def _fault(self, part: Part, *, read: bool) -> Damage | None:
+        found = self._compared(part, read=read)
+        return self._compared(part, read=read) if found is not None and self._storage.renew(part.path) else found
+
+    def _compared(self, part: Part, *, read: bool) -> Damage | None:
         if part.size <= SMALL:
             content = self._storage.read_bytes(part.path)
-            size, digest = len(content), hashlib.sha256(content).hexdigest()
+            size, digest = len(content), _sha256(content)
         else:
             identity = self._storage.identity(part.path)
             size, digest = identity[0], part.sha256
@@ -92,11 +99,17 @@ class Wholeness:
         return Damage(part.path, "it is not what was written") if part.sha256 and digest != part.sha256 else None
 
 
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 def note_damage(events: EventStore, version: Version, damage: Damage | None) -> None:
     """Tell the log, without waiting, that a version is damaged; or, with None, that it is whole again."""
     data = {"version": version.version, "path": version.path}
     if damage is not None:
         data |= {"path": damage.path, "reason": damage.reason}
+        if run := run_id.get():
+            data["run_id"] = run  # what this run delivers in its place says nothing about the disk
         log = get_logger("store")
         log.warning("version.damaged", dataset=version.dataset, version=version.version, damage=str(damage))
     kind = "version.restored" if damage is None else "version.damaged"

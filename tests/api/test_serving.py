@@ -10,8 +10,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from api.app import create_app
 from api.serving import ApiService
+from integrated_system import IntegratedSystem
 from operations.actor import UsageError
 from tests.integration.installation import Installation, environment
 
@@ -166,3 +169,25 @@ def test_port_and_exporter_are_set_by_variables(
     installation.configure()
     with IntegratedSystem(installation.config, state_dir=installation.state, environ=variables) as system:
         assert (system.settings.api.port, system.settings.api.exporter) == (port, exporter)
+
+
+def test_an_application_that_cannot_be_made_gives_back_its_port(installation: Installation) -> None:
+    """Nobody waits there for an answer that nobody gives; the next step takes the port and serves."""
+
+    def broken(_: IntegratedSystem) -> FastAPI:
+        raise RuntimeError("a plug-in's routes")
+
+    with installation.system() as system:
+        service = ApiService(system, port=0, application=broken)
+        service.bind()
+        address = urlsplit(service.url)
+        with pytest.raises(RuntimeError, match="routes"):
+            service.step()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((address.hostname, address.port), PATIENCE_S)
+        service._application = create_app
+        service.step()
+        try:
+            assert httpx.get(f"{service.url}/livez").status_code == 200
+        finally:
+            service.close()

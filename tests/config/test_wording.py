@@ -145,18 +145,3 @@ def test_a_fault_is_told_with_its_key_and_what_was_expected(house: House, text: 
     assert problem.key == key
     assert message in problem.message
     assert problem.file == str(house.folder / "orchestrator.yaml")
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ('storage: {url: "s3://b/p"}', "url: s3://b/p"),
-        ("retention: {last_good: 30d}", "last_good"),
-    ],
-)
-def test_what_is_not_built_yet_is_refused_by_name(house: House, text: str, said: str) -> None:
-    """Nobody shall believe that it works."""
-    problem = house.problem(text)
-
-    assert problem.message == f"`{said}` is not supported yet"
-    assert problem.hint == "Remove it: this version would not act on it."

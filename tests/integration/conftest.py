@@ -6,6 +6,7 @@ import pytest
 
 from tests.integration import feed as provider
 from tests.integration.installation import Installation
+from tests.servers.s3 import bucket, own_bucket, own_s3, s3_endpoint  # noqa: F401 - fixtures
 
 
 @pytest.fixture

@@ -51,12 +51,12 @@ def test_a_missing_configuration_is_named(installation: Installation) -> None:
         ("datasets:\n  - {name: a, collect: {kind: ftp}}\n", "ftp"),
         ("datasets:\n  - {name: a, collect: {kind: host}, rulez: []}\n", "rules"),
         ("datasets:\n  - {name: Bad Name, collect: {kind: host}}\n", "Bad Name"),
-        ('storage: {url: "s3://b/p"}\n', "not supported yet"),
+        ('storage: {url: "ftp://b/p"}\n', "s3://bucket/prefix"),
         ("datasets:\n  - {name: a, collect: {kind: host}, rules: [{not_nul: a}]}\n", "not_null"),
         ("app: {state_dir: [1]}\n", "app.state_dir"),
         ("\x00\x01", "orchestrator.yaml"),
     ],
-    ids=["cut off", "key", "kind", "dataset key", "name", "not yet", "rule", "type", "binary"],
+    ids=["cut off", "key", "kind", "dataset key", "name", "storage", "rule", "type", "binary"],
 )
 def test_a_broken_configuration_is_told_with_file_and_fix(tmp_path: Path, text: str, said: str) -> None:
     """Exit 2, the file, the place, and what was probably meant; no state is made."""

@@ -255,3 +255,29 @@ def test_a_past_that_lies_in_a_missing_segment_is_an_error_that_names_it(
     with pytest.raises(StateError, match=r"segment-1-.*is missing"):
         status(system, as_of=first)
     assert status(system).last_run is not None
+
+
+def test_what_the_configuration_names_no_more_keeps_its_last_good_for_a_time(
+    system: IntegratedSystem, clock: ManualClock, tmp_path: Path
+) -> None:
+    """A dataset that is named never loses it, however long it is down; one that left is forgotten later."""
+    clock.advance(-0.5 * DAY)
+    run(system, ANNA)
+    system.close()
+    installation = Installation(tmp_path)
+    steady = {"name": "steady", "collect": {"kind": "simulated", "rows": 3}}
+    installation.configure(steady, cache={"ttl": "1s"}, retention={"last_good": "10d"})
+
+    def kept() -> dict[str, int]:
+        with installation.system(clock) as here:
+            maintain(here, ANNA)
+            files = [blob.path.split("/")[1] for blob in here.storage.list("datasets/")]
+            return {name: files.count(name) for name in ("steady", "shaky")}
+
+    clock.advance(9 * DAY)
+    assert kept() == {"steady": 1, "shaky": 1}
+    clock.advance(40 * DAY)
+    assert kept() == {"steady": 1, "shaky": 0}
+    shaky = {"name": "shaky", "collect": {"kind": "simulated", "rows": 2}}
+    installation.configure(steady, shaky, cache={"ttl": "1s"})
+    assert installation.run("shaky", clock=clock).status == "succeeded"

@@ -52,18 +52,60 @@ def s3_endpoint() -> Iterator[str]:
 @pytest.fixture
 def bucket(s3_endpoint: str) -> Iterator[Bucket]:
     """An empty bucket."""
+    yield from _bucket(s3_endpoint)
+
+
+def _bucket(endpoint: str) -> Iterator[Bucket]:
     import botocore.session
 
     # A developer's own ~/.aws must not matter.
     with mock.patch.dict(os.environ, {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}):
         client = botocore.session.Session().create_client(
             "s3",
-            endpoint_url=s3_endpoint,
+            endpoint_url=endpoint,
             region_name="us-east-1",
             aws_access_key_id="the-key",
             aws_secret_access_key="the-secret",
         )
         name = f"b-{uuid4().hex[:12]}"
         client.create_bucket(Bucket=name)
-        yield Bucket(name, s3_endpoint, client)
+        yield Bucket(name, endpoint, client)
         client.close()
+
+
+class OwnServer:
+    """A server of a test's own, that may go away and come back on its port with all it kept."""
+
+    def __init__(self) -> None:
+        self._port = 0
+        self.start()
+
+    def start(self) -> None:
+        from moto.server import ThreadedMotoServer
+
+        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=self._port, verbose=False)
+        with redirect_stderr(io.StringIO()):
+            self._server.start()
+        self._port = self._server.get_host_and_port()[1]
+
+    def stop(self) -> None:
+        self._server.stop()
+        assert self._server._server is not None
+        self._server._server.server_close()  # else its clients would wait in the queue of the socket
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+
+@pytest.fixture
+def own_s3() -> Iterator[OwnServer]:
+    server = OwnServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_bucket(own_s3: OwnServer) -> Iterator[Bucket]:
+    """An empty bucket of that server."""
+    yield from _bucket(own_s3.endpoint)

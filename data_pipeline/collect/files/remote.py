@@ -19,7 +19,7 @@ from utils.resilience.deadline import check, remaining
 from utils.resilience.errors import RejectedError
 from utils.resilience.first_byte import first_byte_arrived
 
-__all__ = ["RemoteFiles"]
+__all__ = ["RemoteFiles", "modified_of"]
 
 T = TypeVar("T")
 
@@ -141,7 +141,7 @@ class RemoteFiles:
 
     def _found(self, path: str, entry: Mapping[str, Any]) -> Found:
         return Found(
-            self._address.shown + path, int(entry.get("size") or 0), _modified(entry), str(entry.get("ETag") or "")
+            self._address.shown + path, int(entry.get("size") or 0), modified_of(entry), str(entry.get("ETag") or "")
         )
 
     # Reading
@@ -266,7 +266,7 @@ def _name(entry: Mapping[str, Any]) -> str:
     return str(entry["name"]).rstrip("/").rpartition("/")[2]
 
 
-def _modified(entry: Mapping[str, Any]) -> float | None:
+def modified_of(entry: Mapping[str, Any]) -> float | None:
     """Epoch seconds; each file system has its own word for it."""
     for key in ("LastModified", "mtime", "last_modified", "updated", "modify"):
         value = entry.get(key)

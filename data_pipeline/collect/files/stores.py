@@ -187,9 +187,19 @@ def _bucket_store(address: Address, options: dict[str, Any], connect: float, rea
             options = {"key": address.user, "secret": address.password, **options}
         system = module.S3FileSystem(**usual, config_kwargs=config, **options)
         system.retries = 1
+        system.session = _session(system.kwargs)
         return system
     if library == "gcsfs":
         return module.GCSFileSystem(**{**usual, "timeout": read, **options})
     if address.account:
         options = {"account_name": address.account, **options}
     return module.AzureBlobFileSystem(**{**usual, "connection_timeout": connect, "read_timeout": read, **options})
+
+
+def _session(about: Mapping[str, Any]) -> Any:
+    """The library's own, which does not ask before it sends: the wait for that answer has no bound in its transport."""
+    from importlib import import_module
+
+    session = import_module("aiobotocore.session").AioSession(**about)
+    session.unregister("before-call.s3", import_module("botocore.handlers").add_expect_header)
+    return session

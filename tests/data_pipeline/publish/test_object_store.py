@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
+from data_pipeline.collect.files import uploads
 from data_pipeline.errors import PublishError
 from data_pipeline.publish import object_store
 from data_pipeline.publish.object_store import ObjectStoreSink, Options
@@ -78,7 +79,7 @@ def test_a_large_table_goes_in_parts_and_comes_whole(
     sink: ObjectStoreSink, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More than two parts of the smallest size that S3 takes."""
-    monkeypatch.setattr(object_store, "PIECE", 5 * 2**20)
+    monkeypatch.setattr(uploads, "PIECE", 5 * 2**20)
     table = pa.table({"text": [f"{number:0>1000}" for number in range(11_000)]})
     assert sink.publish(request(to(bucket, "t.csv"), table)).rows == 11_000
     stored = content(bucket, "t.csv")
@@ -111,20 +112,18 @@ def test_an_object_that_is_not_what_was_sent_is_told(
 ) -> None:
     """Somebody else writes the same key in the same moment: the version waits, and goes there again."""
     told = request(to(bucket, "t.csv"))
-    system = sink._place(told).opened()
-    put = system.put_file
 
     def overwritten(content: bytes) -> Any:
-        def put_file(*args: Any, **named: Any) -> None:
-            put(*args, **named)
+        def sent(*args: Any) -> None:
+            uploads.upload(*args)
             bucket.put("t.csv", content)
 
-        return put_file
+        return sent
 
     sink.publish(told)
     length = len(content(bucket, "t.csv"))
     for other, words in ((b"other", "5 of"), (b"x" * length, "another object is there")):
-        monkeypatch.setattr(system, "put_file", overwritten(other))
+        monkeypatch.setattr(object_store, "upload", overwritten(other))
         with pytest.raises(PublishError, match=words) as caught:
             sink.publish(told)
         assert caught.value.transient
