@@ -16,7 +16,7 @@ SECRETS := $(addprefix deploy/secrets/,postgres_password redis_password grafana_
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test prove lint dashboard screenshots bench lock coverage audit advisories licences hooks build start up down
+.PHONY: help install run test prove chaos soak lint dashboard screenshots bench lock coverage audit advisories licences hooks docs build start up down
 
 help:  ## List the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -33,6 +33,12 @@ test: .venv/dev lint  ## Check the code and run the tests (short forms of every 
 
 prove: .venv/dev  ## Run the full counts of the acceptance tests (long)
 	$(BIN)/python -m pytest -m "prove or hypothesis" --hypothesis-profile full --timeout 3600 -s
+
+chaos: .venv/dev  ## Let 1,050 worlds go wrong, and check after each step what must hold (SEED=7: that one)
+	@nice -n 5 $(BIN)/python -m tests.chaos.world $(if $(SEED),--seed $(SEED))
+
+soak: .venv/dev  ## Let a day of 50 datasets pass, the API and the dashboard in use; its figures as a table
+	@$(BIN)/python -m tests.soak
 
 lint: .venv/dev  ## Style, types, and the arrows between the packages
 	$(BIN)/ruff check .
@@ -82,6 +88,10 @@ lock: .venv/dev  ## Pin the newest versions that the ranges allow
 licences: .venv/dev  ## List whose work the program stands on: THIRD_PARTY.md
 	@{ printf '# Third parties\n\nWhat `requirements.txt` installs, with the licence each package declares. `make licences` writes this page.\n\n'; \
 		$(BIN)/pip-licenses --from=mixed --format=markdown --packages $$(cut -d= -f1 requirements.txt); } > THIRD_PARTY.md
+
+docs: .venv/dev  ## Write the reference from the code, and build the site of the papers: out/docs
+	$(BIN)/python -m docs.making.reference
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs --quiet build --strict
 
 hooks: .venv/dev  ## Have git check what is committed (pre-commit)
 	$(BIN)/pre-commit install

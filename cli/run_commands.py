@@ -243,6 +243,12 @@ def _print_datasets(result: "PipelineRun") -> None:
             hint = (run.error or {}).get("hint")
             if hint and hint not in run.reason:
                 say(f"  {hint}")
+    skipped: dict[str, list[str]] = {}
+    for run in result.datasets:
+        if run.status == "skipped" and run.reason and not run.error:
+            skipped.setdefault(run.reason, []).append(run.dataset)
+    for reason, (first, *more) in skipped.items():  # what stopped a run skips all that were left for one reason
+        say(about(first if not more else f"{first} and {len(more)} more", reason))
 
 
 def _print_what_to_do(result: "PipelineRun", system: "IntegratedSystem") -> None:

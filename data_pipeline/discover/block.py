@@ -58,7 +58,7 @@ def _promised(look: Look) -> Iterator[str]:
         f"a new row about every {beat}" if keeps else f"a row every {beat}, but the newest is {written(rhythm.age)} old"
     )
     yield f"  {'' if keeps else '# '}promise: {{max_age: {written(rhythm.promise)}}}  # {reason}"
-    yield f"  # schedule: {{every: {beat}}}  # not supported yet: let cron run it that often"
+    yield f"  # schedule: {{every: {beat}}}  # as often as rows come; `schedule` or `serve` sees to it"
 
 
 def _why(text: str) -> str:
