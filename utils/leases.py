@@ -233,10 +233,7 @@ class Leases:
             leases = [lease for name in names if (lease := self._held.pop(name, None))]
             self._owed |= {(lease.name, lease.fence) for lease in leases}
         if leases:
-            try:
-                self._give_back()
-            except StateError as error:
-                logging.getLogger(__name__).warning("leases are freed later: %s", error)
+            self._try_to_give_back()
 
     def drop(self, names: Iterable[str]) -> None:
         """Free names that nobody will ask for again: nothing is left of them, their fencing numbers neither."""
@@ -293,10 +290,18 @@ class Leases:
         if self._heart is not None:
             self._heart.join()
         self.release(list(self._held))
+        if self._owed:  # the process may live on for long, and whoever asks next is told that it holds them
+            self._try_to_give_back()
 
     def _look(self, sql: str, parameter: str) -> "tuple[list[tuple[Any, ...]], Moment]":
         rows = self._database.query(sql, (parameter,))
         return rows, moment(self._database, self._clock)
+
+    def _try_to_give_back(self) -> None:
+        try:
+            self._give_back()
+        except StateError as error:
+            logging.getLogger(__name__).warning("leases are freed later: %s", error)
 
     def _give_back(self) -> None:
         """Free what is owed; done again, it changes nothing, for each grant has a number of its own."""

@@ -219,7 +219,7 @@ class Core:
             wrong = memory.wrongs.get(key)
             if wrong is None or wrong.seq == event.seq:
                 continue
-            if rule.later and wrong.data.get("run_id") == data.get("run_id"):
+            if rule.later and (run := wrong.data.get("run_id")) is not None and run == data.get("run_id"):
                 continue
             if clear.condition is None or clear.condition(data):
                 self.end(wrong, event.time, at)

@@ -64,7 +64,7 @@ _KNOWN: dict[str, KnownType] = {
         "dataset", ("dataset.collected",), ("run_id", "column", "change", "old", "new", "policy"), ("column",), True
     ),
     "version.rolled_back": _DATASET,
-    "version.damaged": KnownType("dataset", ("version.restored",)),
+    "version.damaged": KnownType("dataset", ("version.restored", *_COLLECTED_AGAIN), later=True),
     "version.restored": _DATASET,
     "version.published": _DATASET,
     "publish.failed": KnownType("dataset", ("version.published",), by=("sink",)),

@@ -220,6 +220,26 @@ def test_the_heart_beats_by_itself_and_survives_a_failure(
     assert "the disk is full" in caplog.text
 
 
+def test_closing_frees_what_could_not_be_freed_before(
+    leases: Leases, database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk a release comes to nothing; the process goes on, and must not hold the lease for ever."""
+    leases.acquire(["a"])
+    with monkeypatch.context() as full:
+        full.setattr(database, "change", _refuse)
+        leases.release(["a"])
+    held = leases.held()
+
+    leases.close()
+
+    assert held == ["a"]
+    assert database.query("SELECT owner FROM leases") == [(None,)]
+
+
+def _refuse(_: object) -> None:
+    raise StateError("the disk is full")
+
+
 def test_closing_frees_everything(leases: Leases, database: SqliteDatabase) -> None:
     """And the heart is still afterwards."""
     leases.acquire(["a", "b"])

@@ -81,13 +81,14 @@ class Seen:
 
 def look(system: IntegratedSystem, told: Iterable[Told], before: tuple[int, str]) -> Seen:
     """`before`: the head of the log when it was looked at last."""
-    stands = status(system)
+    read = {one.name: _read(system, one.name) for one in system.settings.datasets}
+    stands = status(system)  # after somebody read: a damage that nobody met cannot be told
     found = system.events.verify(f"{before[0]}:{before[1]}" if before[0] else None)
     head = system.events.head()
     gaps, said = _logged(system.state_dir / "orchestrator.db")
     return Seen(
         at=system.clock.time(),
-        tables={one.dataset: _table(system, one) for one in stands.datasets},
+        tables={one.dataset: _table(system, one, *read[one.dataset]) for one in stands.datasets},
         head=head,
         fault=found.fault,
         gaps=gaps,
@@ -105,13 +106,18 @@ def handles() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def _table(system: IntegratedSystem, stands: DatasetStatus) -> SeenTable:
-    name, trouble = stands.dataset, ""
-    found: tuple[Key, ...] | None = None
+def _read(system: IntegratedSystem, name: str) -> tuple[tuple[Key, ...] | None, str]:
+    """What readers get, or why they get nothing."""
     try:
-        found = tuple(key_of(row) for row in delivered(system, name).table.to_pylist())
+        return tuple(key_of(row) for row in delivered(system, name).table.to_pylist()), ""
     except PipelineError as error:
-        trouble = str(error)
+        return None, str(error)
+
+
+def _table(
+    system: IntegratedSystem, stands: DatasetStatus, found: tuple[Key, ...] | None, trouble: str
+) -> SeenTable:
+    name = stands.dataset
     current = system.views.current_of(name)
     return SeenTable(
         found,

@@ -329,6 +329,18 @@ def test_what_is_shipped_calls_for_the_host_services_and_ourselves(
     assert world.active() == set()
 
 
+def test_a_damaged_version_is_over_once_a_later_run_has_brought_another() -> None:
+    """Not by the run that found it: that the disk spoils files is told, though readers have rows again at once."""
+    world = World()
+    world.happens("version.damaged", "ecb.a", version="v1", run_id="r2")
+    world.happens("dataset.collected", "ecb.a", run_id="r2")
+    still = world.active()
+    world.happens("dataset.collected", "ecb.a", run_id="r3")
+
+    assert still != set()
+    assert world.active() == set()
+
+
 # --- what explains what -------------------------------------------------------------------------------
 
 
