@@ -12,16 +12,15 @@ from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from config.sections import ExecutorSettings
 from data_pipeline.elsewhere import Task, Told
 from data_pipeline.errors import ExecutorAway, WorkerKilled
 from integrated_system import IntegratedSystem
 from operations import dask_worker
+from operations.dask_marks import put_marks, take_marks
 from operations.dask_worker import Installation, Seen
-from utils.database import StateError
-from utils.leases import Lease
+from utils.storage import StorageError
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
@@ -74,7 +73,7 @@ class DaskCluster:
         self._own: LocalCluster | None = None
         self._run: Any = None
         self._executor: Any = None
-        self._mark: Lease | None = None
+        self._mark = ""
         self._failed: tuple[float, ExecutorAway] | None = None
         self._looked = 0.0
         self._alone_since: float | None = None
@@ -224,16 +223,16 @@ class DaskCluster:
 
     def _leave(self) -> None:
         client, own, mark = self._client, self._own, self._mark
-        self._client = self._own = self._mark = self._executor = None
+        self._client = self._own = self._executor = None
+        self._mark = ""
         with suppress(Exception):  # it is of no use any more, however it goes
             if client is not None:
                 client.close(CLOSE_S)
         with suppress(Exception):
             if own is not None:
                 own.close(CLOSE_S)
-        with suppress(StateError):  # whoever needs the state tells that it is in trouble
-            if mark is not None:
-                self._system.leases.drop([mark.name])
+        if mark:
+            take_marks(self._system, mark)
 
     # --- who is there -------------------------------------------------------------------------
 
@@ -257,9 +256,11 @@ class DaskCluster:
 
     def _installation(self) -> Installation:
         system = self._system
-        name = f"executor:{uuid4().hex}"
-        self._mark = system.leases.acquire([name])[name]
-        return Installation(str(system.loaded.main), str(system.state_dir), dask_worker.digest_of(system), name)
+        try:
+            self._mark = put_marks(system)
+        except StorageError as error:
+            raise ExecutorAway(f"the storage cannot be used: {error}", hint="see storage.url") from error
+        return Installation(str(system.loaded.main), str(system.state_dir), dask_worker.digest_of(system), self._mark)
 
     def _look_at_all(self, installation: Installation) -> None:
         """Before anything is run: whether the scheduler and every worker have our code, configuration and state.

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from operations.dask_marks import SHARE_HINT, Unusable, check_afar, check_cache, check_here, is_here, missing_afar
 from operations.version import version
 from utils.resilience.cancellation import CancelToken
 
@@ -44,9 +45,9 @@ class Installation(NamedTuple):
     """What a worker must find as the asking process does.
 
     Attributes:
-        config, state_dir: Absolute paths.
+        config, state_dir: Absolute paths; a worker on another machine may have others.
         digest: Of the whole configuration, its secrets included.
-        mark: A name that the asking process holds a lease of.
+        mark: A name that the asking process has put where its state lies (`dask_marks.py`).
     """
 
     config: str
@@ -64,24 +65,20 @@ class Seen(NamedTuple):
     hint: str = ""
 
 
-class Unusable(Exception):
-    """This process cannot work for an installation. `hint` says what to do."""
-
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
 def about() -> tuple[str, str]:
     """The versions of Python and of the program, as this process has them."""
     return ".".join(platform.python_version_tuple()[:2]), version()
 
 
 def digest_of(system: "IntegratedSystem") -> str:
-    """A number for a configuration: equal ones have the same. Where the state lies is told by itself."""
+    """A number for a configuration: equal ones have the same.
+
+    Where the state lies is told by itself; the folder of the files may be another one elsewhere.
+    """
     data = system.loaded.data
     app = {key: value for key, value in data.get("app", {}).items() if key != "state_dir"}
     told = json.dumps({**data, "app": app}, sort_keys=True, default=str)
+    told = told.replace(f"{json.dumps(str(system.loaded.main.parent))[:-1]}/", '"/')
     return hashlib.sha256(told.encode()).hexdigest()
 
 
@@ -91,7 +88,9 @@ def look(config: str, state_dir: str, digest: str, mark: str) -> tuple[str, ...]
 
     found = Seen(*about())
     try:
-        with _of(Installation(config, state_dir, digest, mark)):
+        with _of(Installation(config, state_dir, digest, mark)) as held:
+            if held.afar:
+                check_cache(held.system, mark)
             return found
     except Exception as error:  # noqa: BLE001 - whatever it is, who asks tells it
         known = hasattr(error, "hint")
@@ -194,9 +193,10 @@ def dask_teardown(worker: Any) -> None:  # noqa: ARG001 - likewise
 class _Held:
     """A system of this process, built for an installation."""
 
-    def __init__(self, system: "IntegratedSystem", line: "OnBehalf") -> None:
+    def __init__(self, system: "IntegratedSystem", line: "OnBehalf", *, afar: bool) -> None:
         self.system = system
         self.line = line
+        self.afar = afar
         self.asked_by: Installation | None = None  # lately
         self.marks: set[str] = set()
         self.users = 0
@@ -224,13 +224,9 @@ class _Held:
                     del self.tokens[run_id]
 
     def check_mark(self, mark: str) -> None:
-        """Refuse to work beside a process that keeps its leases, and with them all that is shared, elsewhere."""
+        """Look, once for each who asks, whether its state is ours. Raises `Unusable`."""
         if mark not in self.marks:
-            if self.system.leases.is_free(mark):
-                raise Unusable(
-                    f"the state in {self.system.state_dir} is not the state of the process that asks",
-                    hint="mount the same state directory on all machines, or use a PostgreSQL for all of it",
-                )
+            (check_afar if self.afar else check_here)(self.system, mark)
             self.marks.add(mark)
 
 
@@ -278,21 +274,49 @@ def _made(installation: Installation) -> _Held:
     from functools import partial
     from pathlib import Path
 
-    from data_pipeline.on_behalf import OnBehalf
     from integrated_system import IntegratedSystem
     from operations.logs import start_logging
 
-    state_dir = Path(installation.state_dir)
-    if not state_dir.is_dir():
-        raise Unusable(f"there is no state directory {state_dir}", hint="mount it at the same place on all machines")
-    system = IntegratedSystem(Path(installation.config), state_dir=state_dir)
+    state_dir, config = Path(installation.state_dir), Path(installation.config)
+    afar = not is_here(state_dir, installation.mark)
+    # Elsewhere what is our own (logs, temporary files) lies where the configuration says, as seen from here.
+    found = None if afar and not config.exists() else config
+    system = IntegratedSystem(found, state_dir=None if afar else state_dir)
+    try:
+        _check_configuration(installation, system, afar=afar)
+        held = _Held(system, _line_of(system), afar=afar)
+        held.check_mark(installation.mark)
+        start_logging(system)
+        system.pipeline.judge_tables_with(partial(_judged_by_all, held))
+    except BaseException:
+        system.close()
+        raise
+    return held
+
+
+def _check_configuration(installation: Installation, system: "IntegratedSystem", *, afar: bool) -> None:
+    from pathlib import Path
+
     if digest_of(system) != installation.digest:
         raise Unusable(
-            f"the configuration {installation.config} is not the one of the process that asks",
+            f"the configuration {system.loaded.main} is not the one of the process that asks",
             hint="give all machines the same files and the same variables (`ORCHESTRATOR_…`, and those in `${…}`)",
         )
-    start_logging(system)
-    line = OnBehalf(
+    if afar and (missing := missing_afar(system)):
+        there = Path(installation.state_dir).is_dir()
+        raise Unusable(
+            f"the state in {installation.state_dir} is not the state of the process that asks"
+            if there
+            else f"there is no state directory {installation.state_dir}, and for a worker on another machine this is"
+            f" not configured: {', '.join(missing)}",
+            hint=SHARE_HINT,
+        )
+
+
+def _line_of(system: "IntegratedSystem") -> "OnBehalf":
+    from data_pipeline.on_behalf import OnBehalf
+
+    return OnBehalf(
         pipeline=system.pipeline,
         find=system.settings.find,
         counted=system.resilience.news,
@@ -302,7 +326,3 @@ def _made(installation: Installation) -> _Held:
         cache=system.cache,
         cache_ttl=system.settings.cache.ttl,
     )
-    held = _Held(system, line)
-    held.check_mark(installation.mark)
-    system.pipeline.judge_tables_with(partial(_judged_by_all, held))
-    return held

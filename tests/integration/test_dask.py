@@ -29,6 +29,7 @@ from integrated_system import IntegratedSystem
 from operations import dask_worker
 from operations.actor import Actor
 from operations.dask_cluster import DaskCluster
+from operations.dask_marks import put_marks, take_marks
 from operations.run import CancelToken, Execution, execute, resume, run
 from tests import dask_cluster as clusters
 from tests.integration.installation import Installation
@@ -361,9 +362,9 @@ def test_60_million_rows_are_judged_where_they_are(placed: Placed, dask_cluster:
         system.storage.put_bytes(path, Manifest(LARGE, tuple(written)).to_bytes())
         rules = tuple(rule for rule in system.settings.datasets[0].rules if rule.scope == "dataset")
         work = in_slices.TableWork("table", path, parts * each, system.clock.now())
-        held = system.leases.acquire(["executor:test"])
+        mark = put_marks(system)
         told = dask_worker.digest_of(system)
-        there = dask_worker.Installation(str(placed.config), str(system.state_dir), told, "executor:test")
+        there = dask_worker.Installation(str(placed.config), str(system.state_dir), told, mark)
         submit = partial(client.get_executor(pure=False).submit, partial(dask_worker.observe_slice, there))
         memory = system.settings.app.memory_limit
 
@@ -375,7 +376,7 @@ def test_60_million_rows_are_judged_where_they_are(placed: Placed, dask_cluster:
         nowhere = Provenance(provider="", collected_at=work.now)
         whole = validate(system.results.batch(path, nowhere, memory_limit=memory), rules, now=work.now).report
         ended = time.monotonic()
-        system.leases.release(held)
+        take_marks(system, mark)
     print(f"60 million rows: {middle - began:.1f} s by two processes, {ended - middle:.1f} s by one")
 
     assert found.to_json() == whole.to_json()

@@ -17,6 +17,7 @@ from data_pipeline.runner import PipelineRun
 from integrated_system import IntegratedSystem
 from operations import dask_worker
 from operations.actor import Actor
+from operations.dask_marks import put_marks, take_marks
 from operations.queue import queue_worker
 from operations.run import CancelToken, Execution, execute, resume, run_queue
 from tests.integration.installation import Installation
@@ -299,8 +300,8 @@ def test_a_token_that_is_cancelled_stops_the_line_there(installation: Installati
 def test_a_worker_says_why_it_cannot_work(installation: Installation) -> None:
     """Another configuration, no state directory, another state; and nothing when all is the same."""
     with installation.system() as system:
-        held = system.leases.acquire(["executor:1"])
-        same = (str(installation.config), str(installation.state), dask_worker.digest_of(system), "executor:1")
+        mark = put_marks(system)
+        same = (str(installation.config), str(installation.state), dask_worker.digest_of(system), mark)
 
         def said(**other: str) -> str:
             keys = ("config", "state_dir", "digest", "mark")
@@ -313,7 +314,7 @@ def test_a_worker_says_why_it_cannot_work(installation: Installation) -> None:
         assert "there is no state directory" in said(state_dir=str(installation.state / "elsewhere"))
         assert "is not the state of the process that asks" in said(mark="executor:2")
         assert "does not exist" in said(config="/nowhere.yaml")
-        system.leases.release(held)
+        take_marks(system, mark)
     dask_worker.forget_all()
 
 
