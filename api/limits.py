@@ -5,6 +5,7 @@ before anybody works with it: a client that sends slowly holds a socket, and no 
 """
 
 import asyncio
+import re
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ BODY_LIMIT = 2**20
 
 BODY_S = 10.0
 """A body has come whole within this time."""
+
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""Written in JSON; after a backslash that is one itself, it is text."""
 
 NEVER_LIMITED = frozenset({"/livez", "/readyz", "/metrics"})
 """Who watches us asks at its own pace, and must not be sent away when others ask too much."""
@@ -92,6 +96,10 @@ class Limits:
         if body and not _is_json(scope):
             told = problem(scope, 415, "the body is not declared as JSON", hint="send `Content-Type: application/json`")
             await told(scope, receive, send)
+            return
+        if b"\\u0000" in body and _NUL.search(body):
+            words = {"hint": "no text has one", "error": "UsageError"}  # PostgreSQL keeps none
+            await problem(scope, 422, "a NUL stands in the body", **words)(scope, receive, send)
             return
         scope.setdefault("state", {})["body"] = body
         await self._app(scope, _Again(body, receive), send)

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.limits import BODY_LIMIT, Limits
+from integrated_system import IntegratedSystem
 from tests.api.serving import asked
 from tests.integration.installation import Installation
 from utils.clock import ManualClock
@@ -62,6 +63,25 @@ def test_a_body_that_does_not_say_how_long_it_is_is_read_up_to_the_limit(server:
     answer = _talk_over(server, head + piece * (BODY_LIMIT // 65536 + 1))
 
     assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize(
+    ("written", "status"),
+    [(r"a\u0000b", 422), (r"\\\u0000", 422), (r"a\\u0000b", 201), (r"\\\\u0000", 201), ("u0000", 201)],
+    ids=["NUL", "after a backslash", "only text", "after two backslashes", "letters"],
+)
+def test_a_nul_in_a_body_is_refused_and_what_only_looks_like_one_is_not(
+    system: IntegratedSystem, written: str, status: int
+) -> None:
+    """PostgreSQL keeps none: told as the asker's mistake, whatever database there is."""
+    body = f'{{"matchers": ["dataset=orders"], "until": "2h", "reason": "{written}"}}'
+
+    async def talk(client: httpx.AsyncClient) -> httpx.Response:
+        return await client.post("/api/v1/silences", content=body, headers={"Content-Type": "application/json"})
+
+    answer = asked(system, talk)
+
+    assert (answer.status_code, answer.json().get("error", "")) == (status, "UsageError" if status == 422 else "")
 
 
 def test_a_body_that_does_not_come_ends_in_a_problem(installation: Installation) -> None:
