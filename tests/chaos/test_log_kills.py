@@ -36,8 +36,8 @@ def survive(address: str, folder: Path, *, kills: int, seed: int) -> str:
 
 
 def test_no_acknowledged_event_is_lost_when_writers_are_killed(address: str, tmp_path: Path) -> None:
-    """Ten kills: gapless, the chain valid, views as a replay makes them, and nobody sees a locked database."""
-    survive(address, tmp_path, kills=10, seed=5)
+    """Five kills: gapless, the chain valid, views as a replay makes them, and nobody sees a locked database."""
+    survive(address, tmp_path, kills=5, seed=5)
 
 
 @pytest.mark.prove

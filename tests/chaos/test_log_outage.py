@@ -5,6 +5,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.chaos.writers import writers
 from tests.postgres import address
 from tests.utils.events.counts import Counts, open_at
@@ -14,10 +16,13 @@ from utils.events import EventStore, NewEvent
 CALLERS = 12
 
 
-def test_four_processes_outlive_a_postgresql_that_is_stopped_and_started(own_server: Any, tmp_path: Path) -> None:
-    """Twice: each goes on without being started again, and what was acknowledged is there."""
+@pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.prove)])
+def test_four_processes_outlive_a_postgresql_that_is_stopped_and_started(
+    own_server: Any, tmp_path: Path, times: int
+) -> None:
+    """Each goes on without being started again, and what was acknowledged is there."""
     with writers(address("postgres", own_server), tmp_path) as some:
-        for _ in range(2):
+        for _ in range(times):
             for name in some.pids:
                 some.wrote(name, 5)
             own_server.stop()

@@ -33,9 +33,6 @@ ENOUGH_S = 10.0
 
 AT_ONCE = 2
 
-SERVERS = {"postgres", "postgres_server", "own_server", "redis_server", "redis_folder", "dask_cluster"}
-"""Fixtures that start what a killed process leaves behind; tests with one are asked only where there is no other."""
-
 SURVIVED, KILLED, UNSWAPPED = 0, 1, 3
 
 
@@ -96,7 +93,7 @@ class Judge:
 
     def _chosen(self, items: list[pytest.Item]) -> Iterator[pytest.Item]:
         spent = 0.0
-        for item in [one for one in items if SERVERS.isdisjoint(getattr(one, "fixturenames", ()))] or items:
+        for item in items:
             if spent > ENOUGH_S:
                 return
             yield item
@@ -106,7 +103,8 @@ class Judge:
         try:
             if not swap(mutant, changed, self._functions):
                 return UNSWAPPED
-            for item, after in zip(items, [*items[1:], None], strict=True):
+            for following, item in enumerate(items, 1):
+                after = items[following] if following < len(items) else None
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
                 if self._failed:
                     break

@@ -13,6 +13,8 @@ __all__ = ["Reached", "measured"]
 
 DURATIONS = "durations.json"
 
+SERVERS = {"postgres", "postgres_server", "own_server", "redis_server", "redis_folder", "dask_cluster"}
+
 
 @dataclass(frozen=True)
 class Reached:
@@ -39,8 +41,7 @@ class Reached:
 def measured(tree: Path, paths: Sequence[str], tests: Sequence[str], *, workers: int) -> Reached:
     """Run tests in a copy of the tree, and note what runs the lines of some modules.
 
-    Raises:
-        subprocess.CalledProcessError: A test fails as it is.
+    A test that fails as it is can notice nothing.
     """
     data = tree / ".coverage"
     (tree / "lines.ini").write_text("[run]\nbranch = false\n")  # which way a line was left says nothing here
@@ -56,11 +57,12 @@ def measured(tree: Path, paths: Sequence[str], tests: Sequence[str], *, workers:
         "--cov-report=",
         *tests,
     ]
-    subprocess.run(command, cwd=tree, check=True)
-    return Reached(json.loads((tree / DURATIONS).read_text()), _lines(data, tree, paths))
+    subprocess.run(command, cwd=tree, check=False)
+    seconds = json.loads((tree / DURATIONS).read_text())
+    return Reached(seconds, _lines(data, tree, paths, frozenset(seconds)))
 
 
-def _lines(data: Path, tree: Path, paths: Sequence[str]) -> dict[str, dict[int, frozenset[str]]]:
+def _lines(data: Path, tree: Path, paths: Sequence[str], tests: frozenset[str]) -> dict[str, dict[int, frozenset[str]]]:
     from coverage import CoverageData
 
     noted = CoverageData(str(data))
@@ -70,19 +72,34 @@ def _lines(data: Path, tree: Path, paths: Sequence[str]) -> dict[str, dict[int, 
         contexts = noted.contexts_by_lineno(str(tree / path))
         # `tests/x.py::test_y|run`: the context has the phase behind it, and none is what the import ran.
         found[path] = {
-            line: frozenset(one.rpartition("|")[0] for one in names if one) for line, names in contexts.items()
+            line: tests.intersection(one.rpartition("|")[0] for one in names) for line, names in contexts.items()
         }
     return found
 
 
+# Where this file is a plugin of the run:
+
 _seconds: dict[str, float] = {}
+_failed: set[str] = set()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without those that start a server: it would be started for each mutant, and outlive who is killed."""
+    items[:] = [
+        item
+        for item in items
+        if "PostgreSQL" not in item.nodeid and SERVERS.isdisjoint(getattr(item, "fixturenames", ()))
+    ]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Where this file is a plugin of the run, in the process that hears of all tests."""
+    """In the process that hears of all tests."""
     _seconds[report.nodeid] = _seconds.get(report.nodeid, 0.0) + report.duration
+    if not report.passed:
+        _failed.add(report.nodeid)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if not hasattr(session.config, "workerinput"):
-        Path(DURATIONS).write_text(json.dumps(_seconds))
+        passed = {test: seconds for test, seconds in _seconds.items() if test not in _failed}
+        Path(DURATIONS).write_text(json.dumps(passed))

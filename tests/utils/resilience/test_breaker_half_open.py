@@ -62,6 +62,16 @@ def test_a_phase_in_which_nobody_calls_goes_on() -> None:
     assert (before, breaker.state) == ("half_open", "closed")
 
 
+def test_a_call_that_told_nothing_leaves_its_trial_to_the_next() -> None:
+    """It is no success and no failure, and no call that was counted."""
+    breaker = half_open(ManualClock(), half_open_calls=1)
+
+    asked = [breaker.allows(), breaker.allows()]
+    breaker.record_nothing()
+
+    assert (asked, breaker.state, breaker.allows()) == ([True, False], "half_open", True)
+
+
 @pytest.mark.parametrize(
     ("slow_call", "longest"), [(5.0, 30.0), (40.0, 80.0), (float("inf"), 30.0)], ids=["rest", "slow", "never slow"]
 )
