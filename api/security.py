@@ -169,7 +169,7 @@ class Door:
 
     def _refuse_strangers(self, scope: "Scope", headers: Mapping[bytes, bytes], changes: bool) -> None:
         """Without a token a browser is believed only when our own page asks: any page may send requests here."""
-        if not changes and scope["type"] == "http":
+        if not changes and scope["type"] == "http" and "*" not in self._origins:
             return  # it cannot read the answer: CORS is closed
         origin = headers.get(b"origin")
         site = headers.get(b"sec-fetch-site", b"none")
@@ -179,7 +179,7 @@ class Door:
         if name in self._origins or (name and urlsplit(name).netloc.encode("latin-1") == headers.get(b"host")):
             return
         hint = "`api.cors` names the origins that browsers may come from; a program sends no `Origin`"
-        raise Refused(403, "a page of another origin may change nothing", hint=hint, error="NotAllowedError")
+        raise Refused(403, "a page of another origin may do nothing without a token", hint=hint, error="NotAllowedError")
 
     def _wrong(self, scope: "Scope", detail: str, challenge: str) -> Refused:
         self._log.warning("api.unknown", client=_client(scope), path=scope["path"], reason=detail)

@@ -276,6 +276,21 @@ def test_a_page_of_another_origin_changes_nothing(
         assert told(system, "POST", "/does", headers={**headers, **bearer(secret)}).status_code == 200
 
 
+def test_every_origin_may_read_with_a_token_only(installation: Installation) -> None:
+    """`api.cors: ["*"]` opens the answers to every page; what trusts this machine is not meant by it."""
+    installation.configure({"name": "orders", "collect": {"kind": "simulated"}}, api={"cors": ["*"]})
+    with installation.system() as system:
+        origin = {"Origin": "https://evil.example.org"}
+        assert told(system, "GET", "/looks", headers=origin).status_code == 403
+        assert told(system, "GET", "/looks", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+        assert told(system, "GET", "/looks", headers={"Origin": "http://127.0.0.1"}).status_code == 200
+        assert told(system, "GET", "/looks").status_code == 200
+        secret = tokens.create(system, ME, "viewer").secret
+        answer = told(system, "GET", "/looks", headers={**origin, **bearer(secret)})
+
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "*")
+
+
 def test_other_origins_may_read_nothing_unless_they_are_named(system: IntegratedSystem) -> None:
     """A preflight is answered without leave, and no answer carries one."""
     origin = {"Origin": "https://evil.example.org"}
