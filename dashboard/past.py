@@ -71,7 +71,7 @@ def _to_the_minute(kept: str | None) -> datetime | None:
 def _read(text: str, now: datetime) -> str | None:
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):  # overflow: its zone takes it out of the years 1 to 9999
         return None
-    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     return found.isoformat().replace("+00:00", "Z") if found < now else None
