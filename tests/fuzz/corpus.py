@@ -16,6 +16,7 @@ from data_pipeline.parse.encoding import IN_MEMORY
 from utils.arrow import pa
 
 PAYLOADS = Path(__file__).parents[1] / "data" / "payloads"
+WORKBOOKS = PAYLOADS.parent / "workbooks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,10 @@ def _others() -> dict[str, Piece]:
         "prometheus": Piece("prometheus", metrics),
         "prometheus, dropped": Piece("prometheus", metrics, {"drop_where": "value < 1"}),
         "workbook": Piece("excel", _workbook(), {"sheet": "Rates", "footer_rows": 1}, {"day": "date"}),
+        **{
+            f"workbook, {kind}": Piece("excel", (WORKBOOKS / f"base.{kind}").read_bytes())
+            for kind in ("xls", "xlsb", "ods")
+        },
         "workbook, all": Piece("excel", _workbook(), {"sheet": "*", "stop_at_blank": True}),
         "workbook, real": Piece(
             "excel", (PAYLOADS / "tonga_fx_workbook.xlsx").read_bytes(), {"transpose": True, "skip_rows": 1}
