@@ -57,7 +57,7 @@ class Bucket:
             with open(source, "rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
                 size = file.tell()
-        with self._told(path):
+        with self._told(path, of_the_bucket=True):
             system = self._system()
             upload(system, self._address.scheme, source, self._root + path, {SHA256: sha256})
             found = int(system.info(self._root + path)["size"])
@@ -102,11 +102,11 @@ class Bucket:
     def list(self, prefix: str) -> Iterator[Blob]:
         """The objects whose names start with `prefix`, by name."""
         folder, _, name = (self._root + prefix).rpartition("/")
-        try:
-            with self._told(prefix, listing=True):
-                found = self._system().find(folder, prefix=name, detail=True)
-        except BlobNotFound:
-            return
+        with self._told(prefix, of_the_bucket=True):
+            system = self._system()
+            found = system.find(folder, prefix=name, detail=True)
+            if not found and self._address.scheme in ("az", "abfs") and not system.exists(self._address.host):
+                raise FileNotFoundError("no such container")  # the library takes it for an empty one
         for key, about in sorted(found.items()):
             if about["type"] == "file" and key.startswith(self._root + prefix) and key != self._root:
                 yield self._blob(key.removeprefix(self._root), about)
@@ -138,16 +138,21 @@ class Bucket:
         return f"{self._address.scheme}://{self._root}{path}"
 
     @contextlib.contextmanager
-    def _told(self, path: str, *, listing: bool = False) -> Iterator[None]:
-        """What the library raises, in our words."""
+    def _told(self, path: str, *, of_the_bucket: bool = False) -> Iterator[None]:
+        """What the library raises, in our words.
+
+        Args:
+            of_the_bucket: Only that can be missing; else it may be the object.
+        """
         with self._lock:
             if self._silent is not None and self._clock.monotonic() < self._silent[0]:
                 raise self._silent[1]
         try:
             yield
         except FileNotFoundError as error:
-            if listing or "bucket" in str(error).lower() or "container" in str(error).lower():
+            if of_the_bucket:
                 raise self._explained(error, path) from error
+            next(self.list(path), None)  # an answer about one object does not say whether the bucket is there
             raise BlobNotFound(
                 f"storage: there is no {path!r}", path=path, hint="It was deleted, or never written", transient=False
             ) from error

@@ -37,13 +37,15 @@ def upload(system: Any, scheme: str, source: str | bytes, key: str, metadata: Ma
     kept = dict(metadata)
     if scheme == "s3":
         _to_s3(system, source, key, kept)
-    elif isinstance(source, bytes):
-        given = {"metadata": kept} if scheme == "gs" else {"metadata": kept, "overwrite": True}
-        system.pipe_file(key, source, **given)
     elif scheme == "gs":
-        system.put_file(source, key, metadata=kept, chunksize=PIECE)
+        if isinstance(source, bytes):
+            system.pipe_file(key, source, metadata=kept)
+        else:
+            system.put_file(source, key, metadata=kept, chunksize=PIECE)
     else:
-        system.put_file(source, key, metadata=kept, overwrite=True, max_concurrency=2)
+        from fsspec.asyn import sync
+
+        sync(system.loop, _to_azure, system, source, key, kept)
 
 
 def _to_s3(system: Any, source: str | bytes, key: str, metadata: dict[str, str]) -> None:
@@ -72,6 +74,15 @@ def _to_s3(system: Any, source: str | bytes, key: str, metadata: dict[str, str])
         with contextlib.suppress(Exception):  # the store may be away; what failed first is told
             system.call_s3("abort_multipart_upload", **place)
         raise
+
+
+async def _to_azure(system: Any, source: str | bytes, key: str, metadata: dict[str, str]) -> None:
+    """The library has no way to give an object metadata: it has its own already, which is kept here."""
+    container, _, name = key.partition("/")
+    metadata |= {"is_directory": "false"}
+    async with system.service_client.get_blob_client(container, name) as blob:
+        with contextlib.nullcontext(source) if isinstance(source, bytes) else open(source, "rb") as body:
+            await blob.upload_blob(body, overwrite=True, metadata=metadata, max_concurrency=2)
 
 
 class _Window(io.RawIOBase):

@@ -23,8 +23,9 @@ Opened = Callable[..., ObjectStorage]
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Opened]:
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opened]:
     """Opens a storage in a bucket; `at` names the machine whose disk has the copies."""
+    monkeypatch.setattr(bucket_module, "TRIES", 0)
     storages: list[ObjectStorage] = []
 
     def open_storage(bucket: Made, at: str = "here", prefix: str = "/ours") -> ObjectStorage:
@@ -199,12 +200,18 @@ def test_a_store_that_does_not_answer_is_left_alone_for_a_while(
     ids=["nobody listens", "no such bucket"],
 )
 def test_a_store_that_cannot_be_used_says_what_to_look_at(
-    tmp_path: Path, bucket: Made, options: dict[str, str], said: str
+    tmp_path: Path, bucket: Made, options: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For health, and for who writes."""
+    monkeypatch.setattr(bucket_module, "TRIES", 0)
     store = Bucket("s3://no-such-bucket/p", {**bucket.options, **options}, SYSTEM_CLOCK)
     storage = ObjectStorage(tmp_path, store)
-    for ask in (storage.reachable, lambda: storage.put_bytes("a", b"x"), lambda: list(storage.list())):
+    for ask in (
+        storage.reachable,
+        lambda: storage.put_bytes("a", b"x"),
+        lambda: list(storage.list()),
+        lambda: storage.exists("a"),
+    ):
         with pytest.raises(StorageError, match=said) as told:
             ask()
         assert not isinstance(told.value, BlobNotFound)
