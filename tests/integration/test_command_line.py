@@ -221,7 +221,7 @@ def test_all_commands_of_this_release_are_there() -> None:
         *("config check", "config show", "config init"),
         *("alerts list", "alerts ack", "alerts resolve", "alerts silence", "alerts silences", "alerts unsilence"),
         *("tokens create", "tokens list", "tokens revoke"),
-        *("monitor", "api", "alerts explain", "alerts test", "alerts dead", "alerts resend"),
+        *("monitor", "services", "api", "alerts explain", "alerts test", "alerts dead", "alerts resend"),
     }
 
 
