@@ -15,7 +15,7 @@ from data_pipeline.detect import feedback_views, watch_table
 from data_pipeline.publish.views import SCHEMA as PUBLICATIONS
 from data_pipeline.publish.views import PublicationViews
 from data_pipeline.scheduling import views as scheduling_views
-from data_pipeline.store import cache_counters, decisions, provider_counters, quarantine_views, run_views, views
+from data_pipeline.store import cache_counters, decisions, projection, provider_counters, quarantine_views, run_views
 from monitoring import service_views
 from monitoring.alerting import outbox_table
 from monitoring.alerting import views as incident_views
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["MIGRATIONS", "kept", "projections"]
 
 MIGRATIONS = (
-    ";".join((events.FIRST_SCHEMA, history.SCHEMA, views.SCHEMA)),
-    views.FILES_SCHEMA,
+    ";".join((events.FIRST_SCHEMA, history.SCHEMA, projection.SCHEMA)),
+    projection.FILES_SCHEMA,
     PUBLICATIONS,
     provider_counters.SCHEMA,
     segments.SCHEMA,
@@ -89,7 +89,7 @@ def _object_store(settings: Settings) -> "Callable[[Clock], ObjectStore]":
 def projections() -> tuple[Projection, ...]:
     """The views, made anew for each log that keeps them."""
     return (
-        views.PipelineViews(),
+        projection.PipelineViews(),
         PublicationViews(),
         provider_counters.ProviderCounters(),
         transaction_views.TransactionViews(),

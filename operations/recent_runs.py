@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from data_pipeline.store.views import OUTCOMES
+from data_pipeline.store.projection import OUTCOMES
 from integrated_system import IntegratedSystem
 from utils.metrics import Metrics
 

@@ -20,7 +20,7 @@ from typing import Any
 from data_pipeline.dataset import DatasetRun
 from data_pipeline.errors import PipelineError
 from data_pipeline.publish.views import PublicationViews
-from data_pipeline.store.views import PipelineViews
+from data_pipeline.store.projection import PipelineViews
 from integrated_system import IntegratedSystem
 from operations.actor import Actor
 from operations.gate import accept, rollback

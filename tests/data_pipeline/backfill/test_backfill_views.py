@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from data_pipeline.backfill_views import Backfills, BackfillViews, Piece, refuse_if_done
-from data_pipeline.store.views import PipelineViews, Views
+from data_pipeline.store.projection import PipelineViews
+from data_pipeline.store.views import Views
 from operations.kept import MIGRATIONS
 from tests.databases import opened_at
 from utils.clock import ManualClock

@@ -15,10 +15,10 @@ from data_pipeline.publish.publish import Outbox
 from data_pipeline.publish.version_rows import VersionRows
 from data_pipeline.publish.views import SCHEMA as PUBLISH_SCHEMA
 from data_pipeline.publish.views import Publications, PublicationViews
-from data_pipeline.store import decisions
-from data_pipeline.store import views as pipeline_views
+from data_pipeline.store import decisions, projection
+from data_pipeline.store.projection import PipelineViews
 from data_pipeline.store.results import Results
-from data_pipeline.store.views import PipelineViews, Views
+from data_pipeline.store.views import Views
 from tests.databases import opened_at
 from tests.postgres import execute
 from utils import events, leases, transaction_views
@@ -42,9 +42,8 @@ class House:
     number: int = 0
 
     def __post_init__(self) -> None:
-        schema = ";".join((events.SCHEMA, pipeline_views.SCHEMA))
-        migrations = [schema, *filter(None, [getattr(pipeline_views, "FILES_SCHEMA", "")]), PUBLISH_SCHEMA]
-        migrations += [transaction_views.SCHEMA, decisions.SCHEMA]
+        schema = ";".join((events.SCHEMA, projection.SCHEMA))
+        migrations = [schema, projection.FILES_SCHEMA, PUBLISH_SCHEMA, transaction_views.SCHEMA, decisions.SCHEMA]
         self.database = opened_at(self.address, migrations)
         self.coordination = SqliteDatabase(
             self.folder / "coordination.db", migrations=[leases.SCHEMA, leases.BEAT_SCHEMA]

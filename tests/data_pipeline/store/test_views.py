@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_pipeline.scheduling.occurrence import Occurrence
-from data_pipeline.store import decisions, provider_counters, quarantine_views, run_views
-from data_pipeline.store import views as module
+from data_pipeline.store import decisions, projection, provider_counters, quarantine_views, run_views
+from data_pipeline.store.projection import PipelineViews
 from data_pipeline.store.provider_counters import ProviderCounters, counted
-from data_pipeline.store.views import PipelineViews, Views
+from data_pipeline.store.views import Views
 from tests.counts import few
 from tests.databases import another, opened_at
 from utils import events
@@ -22,7 +22,7 @@ from utils.clock import ManualClock
 from utils.events import EventStore, NewEvent, rfc3339, uuid7
 
 MIGRATIONS = [
-    *(";".join((events.SCHEMA, module.SCHEMA)), module.FILES_SCHEMA, provider_counters.SCHEMA),
+    *(";".join((events.SCHEMA, projection.SCHEMA)), projection.FILES_SCHEMA, provider_counters.SCHEMA),
     *(decisions.SCHEMA, quarantine_views.SCHEMA, run_views.SCHEMA),
 ]
 PROJECTIONS = [PipelineViews(), ProviderCounters()]
@@ -332,7 +332,7 @@ HISTORY = st.lists(
         _event(st.just("batch.accepted"), NAMES, _data(**BY_HAND)),
         _event(st.just("batch.rejected"), NAMES, _data(**DECISION)),
         _event(st.just("version.rolled_back"), NAMES, _data(**BY_HAND, withdrawn=st.lists(RUNS, max_size=3))),
-        _event(st.sampled_from(sorted(module.OUTCOMES)), NAMES, OUTCOME),
+        _event(st.sampled_from(sorted(projection.OUTCOMES)), NAMES, OUTCOME),
         _event(st.sampled_from(["batch.accepted", "batch.held"]), NAMES, BATCH),
         _event(
             st.just("rows.quarantined"),
