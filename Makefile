@@ -108,6 +108,7 @@ deploy/secrets/%:
 	@touch $@
 
 .venv/run: .venv/made requirements.txt
+	@echo "Installing what the program needs: about 1 GB, some minutes the first time ..."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
