@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.here import Here
 from dashboard.view_model.report import Report, of_backfill, of_run
 from dashboard.words import label as harmless
-from dashboard.words import plain
+from dashboard.words import plain, prose
 
 __all__ = ["CONFIRMING", "Asked", "Given", "Told", "act", "asked", "dismiss"]
 
@@ -120,7 +120,7 @@ def asked(here: Here) -> Report | None:
     if deed.state == "refused":
         trouble = deed.trouble
         assert trouble is not None
-        told = plain(f"{trouble.message}. {trouble.hint}" if trouble.hint else trouble.message, limit=600)
+        told = prose(f"{trouble.message}. {trouble.hint}" if trouble.hint else trouble.message, limit=600)
         return Report("bad", here.words("failed"), here.words("Not done: {message}", message=told))
     if deed.state == "going on":
         return Report("busy", here.words("going on"), here.words("It is being done."))

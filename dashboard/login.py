@@ -14,7 +14,7 @@ from api.client import ApiError
 from dashboard.caller import Caller
 from dashboard.language import Words
 from dashboard.source import Source
-from dashboard.words import plain
+from dashboard.words import plain, prose
 from integrated_system import IntegratedSystem
 from operations.actor import Actor, Role, local_user
 from operations.api import get_logger
@@ -169,7 +169,7 @@ def _form(source: Source, words: Words) -> None:
     with st.container(key="login", width=420, horizontal_alignment="left"):
         st.subheader(words("Log in"), anchor=False)
         if (wrong := st.session_state.pop(WRONG, None)) is not None:
-            st.text(words(wrong).replace("`", ""))
+            st.text(prose(words(wrong), limit=600))
         if _single_sign_on(system):
             if st.user.get("is_logged_in", False):
                 st.button(words("Log out"), key="logout", on_click=leave)
@@ -178,7 +178,7 @@ def _form(source: Source, words: Words) -> None:
         with st.form("login-form", border=False, clear_on_submit=True):
             secret = st.text_input(words("Token"), type="password", key="login-token", autocomplete="off")
             sent = st.form_submit_button(words("Log in"))
-        st.text(words("`tokens create` on the machine of this page makes a token.").replace("`", ""))
+        st.text(prose(words("`tokens create` on the machine of this page makes a token.")))
     if sent and secret.strip():
         _try(source, secret.strip())
 

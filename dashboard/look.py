@@ -47,5 +47,6 @@ STYLE = """<style>
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] {padding: 4.2rem 1rem 3rem}
   .st-key-sentence [data-testid="stText"] {font-size: 1.28rem}
+  .st-key-closely-choice > * {min-width: 100%}
 }
 </style>"""

@@ -17,7 +17,7 @@ from dashboard.language import LANGUAGES, Language, Words, language_of
 from dashboard.look import ICON, STYLE
 from dashboard.source import Source, trouble_of
 from dashboard.view_model.base import Face
-from dashboard.words import plain
+from dashboard.words import plain, prose
 from integrated_system import IntegratedSystem
 
 __all__ = ["PAGES", "broken_page", "main", "process"]
@@ -91,7 +91,7 @@ def broken_page(here: Here, error: Exception) -> None:
     """In place of what could not be drawn: what went wrong; it is logged."""
     here.drawing.end()
     trouble = trouble_of(error)
-    face = Face("broken", plain(trouble.message, limit=600, lines=True), plain(trouble.hint, limit=300))
+    face = Face("broken", prose(trouble.message, limit=600, lines=True), prose(trouble.hint, limit=300))
     panels.face(here, "page", face)
     st.button(here.words("Try again"), key="try-again", icon=":material/refresh:")
 
@@ -182,9 +182,9 @@ def _broken(words: Words, trouble: Any) -> None:
     """The face of a page that can show nothing: what is wrong, and what to do."""
     panels.badge("bad", words("cannot be read"))
     with st.container(key="sentence"):
-        st.text(plain(trouble.message, limit=900, lines=True))
+        st.text(prose(trouble.message, limit=900, lines=True))
     if trouble.hint:
-        st.text(plain(trouble.hint, limit=300))
+        st.text(prose(trouble.hint, limit=300))
 
     st.session_state["drawing"] = True
     st.fragment(_look_again, run_every=2.0)()

@@ -20,6 +20,7 @@ _UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2
 _MARKDOWN = re.compile(r"[!-/:-@\[-`{-~]")
 # Where an address is found, though nothing marks it as one; and what Streamlit makes arrows and dashes of.
 _ADDRESS = re.compile(r"(?<=[a-zA-Z]:)(?=/)|(?<=www)(?=\.)|(?<=@)|(?<=[-<])(?=[->])", re.IGNORECASE)
+_TICKED = re.compile(r"`([^`\n]+)`")
 _JOINER = "\u2060"
 """Has no width and no meaning."""
 
@@ -44,6 +45,15 @@ def plain(text: str, *, limit: int = 160, lines: bool = False) -> str:
     if len(cut) <= limit and len(text) <= limit * 4:
         return cut
     return f"{cut[: limit - 1].rstrip()}… ({len(text):,} characters)"
+
+
+def prose(text: str, *, limit: int = 160, lines: bool = False) -> str:
+    """A sentence of the system's: names and commands, which it has between backticks, between quotes.
+
+    >>> prose("look at it with `show orders`")
+    'look at it with “show orders”'
+    """
+    return _TICKED.sub(r"“\1”", plain(text, limit=limit, lines=lines))
 
 
 def label(text: str, *, limit: int = 80) -> str:

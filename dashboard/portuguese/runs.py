@@ -38,7 +38,7 @@ TEXTS: dict[str, str] = {
     "1 run waits.": "1 execução espera.",
     "{n} runs wait.": "{n} execuções esperam.",
     "The last run succeeded at {time}.": "A última execução terminou bem às {time}.",
-    "The last run ended {status} at {time}: {counts}.": "A última execução terminou ({status}) às {time}: {counts}.",
+    "The last run ended at {time} ({status}): {counts}.": "A última execução terminou ({status}) às {time}: {counts}.",
     "it did not come to its end": "não chegou ao fim",
     "{done} of {total} pieces": "{done} de {total} partes",
     "goes on at {time}": "continua às {time}",

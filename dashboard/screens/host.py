@@ -54,7 +54,7 @@ def _model(here: Here) -> Host:
 def _moving(here: Here) -> None:
     """What moves all the time: the figures of this moment, and who uses the most."""
     words, now = here.words, here.ask("host")
-    with st.grid(min_column_width=170, gap="small", key="gauges"):
+    with st.grid(min_column_width=150, gap="small", key="gauges"):
         for n, gauge in enumerate(gauges(now, words)):
             with st.container(key=f"figures-gauge-{n}", border=True, gap="xxsmall"):
                 st.text(f"{gauge.name}\n{gauge.value}")

@@ -30,17 +30,13 @@ def draw(here: Here) -> None:
         with panels.framed(here, "waiting", words("Waiting, in the order in which they begin"), model.waiting):
             _rows(here, "waiting", model.waiting)
     with panels.framed(here, "past", words("Runs"), model.past):
-        with st.container(
-            key="row-filter", horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"
-        ):
-            options = {"all": words("all"), **{status: words(status) for status in STATUSES}}
-            choice("status", words("Status"), options, "all", forget=("page",))
+        options = {"all": words("all"), **{status: words(status) for status in STATUSES}}
+        choice("status", words("Status"), options, "all", forget=("page",))
+        _rows(here, "past", model.past)
+        with st.container(key="paging", horizontal=True):
+            paging.older(here, model.next)
             if model.past.rows:
                 panels.download(here, "runs", lambda: [row.to_csv() for row in model.past.rows])
-        _rows(here, "past", model.past)
-        if model.next or given("page"):
-            with st.container(key="paging", horizontal=True):
-                paging.older(here, model.next)
     if model.backfills.rows or model.backfills.face:
         with panels.framed(here, "backfills", words("Backfills"), model.backfills):
             for n, row in enumerate(model.backfills.rows):

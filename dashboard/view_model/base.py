@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from dashboard.source import Answer
-from dashboard.words import Tone, plain
+from dashboard.words import Tone, prose
 from operations.trouble import Trouble
 
 __all__ = ["Face", "Panel", "Row", "face_of"]
@@ -45,8 +45,10 @@ def face_of(answer: Answer, *, empty: str = "", hint: str = "") -> Face | None:
     """The face of a panel over one answer: broken, stale, or, when it is empty and `empty` says so, no data yet."""
     if answer.trouble is not None:
         return _troubled(answer.trouble, "stale" if answer.document is not None else "broken")
-    return Face("no data yet", empty, hint) if empty and not answer.document else None
+    if not empty or answer.document:
+        return None
+    return Face("no data yet", prose(empty, limit=600), prose(hint, limit=300))
 
 
 def _troubled(trouble: Trouble, kind: str) -> Face:
-    return Face(kind, plain(trouble.message, limit=600, lines=True), plain(trouble.hint, limit=300))
+    return Face(kind, prose(trouble.message, limit=600, lines=True), prose(trouble.hint, limit=300))

@@ -9,7 +9,7 @@ from dashboard.language import Words
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, Row, face_of
 from dashboard.view_model.dataset_sentence import sentence, whole_age
-from dashboard.words import Tone, plain, tone_of
+from dashboard.words import Tone, plain, prose, tone_of
 
 __all__ = ["Figure", "Head", "Held", "chosen", "head", "moment_words"]
 
@@ -97,8 +97,8 @@ def head(name: str, names: Sequence[str], status: Answer, why: Answer | None, no
         changes=tuple(_change(change, words, now) for change in found.get("changes", ())),
         todo=tuple(_todo(found)),
         commands=tuple(_commands(found, words)),
-        next_try=plain(str((found.get("next_try") or {}).get("words") or ""), limit=300),
-        held=None if not held else Held(held["version"], plain(held["objections"] or "", limit=600)),
+        next_try=prose(str((found.get("next_try") or {}).get("words") or ""), limit=300),
+        held=None if not held else Held(held["version"], prose(held["objections"] or "", limit=600)),
         version=(found.get("last_good") or {}).get("version"),
         rows=one["rows"],
         provider=one["provider"],
@@ -137,13 +137,13 @@ def _change(change: dict[str, Any], words: Words, now: datetime) -> Row:
         change["about"],
         "",
         moment_words(change["since"], words, now),
-        plain(change["words"], limit=400).replace("`", ""),
+        prose(change["words"], limit=400),
     )
 
 
 def _todo(found: dict[str, Any]) -> list[str]:
     """What `why` advises about the worst rules that are broken; the section about quality has all of it."""
-    return [plain(one["text"], limit=600) for one in found.get("advice", ())[:2]]
+    return [prose(one["text"], limit=600) for one in found.get("advice", ())[:2]]
 
 
 def _commands(found: dict[str, Any], words: Words) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from dashboard.language import Words
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, Panel, face_of
 from dashboard.view_model.dataset import Figure, moment_words
-from dashboard.words import Tone, plain
+from dashboard.words import Tone, plain, prose
 
 __all__ = ["Broken", "QualityPart", "RuleLine", "quality"]
 
@@ -142,7 +142,7 @@ def _rule(one: dict[str, Any], advice: dict[str, Any] | None, words: Words) -> R
         "neutral" if one["passed"] else _TONES[one["severity"]],
         words(one["severity"]),
         told,
-        "" if advice is None else plain(advice["text"], limit=900),
+        "" if advice is None else prose(advice["text"], limit=900),
         "" if advice is None else plain(advice.get("paste") or "", limit=900, lines=True),
     )
 

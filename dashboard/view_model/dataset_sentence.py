@@ -6,7 +6,7 @@ from typing import Any
 
 from dashboard.language import Words, moment
 from dashboard.view_model.sentence import when
-from dashboard.words import plain
+from dashboard.words import plain, prose
 
 __all__ = ["sentence", "whole_age"]
 
@@ -29,7 +29,7 @@ def sentence(one: Mapping[str, Any], why: Mapping[str, Any], words: Words, now: 
         told = " ".join(part for part in (_well(name, one, words), _risk(one, words, now)) if part)
     else:
         told = _unwell(name, one, why, words, now)
-    return plain(told, limit=LONGEST)
+    return prose(told, limit=LONGEST)
 
 
 def whole_age(seconds: float, words: Words) -> str:

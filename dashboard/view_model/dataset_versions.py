@@ -9,7 +9,7 @@ from dashboard.source import Answer
 from dashboard.view_model.base import Face, Panel, face_of
 from dashboard.view_model.dataset import Figure, moment_words
 from dashboard.view_model.dataset_table import FIGURES, figure
-from dashboard.words import Tone, plain, tone_of
+from dashboard.words import Tone, plain, prose, tone_of
 from operations.words import size
 
 __all__ = ["PAGE", "Differing", "VersionRow", "differing", "shortened", "versions"]
@@ -132,7 +132,7 @@ def differing(answer: Answer, now: datetime, words: Words) -> Differing:
     return Differing(
         title=words("From {before} to {after}", before=named[0], after=named[1]),
         counts=tuple(_counts(rows, words)),
-        changes=tuple(plain(change["words"], limit=400).replace("`", "") for change in found["changes"]),
+        changes=tuple(prose(change["words"], limit=400) for change in found["changes"]),
         columns=tuple(_column(one, words) for one in found["columns"]),
         figures=tuple(_figure(one, words) for one in found["figures"]),
         added=tuple(map(_row, rows["samples"].get("added", ()))),

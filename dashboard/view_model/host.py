@@ -8,7 +8,7 @@ from dashboard.charts.series import Line, line_of
 from dashboard.language import Words
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, Panel, Row, face_of
-from dashboard.words import Tone, plain
+from dashboard.words import Tone, plain, prose
 from operations.words import size
 
 __all__ = ["FIGURES", "LEVELS", "Chart", "Gauge", "Host", "Process", "charts", "host", "level_told", "mode_told"]
@@ -78,7 +78,7 @@ def host(now: Answer, events: Answer, words: Words, moment: datetime) -> Host:
     face = face_of(now)
     if face is None and level is None:
         face = Face(
-            "no data yet", words("Nobody watches this machine."), words("`serve` does, or `monitor`.").replace("`", "")
+            "no data yet", words("Nobody watches this machine."), prose(words("`serve` does, or `monitor`."))
         )
     mode = found["mode"] if found else None
     return Host(sentence, tone, level, mode, _protection(found, words), face, _done(events, words, moment))

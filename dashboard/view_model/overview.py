@@ -10,7 +10,7 @@ from dashboard.source import Answer
 from dashboard.view_model.base import Face, Panel, face_of
 from dashboard.view_model.news import News, news_of
 from dashboard.view_model.sentence import Headline, headline, when
-from dashboard.words import Tone, plain, tone_of
+from dashboard.words import Tone, plain, prose, tone_of
 
 __all__ = ["Bar", "Behind", "Budget", "Overview", "Tile", "ToDo", "behind", "top"]
 
@@ -231,7 +231,7 @@ def _reason(dataset: dict[str, Any], at_risk: bool, words: Words, now: datetime)
     while reason.startswith(f"{dataset['dataset']}: "):
         reason = reason.removeprefix(f"{dataset['dataset']}: ")
     # What a run said was true then: "next try in 40 s".
-    said = plain(reason, limit=300)
+    said = prose(reason, limit=300)
     return f"{when(dataset['ran_at'], words, now)}: {said}" if said and dataset["ran_at"] else said
 
 
@@ -258,7 +258,7 @@ def _budgets(datasets: Sequence[dict[str, Any]], words: Words, face: Face | None
     ]
     if not found and face is None:
         text = "No dataset declares an objective: a share of the time in which it is fresh, or good."
-        return Panel(face=Face("no data yet", words(text), words("`objective` in docs/configuration.md")))
+        return Panel(face=Face("no data yet", words(text), prose(words("`objective` in docs/configuration.md"))))
     found.sort(key=lambda pair: pair[0])
     return Panel(tuple(budget for _, budget in found), face=face)
 

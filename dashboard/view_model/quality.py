@@ -10,7 +10,7 @@ from dashboard.language import Words, moment
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, face_of
 from dashboard.view_model.incidents import severity_of
-from dashboard.words import Tone, plain
+from dashboard.words import Tone, plain, prose
 
 __all__ = [
     "DAYS",
@@ -224,7 +224,7 @@ def _rule(one: Mapping[str, Any], words: Words) -> Rule:
         severity,
         share,
         one["passed"],
-        plain(one["advice"], limit=900, lines=True),
+        prose(one["advice"], limit=900, lines=True),
         one["paste"],
     )
 

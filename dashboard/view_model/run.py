@@ -9,7 +9,7 @@ from dashboard.language import Words
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, face_of
 from dashboard.view_model.runs import because, counted, died, fine
-from dashboard.words import Tone, plain, tone_of
+from dashboard.words import Tone, plain, prose, tone_of
 
 __all__ = ["LANES", "Lane", "LogRow", "Logs", "Part", "Piece", "Whole", "logs", "whole"]
 
@@ -338,8 +338,8 @@ def _part(part: Mapping[str, Any], words: Words, *, is_over: bool) -> Part:
         tone=tone_of(status) if status else ("neutral" if is_over else "busy"),
         status=words(status) if status else not_begun,
         course=_course(part, words),
-        reason=plain(part["reason"] or "", limit=400),
-        hint=plain(part["hint"] or "", limit=300),
+        reason=prose(part["reason"] or "", limit=400),
+        hint=prose(part["hint"] or "", limit=300),
     )
 
 

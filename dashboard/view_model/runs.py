@@ -205,7 +205,7 @@ def _sentence(items: Sequence[Mapping[str, Any]], queued: int, words: Words, now
         if last["status"] == "succeeded":
             text = "The last run succeeded at {time}."
         else:
-            text = "The last run ended {status} at {time}: {counts}."
+            text = "The last run ended at {time} ({status}): {counts}."
         counts = counted(last["counts"], words) or words("it did not come to its end")
         said.append(words(text, status=words(last["status"]), time=when, counts=counts))
     return " ".join(said)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dashboard.language import Words
-from dashboard.words import Tone, plain
+from dashboard.words import Tone, plain, prose
 
 __all__ = ["Headline", "headline", "keeps", "when"]
 
@@ -52,7 +52,7 @@ def headline(status: dict[str, Any], words: Words, now: datetime) -> Headline:
         return Headline(
             "neutral",
             words("Nothing to tell yet"),
-            words("No dataset is declared yet: `config init` writes a first configuration."),
+            prose(words("No dataset is declared yet: `config init` writes a first configuration.")),
         )
     never = [one for one in datasets if one["status"] == "never ran"]
     if len(never) == len(datasets):

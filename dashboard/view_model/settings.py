@@ -9,7 +9,7 @@ from dashboard.language import Words
 from dashboard.source import Answer
 from dashboard.view_model.base import Face, Panel, Row, face_of
 from dashboard.view_model.post import channels_of
-from dashboard.words import Tone, plain
+from dashboard.words import Tone, plain, prose
 from operations.words import size
 
 __all__ = ["Schedule", "Settings", "Value", "chosen", "maintained", "moved", "settings"]
@@ -101,7 +101,7 @@ def _schedules(answer: Answer, words: Words, now: datetime) -> Panel[Schedule]:
     note = words("run by {name}", name=plain(led_by, limit=80)) if led_by else words("nobody works them off")
     face = face_of(answer)
     if face is None and not found:
-        hint = words("Give a dataset a `schedule` in the configuration.").replace("`", "")
+        hint = prose(words("Give a dataset a `schedule` in the configuration."))
         face = Face("no data yet", words("No dataset has a schedule."), hint)
     return Panel(tuple(_schedule(one, words, now) for one in found), note if found else "", face)
 

@@ -57,7 +57,7 @@ def test_the_list_leads_to_a_run_with_its_timeline(app: AppTest, ran: Integrated
     whole = texts(page(app, "runs", run=latest.run_id))
     (chart,) = app.get("plotly_chart")
 
-    assert list_.startswith("The last run ended failed at ")
+    assert list_.startswith("The last run ended at ")
     assert whole.startswith("The run ended failed after ")
     assert "2 attempts" in whole
     assert "the shipped snapshot is served" in whole

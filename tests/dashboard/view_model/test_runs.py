@@ -46,7 +46,7 @@ def test_the_sentence_says_what_goes_on_and_how_the_last_one_went() -> None:
     model = runs(_page(_run("running", 1), failed), Answer([_run("queued", 0.5)], None, NOW), NONE, WORDS, NOW)
 
     assert model.sentence == (
-        "1 run is at work. 1 run waits. The last run ended failed at 11:51: 1 failed, 2 degraded."
+        "1 run is at work. 1 run waits. The last run ended at 11:51 (failed): 1 failed, 2 degraded."
     )
     assert [row.may_cancel for row in model.past.rows] == [True, False]
     assert model.past.rows[1].words == "asked for by local:ann · took 2.2 s · 1 failed, 2 degraded"
