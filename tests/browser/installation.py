@@ -7,18 +7,20 @@ show, and every button something to do.
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
+from data_pipeline.errors import PipelineError
 from data_pipeline.run_queue.request import RunRequest
 from integrated_system import IntegratedSystem
 from operations.actor import Actor
 from operations.alert_acts import matcher_of, silence
 from operations.alerting import deliver
-from operations.backfill import start
+from operations.backfill import call_off, listed, start
 from operations.backfill_plan import plan
 from operations.breakers import force_open
 from operations.feedback import normal_since
@@ -134,6 +136,7 @@ def _configuration(mail: str, *, tame: bool) -> dict[str, Any]:
                 "partition": {"by": ["2026-11-01", "2026-11-02", "2026-11-03"]},
             },
         ],
+        "protector": {"enabled": True, "dry_run": True},
         "alerts": {"channels": {"chat": f"{mail.replace('http', 'json', 1)}chat"}},
     }
 
@@ -186,6 +189,33 @@ def unlikely(system: IntegratedSystem, place: str = HARM) -> str:
     """The newest value of a series is far from what it always was."""
     system.record("load", 20.0, tags={"place": place})
     return ""
+
+
+def set_aside(system: IntegratedSystem) -> str:
+    """The run that brought what readers of `orders` get, and rows that wait in quarantine."""
+    current = system.views.current_of("orders")
+    assert current is not None
+    return current.version
+
+
+def watched(system: IntegratedSystem) -> str:
+    """Somebody watches this machine."""
+    system.history.append("host_cpu_percent", [time.time()], [40.0], {"host": "here"})
+    return ""
+
+
+def no_backfill(system: IntegratedSystem) -> str:
+    """Whatever is not over is called off, so that its pieces may be asked for again."""
+    for one in listed(system):
+        with suppress(PipelineError):  # it may end meanwhile
+            call_off(system, ACTOR, one.id)
+    return ""
+
+
+def broken_off(system: IntegratedSystem) -> str:
+    """One backfill that nobody works on, and no other; its id."""
+    no_backfill(system)
+    return start(system, ACTOR, plan(system, "pieces", keys=("2026-11-01", "2026-11-02")))
 
 
 def _parked(system: IntegratedSystem) -> None:

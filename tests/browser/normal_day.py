@@ -1,10 +1,12 @@
 """An installation on a normal day: eight datasets, a run each hour since yesterday, and one provider that is down."""
 
 import json
+import math
 import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 from integrated_system import IntegratedSystem
 from operations.actor import Actor
@@ -41,8 +43,9 @@ def normal_day(folder: Path, bank: FaultyServer) -> Installation:
     chance = random.Random(7)
     with IntegratedSystem(config, state_dir=state, environ={}, clock=clock) as system:
         for hour in range(HOURS):
-            for name in PROVIDERS:
-                content = _content(clock.now(), chance, 60 + 8 * (hour % 12), bad=name == "stock" and hour % 5 == 3)
+            for n, name in enumerate(PROVIDERS):
+                rows = round(120 + 50 * math.sin((hour + 3 * n) * math.tau / HOURS))
+                content = _content(clock.now(), chance, rows, bad=name == "stock" and hour == HOURS // 3)
                 if name == "fx_daily":
                     bank.answer = ok(content.encode(), "text/csv") if hour < HOURS - DOWN else status(503)
                 else:
@@ -65,7 +68,7 @@ def _content(now: datetime, chance: random.Random, rows: int, *, bad: bool) -> s
 
 def _configuration(folder: Path, bank: FaultyServer) -> dict[str, Any]:
     def dataset(name: str, provider: str) -> dict[str, Any]:
-        over_http = {"kind": "http", "url": f"{bank.url}/fx.csv"}
+        over_http = {"kind": "http", "url": urljoin(bank.url, "/eurofxref.csv")}
         return {
             "name": name,
             "provider": provider,
@@ -79,6 +82,9 @@ def _configuration(folder: Path, bank: FaultyServer) -> dict[str, Any]:
 
     return {
         "app": {"name": "Acme data"},
-        "defaults": {"dataset": {"deadline": "5s", "retry": {"attempts": 2, "initial": "1ms"}}},
+        "defaults": {
+            "resilience": {"breaker": {"failure_threshold": 2}},
+            "dataset": {"deadline": "5s", "retry": {"attempts": 2, "initial": "1ms"}},
+        },
         "datasets": [dataset(name, provider) for name, provider in PROVIDERS.items()],
     }

@@ -1,5 +1,6 @@
 """The dashboard in a real browser: every page, every button, and what people do with it over a day."""
 
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from operations.actor import Actor, owner
 from operations.run import run
 from tests.browser.clicks import CLICKS, DAILY
 from tests.browser.reading import CUT, MARKED_UP, PUT_IN, WIDE, serious
-from tests.browser.served import DRAWN, Served, go, window
+from tests.browser.served import DRAWN, PATIENCE, Served, go, window
 from tests.browser.views import VIEWS, short_of
 from tests.dashboard.configuration import HARM
 from tests.faulty_server import FaultyServer, as_json
@@ -31,6 +32,19 @@ def _button(page: Any, key: str) -> Any:
     return page.locator(f'[class*="st-key-{key}"] button:visible').last
 
 
+def _told(page: Any) -> str:
+    """What the page says of the last click, once it is done."""
+    report = page.locator(".st-key-report")
+    report.wait_for()
+    report.get_by_text("It is being done").wait_for(state="detached")
+    return str(report.inner_text())
+
+
+def _tests(mail: FaultyServer) -> int:
+    """Messages that say that they are a test."""
+    return sum(b"A test of" in request.body for request in mail.requests)
+
+
 @pytest.mark.parametrize("name", short_of(CLICKS, DAILY))
 def test_two_quick_clicks_have_one_effect_which_is_told(
     open_page: Callable[[str], Any], server: Served, mail: FaultyServer, name: str
@@ -39,22 +53,28 @@ def test_two_quick_clicks_have_one_effect_which_is_told(
     click = CLICKS[name]
     mail.answer = lambda _: as_json({"ok": True})
     made = server.look(click.prepare) if click.prepare is not None else ""
-    before = server.look(lambda system: system.events.head()[0])
+    before, tests = server.look(lambda system: system.events.head()[0]), _tests(mail)
     page = open_page(click.page.format(made=made))
+    if click.picks:
+        page.locator(f'[class*="st-key-{click.picks}"] input').click()
+        page.get_by_role("option").first.click()
     if click.opens:
         _button(page, click.opens).click()
     button = _button(page, click.key)
     if click.asks:
         button.click()
-        button = page.get_by_role("dialog").get_by_role("button", name="Yes, do it")
+        dialog = page.get_by_role("dialog")
+        for choice in click.without:
+            dialog.get_by_test_id("stButtonGroup").get_by_text(choice, exact=True).click()
+        button = dialog.get_by_role("button", name="Yes, do it")
     button.dblclick()
-    page.locator(".st-key-report").get_by_text("It is being done").wait_for(state="detached")
-    report = page.locator(".st-key-report")
-    report.wait_for()
 
-    assert "Not done" not in report.inner_text()
-    after = server.look(lambda system: system.events.read(type=click.effect, after=before))
-    assert len(after) == 1, [event.subject for event in after]
+    assert "Not done" not in _told(page)
+    if click.effect:
+        after = server.look(lambda system: system.events.read(type=click.effect, after=before))
+        assert len(after) == 1, [event.subject for event in after]
+    else:
+        assert _tests(mail) == tests + 1
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -98,6 +118,12 @@ def test_nothing_is_fetched_from_anywhere_else(browser: Any, server: Served) -> 
 
     assert asked
     assert [url for url in asked if not url.startswith((server.url, "data:", "blob:"))] == []
+
+
+def test_no_page_of_another_origin_may_frame_it(server: Served) -> None:
+    """As the command serves it: nobody is led to click our buttons through a page of theirs."""
+    with urllib.request.urlopen(server.url, timeout=PATIENCE / 1000) as answer:
+        assert answer.headers.get_all("Content-Security-Policy") == ["frame-ancestors 'self'"]
 
 
 def test_the_sentence_and_every_dataset_are_there(open_page: Callable[..., Any], server: Served) -> None:
@@ -182,8 +208,7 @@ def test_all_can_be_done_with_the_keyboard_alone(open_page: Callable[..., Any], 
     page.keyboard.press("Tab")
     page.get_by_role("dialog").get_by_role("button", name="Yes, do it").focus()
     page.keyboard.press("Enter")
-    page.locator(".st-key-report").get_by_text("It is being done").wait_for(state="detached")
-    page.locator(".st-key-report").wait_for()
+    _told(page)
 
     (event, *_) = server.look(lambda system: system.events.read(type="schedule.paused", newest_first=True))
     assert event.data["reason"] == "by hand"
