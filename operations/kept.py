@@ -77,11 +77,11 @@ def kept(settings: Settings, state_dir: Path, redacted: Callable[[str], str]) ->
     )
 
 
-def _object_store(settings: Settings) -> "Callable[[Clock], ObjectStore]":
-    def opened(clock: Clock) -> "ObjectStore":
+def _object_store(settings: Settings) -> "Callable[[Clock, Callable[[], str]], ObjectStore]":
+    def opened(clock: Clock, secret: Callable[[], str]) -> "ObjectStore":
         from data_pipeline.store.bucket import Bucket
 
-        return Bucket(settings.storage.url, settings.storage.options, clock)
+        return Bucket(settings.storage.url, settings.storage.options, clock, secret)
 
     return opened
 

@@ -56,7 +56,7 @@ class Kept:
         migrations: Scripts of the main database; one that was released is never changed: what is new is one more.
         database_url: Of the PostgreSQL that keeps the main database; "": SQLite, in the directory.
         storage: The folder of blobs; of their copies, with an object store.
-        object_store: Opens the one that keeps the blobs; None: the folder does.
+        object_store: Opens the one that keeps the blobs, with the installation's secret; None: the folder does.
         projections: Views that the log keeps up to date.
         chain_secrets: Sign the log, the newest first.
         cache_size: Bytes.
@@ -75,7 +75,7 @@ class Kept:
     database_url: str = field(default="", repr=False)
     chain_secrets: "Sequence[str]" = field(default=(), repr=False)
     redacted: Callable[[str], str] = str
-    object_store: "Callable[[Clock], ObjectStore] | None" = field(default=None, repr=False)
+    object_store: "Callable[[Clock, Callable[[], str]], ObjectStore] | None" = field(default=None, repr=False)
 
 
 class State(Coordinating):
@@ -185,7 +185,7 @@ class State(Coordinating):
 
             return ObjectStorage(
                 kept.storage,
-                kept.object_store(self.clock),
+                kept.object_store(self.clock, lambda: self.secret),
                 clock=self.clock,
                 pack_below=PACK_BELOW,
                 on_set_aside=self._set_aside,

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +28,9 @@ TRIES = 2
 REST_S = 5.0
 """A store that did not answer in time is left alone so long: else each dataset of a run would wait for it anew."""
 
+_OWNER = ".installation"
+"""The object that says whose place it is."""
+
 
 class Bucket:
     """Objects below an address.
@@ -35,16 +38,19 @@ class Bucket:
     Args:
         url: `s3://bucket/prefix`, `gs://`, `az://`, `abfs://`.
         options: For the file system; their values stay out of all messages.
+        secret: What only this installation knows. The first one that comes to a place is the one that it belongs to.
 
     Raises (all methods):
         StorageError: the store is away, or does not let us.
     """
 
-    def __init__(self, url: str, options: Mapping[str, Any], clock: Clock) -> None:
+    def __init__(self, url: str, options: Mapping[str, Any], clock: Clock, secret: Callable[[], str]) -> None:
         self._address = parse_address(url.rstrip("/") + "/name")  # of any blob
         self._root = f"{self._address.host}{self._address.path}".removesuffix("name")
         self._options = dict(options)
         self._clock = clock
+        self._secret = secret
+        self._is_ours = False
         self._stores = Stores()
         self._lock = threading.Lock()
         self._silent: tuple[float, StorageError] | None = None
@@ -108,7 +114,11 @@ class Bucket:
             if not found and self._address.scheme in ("az", "abfs") and not system.exists(self._address.host):
                 raise FileNotFoundError("no such container")  # the library takes it for an empty one
         for key, about in sorted(found.items()):
-            if about["type"] == "file" and key.startswith(self._root + prefix) and key != self._root:
+            if (
+                about["type"] == "file"
+                and key.startswith(self._root + prefix)
+                and key not in (self._root, self._root + _OWNER)
+            ):
                 yield self._blob(key.removeprefix(self._root), about)
 
     def close(self) -> None:
@@ -122,9 +132,29 @@ class Bucket:
         given = dict(self._options)
         if self._address.scheme == "s3":
             given["config_kwargs"] = {"retries": {"max_attempts": TRIES}, **given.get("config_kwargs", {})}
-        return self._stores.open(
+        system = self._stores.open(
             self._address, given, connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S, note=lambda _: None
         )
+        if not self._is_ours:
+            self._claim(system)
+        return system
+
+    def _claim(self, system: Any) -> None:
+        """Nobody else may keep anything here: what our log does not name is removed."""
+        key, mine = self._root + _OWNER, hashlib.sha256(f"storage {self._secret()}".encode()).hexdigest()
+        try:
+            there = system.cat_file(key)
+        except FileNotFoundError:
+            upload(system, self._address.scheme, mine.encode(), key, {})
+            there = system.cat_file(key)  # of two that come at once, the later one has it
+        if there != mine.encode():
+            raise StorageError(
+                f"storage: {self._shown('')} belongs to another installation",
+                path=_OWNER,
+                hint="Name another bucket or prefix; or delete its object `.installation`, if that one is no more",
+                transient=False,
+            )
+        self._is_ours = True
 
     def _doubtful(self, path: str, what: str) -> StorageError:
         return StorageError(
@@ -149,6 +179,8 @@ class Bucket:
                 raise self._silent[1]
         try:
             yield
+        except StorageError:
+            raise
         except FileNotFoundError as error:
             if of_the_bucket:
                 raise self._explained(error, path) from error

@@ -43,9 +43,9 @@ def upload(system: Any, scheme: str, source: str | bytes, key: str, metadata: Ma
         else:
             system.put_file(source, key, metadata=kept, chunksize=PIECE)
     else:
-        from fsspec.asyn import sync
+        from importlib import import_module
 
-        sync(system.loop, _to_azure, system, source, key, kept)
+        import_module("fsspec.asyn").sync(system.loop, _to_azure, system, source, key, kept)
 
 
 def _to_s3(system: Any, source: str | bytes, key: str, metadata: dict[str, str]) -> None:

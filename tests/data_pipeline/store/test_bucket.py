@@ -28,8 +28,8 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opened]:
     monkeypatch.setattr(bucket_module, "TRIES", 0)
     storages: list[ObjectStorage] = []
 
-    def open_storage(bucket: Made, at: str = "here", prefix: str = "/ours") -> ObjectStorage:
-        store = Bucket(f"s3://{bucket.name}{prefix}", bucket.options, SYSTEM_CLOCK)
+    def open_storage(bucket: Made, at: str = "here", prefix: str = "/ours", secret: str = "s") -> ObjectStorage:
+        store = Bucket(f"s3://{bucket.name}{prefix}", bucket.options, SYSTEM_CLOCK, lambda: secret)
         storages.append(ObjectStorage(tmp_path / at, store, pack_below=SMALL))
         return storages[-1]
 
@@ -39,7 +39,8 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opened]:
 
 
 def keys(bucket: Made) -> list[str]:
-    return [found["Key"] for found in bucket.client.list_objects_v2(Bucket=bucket.name).get("Contents", [])]
+    found = [entry["Key"] for entry in bucket.client.list_objects_v2(Bucket=bucket.name).get("Contents", [])]
+    return [key for key in found if not key.endswith(".installation")]
 
 
 def written(storage: Storage, path: str, content: bytes) -> None:
@@ -174,7 +175,7 @@ def test_a_store_that_does_not_answer_is_left_alone_for_a_while(
         silent.settimeout(30)
         asked: list[socket.socket] = []
         options = {"key": "k", "secret": "the-secret", "endpoint_url": f"http://127.0.0.1:{silent.getsockname()[1]}"}
-        storage = ObjectStorage(tmp_path, Bucket("s3://b/p", options, clock))
+        storage = ObjectStorage(tmp_path, Bucket("s3://b/p", options, clock, str))
         for _ in range(3):
             with pytest.raises(StorageError, match="no answer in time"):
                 storage.put_bytes("a", b"x")
@@ -204,7 +205,7 @@ def test_a_store_that_cannot_be_used_says_what_to_look_at(
 ) -> None:
     """For health, and for who writes."""
     monkeypatch.setattr(bucket_module, "TRIES", 0)
-    store = Bucket("s3://no-such-bucket/p", {**bucket.options, **options}, SYSTEM_CLOCK)
+    store = Bucket("s3://no-such-bucket/p", {**bucket.options, **options}, SYSTEM_CLOCK, str)
     storage = ObjectStorage(tmp_path, store)
     for ask in (
         storage.reachable,
@@ -266,3 +267,19 @@ def test_a_storage_that_was_a_folder_is_sent_and_copies_go_beyond_their_limit(
     bucket.delete("ours/a/3")
     assert storage.settle(most=10**9).sent == 1
     assert opened(bucket, "there").read_bytes("a/3") == BIG
+
+
+def test_a_place_belongs_to_one_installation(opened: Opened, bucket: Made) -> None:
+    """Another one would remove what its log does not name: it is refused, and a prefix of its own is not."""
+    ours, other = opened(bucket), opened(bucket, "other", secret="another")
+    ours.put_bytes("a/1", b"ours")
+    for ask in (lambda: other.read_bytes("a/1"), lambda: list(other.list()), lambda: other.put_bytes("a/2", b"x")):
+        with pytest.raises(StorageError, match=r"s3://b-[0-9a-f]*/ours/ belongs to another installation") as told:
+            ask()
+        assert not told.value.transient
+        assert "`.installation`" in told.value.hint
+    beside = opened(bucket, "beside", "/theirs", secret="another")
+    beside.put_bytes("a/1", b"theirs")
+    assert [blob.path for blob in ours.list()] == ["a/1"]
+    bucket.delete("ours/.installation")
+    assert other.read_bytes("a/1") == b"ours"
