@@ -30,7 +30,7 @@ def _acknowledged(path: Path) -> int:
 
 def test_sixteen_processes_write_one_gapless_chain(postgres: str, tmp_path: Path) -> None:
     """Every acknowledged event is where it was acknowledged, no deadlock ends anybody, views are those of a replay."""
-    crowd(postgres, tmp_path, events=4, seconds=0.0)
+    crowd(postgres, tmp_path, events=2, seconds=0.0)
 
 
 @pytest.mark.prove

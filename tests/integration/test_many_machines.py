@@ -1,6 +1,8 @@
 """Workers of a Dask cluster on other machines: their state directory is their own, the servers are those of all."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ import pytest
 
 from config.sections import ExecutorSettings
 from data_pipeline.dataset import DatasetRun
+from data_pipeline.in_slices import Slice, TableWork, judged_in_slices
+from data_pipeline.validate.report import Report
 from operations import dask_worker
 from operations.actor import Actor
 from operations.dask_marks import put_marks, take_marks
@@ -199,3 +203,49 @@ def test_machines_share_verdicts_quotas_and_leases(machines: Machines, tmp_path:
             assert found is not None
             assert found.value == "value"
             assert not list(tmp_path.glob("*/installation.key"))
+
+
+def test_slices_of_a_table_are_judged_on_another_machine(machines: Machines, tmp_path: Path) -> None:
+    """Its files are fetched from the object store; the report is the one of a single pass."""
+    rules = [
+        {"unique": "id", "scope": "dataset"},
+        {"aggregate": {"expr": "sum(value)", "equals": "1"}, "scope": "dataset", "severity": "warning"},
+    ]
+    table = {"name": "table", "collect": {"kind": "simulated", "rows": 1000}, "rules": rules}
+    machines.configure(table, **machines.servers)
+    machines.state = tmp_path / "one"
+    machines.run()
+    with machines.system() as first:
+        machines.state = tmp_path / "two"
+        with machines.system() as second, ThreadPoolExecutor(1) as elsewhere:
+            (stored,) = first.events.read(type="batch.accepted")
+            work = TableWork("table", stored.data["path"], 1000, first.clock.now())
+            dataset = second.settings.find("table")
+            assert dataset is not None
+            seen: list[int] = []
+
+            def observed(part: Slice) -> bytes:
+                seen.append(part.rows)
+                return second.pipeline.observe_slice(part, dataset)
+
+            def judged_by(rows: int) -> Report:
+                submit = partial(elsewhere.submit, observed)
+                limit = first.settings.app.memory_limit
+                return judged_in_slices(work, submit, first.results, dataset.rules, memory_limit=limit, rows=rows)
+
+            whole, sliced = judged_by(1000), judged_by(300)
+
+    assert seen == [1000, 300, 300, 300, 100]
+    assert [one.to_json() for one in sliced.outcomes] == [one.to_json() for one in whole.outcomes]
+    assert whole.outcomes[1].failed == 1
+
+
+def test_what_one_machine_delivers_the_other_reads(machines: Machines, tmp_path: Path) -> None:
+    """From the log and the object store, without a state directory in common."""
+    machines.state = tmp_path / "one"
+    machines.run()
+    ours = machines.rows("d4")
+    machines.state = tmp_path / "two"
+
+    assert machines.rows("d4") == ours != []
+    assert {one.origin for one in machines.run().datasets} == {"cache"}
