@@ -33,6 +33,7 @@ def last_runs(bars: Sequence[Bar], words: Words) -> "go.Figure":
     import plotly.graph_objects as go
 
     figure = go.Figure()
+    most = max((sum(count for _, count in bar.counts) for bar in bars), default=0)
     for state, colour in COLOURS.items():
         heights = [dict(bar.counts).get(state, 0) for bar in bars]
         if any(heights):
@@ -55,7 +56,7 @@ def last_runs(bars: Sequence[Bar], words: Words) -> "go.Figure":
         margin={"l": 4, "r": 4, "t": 28, "b": 4},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"},
         xaxis={"showticklabels": False, "fixedrange": True, "range": [-0.5, max(len(bars), FEWEST) - 0.5]},
-        yaxis={"fixedrange": True, "nticks": 4, "rangemode": "tozero"},
+        yaxis={"fixedrange": True, "rangemode": "tozero", **({"nticks": 4} if most > 4 else {"dtick": 1})},
         showlegend=True,
         uirevision="last-runs",
     )

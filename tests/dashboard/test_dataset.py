@@ -99,7 +99,7 @@ def test_the_head_says_why_and_what_waits(window: AppTest) -> None:
 
     assert "orders has failed" in said
     assert "broke critical range(id) (1 of 2)" in said
-    assert "range(id) (critical): 1 of 2 break it, none before" in said
+    assert "“range(id)” (critical): 1 of 2 break it, none before" in said
 
 
 def test_an_unknown_dataset_is_named_and_others_are_offered(window: AppTest) -> None:

@@ -82,7 +82,7 @@ def test_when_nobody_watches_it_is_said_how_to_begin(system: IntegratedSystem) -
     model = host(_now(system), Answer([], None, None), WORDS, system.clock.now())
 
     assert model.face is not None
-    assert (model.face.kind, model.face.hint) == ("no data yet", "serve does, or monitor.")
+    assert (model.face.kind, model.face.hint) == ("no data yet", "“serve” does, or “monitor”.")
     assert {gauge.name for gauge in gauges(_now(system), WORDS)} >= {"CPU", "Memory", "Disk", "Garbage"}
 
 

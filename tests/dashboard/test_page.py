@@ -121,7 +121,7 @@ def test_another_of_a_list_is_shown_and_stands_in_the_address(
 
 @pytest.mark.parametrize(
     ("state", "words"),
-    [("broken configuration", "unknown key `datasetz`"), ("unusable state", "is not a directory")],
+    [("broken configuration", "unknown key “datasetz”"), ("unusable state", "is not a directory")],
 )
 def test_what_keeps_the_system_from_opening_is_said_and_its_mending_is_seen(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: str, words: str
