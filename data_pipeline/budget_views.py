@@ -19,6 +19,12 @@ CREATE TABLE over_budget (
     body TEXT NOT NULL, PRIMARY KEY (kind, subject)) WITHOUT ROWID
 """
 
+_TYPES = {
+    "run.over_budget": ("run", True),
+    "run.within_budget": ("run", False),
+    "dataset.over_budget": ("dataset", True),
+    "dataset.within_budget": ("dataset", False),
+}
 _PUT = upsert("over_budget", "kind, subject, since, seconds, datasets, body", key="kind, subject")
 _DELETE = "DELETE FROM over_budget WHERE kind = ? AND subject = ?"
 _ALL = "SELECT kind, subject, since, seconds, datasets FROM over_budget ORDER BY kind, subject"
@@ -41,11 +47,11 @@ class BudgetViews:
     tables: Sequence[str] = ("over_budget",)
 
     def apply(self, event: Event) -> Iterable[Statement]:
-        kind, _, what = event.type.partition(".")
-        if what == "within_budget":
-            return [(_DELETE, (kind, event.subject))]
-        if what != "over_budget":
+        kind, over = _TYPES.get(event.type, ("", False))
+        if not kind:
             return ()
+        if not over:
+            return [(_DELETE, (kind, event.subject))]
         data = event.data
         body = orjson.dumps(data).decode()
         return [(_PUT, (kind, event.subject, event.time, data["seconds"], data.get("datasets", 1), body))]

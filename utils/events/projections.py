@@ -103,7 +103,7 @@ class Projections:
         self._explain = explain
         self._log = log
         self._all = tuple(projections)
-        self._well = self._all
+        self._count_well(self._all)
         self.figures = {one.name: ProjectionFigures(one.name) for one in self._all}
 
     def apply(self, connection: Connection, events: Sequence[Event | Fact]) -> None:
@@ -120,9 +120,10 @@ class Projections:
             figures.slowest = max(figures.slowest, seconds)
 
     def checkpoint(self, connection: Connection, seq: int) -> None:
-        """Say that the views are up to date with event `seq`."""
+        """Say that the views are up to date with event `seq`. `catch_up` has made their rows."""
         if self._well:
-            connection.executemany(_CHECKPOINT, [(one.name, seq) for one in self._well])
+            # One statement for all: a row each took a third of a lone append.
+            connection.execute(self._moved, (seq, *self._names))
 
     def catch_up(self, connection: Connection, head: int) -> None:
         """Replay what views missed: they are new, or another process without them wrote."""
@@ -138,7 +139,7 @@ class Projections:
 
     def try_all_again(self) -> None:
         """Count every view as well, also those that failed."""
-        self._well = self._all
+        self._count_well(self._all)
         for figures in self.figures.values():
             figures.failed = ""
 
@@ -163,7 +164,13 @@ class Projections:
         """Go on without a view, until it is rebuilt or the next process tries it again."""
         self.figures[failure.name].failed = str(failure)
         get_logger("events").error("view.left_behind", view=failure.name, reason=str(failure))
-        self._well = tuple(one for one in self._well if one.name != failure.name)
+        self._count_well(tuple(one for one in self._well if one.name != failure.name))
+
+    def _count_well(self, well: tuple[Projection, ...]) -> None:
+        self._well = well
+        self._names = tuple(one.name for one in well)
+        marks = ", ".join("?" * len(well))
+        self._moved = f"UPDATE checkpoints SET seq = ? WHERE name IN ({marks})"  # noqa: S608 - marks
 
     def _replay(self, connection: Connection, projection: Projection, *, after: int | None) -> int:
         """Apply the events after a checkpoint (without one: all of them, to empty tables); gives how many."""
