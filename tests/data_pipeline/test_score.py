@@ -89,6 +89,13 @@ def test_the_lowest_cap_is_named():
     assert quality.cap == Cap(60, "unique(a)")
 
 
+def test_of_rules_that_cap_alike_the_first_is_named():
+    """In the order of the configuration."""
+    quality = score(report(outcome("range", 1, severity="critical"), outcome("unique", 2, severity="critical")))
+
+    assert quality.cap == Cap(60, "range(a)")
+
+
 @given(st.lists(outcomes(), min_size=1, max_size=6), st.data())
 @settings(max_examples=few(100))
 def test_one_more_bad_row_never_raises_the_score(found, data):

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import folders
-from tests.mutants.judging import PATIENCE_S, ordered
+from tests.mutants.judging import PATIENCE_S, enough, ordered
 from tests.mutants.mutations import Mutant, mutants
 from tests.mutants.reached import Reached, measured
 
@@ -68,10 +68,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mutants-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")) as folder:
         tree = Path(folder) / "tree"
         _copy(tree)
-        chosen = _sampled(tree, parts, given.count, given.seed)
         if given.again:
-            names = {one["told"] for one in json.loads(given.again.read_text()) if one["verdict"] == "survived"}
-            chosen = [(part, one) for part, one in chosen if one.told(_source(tree, one)) in names]
+            names = {one["told"] for one in json.loads(given.again.read_text()) if one["verdict"] != "killed"}
+            everything = ((name, one) for name, part in parts.items() for one in _all(tree, part))
+            chosen = [(name, one) for name, one in everything if one.told(_source(tree, one)) in names]
+        else:
+            chosen = _sampled(tree, parts, given.count, given.seed)
         tests = [*(test for part in parts.values() for test in part.tests), *FOR_ALL, *given.tests]
         reached = measured(tree, sorted({one.path for _, one in chosen}), tests, workers=given.workers)
         verdicts = _judged(tree, [one for _, one in chosen], reached)
@@ -126,11 +128,12 @@ def _compiles(mutant: Mutant, source: str) -> bool:
 
 
 def _judged(tree: Path, chosen: Sequence[Mutant], reached: Reached) -> Verdicts:
-    tests = [
-        ordered(one, reached.tests(one.path, one.lines, imported=not one.function), reached.seconds) for one in chosen
-    ]
+    tests: list[list[str]] = []
+    for one in chosen:
+        of_line = reached.tests(one.path, one.lines, imported=False) if one.function else []
+        tests.append(ordered(one, of_line, reached.seconds))
     planned = [
-        {"mutant": asdict(one), "changed": one.changed(_source(tree, one)), "tests": mine if one.function else []}
+        {"mutant": asdict(one), "changed": one.changed(_source(tree, one)), "tests": mine}
         for one, mine in zip(chosen, tests, strict=True)
     ]
     plan, verdicts = tree.parent / "plan.json", tree.parent / "verdicts.json"
@@ -141,10 +144,9 @@ def _judged(tree: Path, chosen: Sequence[Mutant], reached: Reached) -> Verdicts:
             raise SystemExit((tree.parent / "judging.log").read_text()[-4000:])
     found: Verdicts = {int(number): verdict for number, verdict in json.loads(verdicts.read_text()).items()}
     for number, mutant in enumerate(chosen):
-        if found[number]["verdict"] == "unswapped" and tests[number]:
-            found[number] = _in_the_file(tree, mutant, tests[number][:200])
-        elif found[number]["verdict"] == "unswapped":
-            found[number] = {"verdict": "survived", "by": "", "tests": 0}
+        if found[number]["verdict"] == "unswapped" or not tests[number]:
+            some = ordered(mutant, reached.tests(mutant.path, mutant.lines, imported=True), reached.seconds)
+            found[number] = _in_the_file(tree, mutant, enough(some, reached.seconds))
     return _trusted(tree, found)
 
 

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -23,7 +24,7 @@ import pytest
 
 from tests.mutants.mutations import Mutant
 
-__all__ = ["AT_ONCE", "PATIENCE_S", "Judge", "ordered", "swap"]
+__all__ = ["AT_ONCE", "PATIENCE_S", "Judge", "enough", "ordered", "swap"]
 
 PATIENCE_S = 30.0
 """A test that takes longer hangs. None does without a mutant."""
@@ -83,21 +84,13 @@ class Judge:
 
     def _begun(self, number: int, items: Mapping[str, pytest.Item]) -> _Trial:
         mutant, changed, tests = self._planned[number]
-        chosen = list(self._chosen([items[test] for test in tests if test in items]))
+        chosen = [items[test] for test in enough([test for test in tests if test in items], self._seconds)]
         (self._notes / str(number)).write_text(json.dumps({"tests": len(chosen), "failed": ""}))
         limit = 60.0 + 10.0 * sum(self._seconds.get(item.nodeid, 0.0) for item in chosen)
         pid = os.fork()
         if pid == 0:
             os._exit(self._tried(number, mutant, changed, chosen))
         return _Trial(number, time.monotonic() + limit, pid)
-
-    def _chosen(self, items: list[pytest.Item]) -> Iterator[pytest.Item]:
-        spent = 0.0
-        for item in items:
-            if spent > ENOUGH_S:
-                return
-            yield item
-            spent += self._seconds.get(item.nodeid, 0.0)
 
     def _tried(self, number: int, mutant: Mutant, changed: str, items: list[pytest.Item]) -> int:
         try:
@@ -179,6 +172,12 @@ def _within(code: CodeType) -> Iterator[CodeType]:
         if isinstance(one, CodeType):
             yield one
             yield from _within(one)
+
+
+def enough(tests: Sequence[str], seconds: Mapping[str, float]) -> list[str]:
+    """The first of them, as many as take so long together that who passes them has survived."""
+    ends = accumulate(seconds.get(test, 0.0) for test in tests)
+    return [test for test, end in zip(tests, ends, strict=True) if end - seconds.get(test, 0.0) <= ENOUGH_S]
 
 
 def ordered(mutant: Mutant, tests: Sequence[str], seconds: Mapping[str, float]) -> list[str]:

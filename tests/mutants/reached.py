@@ -29,12 +29,12 @@ class Reached:
     lines: Mapping[str, Mapping[int, frozenset[str]]]
 
     def tests(self, path: str, lines: tuple[int, int, int], *, imported: bool) -> list[str]:
-        """The tests that run one of the lines; where the import does, those that run anything of the module."""
+        """The tests that run one of the lines; where the import does, those that run anything of the module, or all."""
         of = self.lines.get(path, {})
         first, begin, end = lines
         found: frozenset[str] = frozenset().union(*(of.get(line, frozenset()) for line in range(begin, end + 1)))
         if imported:
-            found = frozenset().union(*of.values())
+            found = frozenset().union(*of.values()) or frozenset(self.seconds)
         return sorted(found or of.get(first, frozenset()))
 
 

@@ -37,6 +37,14 @@ def test_a_whole_log_verifies_and_gives_its_head(store: EventStore) -> None:
     assert store.verify(found.head).fault is None
 
 
+def test_what_was_verified_is_told_as_json(store: EventStore) -> None:
+    """With a plain word for whether all is well."""
+    told = store.verify().to_json()
+
+    assert told.pop("head") == "{}:{}".format(*store.head())
+    assert told == {"events": store.head()[0], "fault": None, "signed_from": None, "whole": True}
+
+
 def test_an_empty_log_is_whole(tmp_path: Path) -> None:
     """Its head is position 0."""
     found = EventStore(SqliteDatabase(tmp_path / "log.db", migrations=[SCHEMA])).verify()

@@ -204,6 +204,19 @@ def test_wrong_links_are_named_and_mended_by_a_rebuild(address: str, change: str
         assert store.append([NewEvent("t.done", "s0")])[0].version == 4
 
 
+def test_names_that_are_behind_the_log_are_made_anew_once(tmp_path: Path) -> None:
+    """Who wrote to the log by hand is caught up with, and the next commit finds all in order."""
+    with closing(opened_at(str(tmp_path / "log.db"), NOW)) as database, closing(EventStore(database)) as store:
+        store.append([NewEvent("t.done", "s0") for _ in range(3)])
+        with database.transaction() as connection:
+            connection.execute("UPDATE names SET newest = 1 WHERE kind = 'log'")
+        with closing(EventStore(database)) as another:
+            another.append([NewEvent("t.done", "s1")])
+
+            assert database.query("SELECT newest FROM names WHERE kind = 'log'") == [(4,)]
+            assert another.verify().fault is None
+
+
 def test_an_id_of_ours_is_known_by_the_position_that_it_tells(address: str) -> None:
     """It needs no index; one that only looks like it is another event's."""
     with closing(opened_at(address, NOW)) as database, closing(EventStore(database, clock=ManualClock())) as store:

@@ -144,6 +144,25 @@ def test_a_page_of_the_log_may_end_in_a_segment(log: Log) -> None:
     assert log.store.read(before=4) == events[:3]
 
 
+def test_a_page_may_begin_anywhere_in_a_segment_or_behind_it(log: Log) -> None:
+    """Nothing is missing where the table begins."""
+    log.append(20)
+    log.seal(keep=5)
+
+    assert log.in_table()[0] == 16
+    for after in range(21):
+        assert log.store.read(after=after, limit=50) == [event for event in log.told if event.seq > after]
+
+
+def test_what_is_wanted_is_found_all_over_a_long_segment(log: Log) -> None:
+    """It is written some thousand events at a time, and none of its parts is the last that is looked into."""
+    events = log.append(2500)
+    log.seal()
+
+    assert log.store.read(subject="s2", limit=2000) == events[2::3]
+    assert log.store.read(subject="s2", limit=2000, newest_first=True) == events[2::3][::-1]
+
+
 def test_what_an_interrupted_sealing_left_in_the_table_is_no_event_twice(log: Log) -> None:
     """Killed between the event and the deletion: every reader sees each event once; the next sealing goes on."""
     events = log.append(20)

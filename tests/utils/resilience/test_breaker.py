@@ -164,19 +164,19 @@ def test_a_slow_trial_call_opens_it_again() -> None:
 def test_the_rest_doubles_with_jitter_up_to_its_maximum() -> None:
     """Each failed trial doubles it, less at most a fifth, never above `max_open_for`."""
     clock = ManualClock()
-    breaker = opened(clock, max_open_for=200.0, rng=random.Random(1))
+    breaker = opened(clock, max_open_for=400.0, rng=random.Random(1))
 
     rests = []
-    for _ in range(5):
+    for _ in range(6):
         rests.append(breaker.retry_after)
         clock.advance(breaker.retry_after)
         breaker.allows()
         breaker.record_failure()
 
     assert rests[0] == 30.0
-    for rest, longest in zip(rests[1:], [60.0, 120.0, 200.0, 200.0], strict=True):
+    for rest, longest in zip(rests[1:], [60.0, 120.0, 240.0, 400.0, 400.0], strict=True):
         assert 0.8 * longest <= rest <= longest
-    assert rests[3] != rests[4]
+    assert rests[4] != rests[5]
 
 
 def test_a_recovery_makes_the_next_rest_short_again() -> None:

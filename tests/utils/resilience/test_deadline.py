@@ -145,6 +145,20 @@ def test_generators_may_end_in_any_order() -> None:
     assert remaining() == math.inf
 
 
+def test_a_block_that_was_left_elsewhere_is_passed_over() -> None:
+    """The innermost one that is still open is back, not the one that was left in another context meanwhile."""
+    clock = ManualClock()
+    with deadline(60.0, clock):
+        middle, inner = deadline(10.0, clock), deadline(5.0, clock)
+        middle.__enter__()
+        inner.__enter__()
+        contextvars.copy_context().run(middle.__exit__, None, None, None)
+
+        inner.__exit__(None, None, None)
+
+        assert remaining() == 60.0
+
+
 def test_a_generator_left_half_way_leaves_no_deadline_behind() -> None:
     """The block around it ends first, as when something still refers to the generator; then it is closed."""
     clock, left = ManualClock(), list[float]()

@@ -315,6 +315,24 @@ def test_a_refused_coroutine_is_not_asked_and_a_cancelled_one_leaves_nothing_beh
     assert (asyncio.run(story()), asked, policy.breaker.state) == (5.0, [1], "closed")
 
 
+def test_a_coroutine_s_waits_are_told() -> None:
+    """For a turn only if it waited; for a slot always, for that is when it goes on."""
+    clock, told = ManualClock(), list[tuple[str, float]]()
+    settings = ProviderResilience(rate_limit=RateLimitSettings(rate=1, per=60.0, burst=1), bulkhead=BulkheadSettings(1))
+    policy = ResiliencePolicy("ecb", settings, clock=clock)
+
+    async def request() -> str:
+        return "rates"
+
+    async def twice() -> None:
+        for _ in range(2):
+            await policy.call_async(request, on_wait=lambda what, seconds: told.append((what, seconds)))
+
+    asyncio.run(twice())
+
+    assert told == [("bulkhead", 0.0), ("rate_limit", 60.0), ("bulkhead", 0.0)]
+
+
 def test_a_coroutine_waits_for_its_slot_while_the_event_loop_goes_on() -> None:
     """Three of them, one slot: nobody blocks the loop that has to end the first."""
     policy = ResiliencePolicy("ecb", lifted(bulkhead=BulkheadSettings(1)))

@@ -247,6 +247,23 @@ def test_a_called_coroutine_function_is_retried_when_it_is_awaited() -> None:
     assert (asyncio.run(call()), len(clock.slept)) == ("rates", 1)
 
 
+def test_a_called_coroutine_function_whose_failure_will_not_pass_is_awaited_once() -> None:
+    """Its own error is raised."""
+    clock, asked = ManualClock(), list[int]()
+
+    async def request() -> object:
+        asked.append(1)
+        raise ValueError("no such currency")
+
+    async def call() -> object:
+        return await Retry(clock=clock).call(request)
+
+    with pytest.raises(ValueError, match="no such currency"):
+        asyncio.run(call())
+
+    assert (asked, clock.slept) == ([1], [])
+
+
 def test_a_coroutine_that_keeps_failing_raises_its_last_error() -> None:
     """After as many attempts; a rejection ends it at once and tells the failure before it."""
     last, rejected = ConnectionError("last"), CircuitOpenError("ecb", "open", 5.0)
@@ -436,6 +453,20 @@ def test_the_budget_holds_in_every_minute(steps: list[tuple[int, int, float]], s
             else:
                 assert recent >= free
         clock.advance(seconds)
+
+
+def test_the_budget_is_a_share_of_the_requests_of_the_last_minute() -> None:
+    """However long nobody asked for a retry: a hundred requests give ten, and a minute later none."""
+    clock = ManualClock()
+    budget = RetryBudget(0.1, 0, clock=clock)
+
+    for _ in range(100):
+        budget.request()
+    given = sum(budget.take() for _ in range(20))
+    clock.advance(120.0)
+    budget.request()
+
+    assert (given, budget.take()) == (10, False)
 
 
 def test_what_is_transient_says_the_error_itself_else_its_kind() -> None:

@@ -86,6 +86,21 @@ def test_a_wrong_part_of_a_retry_is_refused(key: str, wrong: Any) -> None:
         Retry("ecb", **{key: wrong})
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"open_for": 0.0}, "open_for must be above 0 and finite"),
+        ({"open_for": 60.0, "max_open_for": 30.0}, "max_open_for must be at least `open_for` and finite"),
+        ({"half_open_for": 0.0}, "half_open_for must be above 0 and finite, or None"),
+    ],
+    ids=["no rest", "a longest rest below the first", "no time for trials"],
+)
+def test_what_a_rest_must_be_is_said(given: dict[str, float], words: str) -> None:
+    """In words that name the bound."""
+    with pytest.raises(ValueError, match=rf"^breaker ecb: {words}, got "):
+        CircuitBreaker("ecb", **given)  # type: ignore[arg-type]  # settings of many types
+
+
 @pytest.mark.parametrize("wrong", ["3", b"3", [3], math.nan, 10**400], ids=["text", "bytes", "a list", "NaN", "huge"])
 def test_a_deadline_of_no_time_is_refused(wrong: Any) -> None:
     """Before the block begins."""

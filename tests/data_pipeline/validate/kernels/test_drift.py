@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from data_pipeline.validate.engine import judge, observe, validate
 from data_pipeline.validate.kernels import bins as bins_module
 from data_pipeline.validate.kernels.bins import Bins, bins_of
-from data_pipeline.validate.kernels.drift import Drifted
+from data_pipeline.validate.kernels.drift import Drifted, _psi
 from data_pipeline.validate.report import RuleOutcome
 from data_pipeline.validate.rules import parse_rule
 from tests.counts import few
@@ -126,6 +126,24 @@ def test_psi_is_the_index_of_the_books() -> None:
 
     by_hand = (0.3 - 0.6) * math.log(0.3 / 0.6) + (0.7 - 0.4) * math.log(0.7 / 0.4)
     assert found.detail == f"psi {by_hand:.3g} against the version before, 0.01 allowed"
+
+
+def test_what_chance_does_to_psi_is_near_the_chi_square_distribution() -> None:
+    """By parts of the batch that have rows: one less is the degrees of freedom."""
+    from scipy.stats import chi2
+
+    for parts in (2, 4, 10):
+        _, by_chance = _psi((25,) * parts, (25,) * parts, 1.0)
+        assert by_chance == pytest.approx(chi2.isf(0.001, parts - 1), rel=0.04)
+
+
+def test_a_frequent_value_lies_in_a_bin_of_its_own() -> None:
+    """Wherever it stands in the order: its bin begins just below it."""
+    sample = np.sort(np.concatenate([np.arange(1.0, 1001.0), np.full(3000, 500.0)]))
+
+    edges = bins_module._edges(sample, 10)
+
+    assert edges[edges.index(500.0) - 1] == np.nextafter(500.0, 0.0)
 
 
 def test_few_values_differ_by_chance() -> None:

@@ -50,6 +50,11 @@ def test_keys_that_occur_again_are_found_with_their_number(parts, at_once, in_fi
     assert found(kept, at_once) == {key: times for key, times in counts.items() if times > 1}
 
 
+def test_a_key_that_occurs_twice_and_alone_fills_a_stretch():
+    """More than may be looked at at once, and only one key: it needs no sorting."""
+    assert found([Run.of(words([5])), Run.of(words([5])), Run.of(words([7]))], 1) == {5: 2}
+
+
 @pytest.mark.usefixtures("small_steps")
 @given(st.lists(st.lists(KEYS, max_size=12), min_size=1, max_size=6))
 @settings(max_examples=few(40))

@@ -112,6 +112,13 @@ def test_what_it_does_wrong_is_told_with_its_name(using, function, words):
     assert (found.counts, found.rows) == ((4, 4), [0, 1, 2, 3])
 
 
+def test_nan_among_truths_is_not_known(using):
+    """As pandas gives it where a value is missing."""
+    found = judged({"python": using(lambda _: np.array([True, float("nan"), False, None], object))}, COLUMNS)
+
+    assert (found.rows, found.counts) == ([2], (1, 2))
+
+
 def test_where_columns_and_by(using):
     """It sees the rows that `where` leaves and the columns that it names; its mask is counted by segment."""
     seen: list[pd.DataFrame] = []
