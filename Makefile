@@ -16,7 +16,7 @@ SECRETS := $(addprefix deploy/secrets/,postgres_password redis_password grafana_
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test prove chaos soak lint dashboard screenshots bench lock coverage audit advisories licences hooks docs build start up down
+.PHONY: help install run test prove chaos soak mutants lint dashboard screenshots bench lock coverage audit advisories licences hooks docs build start up down
 
 help:  ## List the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -39,6 +39,9 @@ chaos: .venv/dev  ## Let 1,050 worlds go wrong, and check after each step what m
 
 soak: .venv/dev  ## Let a day of 50 datasets pass, the API and the dashboard in use; its figures as a table
 	@$(BIN)/python -m tests.soak
+
+mutants: .venv/dev  ## Put 300 small faults into the program, and see whether its tests notice (long)
+	@nice -n 10 $(BIN)/python -m tests.mutants
 
 lint: .venv/dev  ## Style, types, and the arrows between the packages
 	$(BIN)/ruff check .

@@ -165,7 +165,7 @@ def names(sources: Sequence[str], types: Sequence[str], subjects: Sequence[str])
     """What gives kind, name, position of the newest event and version, of those of these names that the log has."""
     parts = [list(in_parts(of_kind)) for of_kind in (sources, types, subjects)]
     told: list[Statement] = []
-    for number in range(max(map(len, parts), default=0)):
+    for number in range(max(map(len, parts))):
         some = [(kind, part[number]) for kind, part in zip(KINDS, parts, strict=True) if number < len(part)]
         asked = (
             f"SELECT kind, name, newest, version FROM names WHERE kind = '{kind}' AND name IN ({marks(part)})"  # noqa: S608 - our own
