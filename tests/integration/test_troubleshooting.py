@@ -11,13 +11,14 @@ import pytest
 
 from integrated_system import IntegratedSystem
 from tests.faulty_server import Answer, FaultyServer, html, status
-from tests.integration.installation import HASTY, Installation
+from tests.integration.installation import Installation
 from tests.integration.people import csv
 from tests.markdown import DOCS, is_shape_of
 from utils.events import NewEvent
 
 PAGE = DOCS / "operations.md"
 HEADER = b"id,name,day\n"
+PATIENT = {"timeout": {"read": "30s"}, "deadline": "60s", "retry": {"attempts": 2, "initial": "10ms", "max": "20ms"}}
 GOOD = csv(HEADER + b"".join(b"%d,anna,2026-01-02\n" % n for n in range(20)))
 
 
@@ -38,7 +39,7 @@ class Scene:
             "collect": {"kind": "http", "url": self.server.url},
             **more,
         }
-        self.installation.configure(dataset, **(sections or {}))
+        self.installation.configure(dataset, **{"defaults": {"dataset": PATIENT}, **(sections or {})})
 
     def type(self, *words: str) -> int:
         return self.installation.typed(*words)
@@ -112,7 +113,7 @@ def _provider_fails(scene: Scene) -> None:
 
 @symptom("The provider is not even asked")
 def _circuit_open(scene: Scene) -> None:
-    scene.declare({"defaults": {"dataset": HASTY, "resilience": {"breaker": {"failure_threshold": 1}}}})
+    scene.declare({"defaults": {"dataset": PATIENT, "resilience": {"breaker": {"failure_threshold": 1}}}})
     scene.then(status(503))
     scene.run("--fresh")
     scene.run("--fresh")
