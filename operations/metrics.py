@@ -72,6 +72,7 @@ def collect(system: IntegratedSystem, recent: RecentRuns | None = None) -> Metri
     metrics.gauge("orchestrator_events", "Events in the log").set(system.events.head()[0])
     _views(system, metrics)
     _consumers(system, metrics)
+    _bus(system, metrics)
     watched(system, found, metrics)
     taken = metrics.gauge("orchestrator_figures_timestamp_seconds", "When these figures were taken")
     taken.set(found_at)
@@ -110,6 +111,18 @@ def _consumers(system: IntegratedSystem, metrics: Metrics) -> None:
         seconds.set(one.behind_s, consumer=one.name)
         attempts.set(one.attempts, consumer=one.name)
         parked.set(one.parked, consumer=one.name)
+
+
+def _bus(system: IntegratedSystem, metrics: Metrics) -> None:
+    """What this process announced to itself; nothing where nobody listens."""
+    bus = system.__dict__.get("bus")  # one that was never asked for is not to be made
+    if bus is None:
+        return
+    found = bus.figures()
+    events = metrics.counter("orchestrator_bus_events_total", "Events on the bus of this process", labels=("outcome",))
+    for outcome in ("published", "delivered", "failed", "dropped"):
+        events.inc(getattr(found, outcome), outcome=outcome)
+    metrics.gauge("orchestrator_bus_waiting_events", "Events on the bus that no handler has seen").set(found.waiting)
 
 
 def _providers(system: IntegratedSystem, metrics: Metrics) -> None:
