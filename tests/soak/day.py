@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from integrated_system import IntegratedSystem
 from operations.actor import Actor
 from operations.alerting import Alerting
 from operations.queue import queue_worker
+from operations.run import run
 from operations.schedule import Judging, Leading, Maintaining
 from tests.soak.figures import Hour, Times, measured
 from utils.clock import ManualClock
@@ -31,7 +32,7 @@ EVENTS_S, MAINTAINED_S = 4 * 3600.0, 1800.0
 CRUMB_S = 4 * 3600.0
 """Seconds in which ten thousand events come together: fewer are not sealed."""
 
-READER = Actor("reader")
+READER = Actor("soak")
 EVERY = ("1m", "5m", "5m", "15m", "15m")
 
 QUESTIONS: tuple[Callable[[Client, str], Any], ...] = (
@@ -48,7 +49,7 @@ QUESTIONS: tuple[Callable[[Client, str], Any], ...] = (
     lambda client, _: client.queries.providers(),
     lambda client, name: client.queries.quality(name),
 )
-"""What is asked each minute, one after the other."""
+"""What is asked, one after the other."""
 
 
 def configured(datasets: int) -> dict[str, Any]:
@@ -87,20 +88,23 @@ class Day:
 
     Args:
         pages: Whether the dashboard is drawn, a page a minute; else the API is asked alone.
+        questions: How many are asked each minute.
     """
 
     folder: Path
     datasets: int = 50
     pages: bool = True
+    questions: int = len(QUESTIONS)
     clock: ManualClock = field(default_factory=lambda: ManualClock(BEGINS))
     runs: int = 0
 
-    def hours(self, count: int) -> Iterator[Hour]:
-        """Let so many hours pass; each is given at its end."""
+    def hours(self, count: int, *, minutes: int = 60) -> Iterator[Hour]:
+        """Let so many hours (of `minutes`) pass; each is given at its end."""
         config, state = self.folder / "orchestrator.json", self.folder / "state"
         config.write_text(json.dumps(configured(self.datasets)))
         with ExitStack() as held:
             system = held.enter_context(IntegratedSystem(config, state_dir=state, environ={}, clock=self.clock))
+            run(system, READER)  # until a schedule is due for the first time there would be nothing to be asked for
             times, ended = Times(), list[PipelineRun]()
             leading = Leading(system, lambda _: None)
             worker = queue_worker(system, told=ended.append)
@@ -109,11 +113,11 @@ class Day:
             services = [Judging(system, leading.leads), Maintaining(system, leading.leads)]
             alerting = held.enter_context(closing(Alerting(system)))
             client = held.enter_context(closing(ApiHere(system))).client(READER)
-            names = cycle(dataset.name for dataset in system.settings.datasets)
+            asked, names = cycle(QUESTIONS), cycle(dataset.name for dataset in system.settings.datasets)
             drawn = held.enter_context(_drawn(config, state, self.clock)) if self.pages else None
             for number in range(1, count + 1):
                 times.clear()
-                for _ in range(60):
+                for _ in range(minutes):
                     self.clock.advance(60.0)
                     leading.step()
                     took = _timed(worker.drain)
@@ -124,7 +128,7 @@ class Day:
                     for service in services:
                         service.step()
                     alerting.step()
-                    for ask in QUESTIONS:
+                    for ask in islice(asked, self.questions):
                         times.questions.append(_timed(partial(ask, client, next(names))))
                     if drawn is not None:
                         times.pages.append(_timed(drawn))

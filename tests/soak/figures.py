@@ -1,7 +1,6 @@
 """What is measured of each hour of a day, and what must hold of the last one beside an early one."""
 
 import gc
-import os
 import sqlite3
 import statistics
 import threading
@@ -11,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+
+from tests.chaos.world.seen import handles
 
 __all__ = ["EARLY", "Hour", "Times", "measured", "table", "wrong"]
 
@@ -37,7 +38,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """An hour at its end. Sizes in bytes; times in seconds, medians; `oldest_s`: age of the oldest event kept at hand."""
+    """An hour at its end. Sizes in bytes; times in seconds, medians; `oldest_s`: age of the oldest event at hand."""
 
     number: int
     memory: int
@@ -57,9 +58,7 @@ def measured(number: int, times: Times, state: Path, now: float) -> Hour:
     gc.collect()
     path = state / "orchestrator.db"
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        ((events, oldest),) = connection.execute(
-            "SELECT count(*), min(julianday(time)) FROM events WHERE hash != ''"
-        ).fetchall()
+        ((events, oldest),) = connection.execute("SELECT count(*), min(julianday(time)) FROM events").fetchall()
         ((pages,),) = connection.execute(
             "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count"
         )
@@ -72,7 +71,7 @@ def measured(number: int, times: Times, state: Path, now: float) -> Hour:
         events,
         now - (oldest - 2_440_587.5) * 86_400.0,
         storage,
-        len(os.listdir("/proc/self/fd")),
+        handles(),
         threading.active_count(),
         _median(times.runs),
         _median(times.questions),
@@ -109,10 +108,10 @@ def wrong(hours: Sequence[Hour], *, kept_s: float) -> list[str]:
 
 def table(hours: Sequence[Hour]) -> str:
     """All hours, as Markdown."""
-    lines = [
-        "| hour | memory MB | database MB | events in it | oldest h | storage MB | files | threads | run ms | question ms | page ms |",
-        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
+    names = (
+        "hour, memory MB, database MB, events in it, oldest h, storage MB, files, threads, run ms, question ms, page ms"
+    )
+    lines = [f"| {names.replace(', ', ' | ')} |", "|" + " ---: |" * (names.count(",") + 1)]
     for one in hours:
         cells = (
             one.number,

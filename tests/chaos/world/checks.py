@@ -16,6 +16,7 @@ HANDLES, THREADS = 120, 24
 CLOCKS_DIFFER_S = 5.0
 MOST_VERSIONS = 10
 BEGINS = frozenset({"opened", "flapping"})
+ONCE = BEGINS | {"resolved"}
 
 
 def violations(model: Model, seen: Seen, *, alone: bool = True) -> list[str]:
@@ -108,9 +109,9 @@ def _claims(standing: Standing, table: SeenTable, seen: Seen) -> Iterator[str]:
         if standing.table.write == "replace" and behind and not any(_dated(one, stands.data_time) for one in behind):
             yield f"its data is said to be of {stands.data_time}, and is of {behind[0].data_time}"
         yield from _promised(standing, stands.status, collected, stands.data_time, seen.at)
-    if stands.status == "succeeded" and (standing.last is None or standing.last["status"] != "succeeded"):
-        if not standing.maybe:
-            yield "is called well, and the last run was not"
+    well = standing.last is not None and standing.last["status"] == "succeeded"
+    if stands.status == "succeeded" and not well and not standing.maybe:
+        yield "is called well, and the last run was not"
     if stands.status == "succeeded" and table.rows is None:
         yield "is called well, and has no rows"
 
@@ -125,7 +126,7 @@ def _promised(standing: Standing, status: str, collected: float, data_time: str 
     if most is None:
         return
     oldest = min(collected, collected if data_time is None else datetime.fromisoformat(data_time).timestamp())
-    if now - oldest > most + 0.002 and status not in {"failed"}:
+    if now - oldest > most + 0.002 and status != "failed":
         yield f"is called {status}, and is {now - oldest:.0f} s old where {most:.0f} were promised"
 
 
@@ -145,15 +146,14 @@ def _kept(standing: Standing, table: SeenTable) -> Iterator[str]:
 
 def _incidents(seen: Seen) -> Iterator[str]:
     """Each is told once, its end once, in that order."""
-    for place, told in (
+    for place, notices in (
         ("the alerts", [(one.incident, one.kind) for one in seen.notices]),
         ("the channel", [(one.incident, one.kind) for one in seen.told if one.taken]),
     ):
-        told = [one for one in told if one[0]]
-        for incident, kind in [
-            one for one, times in Counter(told).items() if times > 1 and one[1] in {*BEGINS, "resolved"}
-        ]:
-            yield f"{place}: incident {incident} was told to be {kind} more than once"
+        told = [one for one in notices if one[0]]
+        for (incident, kind), times in Counter(told).items():
+            if times > 1 and kind in ONCE:
+                yield f"{place}: incident {incident} was told to be {kind} more than once"
         ends = {incident: at for at, (incident, kind) in enumerate(told) if kind == "resolved"}
         for at, (incident, kind) in enumerate(told):
             if kind != "resolved" and at > ends.get(incident, at):
@@ -165,6 +165,6 @@ def _incidents(seen: Seen) -> Iterator[str]:
 
 def _failing(standing: Standing, table: SeenTable, name: str, seen: Seen) -> Iterator[str]:
     """What failed is part of an incident."""
-    if standing.last is not None and standing.last["status"] == "failed" and table.status.status == "failed":
-        if not any(name in datasets for datasets in seen.active.values()):
-            yield "failed, and no incident says so"
+    failed = standing.last is not None and standing.last["status"] == table.status.status == "failed"
+    if failed and not any(name in datasets for datasets in seen.active.values()):
+        yield "failed, and no incident says so"

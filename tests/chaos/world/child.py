@@ -1,7 +1,7 @@
 """Processes of a world that may be stopped, held up and killed: `child.py CONFIG STATE ACKNOWLEDGED` forks one a line.
 
-A line is JSON: `{"do": "run", "names": [], "memory": 0}` or `{"do": "serve"}`; the answer is the child's pid. Forked from
-a process that has imported all, a child works some milliseconds after it was asked for. Each dataset run that was
+A line is JSON: `{"do": "run", "names": [], "memory": 0}` or `{"do": "serve"}`; the answer is the child's pid. Forked
+from a process that has imported all, a child works some milliseconds after it was asked for. Each dataset run that was
 acknowledged is one line of the file ACKNOWLEDGED; what goes wrong in a child is on the standard error.
 """
 

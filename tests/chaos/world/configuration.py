@@ -30,7 +30,7 @@ def configured(script: Script, host: str, *, every: str = "", **sections: Any) -
     return {
         "cache": {"ttl": script.cache_ttl},
         "defaults": {"dataset": {"retry": {"attempts": 2, "initial": "10ms", "max": "20ms"}}},
-        "alerts": {"channels": {CHANNEL: f"json://{host}/alerts"}},
+        "alerts": {"channels": {CHANNEL: f"json://{host}/alerts?rto=60&cto=60"}},
         "datasets": datasets,
         **sections,
     }

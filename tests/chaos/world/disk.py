@@ -10,7 +10,7 @@ from pathlib import Path
 
 __all__ = ["Disk", "small_disk"]
 
-SIZE_MB = 192
+SIZE_MB = 64
 
 
 class Disk:

@@ -116,19 +116,17 @@ def draw_for_processes(seed: int, *, steps: int = 10) -> Script:
 
 def _tables(dice: random.Random, *, plain: bool) -> tuple[Table, ...]:
     providers = [f"p{number}" for number in range(dice.randint(1, 3))]
-    found = []
-    for number in range(dice.randint(2, 4)):
-        found.append(
-            Table(
-                f"d{number}",
-                dice.choice(providers),
-                dice.choice(("json", "csv")),
-                "replace" if plain else dice.choice(("replace", "replace", "append", "merge")),
-                dice.choice((None, 2 * HOUR, 26 * HOUR)),
-                dice.random() < 0.4,
-            )
+    return tuple(
+        Table(
+            f"d{number}",
+            dice.choice(providers),
+            dice.choice(("json", "csv")),
+            "replace" if plain else dice.choice(("replace", "replace", "append", "merge")),
+            dice.choice((None, 2 * HOUR, 26 * HOUR)),
+            dice.random() < 0.4,
         )
-    return tuple(found)
+        for number in range(dice.randint(2, 4))
+    )
 
 
 def _mood(dice: random.Random) -> str:
