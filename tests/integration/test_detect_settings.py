@@ -12,18 +12,19 @@ DAYS = 16
 USUAL, FEW, MANY = 20, 2, 200
 
 
-def told(tmp_path: Path, last: int, **detect: Any) -> set[str]:
-    """The figures that stick out in a last run of so many rows, after two weeks of some twenty each."""
+def told(tmp_path: Path, last: int, **detect: Any) -> bool:
+    """Whether the rows of a last run stick out that brought so many, after two weeks of some twenty each."""
     shop = Installation(tmp_path)
     shop.folder.mkdir(exist_ok=True)
     orders = {"name": "orders", "collect": {"kind": "file", "path": "orders.json", "reread": "always"}}
     shop.configure({**orders, "detect": detect})
     for count in (*(USUAL + day % 3 for day in range(DAYS)), last):
         (shop.folder / "orders.json").write_text(json.dumps([{"amount": 5 + row % 7} for row in range(count)]))
-        (found,) = shop.run(fresh=True).datasets
-    names = {event["metric"] for event in shop.events("anomaly.detected")}
-    assert found.anomalies == len(names)
-    return names
+        found = shop.run(fresh=True)
+    # How long a busy machine took may stick out in any of them, and says nothing here.
+    return any(
+        event["run_id"] == found.run_id and event["metric"] == "rows" for event in shop.events("anomaly.detected")
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,13 +44,10 @@ def test_what_a_dataset_says_decides_what_is_told(
     tmp_path: Path, last: int, detect: dict[str, Any], sticks_out: bool
 ) -> None:
     """Of a tenth of the rows, or of ten times as many."""
-    assert ("rows" in told(tmp_path, last, **detect)) is sticks_out
+    assert told(tmp_path, last, **detect) is sticks_out
 
 
 def test_a_higher_rate_tells_more(tmp_path: Path) -> None:
     """Eight rows more than ever are within chance for the cautious, and not for who wants to hear of everything."""
-    cautious = told(tmp_path / "cautious", USUAL + 8, rate=0.001)
-    eager = told(tmp_path / "eager", USUAL + 8, rate=200)
-
-    assert "rows" not in cautious
-    assert "rows" in eager
+    assert not told(tmp_path / "cautious", USUAL + 8, rate=0.001)
+    assert told(tmp_path / "eager", USUAL + 8, rate=200)
