@@ -10,11 +10,13 @@ if TYPE_CHECKING:
 
 __all__ = ["heatmap"]
 
-# From bad to good: the ends differ in hue, the middle in lightness as well; figures can be read on each.
+# From bad to good: the ends differ in hue, the middle in lightness as well. Figures can be read on each: Plotly has
+# them in dark grey or white, so what lies between, on which neither is legible, is a short step.
 SCALE = (
     (0.0, "#9c342f"),
-    (0.5, "#bb5f38"),
-    (0.7, "#e3b27c"),
+    (0.5, "#b5552e"),
+    (0.55, "#e0aa75"),
+    (0.7, "#e9c08d"),
     (0.85, "#efdcaa"),
     (0.95, "#d5e5d8"),
     (1.0, "#97c9b2"),

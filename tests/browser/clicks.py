@@ -70,7 +70,7 @@ CLICKS = {
     "keep it quiet": Click("incidents?show=taken", "quiet-", "silence.added", opens="quiet-"),
     "declare it over": Click("incidents", "over-", "incident.resolved", asks=True),
     "end a silence": Click("incidents", "silence-end-", "silence.ended", asks=True),
-    "send it again": Click("incidents?box=dead", "outbox-resend-one", "alert.resent", picks="letter-outbox"),
+    "send it again": Click("incidents?box=dead&live=false", "outbox-resend-one", "alert.resent", picks="letter-outbox"),
     "test a channel": Click("incidents", "channel-test-", ""),
     "give rows up": Click("quality?dataset=texts", "drop-", "quarantine.dropped", asks=True),
     "it is fine": Click("anomalies", "fine-now-", "feedback.given"),
