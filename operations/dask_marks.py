@@ -5,6 +5,7 @@ PostgreSQL, a blob in the storage, and what the blob names in the Redis.
 """
 
 import re
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,11 @@ __all__ = ["Unusable", "check_afar", "check_cache", "check_here", "is_here", "mi
 
 CACHED_S = 600.0
 """How long the Redis keeps its mark. Workers are looked at right after it was put; who comes later is not."""
+
+PATIENCE_S = 20.0
+"""How long a Redis may be busy until it counts as out of reach; it is asked every `LOOK_S`."""
+
+LOOK_S = 0.2
 
 _MARK = re.compile(r"executor:[0-9a-z]{1,64}")
 
@@ -126,11 +132,16 @@ def check_afar(system: "IntegratedSystem", mark: str) -> None:
 
 def check_cache(system: "IntegratedSystem", mark: str) -> None:
     """The same of its Redis, while the mark is new. It is left out when the Redis was away as the mark was put."""
-    if _stored(system, mark) == mark.encode():
-        if trouble := system.cache.trouble():
-            raise Unusable(f"the Redis in cache.url cannot be used: {trouble}", hint=_REACH_HINT)
-        if system.cache.get(mark) is None:
+    if _stored(system, mark) != mark.encode():
+        return
+    until = time.monotonic() + PATIENCE_S
+    while system.cache.get(mark) is None:
+        trouble = system.cache.trouble()
+        if not trouble and system.cache.get(mark) is None and not system.cache.trouble():
             raise _another("Redis", "cache.url")
+        if time.monotonic() > until:
+            raise Unusable(f"the Redis in cache.url cannot be used: {trouble}", hint=_REACH_HINT)
+        time.sleep(LOOK_S)  # a busy machine is no reason to refuse a run; it calls nobody back
 
 
 def _stored(system: "IntegratedSystem", mark: str) -> bytes:

@@ -13,7 +13,7 @@ from tests.dask_cluster import dask_cluster  # noqa: F401
 from tests.databases import address  # noqa: F401 - a fixture for whoever asks
 from tests.folders import on_disk  # noqa: F401
 from tests.postgres import own_server, postgres, postgres_server  # noqa: F401 - fixtures for whoever asks
-from tests.redis_server import redis_folder, redis_server  # noqa: F401
+from tests.redis_server import patient_redis, redis_folder, redis_server  # noqa: F401
 
 counts.register()
 folders.choose()

@@ -18,6 +18,10 @@ from typing import Any, Self
 
 import pytest
 
+from utils.cache import redis_line
+
+PATIENCE_S = 60.0
+
 
 class RedisServer:
     """One server, started by `with` or `start`. It keeps nothing: started again, it is empty.
@@ -118,6 +122,13 @@ def redis_server(redis_folder: Path) -> Iterator[RedisServer]:
     """The session's server; whoever asks takes a namespace of its own in it."""
     with RedisServer(redis_folder) as server:
         yield server
+
+
+@pytest.fixture
+def patient_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Redis that is slow because the machine is busy is not away."""
+    monkeypatch.setattr(redis_line, "CONNECT_WITHIN_S", PATIENCE_S)
+    monkeypatch.setattr(redis_line, "ANSWER_WITHIN_S", PATIENCE_S)
 
 
 def _free_port() -> int:

@@ -21,10 +21,12 @@ from tests.redis_server import RedisServer
 from tests.servers.s3 import Bucket, bucket, s3_endpoint  # noqa: F401 - fixtures
 from utils.resilience.shared_state import Verdict
 
-pytestmark = pytest.mark.xdist_group("dask")
+pytestmark = [pytest.mark.xdist_group("dask"), pytest.mark.usefixtures("patient_redis")]
 
 NOT_THERE = "/proc/self/cwd/there"
 """A state directory that each process has in another place: its working directory."""
+
+PATIENT = {"dataset": {"deadline": "60s", "timeout": {"read": "60s"}}}
 
 RULES = [{"unique": "id"}, {"row_count": {"min": 5}, "severity": "warning"}]
 
@@ -41,8 +43,7 @@ class Machines(Installation):
         datasets = [
             {"name": f"d{n}", "collect": {"kind": "simulated", "rows": 3 + n}, "rules": RULES} for n in range(6)
         ]
-        patient = {"dataset": {"deadline": "60s", "timeout": {"read": "60s"}}}
-        sections = {**self.servers, **without, "app": {"state_dir": str(self.theirs)}, "defaults": patient}
+        sections = {**self.servers, **without, "app": {"state_dir": str(self.theirs)}, "defaults": PATIENT}
         self.configure(*datasets, **sections)
 
 
@@ -206,15 +207,16 @@ def test_machines_share_verdicts_quotas_and_leases(machines: Machines, tmp_path:
 
 
 def test_slices_of_a_table_are_judged_on_another_machine(machines: Machines, tmp_path: Path) -> None:
-    """Its files are fetched from the object store; the report is the one of a single pass."""
+    """Its files are fetched from the object store; the report is the one of a single pass. Its readers get the same."""
     rules = [
         {"unique": "id", "scope": "dataset"},
         {"aggregate": {"expr": "sum(value)", "equals": "1"}, "scope": "dataset", "severity": "warning"},
     ]
     table = {"name": "table", "collect": {"kind": "simulated", "rows": 1000}, "rules": rules}
-    machines.configure(table, **machines.servers)
+    machines.configure(table, **machines.servers, defaults=PATIENT)
     machines.state = tmp_path / "one"
     machines.run()
+    ours = machines.rows("table")
     with machines.system() as first:
         machines.state = tmp_path / "two"
         with machines.system() as second, ThreadPoolExecutor(1) as elsewhere:
@@ -238,14 +240,5 @@ def test_slices_of_a_table_are_judged_on_another_machine(machines: Machines, tmp
     assert seen == [1000, 300, 300, 300, 100]
     assert [one.to_json() for one in sliced.outcomes] == [one.to_json() for one in whole.outcomes]
     assert whole.outcomes[1].failed == 1
-
-
-def test_what_one_machine_delivers_the_other_reads(machines: Machines, tmp_path: Path) -> None:
-    """From the log and the object store, without a state directory in common."""
-    machines.state = tmp_path / "one"
-    machines.run()
-    ours = machines.rows("d4")
-    machines.state = tmp_path / "two"
-
-    assert machines.rows("d4") == ours != []
+    assert machines.rows("table") == ours != []
     assert {one.origin for one in machines.run().datasets} == {"cache"}

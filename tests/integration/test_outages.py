@@ -21,8 +21,10 @@ from tests.redis_server import RedisServer
 from tests.servers.s3 import Bucket, OwnServer, own_bucket, own_s3  # noqa: F401 - fixtures
 from utils.database import StateError
 
-COUNT = 16
-HALF = COUNT // 4
+pytestmark = pytest.mark.usefixtures("patient_redis")
+
+COUNT = 10
+HALF = 3
 """Finished datasets after which the server is stopped."""
 
 
@@ -63,12 +65,11 @@ class Outage:
 class Servers(Installation):
     """An installation whose state lies on servers."""
 
-    def __init__(self, folder: Path, database: str, redis: str, bucket: Bucket) -> None:
+    def __init__(self, folder: Path, database: str, redis: str) -> None:
         super().__init__(folder)
-        self._servers = {
+        self.servers: dict[str, Any] = {
             "database": {"url": database},
             "cache": {"url": redis, "ttl": "1h"},
-            "storage": {"url": f"s3://{bucket.name}/state", "options": bucket.options},
             "executor": {"workers": 2},
         }
 
@@ -80,7 +81,7 @@ class Servers(Installation):
                 {"name": f"d{n:02}", "collect": {"kind": "simulated", "rows": 40 + n, "latency": latency}}
                 for n in range(COUNT)
             ),
-            **self._servers,
+            **self.servers,
             defaults={"dataset": {"deadline": "60s", "timeout": {"read": "60s"}}},
         )
 
@@ -119,13 +120,12 @@ def servers(
     tmp_path: Path,
     postgres_alone: Any,
     redis_folder: Path,
-    own_bucket: Bucket,  # noqa: F811 - the fixture
 ) -> Iterator[tuple[Servers, RedisServer]]:
     name = f"outage_{tmp_path.name.replace('-', '_')[-20:].lower()}"
     url = address("postgres", postgres_alone)
     execute(url, f'CREATE DATABASE "{name}"')
     with RedisServer(redis_folder) as redis:
-        yield Servers(tmp_path, address(name, postgres_alone), redis.url, own_bucket), redis
+        yield Servers(tmp_path, address(name, postgres_alone), redis.url), redis
 
 
 SHORT_AND_LONG = pytest.mark.parametrize(
@@ -170,10 +170,12 @@ def test_a_run_without_its_database_ends_in_words_and_loses_nothing(
 def test_a_run_without_its_object_store_delivers_what_it_can(
     servers: tuple[Servers, RedisServer],
     own_s3: OwnServer,  # noqa: F811 - the fixture
+    own_bucket: Bucket,  # noqa: F811 - likewise
     seconds: float,
 ) -> None:
     """What cannot be stored is not accepted, and says why; nothing that was accepted is missing."""
     installation, _ = servers
+    installation.servers["storage"] = {"url": f"s3://{own_bucket.name}/state", "options": own_bucket.options}
     installation.with_latency(seconds)
     outage = Outage(own_s3.stop, own_s3.start, seconds)
 

@@ -289,12 +289,13 @@ def _keep_to_rate_afar(url: str, secret: str, log: str, rate: str, burst: str, s
     """The same in a Redis, as if each process was on a machine of its own."""
     from contextlib import closing
 
-    from utils.cache.redis_line import RedisLine
+    from utils.cache import redis_line
     from utils.redis_fields import RedisFields
     from utils.redis_rates import RedisRates
 
+    redis_line.ANSWER_WITHIN_S = redis_line.CONNECT_WITHIN_S = 60.0  # type: ignore[misc]  # slow is not away
     clock: Any = _LastReading(ahead=os.getpid() * 1000.0)
-    with closing(RedisLine(url, clock=clock, unavailable=_say)) as line:
+    with closing(redis_line.RedisLine(url, clock=clock, unavailable=_say)) as line:
         fields = RedisFields(line, secret=secret, name="rates", clock=clock)
         fields.read("ecb")  # connected before the gate opens
         _call_at_rate(RedisRates(fields, clock=clock), clock, log, rate, burst, seconds)

@@ -21,6 +21,8 @@ from utils.redis_rates import RedisRates
 from utils.resilience.limiter import RateLimiter
 from utils.resilience.shared_rates import NEW, Claim
 
+pytestmark = pytest.mark.usefixtures("patient_redis")
+
 ONE = Claim(
     floor=-math.inf,
     held=-math.inf,

@@ -20,6 +20,8 @@ from utils.resilience.errors import CircuitOpenError
 from utils.resilience.shared_state import Verdict
 from utils.resilience.trial import Lent, Trial
 
+pytestmark = pytest.mark.usefixtures("patient_redis")
+
 
 class Machine:
     """A machine of the installation: its own clock, and its line to the Redis."""
