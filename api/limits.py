@@ -98,8 +98,8 @@ class Limits:
             await told(scope, receive, send)
             return
         if b"\\u0000" in body and _NUL.search(body):
-            words = {"hint": "no text has one", "error": "UsageError"}  # PostgreSQL keeps none
-            await problem(scope, 422, "a NUL stands in the body", **words)(scope, receive, send)
+            told = problem(scope, 422, "a NUL stands in the body", hint="no text has one", error="UsageError")
+            await told(scope, receive, send)  # PostgreSQL keeps none
             return
         scope.setdefault("state", {})["body"] = body
         await self._app(scope, _Again(body, receive), send)

@@ -179,7 +179,7 @@ class Door:
         if name in self._origins or (name and urlsplit(name).netloc.encode("latin-1") == headers.get(b"host")):
             return
         hint = "`api.cors` names the origins that browsers may come from; a program sends no `Origin`"
-        raise Refused(403, "a page of another origin may do nothing without a token", hint=hint, error="NotAllowedError")
+        raise Refused(403, "a page of another origin needs a token", hint=hint, error="NotAllowedError")
 
     def _wrong(self, scope: "Scope", detail: str, challenge: str) -> Refused:
         self._log.warning("api.unknown", client=_client(scope), path=scope["path"], reason=detail)
