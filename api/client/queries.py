@@ -297,6 +297,10 @@ class Queries:
         """The machine of the API, now."""
         return self._transport.get("/host")
 
+    def services(self) -> list[Document]:
+        """Every service: programs, their parts, checks, providers; how each stands, and its figures."""
+        return self._transport.each("services", "/services")
+
     def schedules(self, *datasets: str) -> Document:
         return self._transport.get("/schedules", dataset=list(datasets))
 

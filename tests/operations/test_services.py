@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from api.in_process import ApiHere
 from integrated_system import IntegratedSystem
 from monitoring.service_event import ServiceEvent
 from monitoring.service_views import Services
@@ -266,3 +267,16 @@ def test_the_command_shows_them(installation: Installation, capsys: pytest.Captu
     assert any(line.startswith("shop") and "provider" in line for line in shown.splitlines())
     assert installation.typed("services", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {"services": asked}
+
+
+def test_the_api_and_its_client_say_the_same(installation: Installation) -> None:
+    """Under `/services`, for whoever may look."""
+    with installation.system() as system:
+        system.events.append([NewEvent("service.unavailable", "till", {"reason": "status 503"})])
+        asked = [one.to_json() for one in services(system)]
+        api = ApiHere(system)
+        try:
+            told = api.client(Actor("eve", "viewer")).queries.services()
+        finally:
+            api.close()
+    assert told == asked
