@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline.validate.engine import judge, observe, validate
 from data_pipeline.validate.kernels import duplicates, key_runs, key_values
+from data_pipeline.validate.kernels.duplicates import _joined, _kind
+from data_pipeline.validate.kernels.key_runs import Repeated
 from data_pipeline.validate.rules import parse_rules
 from tests.counts import few
 from tests.data_pipeline.validate import oracle, tables
@@ -96,3 +99,19 @@ def test_many_texts_that_occur_again_are_all_found():
     outcome = validate(batch, parse_rules([{"unique": "t"}]), now=NOW).report.outcomes[0]
 
     assert (outcome.failed, outcome.of) == (2 * 80_000 + 20_000, 300_000)
+
+
+@pytest.mark.parametrize(("at_most", "sizes"), [(3, [2, 2, 2]), (4, [4, 2]), (6, [6])])
+def test_keys_of_several_groups_are_asked_for_together(at_most, sizes):
+    """As many as one look may ask for, and none is left out."""
+    groups = [Repeated(np.array([at, at + 1]), np.array([2, 2])) for at in (0, 2, 4)]
+
+    joined = list(_joined(iter(groups), at_most))
+
+    assert [len(keys) for keys in joined] == sizes
+    assert np.concatenate(joined).tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_long_and_short_bytes_are_of_one_kind():
+    """Parts of a batch may have either."""
+    assert {_kind(kind) for kind in (pa.binary(), pa.large_binary())} == {"bytes"}

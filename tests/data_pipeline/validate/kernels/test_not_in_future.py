@@ -10,14 +10,16 @@ from tests.data_pipeline.validate.plain import NOW, batch_of
 from utils.arrow import pa
 
 SECONDS = int(NOW.timestamp())
+LATER = NOW.replace(microsecond=1)
 
 
 @pytest.mark.parametrize(("unit", "per_second"), [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
 def test_a_tick_after_the_moment_is_future(unit: str, per_second: int) -> None:
     """To the nanosecond, which a float would not tell apart."""
-    times = pa.array([SECONDS * per_second + tick for tick in (-1, 0, 1)], pa.timestamp(unit, "UTC"))
+    moment = SECONDS * per_second + per_second // 10**6  # the last tick that is not after LATER
+    times = pa.array([moment + tick for tick in (-1, 0, 1)], pa.timestamp(unit, "UTC"))
 
-    found = validate(batch_of({"t": times}), parse_rule({"not_in_future": "t"}), now=NOW)
+    found = validate(batch_of({"t": times}), parse_rule({"not_in_future": "t"}), now=LATER)
 
     assert (found.report.outcomes[0].failed, found.report.outcomes[0].of) == (1, 3)
 
