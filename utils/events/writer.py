@@ -91,7 +91,7 @@ class Writer:
         with self._guard:
             if self._closed:
                 raise self._is_closed()
-            if self._led or self._crowd > 1:
+            if self._led or self._crowd > 1 or self._line:
                 self._line.append(waiting := _Waiting(item, None))
                 waiting.leads = not self._led
                 if len(self._line) == self._crowd:
@@ -126,11 +126,15 @@ class Writer:
 
     def close(self) -> None:
         """Write what waits, then stop."""
-        with self._at_rest:
-            self._closed = True
-            self._at_rest.wait_for(lambda: not self._led)
-            thread = self._thread
-        if thread is not None:
+        while True:
+            with self._at_rest:
+                self._closed = True
+                self._at_rest.wait_for(lambda: not self._led)
+                if not self._line:
+                    break
+                self._led = True
+            self._lead()  # no thread could be had for them
+        if (thread := self._thread) is not None:
             self._to_lead.put(None)
             thread.join()
 
@@ -144,7 +148,7 @@ class Writer:
             if not waiting.leads:
                 waiting.turn.acquire()
             if waiting.leads:
-                self._lead()
+                self._lead(waiting)
         except BaseException:
             self._leave(waiting)
             raise
@@ -175,8 +179,15 @@ class Writer:
             first.turn.release()
             return
         if self._thread is None:
-            self._thread = threading.Thread(target=self._lead_for_others, name="writer", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._lead_for_others, name="writer", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                # Neither memory nor room for a thread: whoever writes next, or closes, takes what waits along.
+                self._led = first.leads = False
+                self._at_rest.notify_all()
+                return
+            self._thread = thread
         self._to_lead.put(first)
 
     def _lead_for_others(self) -> None:
@@ -185,12 +196,15 @@ class Writer:
 
     # --- a commit -----------------------------------------------------------------------------
 
-    def _lead(self) -> None:
-        """Commit what waits, tell everybody, pass the lead on."""
+    def _lead(self, mine: _Waiting | None = None) -> None:
+        """Commit what waits (that of who leads is among it), tell everybody, pass the lead on."""
         with self._guard:
             if len(self._line) < self._crowd and self._lasted > SHORTEST:
                 self._all_here.wait_for(lambda: len(self._line) >= self._crowd, self._lasted * PATIENCE)
-            taken = [self._line.popleft() for _ in range(min(len(self._line), self.MOST_AT_ONCE))]
+            most = min(len(self._line), self.MOST_AT_ONCE)
+            if mine is not None and most < len(self._line) and mine in self._line:
+                most = max(most, self._line.index(mine) + 1)
+            taken = [self._line.popleft() for _ in range(most)]
         work = [one for one in taken if one.future is None or _runs(one.future)]
         began = time.perf_counter()
         try:

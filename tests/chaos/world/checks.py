@@ -31,7 +31,7 @@ def violations(model: Model, seen: Seen, *, alone: bool = True) -> list[str]:
         table = seen.tables[name]
         wrong = [*_readers(standing, table), *_claims(standing, table, seen), *_kept(standing, table)]
         if alone:
-            wrong += _failing(standing, table, name, seen)
+            wrong += [*_told_well(standing, table), *_failing(standing, table, name, seen)]
         found += [f"{name}: {words}" for words in wrong]
     if alone and seen.handles > HANDLES:
         found.append(f"{seen.handles} files are open")
@@ -109,11 +109,14 @@ def _claims(standing: Standing, table: SeenTable, seen: Seen) -> Iterator[str]:
         if standing.table.write == "replace" and behind and not any(_dated(one, stands.data_time) for one in behind):
             yield f"its data is said to be of {stands.data_time}, and is of {behind[0].data_time}"
         yield from _promised(standing, stands.status, collected, stands.data_time, seen.at)
-    well = standing.last is not None and standing.last["status"] == "succeeded"
-    if stands.status == "succeeded" and not well and not standing.maybe:
-        yield "is called well, and the last run was not"
     if stands.status == "succeeded" and table.rows is None:
         yield "is called well, and has no rows"
+
+
+def _told_well(standing: Standing, table: SeenTable) -> Iterator[str]:
+    well = standing.last is not None and standing.last["status"] == "succeeded"
+    if table.status.status == "succeeded" and not well and not standing.maybe:
+        yield "is called well, and the last run was not"
 
 
 def _dated(version: Version, told: str | None) -> bool:

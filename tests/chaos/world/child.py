@@ -5,6 +5,7 @@ from a process that has imported all, a child works some milliseconds after it w
 acknowledged is one line of the file ACKNOWLEDGED; what goes wrong in a child is on the standard error.
 """
 
+import faulthandler
 import json
 import os
 import resource
@@ -80,6 +81,7 @@ def main(config: str, state: str, acknowledged: str) -> None:
         child = os.fork()
         if child == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            faulthandler.register(signal.SIGUSR1)  # who does not end is asked where it stands
             code = 99
             try:
                 code = work(config, state, acknowledged, json.loads(line))

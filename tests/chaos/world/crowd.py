@@ -47,7 +47,8 @@ class Crowd(Model):
         """An acknowledgement."""
         name = told["dataset"]
         standing = self.standing[name]
-        standing.last = told
+        if told["status"] != "skipped":  # another process had it in hand
+            standing.last = told
         if not told["accepted"] or told["origin"] != "provider":
             if told["status"] == "succeeded" and told["origin"] != "cache":
                 self._say(name, "succeeded without rows that were accepted")

@@ -27,7 +27,7 @@ from tests.faulty_server import FaultyServer
 
 __all__ = ["live_in_processes"]
 
-PATIENCE_S = 60.0
+PATIENCE_S = 20.0
 """How long a process may take to end before the world gives it up."""
 
 MEMORY = 48 * 2**20
@@ -93,7 +93,7 @@ class ProcessLife:
             seen = look(system, self.providers.told, self.model.head)
         self.model.went_out(self.providers.taken())  # of who went on meanwhile
         wrong = violations(self.model, seen, alone=False)
-        if errors := self.errors.read_text():
+        if "Traceback" in (errors := self.errors.read_text()):
             wrong.append(f"a process said: {errors[-2000:]}")
         self._wrong(wrong)
         return seen
@@ -200,8 +200,10 @@ class ProcessLife:
         end = time.monotonic() + PATIENCE_S
         while Path(f"/proc/{pid}").exists():
             if time.monotonic() > end:
+                os.kill(pid, signal.SIGUSR1)
+                self._pause.wait(1.0)
                 os.kill(pid, signal.SIGKILL)
-                self._wrong([f"a process does not end: {self.done[-1]}"])
+                self._wrong([f"a process does not end: {self.done[-1]}: {self.errors.read_text()}"])
             self._pause.wait(0.005)
 
     def _end_serving(self) -> None:

@@ -234,3 +234,43 @@ def test_who_is_interrupted_in_line_is_not_waited_for(database: SqliteDatabase) 
     assert behind.result(30) == "behind"
     assert database.query("SELECT name FROM things ORDER BY name") == [("behind",), ("first",)]
     writer.close()
+
+
+def _without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
+def test_where_no_thread_can_be_had_the_next_caller_writes_what_waits(
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory is short: nobody hangs, nothing is lost, and the order stays."""
+    writer = Writer(_inserting(database))
+    _without_threads(monkeypatch)
+    handed = [writer.submit(f"handed over {number}") for number in range(Writer.MOST_AT_ONCE + 3)]
+    waited = not any(one.done() for one in handed)
+
+    writer.write("waited for")
+
+    assert waited
+    assert [one.result(0) for one in handed] == [f"handed over {number}" for number in range(len(handed))]
+    names = [name for (name,) in database.query("SELECT name FROM things ORDER BY rowid")]
+    assert names == [*(f"handed over {number}" for number in range(len(handed))), "waited for"]
+    writer.close()
+    database.close()
+
+
+def test_where_no_thread_can_be_had_the_close_writes_what_waits(
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it, however much it is."""
+    writer = Writer(_inserting(database))
+    _without_threads(monkeypatch)
+    handed = [writer.submit(f"handed over {number}") for number in range(2 * Writer.MOST_AT_ONCE)]
+
+    writer.close()
+
+    assert [one.result(0) for one in handed] == [f"handed over {number}" for number in range(len(handed))]
+    database.close()
