@@ -17,6 +17,7 @@ from operations.actor import Actor
 from operations.dask_marks import put_marks, take_marks
 from operations.run import run
 from tests.integration.installation import Installation
+from tests.integration.test_elsewhere import Threads, run_on
 from tests.redis_server import RedisServer
 from tests.servers.s3 import Bucket, bucket, s3_endpoint  # noqa: F401 - fixtures
 from utils.resilience.shared_state import Verdict
@@ -63,6 +64,7 @@ def judged(done: DatasetRun) -> tuple[Any, ...]:
     return (done.dataset, done.status, done.origin, done.rows, done.content_sha256, done.quality, done.failed_rules)
 
 
+@pytest.mark.prove
 def test_workers_elsewhere_do_what_would_be_done_here(
     machines: Machines, tmp_path: Path, dask_cluster: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +206,20 @@ def test_machines_share_verdicts_quotas_and_leases(machines: Machines, tmp_path:
             assert found is not None
             assert found.value == "value"
             assert not list(tmp_path.glob("*/installation.key"))
+
+
+def test_datasets_run_beside_another_state_directory_are_told_here(machines: Machines, tmp_path: Path) -> None:
+    """As by a worker on another machine: what it stores and writes into the log is what we read."""
+    machines.state = tmp_path / "one"
+    with machines.system() as first:
+        machines.state = tmp_path / "two"
+        with machines.system() as second:
+            done = run_on(first, Threads(second))
+
+            assert {one.dataset: one.status for one in done.datasets} == {f"d{n}": "succeeded" for n in range(6)}
+            assert first.leases.held() == []
+    machines.state = tmp_path / "one"
+    assert len(machines.rows("d3")) == 6
 
 
 def test_slices_of_a_table_are_judged_on_another_machine(machines: Machines, tmp_path: Path) -> None:
