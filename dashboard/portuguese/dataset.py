@@ -28,6 +28,14 @@ TEXTS: dict[str, str] = {
     "{name} is degraded: {reason}.": "{name} está degradado: {reason}.",
     "{name} has failed since {time}: {reason}.": "{name} falha desde {time}: {reason}.",
     "{name} is degraded since {time}: {reason}.": "{name} está degradado desde {time}: {reason}.",
+    # Types of columns.
+    "whole number": "número inteiro",
+    "number": "número",
+    "decimal": "decimal",
+    "text": "texto",
+    "yes/no": "sim/não",
+    "time": "momento",
+    "day": "dia",
     # What commands do, as `why` says it.
     "see why it cannot be built on": "ver porque não se pode contar com ele",
     "let readers see the batch that is held": "deixar os leitores ver o lote retido",

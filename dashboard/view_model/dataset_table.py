@@ -116,7 +116,7 @@ def profiled(profile: Answer, words: Words) -> Panel[ColumnLine]:
 
 def as_rows(lines: Iterable[ColumnLine], words: Words) -> list[dict[str, str]]:
     """The columns as the rows of a table."""
-    return [{words("Column"): one.column, words("Type"): one.type, **dict(one.figures)} for one in lines]
+    return [{words("Column"): one.column, words("Type"): words(one.type), **dict(one.figures)} for one in lines]
 
 
 def _has(one: dict[str, Any], name: str) -> bool:

@@ -77,9 +77,7 @@ def host(now: Answer, events: Answer, words: Words, moment: datetime) -> Host:
     sentence, tone = _sentence(found, words)
     face = face_of(now)
     if face is None and level is None:
-        face = Face(
-            "no data yet", words("Nobody watches this machine."), prose(words("`serve` does, or `monitor`."))
-        )
+        face = Face("no data yet", words("Nobody watches this machine."), prose(words("`serve` does, or `monitor`.")))
     mode = found["mode"] if found else None
     return Host(sentence, tone, level, mode, _protection(found, words), face, _done(events, words, moment))
 

@@ -17,7 +17,7 @@ from dashboard.view_model.dataset_lineage import around
 from dashboard.view_model.dataset_past import band, metric, metric_names, runs
 from dashboard.view_model.dataset_quality import quality
 from dashboard.view_model.dataset_sentence import sentence, whole_age
-from dashboard.view_model.dataset_table import PAGE, columns, paged, rows, shown
+from dashboard.view_model.dataset_table import PAGE, ColumnLine, as_rows, columns, paged, rows, shown
 from dashboard.view_model.dataset_versions import differing, versions
 from operations.trouble import Trouble
 from tests.dashboard.configuration import HARM
@@ -98,7 +98,7 @@ def test_the_head_tells_what_waits_and_what_to_do() -> None:
     assert len(told.held.words) < 700
     assert "\n" not in told.held.words
     assert dict(told.figures) | {"In quarantine": "2", "Promise": "at risk"} == dict(told.figures)
-    assert (told.changes[0].when, told.changes[0].words) == ("11:00", "a broke")
+    assert (told.changes[0].when, told.changes[0].words) == ("11:00", "“a” broke")
     assert told.commands == (("accept orders", "let readers see it"),)
 
 
@@ -182,6 +182,13 @@ def test_a_page_is_always_one_that_there_is(count: int, asked: int) -> None:
 
     assert 1 <= number <= pages
     assert (pages - 1) * PAGE <= max(count - 1, 0) < pages * PAGE
+
+
+def test_types_of_columns_are_named_in_the_readers_language() -> None:
+    """What there is no word for stays as Arrow calls it."""
+    lines = (ColumnLine("id", "whole number", ()), ColumnLine("parts", "list<item: double>", ()))
+
+    assert [row["Tipo"] for row in as_rows(lines, Words.of("pt"))] == ["número inteiro", "list<item: double>"]
 
 
 def test_cells_are_made_fit_for_a_browser() -> None:
