@@ -31,7 +31,7 @@ PACK_BELOW = 16_384
 
 
 _LOST = {
-    "tokens": "access and refresh tokens: a login may have to be renewed",
+    "tokens": "access and refresh tokens, so a login may have to be renewed",
     "quotas": "requests counted of quotas: a provider may be asked more often than its quota says until it starts anew",
     "verdicts": "how the circuits stood: those of the providers that are missing start closed",
     "rates": "how far each rate was used: for a moment a provider may be asked faster than it allows",

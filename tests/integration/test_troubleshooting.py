@@ -332,3 +332,12 @@ def test_the_program_says_what_the_page_shows(heading: str, scene: Scene, capsys
     shown = pages_symptoms()[heading]
     said = (told.out + told.err).replace(str(scene.state.parent), "/srv/orchestrator")
     assert is_shape_of(f"…\n{shown}\n…", said), f"shown:\n{shown}\nsaid:\n{said}"
+
+
+def test_what_a_damaged_coordination_database_costs_is_told_in_whole_words(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+):
+    """Nothing of it looks like a secret to the log, which would mask it."""
+    SYMPTOMS["`coordination.db` was set aside"](scene)
+
+    assert "access and refresh tokens, so a login may have to be renewed" in capsys.readouterr().err
