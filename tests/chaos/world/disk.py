@@ -10,7 +10,8 @@ from pathlib import Path
 
 __all__ = ["Disk", "small_disk"]
 
-SIZE_MB = 64
+SIZE_MB = 128
+"""More than 64 must be free: with less, our disk explains why several providers are down at once."""
 
 
 class Disk:

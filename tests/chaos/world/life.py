@@ -1,6 +1,7 @@
 """A world in one process: its steps are done one by one on a clock that is moved, and after each all must hold."""
 
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -183,8 +184,7 @@ class Life:
     def restart(self, step: Step) -> None:
         self.system.close()
         if step.how == "empty cache":
-            for file in (self.state / "cache").glob("*"):
-                file.unlink()
+            shutil.rmtree(self.state / "cache", ignore_errors=True)
         elif step.how:
             self._damage(step.how)
         self.system = self._opened()

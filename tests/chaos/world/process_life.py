@@ -27,7 +27,7 @@ from tests.faulty_server import FaultyServer
 
 __all__ = ["live_in_processes"]
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 """How long a process may take to end before the world gives it up."""
 
 MEMORY = 48 * 2**20
