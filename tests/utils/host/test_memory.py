@@ -15,7 +15,6 @@ from utils.host.history import HostPoints
 from utils.host.processes import ProcessTable
 from utils.host.recent import Recent
 
-
 OURS = tracemalloc.Filter(True, str(Path(utils.host.__file__).parent / "*"), all_frames=True)
 """What somebody else allocates meanwhile does not count: names of the paths that the test makes, other threads."""
 
