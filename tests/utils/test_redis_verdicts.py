@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from threading import Barrier
+from queue import SimpleQueue
+from threading import Barrier, Event
 
 import pytest
 
@@ -36,7 +37,9 @@ class Machine:
         self.verdicts = RedisVerdicts(self.fields, clock=self.clock)
 
     def breaker(self) -> CircuitBreaker:
-        return CircuitBreaker("ecb", failure_threshold=1, open_for=60.0, shared=self.verdicts, clock=self.clock)
+        return CircuitBreaker(
+            "ecb", failure_threshold=1, slow_call=1000.0, open_for=60.0, shared=self.verdicts, clock=self.clock
+        )
 
     def later(self, seconds: float) -> None:
         self.clock.advance(seconds)
@@ -119,21 +122,27 @@ def test_of_many_machines_exactly_as_many_try_as_may(machine: Callable[[float], 
     for one in machines:
         one.later(61.0)
     breakers = [one.breaker() for one in machines]
-    together, hold = Barrier(8), Barrier(4)  # three who try, and the test
+    together, said, answer = Barrier(8), SimpleQueue[str](), Event()
 
-    def call(number: int) -> str:
+    def request() -> None:
+        said.put("tries")
+        answer.wait(60)
+
+    def call(number: int) -> None:
         together.wait(60)
         try:
-            return str(breakers[number % 4].call(lambda: hold.wait(60) is not None))
+            breakers[number % 4].call(request)
         except CircuitOpenError:
-            return "refused"
+            said.put("refused")
 
     with ThreadPoolExecutor(8) as pool:
         calls = [pool.submit(call, number) for number in range(8)]
-        hold.wait(60)
-        came = sorted(one.result(60) for one in calls)
+        came = sorted(said.get(timeout=60) for _ in calls)
+        answer.set()  # not before all have asked: a circuit that closes lets everybody pass
+        for one in calls:
+            one.result(60)
 
-    assert came == ["True"] * 3 + ["refused"] * 5
+    assert came == ["refused"] * 5 + ["tries"] * 3
     assert {one.verdicts.all()["ecb"].state for one in machines} == {"closed"}
 
 
