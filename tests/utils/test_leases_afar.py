@@ -68,6 +68,8 @@ def test_of_many_who_ask_at_once_one_gets_it(postgres: str) -> None:
             mine = Leases(database)
             together.wait(60)
             granted.append(mine.acquire(["a"]))
+            together.wait(60)  # nobody frees it before all have asked
+            mine.close()
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
