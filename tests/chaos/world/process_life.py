@@ -115,7 +115,7 @@ class ProcessLife:
                 deliver(system)
                 running = [one.run_id for one in system.views.runs(limit=100, status="running")]
             seen = self.look()
-            wrong = [one for one in calm(self.model, seen) if not self._flaps(one, seen)]
+            wrong = [one for one in calm(self.model, seen) if not self._lasts(one, seen)]
             wrong += [f"run {name} is said to run, and nobody runs" for name in running]
             if not wrong or time.monotonic() > end:
                 break
@@ -227,10 +227,11 @@ class ProcessLife:
         with IntegratedSystem(self.folder / "orchestrator.json", state_dir=self.folder / "state", environ={}) as system:
             yield system
 
-    def _flaps(self, words: str, seen: Seen) -> bool:
-        """An incident that came and went is over after half an hour, which nobody waits for here."""
-        flapping = {one.incident for one in seen.notices if one.kind == "flapping"}
-        return any(name in words for name in flapping)
+    def _lasts(self, words: str, seen: Seen) -> bool:
+        """An incident that came and went, or that a file was set aside, is over after an hour: nobody waits here."""
+        lasting = {one.incident for one in seen.notices if one.kind == "flapping"}
+        lasting |= {name for name, datasets in seen.active.items() if not datasets}
+        return any(name in words for name in lasting)
 
     def _wrong(self, found: list[str]) -> None:
         if found:
