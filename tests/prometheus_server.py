@@ -75,7 +75,6 @@ def reading(target: str, folder: Path, rules: Path) -> Iterator[PromServer]:
     config.write_text(f"global: {rhythm}\nrule_files: [{rules}]\nscrape_configs: {jobs}\n")
     port = _free_port()
     command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}", "--log.level=warn"]
-    command.append("--scrape.discovery-reload-interval=200ms")  # else it waits five seconds until it reads anything
     with (folder / "prometheus.log").open("w") as log:
         process = subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log)
         server = PromServer(f"http://127.0.0.1:{port}")
