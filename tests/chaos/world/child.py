@@ -92,6 +92,7 @@ def main(config: str, state: str, acknowledged: str) -> None:
             finally:
                 os._exit(code)
         os.write(1, f"{child}\n".encode())
+    os.killpg(0, signal.SIGKILL)  # the world is over, be it that somebody ended it: nobody stays behind
 
 
 if __name__ == "__main__":
