@@ -119,21 +119,19 @@ class Writer:
             if self._closed:
                 raise self._is_closed()
             self._line.append(_Waiting(item, future))
-            if not self._led:
+            leads = not self._led
+            if leads:
                 self._led = True
-                self._call(self._line[0])
+                leads = not self._call(self._line[0])
+        if leads:
+            self._lead()
         return future
 
     def close(self) -> None:
         """Write what waits, then stop."""
-        while True:
-            with self._at_rest:
-                self._closed = True
-                self._at_rest.wait_for(lambda: not self._led)
-                if not self._line:
-                    break
-                self._led = True
-            self._lead()  # no thread could be had for them
+        with self._at_rest:
+            self._closed = True
+            self._at_rest.wait_for(lambda: not self._led)
         if (thread := self._thread) is not None:
             self._to_lead.put(None)
             thread.join()
@@ -166,29 +164,29 @@ class Writer:
     def _pass_on(self) -> None:
         """Have the next in line lead; without one, whoever comes next commits by themselves."""
         with self._guard:
-            if self._line:
-                self._call(self._line[0])
-            else:
+            goes_on = bool(self._line) and not self._call(self._line[0])
+            if not self._line:
                 self._led = False
                 if self._closed:
                     self._at_rest.notify_all()
+        if goes_on:
+            self._lead()
 
-    def _call(self, first: _Waiting) -> None:
+    def _call(self, first: _Waiting) -> bool:
+        """Whether somebody leads now; else, with neither memory nor room for a thread, who asks has to go on."""
         first.leads = True
         if first.future is None:
             first.turn.release()
-            return
+            return True
         if self._thread is None:
             thread = threading.Thread(target=self._lead_for_others, name="writer", daemon=True)
             try:
                 thread.start()
             except RuntimeError:
-                # Neither memory nor room for a thread: whoever writes next, or closes, takes what waits along.
-                self._led = first.leads = False
-                self._at_rest.notify_all()
-                return
+                return False
             self._thread = thread
         self._to_lead.put(first)
+        return True
 
     def _lead_for_others(self) -> None:
         while self._to_lead.get() is not None:
