@@ -135,6 +135,7 @@ def test_a_moment_whose_zone_takes_it_out_of_the_years_is_at_their_edge(sent, ex
     """A provider says it: the dataset is not lost for that."""
     assert moment(sent, Zone("Asia/Tokyo")) == expected
 
+
 @pytest.mark.parametrize(
     ("data_time", "expected"),
     [
