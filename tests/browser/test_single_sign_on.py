@@ -99,7 +99,7 @@ def test_whom_nobody_named_is_told_so_and_can_log_out(page: Any, provider: OidcP
     """The provider knows them, the configuration does not: nothing is shown, and they may try as somebody else."""
     provider.claims = EVE
     _sign_on(page)
-    page.get_by_text("dashboard.auth names you nowhere").wait_for()
+    page.get_by_text("names you nowhere").wait_for()
     seen = page.get_by_text("orders").count()
     page.get_by_role("button", name="Log out").click()
     page.get_by_role("button", name="Log in with single sign-on").wait_for()
