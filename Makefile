@@ -16,7 +16,7 @@ SECRETS := $(addprefix deploy/secrets/,postgres_password redis_password grafana_
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test prove chaos soak mutants lint dashboard screenshots bench lock coverage audit advisories licences hooks docs build start up down
+.PHONY: help install run test pytest prove chaos soak mutants lint dashboard screenshots bench lock coverage audit advisories licences hooks docs build start up down
 
 help:  ## List the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -26,9 +26,12 @@ install: .venv/run  ## Make the environment and install what the program needs
 run: install  ## Run the pipeline, do overdue maintenance, show the state
 	@$(BIN)/python integrated_system.py
 
-test: .venv/dev lint  ## Check the code and run the tests (short forms of every acceptance test)
+test: .venv/dev  ## Check the code and run the tests (short forms of every acceptance test)
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.prometheus_server
+	@$(MAKE) --no-print-directory --jobs 2 lint pytest
+
+pytest: .venv/dev
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not prove"
 
 prove: .venv/dev  ## Run the full counts of the acceptance tests (long)

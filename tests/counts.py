@@ -29,4 +29,4 @@ def few(full: int) -> int:
 
 
 def _share(full: int) -> int:
-    return max(full * 2 // 5, min(full, 12))
+    return max(full // 4, min(full, 12))

@@ -42,10 +42,8 @@ DAILY = (
     "give rows up",
     "it is fine",
     "open a circuit",
-    "send it again",
     "watch more closely",
     "prove the log",
-    "run all",
 )
 """One of each page, which needs no other before it; all of them are clicked in the full counts."""
 

@@ -104,7 +104,7 @@ def test_a_page_is_whole_harmless_and_for_everybody(open_page: Callable[[str], A
     assert serious(page) == []
 
 
-@pytest.mark.parametrize("view", short_of(VIEWS, ("overview", "dataset-table", "quality", "run")))
+@pytest.mark.parametrize("view", short_of(VIEWS, ("overview", "dataset-table", "quality")))
 def test_a_phone_in_the_dark_shows_all_of_it(phone: Any, server: Served, view: str) -> None:
     """At 390 px nothing sticks out to the side, no text is cut, and what is written can be read."""
     page = go(phone, server.view(view))
