@@ -47,7 +47,7 @@ def made(folder: Path, server: FaultyServer) -> Trouble:
     down = {"kind": "simulated", "script": [{"after": "0s", "do": "down"}]}
     configuration = {
         "app": {"name": "page"},
-        "defaults": {"dataset": {"deadline": "5s", "retry": {"attempts": 2, "initial": "1ms"}}},
+        "defaults": {"dataset": {"deadline": "5m", "retry": {"attempts": 2, "initial": "1ms"}}},
         "datasets": [
             {"name": "orders", "collect": {"kind": "simulated", "rows": 2000}, "rules": [*rules, warned]},
             {"name": "held", "collect": {"kind": "simulated", "rows": 20}, "rules": [held]},

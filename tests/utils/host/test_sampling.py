@@ -259,18 +259,19 @@ def test_what_costs_more_is_looked_at_once_a_second(monkeypatch: pytest.MonkeyPa
 def test_rates_are_those_between_two_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loopback is no network; the first sample has no rates."""
     clock = ManualClock()
-    counters = iter([{"eth0": (100, 1000), "lo": (5, 5)}, {"eth0": (300, 5000), "lo": (10**9, 10**9)}])
+    counters = {"eth0": (100, 1000), "lo": (5, 5)}
 
     def network(**_: object) -> dict[str, object]:
         return {
             name: types.SimpleNamespace(bytes_sent=sent, bytes_recv=received)
-            for name, (sent, received) in next(counters).items()
+            for name, (sent, received) in counters.items()
         }
 
     monkeypatch.setattr(psutil, "net_io_counters", network)
     collector = MetricsCollector(clock)
 
     first = collector.collect()
+    counters.update(eth0=(300, 5000), lo=(10**9, 10**9))
     clock.advance(2)
     second = collector.collect()
 
