@@ -12,7 +12,7 @@ import orjson
 from utils.database import Connection, Database
 from utils.events import chain, rows
 from utils.events.chain import Verification
-from utils.events.event import Fact, facts_of
+from utils.events.event import Event, Fact, events_of, facts_of
 from utils.events.finding import found
 from utils.events.links import LINKED
 from utils.events.segments import Segment, SegmentFault, SegmentFiles, listed
@@ -43,14 +43,14 @@ class Archive:
         with self._database.read() as connection:
             return listed(connection)
 
-    def read(self, wanted: Wanted, limit: int, *, newest_first: bool = False) -> list[Row]:
-        """The wanted rows, at most so many, in order.
+    def read(self, wanted: Wanted, limit: int, *, newest_first: bool = False) -> list[Event]:
+        """The wanted events, at most so many, in order.
 
         Raises:
             SegmentFault: a segment that may hold one of them is missing or damaged.
         """
         here = found(self._database, wanted, limit, newest_first=newest_first)
-        if len(here) == limit and (newest_first or here[0][0] == wanted.after + 1):
+        if len(here) == limit and (newest_first or here[0].seq == wanted.after + 1):
             return here  # they follow each other without a gap: no older one is missing
         ((first,),) = self._database.query(_FIRST)
         if first is None or first <= wanted.after + 1:
@@ -58,7 +58,7 @@ class Archive:
         # Asked after the table was read: from `first` on, all that is wanted was seen there.
         sealed = self._sealed(wanted.within(0, first), limit, newest_first)
         if newest_first:
-            return [*(row for row in here if row[0] >= first), *sealed][:limit]
+            return [*(event for event in here if event.seq >= first), *sealed][:limit]
         if len(sealed) == limit:
             return sealed
         return [*sealed, *self.read(wanted.within(first - 1, wanted.before), limit - len(sealed))]
@@ -120,7 +120,7 @@ class Archive:
             found = proven(joined.from_iterable(proof.pages()), expected_head=expected_head)
         return replace(found, fault=proof.fault) if proof.fault else found
 
-    def _sealed(self, wanted: Wanted, limit: int, newest_first: bool) -> list[Row]:
+    def _sealed(self, wanted: Wanted, limit: int, newest_first: bool) -> list[Event]:
         with self._database.read() as connection:
             segments = [segment for segment in listed(connection, after=wanted.after) if segment.may_hold(wanted)]
         found: list[Row] = []
@@ -128,7 +128,7 @@ class Archive:
             found += self.files.found(segment, wanted, limit - len(found), newest_first=newest_first)
             if len(found) == limit:
                 break
-        return found
+        return events_of(found)
 
 
 class _Proof:

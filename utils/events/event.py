@@ -24,6 +24,7 @@ __all__ = [
     "encoded",
     "event_of",
     "events_of",
+    "events_of_one",
     "facts_of",
     "position_in",
     "rfc3339",
@@ -199,6 +200,31 @@ def events_of(rows: Sequence[Sequence[Any]]) -> list[Event]:
         ]
     except orjson.JSONDecodeError as error:
         raise _unreadable([(row[0], row[6]) for row in rows]) from error
+
+
+def events_of_one(kind: str, name: str, rows: Sequence[Sequence[Any]]) -> list[Event]:
+    """The same, of rows that all have this `source`, `type` or `subject`, and not its column."""
+    try:
+        return _OF_ONE[kind](name, rows)
+    except orjson.JSONDecodeError as error:
+        raise _unreadable([(row[0], row[5]) for row in rows]) from error
+
+
+# Written out: to put a name into every row by its place takes longer than to fetch it.
+_OF_ONE: dict[str, Callable[[str, Sequence[Sequence[Any]]], list[Event]]] = {
+    "source": lambda source, rows: [
+        _event(Event, (seq, identity, time, source, kind, subject, _loads(data), version, before, after))
+        for seq, identity, time, kind, subject, data, version, before, after in rows
+    ],
+    "type": lambda kind, rows: [
+        _event(Event, (seq, identity, time, source, kind, subject, _loads(data), version, before, after))
+        for seq, identity, time, source, subject, data, version, before, after in rows
+    ],
+    "subject": lambda subject, rows: [
+        _event(Event, (seq, identity, time, source, kind, subject, _loads(data), version, before, after))
+        for seq, identity, time, source, kind, data, version, before, after in rows
+    ],
+}
 
 
 def facts_of(rows: Sequence[Sequence[Any]]) -> list[Fact]:

@@ -235,8 +235,7 @@ class Sealing:
         changed = Wanted(before=first, type=CHANGED, source=SOURCE)
         told = self._archive.read(changed, 1, newest_first=True)
         secrets = self._store.secrets
-        secret = secrets.from_row(told[0]) if told else None
-        return _Proof(secrets, (first - 1, prev_hash), secret or b"")
+        return _Proof(secrets, (first - 1, prev_hash), secrets.from_event(told[0]) if told else b"")
 
     def _clear_some(self) -> int:
         deleted = 0

@@ -11,7 +11,7 @@ from typing import Any
 from utils.database import Connection, StateError
 from utils.events import rows
 from utils.events.chain import chained
-from utils.events.event import NewEvent, event_of
+from utils.events.event import Event, NewEvent, event_of
 
 __all__ = ["CHANGED", "NO_SECRETS", "Secrets", "fingerprint"]
 
@@ -39,9 +39,15 @@ class Secrets:
         Raises:
             StateError: it is not among ours.
         """
-        if row[4] != CHANGED or row[3] != SOURCE:
-            return None
-        name = str(event_of(row[:10]).data.get("to"))
+        return self.from_event(event_of(row[:10])) if row[4] == CHANGED and row[3] == SOURCE else None
+
+    def from_event(self, event: Event) -> bytes:
+        """The secret that signs from this change of secrets on.
+
+        Raises:
+            StateError: it is not among ours.
+        """
+        name = str(event.data.get("to"))
         if (secret := self._named.get(name)) is None:
             raise StateError(f"from here on the log is signed with a secret that is not known here ({name})")
         return secret

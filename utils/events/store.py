@@ -11,7 +11,7 @@ from utils.database import Database, StateError, Statement
 from utils.events.archive import Archive
 from utils.events.chain import GENESIS, Verification
 from utils.events.commits import Append, Commits, ConcurrencyError, Guard
-from utils.events.event import Event, Fact, NewEvent, events_of
+from utils.events.event import Event, Fact, NewEvent
 from utils.events.finding import found
 from utils.events.links import mend
 from utils.events.projections import (
@@ -108,8 +108,8 @@ class EventStore:
         """
         wanted = Wanted(after, before, type, source, subject, since, until)
         if self.archive is not None:
-            return events_of(self.archive.read(wanted, limit, newest_first=newest_first))
-        return events_of(found(self.database, wanted, limit, newest_first=newest_first))
+            return self.archive.read(wanted, limit, newest_first=newest_first)
+        return found(self.database, wanted, limit, newest_first=newest_first)
 
     def replay(self, *, after: int = 0) -> Iterator[list[Fact]]:
         """The whole log after a position as views are told it, in order, some thousand events at a time.
