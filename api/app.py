@@ -20,7 +20,7 @@ from api.metrics import Exposition
 from api.security import Door
 from integrated_system import IntegratedSystem
 from operations.verification import Prover
-from operations.version import version
+from operations.version import release
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ def create_app(system: IntegratedSystem) -> FastAPI:
     app = FastAPI(
         title=system.settings.app.name,
         description=DESCRIPTION,
-        version=version(),
+        version=release(),
         openapi_tags=[{"name": name, "description": words} for name, words in TAGS],
         responses=problems.PROBLEMS,
         lifespan=lifespan,

@@ -54,9 +54,9 @@ for module in (
 
 def _version(asked: bool) -> None:
     if asked:
-        from operations.version import version
+        from operations.version import release
 
-        print(version())
+        print(release())
         raise typer.Exit
 
 

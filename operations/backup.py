@@ -16,11 +16,11 @@ from operations.housekeeping import Busy, turn
 from operations.kept import MIGRATIONS
 from operations.restore import Found, proven
 from operations.retention import RETENTION
-from operations.version import version
 from utils.backup_file import FORMAT, About, BackupWriter
 from utils.database import Database, StateError
 from utils.events import NewEvent, rfc3339
 from utils.events.rows import HEAD
+from utils.release import release
 from utils.shared_tables import copy_shared
 from utils.sqlite import SqliteDatabase, explain
 from utils.storage import BlobNotFound
@@ -113,7 +113,7 @@ def _write(system: IntegratedSystem, path: Path, folder: Path, made_at: str) -> 
             copy.execute("UPDATE leases SET owner = NULL, run = NULL")  # nobody works in the copy
         with closing(sqlite3.connect(log)) as copy:
             seq, head = copy.execute(HEAD).fetchone() or (0, "")
-        about = About(FORMAT, version(), made_at, len(MIGRATIONS), f"{seq}:{head}")
+        about = About(FORMAT, release(), made_at, len(MIGRATIONS), f"{seq}:{head}")
         with _new(path) as file:
             with BackupWriter(file, about) as writer:
                 for copied in (log, coordination):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from operations.dask_marks import SHARE_HINT, Unusable, check_afar, check_cache, check_here, is_here, missing_afar
-from operations.version import version
+from utils.release import release
 from utils.resilience.cancellation import CancelToken
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Seen(NamedTuple):
 
 def about() -> tuple[str, str]:
     """The versions of Python and of the program, as this process has them."""
-    return ".".join(platform.python_version_tuple()[:2]), version()
+    return ".".join(platform.python_version_tuple()[:2]), release()
 
 
 def digest_of(system: "IntegratedSystem") -> str:

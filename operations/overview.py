@@ -8,7 +8,7 @@ from integrated_system import IntegratedSystem
 from monitoring.alerting.incident import SEVERITIES
 from operations.host_snapshots import recent_snapshots
 from operations.status import ORDER, Status, status
-from operations.version import version
+from utils.release import release
 
 __all__ = ["Overview", "overview"]
 
@@ -37,7 +37,7 @@ class Overview:
         incidents = Counter(one.severity for one in found.incidents)
         return {
             "app": self.app,
-            "version": version(),
+            "version": release(),
             "status": self.status,
             "sentence": found.sentence,
             "datasets": {name: datasets[name] for name in ORDER},

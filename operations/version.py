@@ -1,17 +1,5 @@
-"""Which release this is."""
+"""Which release this is, for the command line and the API."""
 
-from functools import cache
-from pathlib import Path
+from utils.release import release
 
-
-@cache
-def version() -> str:
-    """The version that `pyproject.toml` names.
-
-    >>> version().count(".")
-    2
-    """
-    import tomllib
-
-    project = Path(__file__).resolve().parent.parent / "pyproject.toml"
-    return str(tomllib.loads(project.read_text())["project"]["version"])
+__all__ = ["release"]

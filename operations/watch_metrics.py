@@ -10,8 +10,8 @@ from monitoring.alerting.incident import ACTIVE, SEVERITIES
 from monitoring.service_views import Services
 from operations.services import FRESH_S, measured
 from operations.status import ORDER, Status
-from operations.version import version
 from utils.metrics import Metrics
+from utils.release import release
 
 __all__ = ["watched"]
 
@@ -51,7 +51,7 @@ _TRANSFERRED = {"sent": "network_bytes_sent", "received": "network_bytes_recv"}
 def watched(system: IntegratedSystem, found: Status, metrics: Metrics) -> None:
     """Add them."""
     info = metrics.gauge("orchestrator_build_info", "The program; always 1", labels=("version", "python"))
-    info.set(1.0, version=version(), python=platform.python_version())
+    info.set(1.0, version=release(), python=platform.python_version())
     _datasets(found, metrics)
     _incidents(found, metrics)
     _runs(found, metrics)

@@ -14,6 +14,8 @@ from utils.database import Connection, Durability, StateError, Statement, Statem
 from utils.postgres_errors import LOCK_TIMEOUT_S, explain, first_line, lost
 from utils.postgres_news import PostgresNews
 from utils.postgres_sql import numbered
+from utils.release import release
+from utils.schema_version import newer
 
 if TYPE_CHECKING:
     import psycopg
@@ -295,17 +297,19 @@ class PostgresDatabase:
         versions = self._versions
         ((there,),) = connection.execute("SELECT to_regclass(?) IS NOT NULL", (versions,)).fetchall()
         if not there:
-            connection.raw.execute(f"CREATE TABLE {versions} (version bigint NOT NULL)")
+            connection.raw.execute(f"CREATE TABLE {versions} (version bigint NOT NULL, release text)")
         ((version,),) = connection.execute(f"SELECT coalesce(max(version), 0) FROM {versions}").fetchall()  # noqa: S608 - our own
         if version > len(migrations):
-            raise StateError(
-                f"{self.name}: has schema version {version}, this program knows {len(migrations)}",
-                hint="it was written by a newer release: use that one",
-            )
+            # As JSON: a table of before the release was written down has no such column.
+            sql = f"SELECT to_jsonb(of) ->> 'release' FROM {versions} AS of WHERE version = ?"  # noqa: S608 - our own
+            ((by,),) = connection.execute(sql, (version,)).fetchall()
+            raise newer(self.name, version, len(migrations), by)
+        if version < len(migrations):
+            connection.raw.execute(f"ALTER TABLE {versions} ADD COLUMN IF NOT EXISTS release text")
         try:
             for number, script in enumerate(migrations[version:], start=version + 1):
                 connection.raw.execute(script)
-                connection.execute(f"INSERT INTO {versions} VALUES (?)", (number,))  # noqa: S608 - our own
+                connection.execute(f"INSERT INTO {versions} VALUES (?, ?)", (number, release()))  # noqa: S608 - our own
         except psycopg.errors.DuplicateTable as error:
             raise StateError(
                 f"{self.name}: has tables of another program ({first_line(error)})",

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 from utils.database import Connection, Durability, News, StateError, Statement, StatementRefused
 from utils.file_lock import FileLock
 from utils.file_systems import MOUNTS, network_file_system
+from utils.release import release
+from utils.schema_version import TABLE, newer
 
 T = TypeVar("T")
 
@@ -286,17 +288,24 @@ class SqliteDatabase:
     def _migrate(self, connection: sqlite3.Connection) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > len(self._migrations):
-            raise StateError(
-                f"{self.path}: has schema version {version}, this program knows {len(self._migrations)}",
-                hint="it was written by a newer release: use that one",
-            )
+            raise newer(str(self.path), version, len(self._migrations), _release_of(connection, version))
         if not version and connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
             raise StateError(
                 f"{self.path}: holds tables, but not ours: the database of another program, or a damaged one",
                 hint="restore it from a backup, or move it away to start afresh",
             )
         for number, script in enumerate(self._migrations[version:], start=version + 1):
-            connection.executescript(f"BEGIN; {script}; PRAGMA user_version = {number}; COMMIT;")
+            by = f"CREATE TABLE IF NOT EXISTS {TABLE} (version INTEGER NOT NULL, release TEXT NOT NULL);"
+            by += f"INSERT INTO {TABLE} VALUES ({number}, '{release()}')"  # noqa: S608 - our own
+            connection.executescript(f"BEGIN; {script}; {by}; PRAGMA user_version = {number}; COMMIT;")
+
+
+def _release_of(connection: sqlite3.Connection, version: int) -> str | None:
+    """The release that made it so, if that was written down."""
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (TABLE,)).fetchone():
+        return None
+    found = connection.execute(f"SELECT release FROM {TABLE} WHERE version = ?", (version,)).fetchone()  # noqa: S608 - our own
+    return str(found[0]) if found else None
 
 
 class _Transaction:

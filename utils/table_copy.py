@@ -9,11 +9,15 @@ from typing import Any
 import orjson
 
 from utils.database import Connection
+from utils.schema_version import TABLE
 
 __all__ = ["Copied", "TableFigures", "copy_tables", "figures"]
 
 _AT_ONCE = 2_000
-_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY name"
+_TABLES = f"""
+SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!' AND name <> '{TABLE}'
+ORDER BY name
+"""  # noqa: S608 - our own
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,6 +259,7 @@ def _newer_release(scene: Scene) -> None:
     scene.run()
     with sqlite3.connect(scene.state / "orchestrator.db") as database:
         database.execute("PRAGMA user_version = 999")
+        database.execute("INSERT INTO schema_version VALUES (999, '9.8.7')")
     database.close()
     scene.type("status")
 

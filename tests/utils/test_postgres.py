@@ -11,6 +11,7 @@ from tests.databases import another
 from tests.postgres import address, execute
 from utils.database import StateError, StatementRefused
 from utils.postgres import PostgresDatabase
+from utils.release import release
 
 TABLE = "CREATE TABLE things (name text PRIMARY KEY)"
 PASSWORD = "hunter2-and-more"
@@ -45,6 +46,11 @@ def _newer(url: str) -> str:
         return url
 
 
+def _newer_long_ago(url: str) -> str:
+    execute(_newer(url), "ALTER TABLE schema_version DROP COLUMN release")
+    return url
+
+
 @pytest.mark.parametrize(
     ("spoil", "said", "hint"),
     [
@@ -53,11 +59,22 @@ def _newer(url: str) -> str:
         (_nobody, "cannot be written (permission denied for schema public", "grant this user"),
         (lambda url: f"{url}&options=-csearch_path%3Dnowhere", "there is no such schema", "CREATE SCHEMA"),
         (_foreign, "has tables of another program", "a schema of its own"),
-        (_newer, "has schema version 2, this program knows 1", "newer release"),
+        (_newer, "has schema version 2, this program knows 1", f"release {release()}: use that one or a later one"),
+        (_newer_long_ago, "has schema version 2, this program knows 1", "a newer release: use that one"),
         (lambda _: f"postgresql://bob:{PASSWORD}@127.0.0.1:1/d", "the server cannot be reached", "see that it runs"),
         (lambda _: "postgresql://[::1/d", "cannot be read as the address", "postgresql+psycopg://"),
     ],
-    ids=["no database", "no user", "no right", "no schema", "foreign tables", "newer", "no server", "no address"],
+    ids=[
+        "no database",
+        "no user",
+        "no right",
+        "no schema",
+        "foreign tables",
+        "newer",
+        "newer, unnamed",
+        "no server",
+        "no address",
+    ],
 )
 def test_what_cannot_be_used_is_told_with_what_to_do(
     postgres: str, spoil: Callable[[str], str], said: str, hint: str

@@ -66,17 +66,27 @@ def test_a_failed_migration_leaves_the_database_as_it_was(tmp_path: Path) -> Non
         SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA, "CREATE TABLE more (x); NONSENSE"])
 
     again = SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA])
-    assert again.query("SELECT name FROM sqlite_master WHERE type = 'table'") == [("things",)]
+    assert again.query("SELECT name FROM sqlite_master WHERE type = 'table'") == [("things",), ("schema_version",)]
 
 
-def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
-    """An older program does not touch what a newer one wrote."""
-    SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA, "CREATE TABLE more (x)"]).close()
+@pytest.mark.parametrize(
+    ("forgotten", "use"),
+    [("SELECT 1", "release 9.8.7: use that one"), ("DROP TABLE schema_version", "a newer release: use that one")],
+)
+def test_a_newer_schema_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgotten: str, use: str) -> None:
+    """An older program does not touch what a newer one wrote, and names that one."""
+    SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA]).close()
+    with monkeypatch.context() as tomorrow:
+        tomorrow.setattr("utils.sqlite.release", lambda: "9.8.7")
+        SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA, "CREATE TABLE more (x)"]).close()
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.execute(forgotten)
+    connection.close()
 
     with pytest.raises(StateError, match="schema version 2, this program knows 1") as refused:
         SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA])
 
-    assert "newer release" in refused.value.hint
+    assert use in refused.value.hint
 
 
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
