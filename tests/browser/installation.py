@@ -97,7 +97,7 @@ def _configuration(mail: str, *, tame: bool) -> dict[str, Any]:
     odd = "Somebody" if tame else NASTY
     return {
         "app": {"name": "page"},
-        "defaults": {"dataset": {"deadline": "5s", "retry": {"attempts": 2, "initial": "1ms"}}},
+        "defaults": {"dataset": {"deadline": "1m", "retry": {"attempts": 2, "initial": "1ms"}}},
         "datasets": [
             {
                 "name": "orders",

@@ -84,7 +84,7 @@ def _configuration(folder: Path, bank: FaultyServer) -> dict[str, Any]:
         "app": {"name": "Acme data"},
         "defaults": {
             "resilience": {"breaker": {"failure_threshold": 2}},
-            "dataset": {"deadline": "5s", "retry": {"attempts": 2, "initial": "1ms"}},
+            "dataset": {"deadline": "1m", "retry": {"attempts": 2, "initial": "1ms"}},
         },
         "datasets": [dataset(name, provider) for name, provider in PROVIDERS.items()],
     }

@@ -18,7 +18,7 @@ def write_configuration(folder: Path, *, harm: bool = False) -> Path:
     nothing = {"kind": "file", "path": f"{HARM}.csv"} if harm else down
     configuration = {
         "app": {"name": "page"},
-        "defaults": {"dataset": {"deadline": "5s", "retry": {"attempts": 2, "initial": "1ms"}}},
+        "defaults": {"dataset": {"deadline": "1m", "retry": {"attempts": 2, "initial": "1ms"}}},
         "datasets": [
             {"name": "orders", "collect": {"kind": "simulated", "rows": 50}, "rules": [{"not_null": ["id"]}]},
             {"name": "partner", "collect": down, "snapshot": "snapshot.csv"},

@@ -43,7 +43,7 @@ def made(folder: Path) -> Past:
     pieces = {"by": ["2026-11-01", "2026-11-02", "2026-11-03"]}
     configuration = {
         "app": {"name": "page"},
-        "defaults": {"dataset": {"deadline": "5s", "retry": {"attempts": 1}}},
+        "defaults": {"dataset": {"deadline": "1m", "retry": {"attempts": 1}}},
         "datasets": [
             {
                 "name": "orders",
