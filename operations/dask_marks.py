@@ -5,7 +5,6 @@ PostgreSQL, a blob in the storage, and what the blob names in the Redis.
 """
 
 import re
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -134,14 +133,14 @@ def check_cache(system: "IntegratedSystem", mark: str) -> None:
     """The same of its Redis, while the mark is new. It is left out when the Redis was away as the mark was put."""
     if _stored(system, mark) != mark.encode():
         return
-    until = time.monotonic() + PATIENCE_S
+    until = system.clock.monotonic() + PATIENCE_S
     while system.cache.get(mark) is None:
         trouble = system.cache.trouble()
         if not trouble and system.cache.get(mark) is None and not system.cache.trouble():
             raise _another("Redis", "cache.url")
-        if time.monotonic() > until:
+        if system.clock.monotonic() > until:
             raise Unusable(f"the Redis in cache.url cannot be used: {trouble}", hint=_REACH_HINT)
-        time.sleep(LOOK_S)  # a busy machine is no reason to refuse a run; it calls nobody back
+        system.clock.sleep(LOOK_S)  # a busy machine is no reason to refuse a run; it calls nobody back
 
 
 def _stored(system: "IntegratedSystem", mark: str) -> bytes:

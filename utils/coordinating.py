@@ -4,6 +4,7 @@ On one machine in a small SQLite of the state directory. With a PostgreSQL, leas
 Redis besides, circuits and rates lie in that. Then the processes may run on any machine.
 """
 
+from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -27,17 +28,18 @@ if TYPE_CHECKING:
 __all__ = ["Coordinating"]
 
 
-class Coordinating:
-    """The parts that processes share, each made when it is first asked for."""
+class Coordinating(ABC):
+    """The parts that processes share, each made when it is first asked for. Who keeps the rest says where they lie."""
 
     clock: Clock
 
     @property
-    def _kept(self) -> "Kept":
-        raise NotImplementedError
+    @abstractmethod
+    def _kept(self) -> "Kept": ...
 
+    @abstractmethod
     def _set_aside(self, news: "SetAside") -> None:
-        raise NotImplementedError
+        """Tell that a damaged database was replaced."""
 
     @cached_property
     def coordination(self) -> "SqliteDatabase":
