@@ -1,7 +1,7 @@
 """A cache that is damaged or gone costs a request, never the last good copy."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,12 +10,6 @@ from operations.metrics import as_json
 from tests.faulty_server import FaultyServer, status
 from tests.integration.installation import Installation
 from tests.integration.people import GOOD, GOOD_ROWS, people
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyServer]:
-    with FaultyServer(GOOD) as server:
-        yield server
 
 
 def overwrite_all(cache: Path) -> None:

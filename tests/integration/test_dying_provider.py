@@ -7,7 +7,7 @@ import json
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from data_pipeline.dataset import DatasetRun
 from operations.actor import Actor
 from operations.run import run
 from tests.faulty_server import Answer, FaultyServer, Request, status
-from tests.integration.installation import HASTY, Installation
+from tests.integration.installation import PATIENT, Installation
 from tests.integration.people import GOOD, GOOD_ROWS, people
 from utils.clock import ManualClock
 
@@ -25,22 +25,15 @@ DATASETS = 10
 DEAD = status(503)
 
 
-@pytest.fixture
-def server() -> Iterator[FaultyServer]:
-    with FaultyServer(GOOD) as server:
-        yield server
-
-
 def configure(installation: Installation, server: FaultyServer, **breaker: Any) -> None:
     """Ten datasets of one provider; patient enough for an answer that the test holds back."""
     names = [f"people_{number}" for number in range(DATASETS)]
     # With room for all at once: whoever waits in line on a manual clock moves it.
     lifted = {"rate_limit": None, "bulkhead": {"concurrency": DATASETS}}
-    patient = {**HASTY, "timeout": {"connect": "5s", "read": "30s"}, "deadline": "60s"}
     installation.configure(
         *({**people(f"{server.url}?of={name}"), "name": name} for name in names),
         defaults={
-            "dataset": patient,
+            "dataset": PATIENT,
             "resilience": {"breaker": {"open_for": "60s", "half_open_calls": 1, **breaker}, **lifted},
         },
         executor={"workers": DATASETS},

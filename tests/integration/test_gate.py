@@ -1,25 +1,18 @@
 """Write, audit, publish: which batches become what readers see, and what they see when one does not."""
 
 import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.faulty_server import Answer, FaultyServer, status
-from tests.integration.installation import HASTY, Installation
+from tests.integration.installation import PATIENT, Installation
 from tests.integration.people import GOOD, GOOD_CSV, GOOD_ROWS, csv, people
 from utils.clock import ManualClock
 
 HOUR = 3600.0
 HEADER = b"id,name,day\n"
 NEWER = csv(HEADER + b"7,gina,2026-01-02\n8,hugo,2026-01-02\n")
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyServer]:
-    with FaultyServer(GOOD) as server:
-        yield server
 
 
 def names(installation: Installation, *, last_batch: bool = False) -> list[str]:
@@ -376,7 +369,7 @@ def test_ten_datasets_of_a_dead_provider_open_one_breaker(installation: Installa
     breaker = {"minimum_calls": 3, "window": 10, "open_for": "10m"}
     installation.configure(
         *(people(f"{server.url}?of={n}", parse={"format": "csv"}) | {"name": f"people_{n}"} for n in range(10)),
-        defaults={"dataset": {**HASTY, "retry": {"attempts": 1}}, "resilience": {"breaker": breaker}},
+        defaults={"dataset": {**PATIENT, "retry": {"attempts": 1}}, "resilience": {"breaker": breaker}},
         executor={"workers": 1},
     )
 

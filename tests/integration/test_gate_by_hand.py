@@ -1,6 +1,5 @@
 """What people decide about held and accepted versions; and that whoever reads sees an accepted one, always."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -29,18 +28,6 @@ from tests.integration.gating import (
 from tests.integration.installation import Installation
 from tests.integration.people import GOOD, GOOD_ROWS, csv, people
 from utils.leases import Leases
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyServer]:
-    with FaultyServer(GOOD) as server:
-        yield server
-
-
-@pytest.fixture
-def held(installation: Installation, server: FaultyServer) -> str:
-    """A good version stands, and a batch is held; gives the held version."""
-    return hold(installation, server)
 
 
 def test_what_was_accepted_by_hand_is_what_readers_get(installation: Installation, held: str) -> None:

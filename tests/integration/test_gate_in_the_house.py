@@ -1,9 +1,5 @@
 """What people decide about versions, together with the rest: the log, maintenance, commands, PostgreSQL."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from operations.gate import accept, reject, rollback
 from operations.maintain import maintain
 from operations.news import news
@@ -18,7 +14,6 @@ from tests.integration.gating import (
     OTHER,
     do,
     held_now,
-    hold,
     names,
     stands,
     states,
@@ -27,18 +22,6 @@ from tests.integration.installation import Installation
 from tests.integration.people import GOOD, GOOD_ROWS, people
 from utils.clock import ManualClock
 from utils.events import NewEvent
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyServer]:
-    with FaultyServer(GOOD) as server:
-        yield server
-
-
-@pytest.fixture
-def held(installation: Installation, server: FaultyServer) -> str:
-    """A good version stands, and a batch is held; gives the held version."""
-    return hold(installation, server)
 
 
 def test_the_log_makes_the_same_views_again(installation: Installation, server: FaultyServer, held: str) -> None:

@@ -1,7 +1,6 @@
 """A provider that fails, in every way there is: the data still arrives, and says how old it is and why."""
 
 import gc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +51,6 @@ FAULTS: dict[str, tuple[Answer, str]] = {
     "sends a gzip bomb": (gzip_bomb(2**28), "more than `max_size` (2,000,000)"),
     "sends broken gzip": (csv(b"\x1f\x8bnot gzip" + POISON, content_encoding="gzip"), "not compressed as its headers"),
 }
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyServer]:
-    with FaultyServer(GOOD) as server:
-        yield server
 
 
 @pytest.mark.parametrize(("fault", "cause"), FAULTS.values(), ids=FAULTS)

@@ -14,18 +14,12 @@ from data_pipeline.dataset import DatasetRun
 from operations.status import status
 from tests.faulty_server import FaultyServer, reset
 from tests.faulty_server import status as answering
-from tests.integration.installation import HASTY, Installation
+from tests.integration.installation import PATIENT, Installation
 from tests.integration.people import GOOD, GOOD_ROWS, people
 from tests.utils.listening import Listener
 from utils.clock import ManualClock
 
 HOST = "data.example.org"
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyServer]:
-    with FaultyServer(GOOD) as server:
-        yield server
 
 
 @pytest.fixture
@@ -53,7 +47,7 @@ def configure(installation: Installation, server: FaultyServer, canary: Listener
         people(url or f"http://{HOST}/data.csv"),
         providers={} if url else {HOST: {"proxy": f"http://{server.host}"}},
         defaults={
-            "dataset": {**HASTY, "retry": {"attempts": 1}},
+            "dataset": {**PATIENT, "retry": {"attempts": 1}},
             "resilience": {"breaker": {"failure_threshold": 1}, "rate_limit": None},
         },
         network={"canaries": [canary.name]},

@@ -1,7 +1,6 @@
 """The quality report of a run: one model and its three faces."""
 
 import re
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from operations.report_markdown import markdown
 from operations.report_page import TEMPLATE, page
 from tests.faulty_server import FaultyServer, status
 from tests.integration.installation import ROOT, Installation
-from tests.integration.people import GOOD, csv, people
+from tests.integration.people import csv, people
 from utils.events import NewEvent
 
 EVIL = "<script>alert('x')</script>"
@@ -29,12 +28,6 @@ BAD = (
     + f"500,{EVIL},2026-01-02\n".encode()
     + b"".join(b"%d,x,2026-01-02\n" % n for n in range(-400, 600) if n != 500)
 )
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyServer]:
-    with FaultyServer(GOOD) as server:
-        yield server
 
 
 @pytest.fixture

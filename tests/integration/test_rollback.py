@@ -1,6 +1,5 @@
 """What was accepted is taken back: readers, sinks and the cache follow, and there is a way forward again."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,25 +13,12 @@ from tests.integration.gating import (
     HEADER,
     OTHER,
     do,
-    hold,
     names,
     stands,
     states,
 )
 from tests.integration.installation import Installation
 from tests.integration.people import GOOD, GOOD_ROWS, csv, people
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyServer]:
-    with FaultyServer(GOOD) as server:
-        yield server
-
-
-@pytest.fixture
-def held(installation: Installation, server: FaultyServer) -> str:
-    """A good version stands, and a batch is held; gives the held version."""
-    return hold(installation, server)
 
 
 def rolled_back(installation: Installation, server: FaultyServer, **more: Any) -> Decided:

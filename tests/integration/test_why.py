@@ -1,6 +1,5 @@
 """`why DATASET`: the answer in a sentence, the facts behind it, and commands that can be pasted."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,18 +8,12 @@ from cli.main import app
 from operations.why import Why, why
 from tests.faulty_server import FaultyServer, status
 from tests.integration.installation import Installation
-from tests.integration.people import GOOD, csv, people
+from tests.integration.people import csv, people
 from utils.clock import ManualClock
 
 HOUR = 3600.0
 RULES = [{"range": {"column": "id", "min": 0, "severity": "critical"}}, {"not_null": {"columns": ["name"]}}]
 BAD = b"id,name,day\n" + b"".join(b"%d,x,2026-01-02\n" % n for n in range(-2, 30))
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyServer]:
-    with FaultyServer(GOOD) as server:
-        yield server
 
 
 def ask(installation: Installation, name: str = "people", clock: Any = None) -> Why:
