@@ -141,7 +141,7 @@ class Protecting:
             return True
         turn = ExitStack()
         try:
-            turn.enter_context(FileLock(self._system.state_dir / "locks" / "protector.lock", wait=False))
+            turn.enter_context(FileLock(self._system.state_dir / "locks" / "protector.lock", within=0))
         except BlockingIOError:
             return False
         except OSError as error:  # no room even for an empty file: then there is work to do, whoever else may do it

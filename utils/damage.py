@@ -140,7 +140,7 @@ def _readable(path: Path, migrations: Sequence[str]) -> list[Saved]:
         ) as damaged:
             damaged.text_factory = bytes  # one text that is no UTF-8 must not end the reading of the others
             return [_rows(damaged, table, columns) for table, columns in expected.items()]
-    except (sqlite3.Error, OSError):
+    except (sqlite3.Error, UnicodeDecodeError, OSError):  # see `utils/sqlite.py::damaged`
         return [Saved(table, tuple(columns), (), whole=False) for table, columns in expected.items()]
 
 
@@ -233,7 +233,7 @@ def _rows(damaged: sqlite3.Connection, table: str, columns: dict[str, _Column]) 
             for row in damaged.execute(sql, values):
                 if (sound := _sound(row, columns)) is not None:
                     found[sound] = None
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             return False
         return True
 

@@ -73,7 +73,7 @@ class LogArchive:
 
     def _tidy(self, name: str, now: float) -> int:
         freed = 0
-        with contextlib.suppress(BlockingIOError), FileLock(self._folder / _COMPRESSION_LOCK, wait=False):
+        with contextlib.suppress(BlockingIOError), FileLock(self._folder / _COMPRESSION_LOCK, within=0):
             for path in self._rotated(name, packed=True, partial=True):  # of a process that was killed
                 path.unlink()
             for path in self._rotated(name):

@@ -83,7 +83,7 @@ class LogFile:
     def _renew(self, more: int, now: float) -> bool:
         """Open the live file, a new one if it is due; whether the old one was rotated."""
         today = now // _DAY * _DAY
-        with FileLock(self._path.with_name(_LOCK)):
+        with FileLock(self._path.with_name(_LOCK), within=1.0):
             try:
                 about = os.stat(self._name)
             except FileNotFoundError:

@@ -14,7 +14,7 @@ from utils.clock import SYSTEM_CLOCK
 from utils.damage import SetAside
 from utils.database import StateError
 from utils.file_lock import FileLock
-from utils.sqlite import DamagedError, SqliteDatabase, explain
+from utils.sqlite import BUSY_TIMEOUT_MS, DamagedError, SqliteDatabase, explain
 
 __all__ = ["ReplaceableDatabase"]
 
@@ -83,7 +83,7 @@ class ReplaceableDatabase(SqliteDatabase):
 
     def _open_file(self) -> None:
         try:
-            with FileLock(self.path.with_suffix(".lock")):
+            with FileLock(self.path.with_suffix(".lock"), within=BUSY_TIMEOUT_MS / 1000):
                 news = self._begin_or_replace()
                 self._identity, self._doubtful = self._at_path(), False
         except (sqlite3.Error, OSError) as error:

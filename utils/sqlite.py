@@ -34,6 +34,13 @@ class DamagedError(StateError):
     """The content of a database is not what SQLite wrote."""
 
 
+def damaged(error: UnicodeDecodeError) -> sqlite3.DatabaseError:
+    """What SQLite says of a damaged database may quote bytes of it that are no text: then Python cannot read it out."""
+    told = sqlite3.DatabaseError(f"database disk image is malformed: {error.object!r}")
+    told.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return told
+
+
 def explain(error: sqlite3.Error | OSError, path: Path) -> StateError:
     """The same failure in words a person can act on."""
     code = result_code(error)
@@ -53,9 +60,12 @@ def explain(error: sqlite3.Error | OSError, path: Path) -> StateError:
             f"{path}: the database is damaged ({error})",
             hint="restore it from a backup, or move it away to start afresh",
         )
-    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-        seconds = BUSY_TIMEOUT_MS // 1000
-        return StateError(f"{path}: another process kept it locked for {seconds} s", hint="try again", transient=True)
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED} or number == errno.ETIMEDOUT:
+        return StateError(
+            f"{path}: another process kept it locked for {BUSY_TIMEOUT_MS // 1000} s",
+            hint="try again; one that was stopped (`ps` shows T) has to go on (`kill -CONT`) or to end",
+            transient=True,
+        )
     if code not in _STATEMENT_AT_FAULT or isinstance(error, OSError):
         hint = "check the disk's health, its quota, and the limit to the size of files (`ulimit -f`)"
         return StateError(f"{path}: {error}", hint=hint if code == sqlite3.SQLITE_IOERR else "")
@@ -121,7 +131,7 @@ class SqliteDatabase:
     def _open_file(self) -> None:
         try:
             # Three of 96 simultaneous first opens failed with "locked" at the switch to WAL; under a lock none did.
-            with FileLock(self.path.with_suffix(".lock")):
+            with FileLock(self.path.with_suffix(".lock"), within=BUSY_TIMEOUT_MS / 1000):
                 self._begin()
         except (sqlite3.Error, OSError) as error:
             raise explain(error, self.path) from error
@@ -155,7 +165,10 @@ class SqliteDatabase:
                 cached_statements=256,
             )
             self._open.append(connection)
-        connection.execute(_SYNCHRONOUS[self._durability])
+        try:
+            connection.execute(_SYNCHRONOUS[self._durability])  # the first that reads the schema
+        except UnicodeDecodeError as error:
+            raise damaged(error) from error
         # Hot pages (the ends of the indexes) are copied back once for many commits, with a fourth of the flushes.
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         return connection

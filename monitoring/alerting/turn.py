@@ -49,7 +49,7 @@ class FileTurn:
 
     def take(self) -> bool:
         if self._lock is None:
-            lock = FileLock(self._path, wait=False)
+            lock = FileLock(self._path, within=0)
             try:
                 lock.__enter__()
             except BlockingIOError:

@@ -89,7 +89,7 @@ class HostKeeper:
         self._asked = now
         with ExitStack() as held:
             try:
-                held.enter_context(FileLock(self._lock, wait=False))
+                held.enter_context(FileLock(self._lock, within=0))
             except BlockingIOError:
                 return None
             told = Told(self._events())

@@ -11,6 +11,7 @@ import pytest
 from tests.utils import children
 from utils import sqlite as module
 from utils.database import StateError
+from utils.file_lock import FileLock
 from utils.sqlite import SqliteDatabase, prepare_directory
 
 SCHEMA = "CREATE TABLE things (name TEXT PRIMARY KEY, body TEXT)"
@@ -87,6 +88,17 @@ def test_a_newer_schema_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA])
 
     assert use in refused.value.hint
+
+
+def test_one_that_somebody_opens_for_ever_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was stopped while it opened it keeps the lock."""
+    monkeypatch.setattr(module, "BUSY_TIMEOUT_MS", 10)
+
+    with FileLock(tmp_path / "a.lock"), pytest.raises(StateError, match=r"a\.db: another process kept it") as told:
+        SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA])
+
+    assert told.value.transient
+    assert "kill -CONT" in told.value.hint
 
 
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
@@ -251,3 +263,17 @@ def test_without_a_mount_table_nothing_is_refused(tmp_path: Path) -> None:
     prepare_directory(tmp_path / "state", mounts=str(tmp_path / "missing"))
 
     assert (tmp_path / "state").is_dir()
+
+
+def test_damage_that_sqlite_cannot_tell_in_words_is_told(tmp_path: Path) -> None:
+    """Its message quotes the name of a table, which is no text any more."""
+    SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA]).close()
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_schema SET name = CAST(x'a0a0' AS TEXT), sql = 'CREATE TABLE ('")
+    connection.close()
+
+    with pytest.raises(StateError, match=r"a\.db: the database is damaged \(.*a0") as told:
+        SqliteDatabase(tmp_path / "a.db", migrations=[SCHEMA])
+
+    assert "backup" in told.value.hint
