@@ -52,7 +52,7 @@ def draw(here: Here) -> None:
         _budgets(here, rest)
     if tiles[large:]:
         title = here.words("The other datasets") if large else here.words("Datasets")
-        with panels.framed(here, "small-tiles", title, Panel[Tile]() if large else rest.tiles):
+        with panels.framed(here, "small-tiles", title, Panel() if large else rest.tiles):
             with _grid("small-tiles", 240):
                 for n, tile in enumerate(tiles[large:], large):
                     _small_tile(here, n, tile)

@@ -10,6 +10,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard.screens.overview import BUDGETS, LARGE
 from dashboard.view_model.news import COOKIE
 from integrated_system import IntegratedSystem
+from operations.run import run
+from tests.dashboard.configuration import ACTOR
 
 
 def _links(app: AppTest) -> list[str]:
@@ -39,6 +41,22 @@ def test_every_dataset_has_one_tile_that_leads_to_its_page(app: AppTest, config:
     large = sum(text.startswith("Copy age\n") for text in _texts(app))
     assert sorted(_links(app)) == sorted(["All runs", *names * 3])  # a tile, and two objectives
     assert large == (count if count <= LARGE else 0)
+
+
+def test_of_many_those_in_trouble_are_large(app: AppTest, config: Path, state_dir: Path) -> None:
+    """And stand first; the others are small."""
+    names = _many(config, LARGE + 1)
+    told = json.loads(config.read_text())
+    told["datasets"][7]["collect"]["script"] = [{"after": "0s", "do": "down"}]
+    config.write_text(json.dumps(told))
+    with IntegratedSystem(config, state_dir=state_dir, environ={}) as system:
+        run(system, ACTOR)
+
+    app.run()
+
+    linked = [link for link in _links(app) if link in names]
+    assert sum(text.startswith("Copy age\n") for text in _texts(app)) == 1
+    assert (linked[0], set(linked)) == (names[7], set(names))
 
 
 def test_objectives_beyond_the_first_are_folded(app: AppTest, config: Path) -> None:

@@ -135,6 +135,10 @@ class Day:
                 yield measured(number, times, state, self.clock.time())
 
 
+def _raised(_: object, error: Exception) -> None:
+    raise error
+
+
 def _timed(work: Callable[[], Any]) -> float:
     began = time.perf_counter()
     work()
@@ -155,6 +159,7 @@ def _drawn(config: Path, state: Path, clock: ManualClock) -> Iterator[Callable[[
         patch.setenv("ORCHESTRATOR_CONFIG", str(config))
         patch.setenv("ORCHESTRATOR_APP__STATE_DIR", str(state))
         patch.setattr("dashboard.login.at_this_machine", lambda: True)
+        patch.setattr("dashboard.shell.broken_page", _raised)  # what users see as a face
         patch.setattr("dashboard.shell.IntegratedSystem", partial(IntegratedSystem, clock=clock))
         patch.setattr("streamlit.components.v2.manifest_scanner.scan_component_manifests", lambda *_: [])
         names = cycle(shell.PAGES)
