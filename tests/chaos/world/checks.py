@@ -29,7 +29,7 @@ def violations(model: Model, seen: Seen, *, alone: bool = True) -> list[str]:
     model.wrong = []
     for name, standing in model.standing.items():
         table = seen.tables[name]
-        wrong = [*_readers(standing, table), *_claims(standing, table, seen, alone=alone), *_kept(standing, table)]
+        wrong = [*_readers(standing, table, alone=alone), *_claims(standing, table, seen, alone=alone), *_kept(standing, table)]
         if alone:
             wrong += [*_told_well(standing, table), *_failing(standing, table, name, seen)]
         found += [f"{name}: {words}" for words in wrong]
@@ -69,8 +69,11 @@ def _log(model: Model, seen: Seen) -> Iterator[str]:
             yield f"{name}: run {run_id} was acknowledged, and is not in the log"
 
 
-def _readers(standing: Standing, table: SeenTable) -> Iterator[str]:
-    """Readers get what was accepted last, whole; or what was before it, when that is damaged."""
+def _readers(standing: Standing, table: SeenTable, *, alone: bool) -> Iterator[str]:
+    """Readers get what was accepted last, whole; or what was before it, when that is damaged.
+
+    Who works beside us may be about to accept what went out since: that stays possible.
+    """
     if table.rows is None:
         if standing.now is not None and not standing.damaged:
             yield f"readers get an error, though rows were accepted: {table.trouble}"
@@ -79,10 +82,11 @@ def _readers(standing: Standing, table: SeenTable) -> Iterator[str]:
     got = next((one for one in standing.allowed() if Counter(one.rows) == mine), None)
     if got is None:
         yield f"readers get what they must not: {_difference(standing, mine)}"
-    elif got is not standing.now and got in standing.maybe and table.version is not None:
+    coming = [] if alone or got is None else [one for one in standing.maybe if one.content > got.content]
+    if got is not None and got is not standing.now and got in standing.maybe and table.version is not None:
         standing.take(table.version, got)
-    if got is standing.now:
-        standing.maybe = []
+    if got is not None and got is standing.now:
+        standing.maybe = coming
 
 
 def _difference(standing: Standing, mine: "Counter[Key]") -> str:

@@ -1,5 +1,6 @@
 """A disk that can be full: a small one in memory, or, where mounting is not permitted, a limit to the size of files."""
 
+import errno
 import os
 import resource
 import shutil
@@ -31,9 +32,16 @@ class Disk:
         if not self.mounted:
             resource.setrlimit(resource.RLIMIT_FSIZE, (max(room, 4096), self._limits[1]))
             return
-        about = os.statvfs(self.path)
         with self._ballast.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(4096, about.f_bavail * about.f_frsize - room))
+            while True:
+                about = os.statvfs(self.path)
+                spare = about.f_bavail * about.f_frsize - room
+                try:
+                    return os.posix_fallocate(file.fileno(), 0, spare) if spare > 0 else None
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    room += 4096  # somebody wrote meanwhile
 
     def free(self) -> None:
         """There is room again."""
