@@ -21,8 +21,8 @@ class FileLock:
     """Hold `path` locked for the length of a `with` block; several readers or one writer.
 
     The file is opened anew each time, so a fork does not share the lock and a deleted folder comes back. The kernel
-    drops the lock when the holder dies, whatever killed it; one that was stopped (SIGSTOP, a frozen container) keeps it,
-    so nobody waits for ever. Use one object a `with` block at a time.
+    drops the lock when the holder dies, whatever killed it. One that was stopped (SIGSTOP, a frozen container) keeps
+    it, so nobody waits for ever. Use one object a `with` block at a time.
 
     Args:
         path: The lock file; made with mode 0600, its folder with 0700.

@@ -29,7 +29,11 @@ def violations(model: Model, seen: Seen, *, alone: bool = True) -> list[str]:
     model.wrong = []
     for name, standing in model.standing.items():
         table = seen.tables[name]
-        wrong = [*_readers(standing, table, alone=alone), *_claims(standing, table, seen, alone=alone), *_kept(standing, table)]
+        wrong = [
+            *_readers(standing, table, alone=alone),
+            *_claims(standing, table, seen, alone=alone),
+            *_kept(standing, table),
+        ]
         if alone:
             wrong += [*_told_well(standing, table), *_failing(standing, table, name, seen)]
         found += [f"{name}: {words}" for words in wrong]

@@ -37,7 +37,9 @@ class Disk:
                 about = os.statvfs(self.path)
                 spare = about.f_bavail * about.f_frsize - room
                 try:
-                    return os.posix_fallocate(file.fileno(), 0, spare) if spare > 0 else None
+                    if spare > 0:
+                        os.posix_fallocate(file.fileno(), 0, spare)
+                    return
                 except OSError as error:
                     if error.errno != errno.ENOSPC:
                         raise
