@@ -242,9 +242,8 @@ def test_a_dataset_that_runs_elsewhere_is_skipped(installation: Installation) ->
         assert answer_now.wait(30)
         return GOOD
 
-    calm = {"timeout": {"read": "20s"}, "deadline": "30s"}
     with FaultyServer(slow) as server:
-        installation.configure(people(server.url, resilience=calm), FINE)
+        installation.configure(people(server.url), FINE)
         first: list[Finished] = []
         thread = threading.Thread(target=lambda: first.append(installation.cli("run", "--json")))
         thread.start()

@@ -32,7 +32,7 @@ from operations.dask_cluster import DaskCluster
 from operations.dask_marks import put_marks, take_marks
 from operations.run import CancelToken, Execution, execute, resume, run
 from tests import dask_cluster as clusters
-from tests.integration.installation import Installation
+from tests.integration.installation import PATIENT, Installation
 from utils.arrow import pa
 
 pytestmark = pytest.mark.xdist_group("dask")
@@ -113,7 +113,7 @@ class Placed(Installation):
         (self.module,) = (one.stem for one in code.glob("*.py"))
 
     def configure(self, *datasets: Mapping[str, Any], **sections: Any) -> None:
-        patient = {"timeout": {"read": "20s"}, "deadline": "20s", "retry": {"attempts": 1}}
+        patient = {**PATIENT, "retry": {"attempts": 1}}
         super().configure(*datasets, **{"code": [str(self.code)], "defaults": {"dataset": patient}, **sections})
 
     def on(self, address: str, *, cancel: CancelToken | None = None) -> PipelineRun:

@@ -34,6 +34,9 @@ POISON = b"666,mallory,2026-01-02\n"
 
 BAD = GOOD_CSV + POISON * 50
 
+HASTY = {"timeout": {"read": "100ms"}}
+"""For a provider that never answers, and only for that one."""
+
 FAULTS: dict[str, tuple[Answer, str]] = {
     "503": (status(503, POISON), "answered 503"),
     "429": (status(429, POISON), "answered 429"),
@@ -63,6 +66,8 @@ def test_last_good_is_served_with_its_age_and_the_reason(
     good = installation.run_one(clock=clock)
     clock.advance(HOUR)
     server.answer = fault
+    if fault.fault.startswith("hang"):
+        installation.configure(people(server.url, resilience=HASTY))
 
     first = installation.run_one(fresh=True, clock=clock)
     clock.advance(HOUR)
@@ -384,7 +389,7 @@ def test_a_body_that_never_ends_does_not_fill_the_memory(
     installation: Installation, server: FaultyServer, kind: str
 ) -> None:
     """Five gigabytes, sent or unpacked: refused at `max_size`, and never more than 300 MB of memory held."""
-    installation.configure(people(server.url, collect={"max_size": "250MB"}, resilience={"deadline": "30s"}))
+    installation.configure(people(server.url, collect={"max_size": "250MB"}))
     installation.run_one()
     server.answer = endless(5 * 2**30) if kind == "endless" else gzip_bomb(5 * 2**29)
     gc.collect()

@@ -11,7 +11,7 @@ from operations.actor import Actor
 from operations.run import run
 from operations.show import delivered
 from tests.integration.feed import Feed, Row
-from tests.integration.installation import HASTY, Installation
+from tests.integration.installation import PATIENT, Installation
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -246,7 +246,7 @@ def test_whatever_happens_the_table_becomes_what_the_provider_has(
 ) -> None:
     """Rows that come up to two minutes late, without a time, and answers that break off: none is lost, none doubled."""
     installation = Installation(tmp_path_factory.mktemp("history"))
-    patient = {"dataset": HASTY, "resilience": {"breaker": {"window": 1000, "minimum_calls": 1000}}}
+    patient = {"dataset": PATIENT, "resilience": {"breaker": {"window": 1000, "minimum_calls": 1000}}}
     dataset = events(write=write, incremental={"lag": "2m"}, detect={"enabled": False})
     installation.configure(dataset, defaults=patient)
     now, number, feed.rows = 0, 0, [row(0, at(0))]

@@ -9,7 +9,7 @@ from data_pipeline.dataset import DatasetRun
 from operations.actor import Actor
 from operations.breakers import force_open
 from tests.faulty_server import FaultyServer, status
-from tests.integration.installation import HASTY, Installation
+from tests.integration.installation import PATIENT, Installation
 from tests.integration.people import GOOD, people
 from utils.clock import ManualClock
 from utils.resilience.shared_state import Verdict
@@ -46,7 +46,7 @@ class House:
             *({**people(self.home.url, collect=collect), "name": f"people_{n}"} for n in range(datasets)),
             providers={self.home.host: rests("10m"), self.mirror.host: rests("5m")},
             defaults={
-                "dataset": HASTY,
+                "dataset": PATIENT,
                 "resilience": {"breaker": {"failure_threshold": 1, "half_open_calls": 1}, "rate_limit": None},
             },
             executor={"workers": 1},

@@ -27,8 +27,6 @@ pytestmark = [pytest.mark.xdist_group("dask"), pytest.mark.usefixtures("patient_
 NOT_THERE = "/proc/self/cwd/there"
 """A state directory that each process has in another place: its working directory."""
 
-PATIENT = {"dataset": {"deadline": "60s", "timeout": {"read": "60s"}}}
-
 RULES = [{"unique": "id"}, {"row_count": {"min": 5}, "severity": "warning"}]
 
 
@@ -44,7 +42,7 @@ class Machines(Installation):
         datasets = [
             {"name": f"d{n}", "collect": {"kind": "simulated", "rows": 3 + n}, "rules": RULES} for n in range(6)
         ]
-        sections = {**self.servers, **without, "app": {"state_dir": str(self.theirs)}, "defaults": PATIENT}
+        sections = {**self.servers, **without, "app": {"state_dir": str(self.theirs)}}
         self.configure(*datasets, **sections)
 
 
@@ -229,7 +227,7 @@ def test_slices_of_a_table_are_judged_on_another_machine(machines: Machines, tmp
         {"aggregate": {"expr": "sum(value)", "equals": "1"}, "scope": "dataset", "severity": "warning"},
     ]
     table = {"name": "table", "collect": {"kind": "simulated", "rows": 1000}, "rules": rules}
-    machines.configure(table, **machines.servers, defaults=PATIENT)
+    machines.configure(table, **machines.servers)
     machines.state = tmp_path / "one"
     machines.run()
     ours = machines.rows("table")

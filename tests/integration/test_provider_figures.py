@@ -5,11 +5,11 @@ from typing import Any
 
 from operations.metrics import COUNTERS, as_json
 from tests.faulty_server import FaultyServer, status
-from tests.integration.installation import HASTY, Installation
+from tests.integration.installation import PATIENT, Installation
 from tests.integration.people import GOOD, people
 from utils.resilience.totals import ProviderTotals
 
-TWICE = {**HASTY, "retry": {"attempts": 2, "initial": "1ms", "max": "1ms"}}
+TWICE = {**PATIENT, "retry": {"attempts": 2, "initial": "1ms", "max": "1ms"}}
 
 
 def of(told: dict[str, Any], name: str) -> dict[str, float]:

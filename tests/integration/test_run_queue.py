@@ -35,9 +35,9 @@ def simulated(*names: str, **more: Any) -> list[dict[str, Any]]:
 
 
 def stuck(name: str, **more: Any) -> dict[str, Any]:
-    """A dataset whose provider answers after a minute."""
-    patient = {"timeout": {"read": "100s"}, "deadline": "100s"}
-    return {"name": name, "collect": {"kind": "simulated", "rows": 2, "latency": "60s"}, "resilience": patient, **more}
+    """A dataset whose provider answers after five minutes."""
+    patient = {"timeout": {"read": "10m"}, "deadline": "10m"}
+    return {"name": name, "collect": {"kind": "simulated", "rows": 2, "latency": "5m"}, "resilience": patient, **more}
 
 
 def put(system: IntegratedSystem, *requests: RunRequest) -> list[str]:

@@ -11,14 +11,13 @@ import pytest
 
 from integrated_system import IntegratedSystem
 from tests.faulty_server import Answer, FaultyServer, html, status
-from tests.integration.installation import Installation
+from tests.integration.installation import PATIENT, Installation
 from tests.integration.people import csv
 from tests.markdown import DOCS, is_shape_of
 from utils.events import NewEvent
 
 PAGE = DOCS / "operations.md"
 HEADER = b"id,name,day\n"
-PATIENT = {"timeout": {"read": "30s"}, "deadline": "60s", "retry": {"attempts": 2, "initial": "10ms", "max": "20ms"}}
 GOOD = csv(HEADER + b"".join(b"%d,anna,2026-01-02\n" % n for n in range(20)))
 
 
@@ -39,7 +38,7 @@ class Scene:
             "collect": {"kind": "http", "url": self.server.url},
             **more,
         }
-        self.installation.configure(dataset, **{"defaults": {"dataset": PATIENT}, **(sections or {})})
+        self.installation.configure(dataset, **(sections or {}))
 
     def type(self, *words: str) -> int:
         return self.installation.typed(*words)

@@ -14,7 +14,7 @@ from operations.run import run
 from operations.status import status
 from tests.faulty_server import FaultyServer
 from tests.faulty_server import status as answering
-from tests.integration.installation import HASTY, Installation
+from tests.integration.installation import PATIENT, Installation
 from tests.integration.people import GOOD, people
 from utils.clock import ManualClock
 
@@ -40,7 +40,7 @@ def system(tmp_path: Path, server: FaultyServer, clock: ManualClock) -> Iterator
     resilience = {"breaker": breaker, "rate_limit": None}
     installation.configure(
         people(server.url),
-        defaults={"dataset": {**HASTY, "retry": {"attempts": 1}}, "resilience": resilience},
+        defaults={"dataset": {**PATIENT, "retry": {"attempts": 1}}, "resilience": resilience},
     )
     with installation.system(clock) as system:
         yield system
