@@ -17,7 +17,7 @@ from config.errors import ConfigError, KeyPath, Problem, key_text
 from config.files import SUFFIXES, parse_text, read_text
 from config.layers import Layer, absolute, doubles, filled, locate, merged, problem_at, spelt_out, variable_layer
 from config.masking import masked
-from config.plain_secrets import learn_plain_secrets
+from config.plain_secrets import learn_from_written, learn_plain_secrets
 from config.providers import is_secret_place
 from config.settings import Settings
 from config.starter import init_text
@@ -247,6 +247,7 @@ class _Loading:
         except ValidationError as error:
             from config.wording import explain
 
+            learn_from_written(data, self._secrets)
             told = {path for path, _ in self._faults}
             for wrong in explain(error, data, Settings):
                 if not any(path == wrong.path[: len(path)] for path in told):

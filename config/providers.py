@@ -73,11 +73,20 @@ Auth = Annotated[NoAuth | BasicAuth | BearerAuth | HeaderAuth | QueryAuth | OAut
 AUTH_SECRETS = ("password", "token", "value", "client_secret", "refresh_token")
 """Keys of `auth` that are secret even when they stand in the file as they are."""
 
+PLAIN_OPTIONS = frozenset({"anon", "endpoint_url", "account_name", "username", "project", "tls"})
+"""Of an object store: what is no secret by itself; all else may be one."""
+
 
 def is_secret_place(path: KeyPath) -> bool:
     """Whether what is written there is never shown, whatever it is."""
     key = next((part for part in reversed(path) if isinstance(part, str)), "")  # of a list, the list's own
     if path[:2] == ("alerts", "channels") or path == ("alerts", "heartbeat", "url"):
+        return True
+    in_sink, in_collect = path[2:3] == ("publish",), path[2:3] == ("collect",)
+    block = path[4:5] if in_sink else path[3:4] if in_collect else path[1:2] if path[0] == "storage" else ()
+    if block == ("options",):
+        return key not in PLAIN_OPTIONS
+    if block == ("headers",) and in_sink:
         return True
     return is_secret_key(key) or ("auth" in path[:-1] and key in AUTH_SECRETS)
 

@@ -19,7 +19,12 @@ SHORTEST_SECRET = 4
 _PLACE = re.compile(r"\$(\$?)\{([^{}]*)\}")
 _CONTENT = re.compile(r"(?:file:(?P<file>.+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?)", re.DOTALL)
 _USER_PART = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^/?#\s@]*(?:@[^/?#\s@]*)*)@(?=[^/?#\s]|$)")
-_SECRET_KEY = re.compile(r"(?i)(?:.*[-_])?(?:password|passwd|secret|token|api[-_]?key|authorization|cookie)")
+_SECRET_KEY = re.compile(  # `client_secret`, `X-Api-Key`, `accessToken`
+    r"(?:.*[-_]|.*[a-z0-9](?=[A-Z]))?(?i:password|passwd|passphrase|pwd|secret|token|authorization|cookie|credentials?"
+    r"|signature|connection[-_]?string|(?:api|access|account|private|secret|shared|subscription)[-_]?key)"
+)
+_MAYBE_SECRET = re.compile(r"(?i)(?:app|client)?[-_]?key|sig|pass|auth|app[-_]?id")
+_LOOKS_DRAWN = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_+/=-]{16,}")
 
 
 @dataclass(slots=True)
@@ -124,6 +129,15 @@ def without_user_part(text: str) -> str:
 def is_secret_key(name: str) -> bool:
     """Whether a key's name says that its value is nobody's business, `X-Api-Key` and `client_secret` for example."""
     return _SECRET_KEY.fullmatch(name) is not None
+
+
+def is_secret_parameter(name: str, value: str) -> bool:
+    """Whether what is sent under this name proves who asks; of `key` and `auth` the value must look like a token.
+
+    >>> is_secret_parameter("key", "EUR"), is_secret_parameter("key", "AIzaSyD4k91Qx0pT")
+    (False, True)
+    """
+    return is_secret_key(name) or bool(_MAYBE_SECRET.fullmatch(name) and _LOOKS_DRAWN.fullmatch(value))
 
 
 def plain(value: Any) -> Any:
