@@ -175,8 +175,10 @@ def _of_channel(address: str) -> Iterator[str]:
     rest = address.partition("://")[2]
     tokens = [part for part in _PART_OF_A_CHANNEL.findall(rest) if not _is_plain(unquote(part))]
     if tokens:
+        server, _, path = rest.partition("/")
         yield address
-        yield rest
+        # A name of a server is not the beginning of a secret: it may stand in a message.
+        yield path if _is_plain(server.partition(":")[0]) else rest
     for token in tokens:
         yield token
         yield unquote(token)

@@ -1,7 +1,6 @@
 """Secrets through every path: a configuration full of them, providers that send them back, and then a look everywhere.
 
-Each secret is a canary: a text that stands nowhere else. What is written, printed, sent or shown is searched for it as
-it is, percent-encoded, in base64, in JSON and in HTML.
+Each secret is a canary (`canaries.py`). What is written, printed, sent or shown is searched for it.
 """
 
 import gzip
@@ -11,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -27,6 +26,7 @@ from operations.report import report
 from tests import faulty_server as fault
 from tests.counts import few
 from tests.faulty_server import FaultyServer
+from tests.integration.canaries import files_of, found_in
 from tests.integration.installation import Installation
 from tests.integration.shown import api_answers, backup_members, pages
 from utils.logger import configure
@@ -57,32 +57,14 @@ PLAIN = {
     "sink": "canary-23-sinkPass23",
     "store": "canary-24-storeKey24",
     "health_user": "canary-25-healthUser25",
+    "body": "canary-26-bodyPass26",
+    "base": "canary-27-baseTok27",
+    "hook_path": "canary-28-hookPath28",
+    "hook_secret": "canary-29-hookSecret29",
+    "hook_header": "canary-30-hookHeader30",
+    "bucket": "canary-31-bucketKey31",
 }
 CANARIES = (*VARIABLES.values(), *PLAIN.values())
-
-
-def spellings(canary: str) -> set[bytes]:
-    """How it may be written down. Base64: of the text at each of the three places where it may begin."""
-    texts = {canary, quote(canary), quote(canary, safe=""), quote_plus(canary), html.escape(canary)}
-    texts |= {json.dumps(canary)[1:-1], canary[:13]}  # of one that is cut in two, the half is a secret too
-    for before in ("", "x", "xx"):
-        packed = b64encode((before + canary).encode()).decode().rstrip("=")
-        texts.add(packed[4 if before else 0 : -3])
-    return {text.encode() for text in texts}
-
-
-NEEDLES = {canary: spellings(canary) for canary in CANARIES}
-
-
-def found_in(places: dict[str, bytes], *more: str) -> list[str]:
-    """Where a canary sings. `more`: secrets that were made meanwhile."""
-    return sorted(
-        f"{place}: {canary} as {needle!r}: …{text[max(0, text.find(needle) - 60) : text.find(needle) + 60]!r}…"
-        for place, text in places.items()
-        for canary, needles in (NEEDLES | {one: spellings(one) for one in more}).items()
-        for needle in needles
-        if needle in text
-    )
 
 
 _SECRET = ("authorization", "x-key", "x-api-key", "x-token")
@@ -137,6 +119,8 @@ def configured(installation: Installation, server: FaultyServer) -> None:
         http("query", f"/500/query?token={PLAIN['query']}&day=1"),
         http("param", "/200/param", params={"api_key": PLAIN["param"]}),
         http("ownheader", "/400/own", headers={"X-Api-Key": PLAIN["own_header"]}),
+        http("body", "/500/body", method="POST", body={"form": {"user": "me", "password": PLAIN["body"]}}),
+        {"name": "based", "provider": "based", "collect": {"kind": "http", "url": "more"}},
         {"name": "user", "collect": {"kind": "http", "url": f"{with_user}/500/user"}},
         {
             "name": "sql",
@@ -157,11 +141,25 @@ def configured(installation: Installation, server: FaultyServer) -> None:
         {
             "name": "good",
             "collect": {"kind": "simulated", "rows": 3},
-            "publish": [{"kind": "sql", "url": f"postgresql+psycopg://me:{PLAIN['sink']}@127.0.0.1:1/x", "table": "t"}],
+            "publish": [
+                {"kind": "sql", "url": f"postgresql+psycopg://me:{PLAIN['sink']}@127.0.0.1:1/x", "table": "t"},
+                {
+                    "kind": "webhook",
+                    "url": f"{base}/400/{PLAIN['hook_path']}",
+                    "secret": PLAIN["hook_secret"],
+                    "headers": {"X-Key": PLAIN["hook_header"]},
+                },
+                {
+                    "kind": "object_store",
+                    "url": "s3://bucket/out.csv",
+                    "options": {"key": "AK", "secret": PLAIN["bucket"], "endpoint_url": f"{base}/403/store"},
+                },
+            ],
         },
         providers={
             "basic": {"auth": {"kind": "basic", "user": "joe", "password": "${BASIC_PASSWORD}"}},
             "bearer": {"auth": {"kind": "bearer", "token": "${BEARER_TOKEN}"}},
+            "based": {"base_url": f"{base}/401/based?token={PLAIN['base']}&x="},
             "header": {"auth": {"kind": "header", "name": "X-Key", "value": PLAIN["header"]}},
             "queryauth": {"auth": {"kind": "query", "name": "k", "value": PLAIN["query_auth"]}},
             "oauth": {
@@ -258,18 +256,13 @@ def test_no_secret_is_found_anywhere(
     places |= pages(monkeypatch, installation, secret, PAGES if few(100) == 100 else ("settings", "incidents"))
     configure("WARNING", "off")
     places["the page"] = _page(installation).encode()
-    for path in sorted(installation.state.rglob("*")):
-        if path.is_file():
-            data = path.read_bytes()
-            places[str(path.relative_to(installation.state))] = data
-            if path.suffix == ".gz":
-                places[f"{path.name}, unpacked"] = gzip.decompress(data)
+    places |= files_of(installation.state)
     for request in provider.requests:
         if request.path.startswith(("/204/", "/500/canary-19")):  # Loki, and the channel: what they are told
             packed = request.headers.get("content-encoding") == "gzip"
             places[f"request {request.number}"] = gzip.decompress(request.body) if packed else request.body
 
-    assert found_in(places, secret) == []
+    assert found_in(places, (*CANARIES, secret)) == []
     open_to_others = [
         f"{path}: {path.stat().st_mode:o}" for path in installation.state.rglob("*") if path.stat().st_mode & 0o077
     ]
@@ -306,11 +299,24 @@ def _page(installation: Installation) -> str:
 def _all_was_tried(places: dict[str, bytes], provider: FaultyServer, codes: dict[str, int]) -> None:
     """Else nothing would be found because nothing was there."""
     asked = "\n".join(f"{request.path} {dict(request.query)} {dict(request.headers)}" for request in provider.requests)
-    for name in ("header", "query", "param", "own_header", "query_auth", "channel_path", "channel_query", "heartbeat"):
+    for name in (
+        "header",
+        "query",
+        "param",
+        "own_header",
+        "query_auth",
+        "channel_path",
+        "channel_query",
+        "heartbeat",
+        "hook_path",
+        "hook_header",
+    ):
         assert PLAIN[name] in asked, name
+    assert PLAIN["base"] in asked
     for name in ("BEARER_TOKEN", "HEALTH_TOKEN"):
         assert VARIABLES[name] in asked, name
     bodies = b"\n".join(request.body for request in provider.requests)
+    assert PLAIN["body"].encode() in bodies
     assert PLAIN["refresh"].encode() in bodies or PLAIN["oauth"].encode() in bodies
     assert places["GET /api/monitoring/status"].startswith(b"500")
     assert any(b"broke in an unforeseen way" in text for place, text in places.items() if place.startswith("logs/"))
@@ -344,7 +350,7 @@ def test_the_look_finds_a_canary_that_sings(place: str) -> None:
         "html": html.escape(secret),
     }[place]
 
-    assert len(found_in({"somewhere": text.encode()})) >= 1
+    assert len(found_in({"somewhere": text.encode()}, CANARIES)) >= 1
 
 
 @pytest.mark.parametrize("before", range(20, 60, 3))
@@ -374,6 +380,22 @@ def test_addresses_of_servers_are_no_secrets(installation: Installation) -> None
         shown = system.loaded.known.redacted("alerts.example.org localhost services syslog://localhost")
 
     assert shown == "alerts.example.org localhost services syslog://localhost"
+
+
+@pytest.mark.parametrize("address", ["jsons://alerts.example.org:8443/in", "https://alerts.example.org"])
+def test_the_server_of_an_address_with_a_token_is_still_named(installation: Installation, address: str) -> None:
+    """What follows it is masked; who does not answer is told."""
+    channel, hook = f"{address}/canary-40-path/x", f"https://hooks.example.org/canary-41-path/{PLAIN['hook_path']}"
+    published = {"kind": "webhook", "url": hook}
+    installation.configure(
+        {"name": "good", "collect": {"kind": "simulated", "rows": 3}, "publish": [published]},
+        alerts={"channels": {"hook": channel}},
+    )
+    with installation.system() as system:
+        shown = system.loaded.known.redacted(f"alerts.example.org, hooks.example.org: {hook}, {channel}")
+
+    assert shown.startswith("alerts.example.org, hooks.example.org: ")
+    assert "canary" not in shown
 
 
 def test_a_slack_address_is_masked_whole_and_in_parts(installation: Installation, tmp_path: Path) -> None:
