@@ -5,7 +5,7 @@ from collections.abc import Callable
 from data_pipeline.errors import StoreError
 from integrated_system import IntegratedSystem
 from operations.step import Step
-from utils.object_storage import ObjectStorage
+from utils.storage.object_storage import ObjectStorage
 
 __all__ = ["settle_copies"]
 

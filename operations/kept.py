@@ -26,7 +26,7 @@ from utils.events.projections import Projection
 from utils.state import Kept
 
 if TYPE_CHECKING:
-    from utils.object_storage import ObjectStore
+    from utils.storage.object_storage import ObjectStore
 
 __all__ = ["MIGRATIONS", "kept", "projections"]
 

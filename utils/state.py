@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from utils.events.follow import Follower
     from utils.events.snapshots import Snapshots
     from utils.history import History
-    from utils.object_storage import ObjectStore
     from utils.storage import Storage
+    from utils.storage.object_storage import ObjectStore
     from utils.transactions import Transactions
 
 PACK_BELOW = 16_384
@@ -181,7 +181,7 @@ class State(Coordinating):
     def storage(self) -> "Storage":
         kept = self._kept
         if kept.object_store is not None:
-            from utils.object_storage import ObjectStorage
+            from utils.storage.object_storage import ObjectStorage
 
             return ObjectStorage(
                 kept.storage,

@@ -1,4 +1,4 @@
-"""A place in a bucket (S3, GCS, Azure) that keeps the installation's blobs: see `utils.object_storage.ObjectStore`."""
+"""A place in a bucket (S3, GCS, Azure) that keeps the blobs: see `utils.storage.object_storage.ObjectStore`."""
 
 import contextlib
 import hashlib

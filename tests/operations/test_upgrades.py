@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from operations.kept import MIGRATIONS
-from utils import coordination, leases, quotas, shared_rates, small_blobs, tokens
+from utils import coordination, leases, quotas, shared_rates, tokens
 from utils.database import Database, StateError
 from utils.postgres import PostgresDatabase
 from utils.postgres_sql import in_postgres
 from utils.release import release
 from utils.schema_version import TABLE
 from utils.sqlite import SqliteDatabase
+from utils.storage import small_blobs
 
 COORDINATION = (
     ";".join((leases.SCHEMA, coordination.SCHEMA)),

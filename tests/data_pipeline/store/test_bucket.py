@@ -13,8 +13,8 @@ from data_pipeline.store.bucket import Bucket
 from tests.servers.s3 import Bucket as Made
 from tests.servers.s3 import OwnServer
 from utils.clock import SYSTEM_CLOCK, ManualClock
-from utils.object_storage import ObjectStorage, Settled
 from utils.storage import BlobNameInvalid, BlobNotFound, Storage, StorageError
+from utils.storage.object_storage import ObjectStorage, Settled
 
 SMALL = 16_384
 BIG = bytes(range(256)) * 400
@@ -172,7 +172,7 @@ def test_a_store_that_does_not_answer_is_left_alone_for_a_while(
     monkeypatch.setattr(bucket_module, "TRIES", 0)
     clock = ManualClock()
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        silent.settimeout(30)
+        silent.settimeout(120)
         asked: list[socket.socket] = []
         options = {"key": "k", "secret": "the-secret", "endpoint_url": f"http://127.0.0.1:{silent.getsockname()[1]}"}
         storage = ObjectStorage(tmp_path, Bucket("s3://b/p", options, clock, str))

@@ -299,7 +299,7 @@ def test_what_the_disk_refuses_is_explained(
         raise OSError(code, os.strerror(code))
 
     with monkeypatch.context() as patched:
-        patched.setattr("utils.storage.os.replace", refuse)
+        patched.setattr("utils.storage.folder.os.replace", refuse)
         with pytest.raises(StorageError) as put:
             storage.put_bytes("dir/name", b"x")
         with pytest.raises(StorageError) as written, storage.writer("dir/other") as file:

@@ -6,7 +6,6 @@ long: `settle` sends what the store lacks (a storage that began as a folder, an 
 copies used longest ago, beyond a limit.
 """
 
-import contextlib
 import os
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -14,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from utils.clock import SYSTEM_CLOCK, Clock
-from utils.storage import Blob, BlobNotFound, Storage
+from utils.storage.blob import Blob
+from utils.storage.errors import BlobNotFound, explained
+from utils.storage.storage import Storage
 
 if TYPE_CHECKING:
     from utils.damage import SetAside
@@ -98,7 +99,7 @@ class ObjectStorage(Storage):
             try:
                 return open(temporary, "rb")
             finally:
-                self._drop(temporary)
+                self._folder.discard(temporary)
 
     def read_bytes(self, path: str) -> bytes:
         try:
@@ -185,7 +186,7 @@ class ObjectStorage(Storage):
 
     def _put_copy(self, path: str) -> bool:
         """Whether the copy was still there to be sent."""
-        full = self._full(path)
+        full = self._folder.full(path)
         try:
             self._store.put(path, full if os.path.isfile(full) else super().read_bytes(path))  # noqa: PTH113
         except FileNotFoundError:
@@ -195,37 +196,32 @@ class ObjectStorage(Storage):
     def _fetch(self, path: str) -> None:
         """Make a copy of a blob of the store. Raises BlobNotFound."""
         temporary = self._fetched(path)
-        target = self._full(path)
+        target = self._folder.full(path)
         try:
             if os.stat(temporary).st_size < self._pack_below:
                 with open(temporary, "rb") as file:
                     self._pack(path, target, file.read(), self._small.put_later)
-                self._drop(temporary)
+                self._folder.discard(temporary)
             else:
-                self._publish(temporary, target, durable=False)
+                self._folder.publish(temporary, target, durable=False)
         except BaseException as error:
-            self._drop(temporary)
+            self._folder.discard(temporary)
             if isinstance(error, OSError) and not isinstance(error, BlobNotFound):
-                raise self._explained(error, path) from error
+                raise explained(error, path, self._folder.full(path)) from error
             raise
 
     def _fetched(self, path: str) -> str:
         """Where a blob of the store was written, under a name that nobody else knows."""
         try:
-            temporary, fd = self._create(self._full(path))
+            temporary, fd = self._folder.create(self._folder.full(path))
         except OSError as error:
-            raise self._explained(error, path) from error
+            raise explained(error, path, self._folder.full(path)) from error
         os.close(fd)
         try:
             self._store.get(path, temporary)
         except BaseException as error:
-            self._drop(temporary)
+            self._folder.discard(temporary)
             if isinstance(error, OSError) and not isinstance(error, BlobNotFound):
-                raise self._explained(error, path) from error
+                raise explained(error, path, self._folder.full(path)) from error
             raise
         return temporary
-
-    def _drop(self, temporary: str) -> None:
-        with contextlib.suppress(OSError):
-            os.remove(temporary)  # noqa: PTH107 - names are strings here
-        self._tidy(temporary)

@@ -10,8 +10,8 @@ import pytest
 from tests.utils import children
 from utils.clock import ManualClock
 from utils.damage import SetAside
-from utils.small_blobs import SmallBlobs
 from utils.storage import Storage, StorageError
+from utils.storage.small_blobs import SmallBlobs
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 # More than a page, less than a page, and in an order that is not that of their names.
