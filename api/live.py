@@ -6,6 +6,7 @@ position; one that does not read at all is cut off. Nobody waits for another.
 
 import asyncio
 import contextlib
+import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -160,6 +161,31 @@ class Client:
             raise self._ended
 
 
+class _Beginning:
+    """A tail that is made in a thread. Whoever waits for it may go: then nobody has it, and it ends."""
+
+    def __init__(self, make: Callable[[], LogTail]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._tail: LogTail | None = None
+        self._over = False
+
+    def make(self) -> None:
+        """Raises StateError: the log cannot be read."""
+        tail = self._make()
+        with self._lock:
+            if not self._over:
+                self._tail = tail
+                return
+        tail.close()
+
+    def over(self) -> LogTail | None:
+        """Nobody waits any more: the tail, when it is there."""
+        with self._lock:
+            self._over = True
+            return self._tail
+
+
 class Live:
     """All who listen, in one loop. The log is followed while there is somebody.
 
@@ -199,11 +225,9 @@ class Live:
             self._clients.add(client)
             try:
                 if self._tail is None:
-                    loop = asyncio.get_running_loop()
-                    self._tail = await self._asking.call(lambda: self._begin(loop))
-                    self.position = max(self.position, self._tail.began)
+                    await self._follow()
             except BaseException:
-                self._clients.discard(client)
+                self.leave(client)
                 raise
             client.at = self.position
         if self._beating is None:
@@ -234,12 +258,20 @@ class Live:
         while self._tasks:
             await asyncio.wait([*self._tasks])
 
-    def _begin(self, loop: asyncio.AbstractEventLoop) -> LogTail:
+    async def _follow(self) -> None:
+        loop = asyncio.get_running_loop()
+
         def tell(tail: LogTail, told: Sequence[Heard]) -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens
                 loop.call_soon_threadsafe(self._hand_on, tail, told)
 
-        return LogTail(self._asking.system, tell)
+        beginning = _Beginning(lambda: LogTail(self._asking.system, tell))
+        try:
+            await self._asking.call(beginning.make)
+        finally:
+            self._tail = beginning.over()
+        if self._tail is not None:
+            self.position = max(self.position, self._tail.began)
 
     def _hand_on(self, tail: LogTail, told: Sequence[Heard]) -> None:
         if tail is not self._tail:

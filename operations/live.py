@@ -131,7 +131,11 @@ class LogTail:
         self._tell = tell
         self._closed = threading.Event()
         self._ear = system.database.news()  # before the position: what comes between the two is looked for
-        self.began = system.events.head()[0]
+        try:
+            self.began = system.events.head()[0]
+        except BaseException:
+            self._ear.close()
+            raise
         self._thread = threading.Thread(target=self._follow, name="live", daemon=True)
         self._thread.start()
 
