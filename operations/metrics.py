@@ -131,8 +131,7 @@ def _providers(system: IntegratedSystem, metrics: Metrics) -> None:
     sums = counted(system.database)
     for name, words in COUNTERS.items():
         counter = metrics.counter(f"orchestrator_provider_{_spelt_out(name)}_total", words, labels=by)
-        for provider, counts in sums.items():
-            counter.inc(counts.get(name, 0.0), provider=provider)
+        counter.inc_all({(provider,): counts.get(name, 0.0) for provider, counts in sums.items()})
     rate = metrics.gauge(
         "orchestrator_breaker_success_rate",
         "Share of a provider's requests in the last run that did not tell against it",

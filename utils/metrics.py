@@ -199,6 +199,15 @@ class Metric(ABC, Generic[C]):
         with self._lock:
             return self._added(tuple(map(str, key)))
 
+    def _at(self, key: tuple[str, ...]) -> C:
+        """The lock is held. Raises `MetricsError` when there are not as many labels as were declared."""
+        series = self._series.get(key)
+        if series is None:
+            if len(key) != len(self.label_names):
+                raise MetricsError(f"metric {self.name}: {key} are not values of {self.label_names}")
+            series = self._added(key)
+        return series
+
     def _added(self, key: tuple[str, ...]) -> C:
         """The lock is held."""
         if len(self._series) >= _MAX_SERIES and key not in self._series:
@@ -215,6 +224,16 @@ class Counter(Metric[CounterSeries]):
     def inc(self, amount: float = 1.0, **labels: str) -> None:
         """Count `amount` more for these labels."""
         self.labels(**labels).inc(amount)
+
+    def inc_all(self, amounts: Mapping[tuple[str, ...], float]) -> None:
+        """Count many at once: label values, in the order in which the labels were declared -> how much more.
+
+        Raises:
+            MetricsError: Not as many labels as were declared, or an amount is negative.
+        """
+        with self._lock:
+            for key, amount in amounts.items():
+                self._at(key).inc(amount)
 
     def value(self, **labels: str) -> float:
         return self.labels(**labels).value
@@ -245,15 +264,9 @@ class Gauge(Metric[GaugeSeries]):
         Raises:
             MetricsError: Not as many labels as were declared.
         """
-        count = len(self.label_names)
         with self._lock:
             for key, value in values.items():
-                series = self._series.get(key)
-                if series is None:
-                    if len(key) != count:
-                        raise MetricsError(f"metric {self.name}: {key} are not values of {self.label_names}")
-                    series = self._added(key)
-                series.set(value)
+                self._at(key).set(value)
 
     def inc(self, amount: float = 1.0, **labels: str) -> None:
         self.labels(**labels).inc(amount)

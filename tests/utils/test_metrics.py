@@ -300,6 +300,22 @@ def test_many_values_are_set_at_once(metrics: Metrics) -> None:
         gauge.set_all({("fx",): 1.0})
 
 
+def test_many_counts_are_made_at_once(metrics: Metrics) -> None:
+    """As if each had been counted by its labels; other than the declared ones and negative amounts are refused."""
+    counter = metrics.counter("calls_total", labels=("provider",))
+    counter.inc(1, provider="a")
+    counter.inc_all({("a",): 2.0, ("b",): 0.0})
+
+    assert counter.as_json() == [
+        {"labels": {"provider": "a"}, "value": 3.0},
+        {"labels": {"provider": "b"}, "value": 0.0},
+    ]
+    with pytest.raises(MetricsError, match="are not values of"):
+        counter.inc_all({(): 1.0})
+    with pytest.raises(MetricsError, match="only grows"):
+        counter.inc_all({("a",): -1.0})
+
+
 def test_a_registry_may_include_another(metrics: Metrics) -> None:
     """Told in one list by name; what is counted later is told as well."""
     other = Metrics()
