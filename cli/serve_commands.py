@@ -25,7 +25,7 @@ def dashboard(
 
 
 def demo(context: Context) -> int:
-    """The first stories, told with simulated providers in a state of their own."""
+    """Five short stories, told with simulated providers in a state of their own."""
     from operations.demo import tell
 
     for chapter in tell():

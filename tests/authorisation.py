@@ -100,7 +100,7 @@ async def answer(app: FastAPI, method: str, path: str, asker: Asker) -> str:
             status = message.get("status", 101 if message["type"] == "websocket.accept" else 403)
             told.set_result(str(status) if status in {401, 403} else LET_IN)
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         await app(_scope(method, path, asker), receive, send)
     return told.result()
 
@@ -254,8 +254,8 @@ def commands() -> dict[str, str]:
 
 def _leaves(command: Any, path: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
     if getattr(command, "commands", None):
-        if not path:
-            yield "", inspect.unwrap(command.callback)
+        if command.invoke_without_command:  # the program, `events`, `detect`: they do something alone, too
+            yield path, inspect.unwrap(command.callback)
         for name, one in command.commands.items():
             yield from _leaves(one, f"{path} {name}".strip())
     else:

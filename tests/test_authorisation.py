@@ -73,3 +73,4 @@ def test_keys_are_handed_out_by_the_owner_of_the_state_only() -> None:
     }
     assert acting["run"] == acting["runs cancel"] == "operator"
     assert acting["status"] == acting["config check"] == ""
+    assert acting["events"] == acting["detect"] == ""
