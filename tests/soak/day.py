@@ -161,12 +161,13 @@ def _drawn(config: Path, state: Path, clock: ManualClock) -> Iterator[Callable[[
         patch.setattr("dashboard.login.at_this_machine", lambda: True)
         patch.setattr("dashboard.shell.broken_page", _raised)  # what users see as a face
         patch.setattr("dashboard.shell.IntegratedSystem", partial(IntegratedSystem, clock=clock))
+        patch.setattr("streamlit.runtime.scriptrunner_utils.script_run_context._LOGGER.disabled", True)  # a line a page
         patch.setattr("streamlit.components.v2.manifest_scanner.scan_component_manifests", lambda *_: [])
         names = cycle(shell.PAGES)
 
         def draw() -> None:
             name = next(names)
-            app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
+            app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=120)
             app._page_hash = calc_hash(name)
             app.run()
             if app.exception:

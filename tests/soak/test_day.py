@@ -35,9 +35,10 @@ def test_an_hour_leaves_neither_files_nor_threads(tmp_path: Path) -> None:
         ({"handles": 70}, "open files: "),
         ({"threads": 23}, "threads: "),
         ({"run_s": 0.0026}, "run_s: "),
+        ({"question_s": 0.004}, "question_s: "),
         ({"page_s": 0.07}, "page_s: "),
     ],
-    ids=["memory", "database", "old events", "files", "threads", "slower runs", "slower pages"],
+    ids=["memory", "database", "old events", "files", "threads", "slower runs", "slower answers", "slower pages"],
 )
 def test_what_grows_is_noticed(change: dict[str, float], words: str) -> None:
     """In the last of eight hours."""
