@@ -29,6 +29,15 @@ def test_both_languages_type_the_same():
     assert console(TRANSLATED) == console(PAGE)
 
 
+def test_the_first_page_tells_the_same_in_both_languages():
+    """As many chapters and things that you get, the same folders, pictures and first commands."""
+    english, portuguese = (path.read_text("utf-8") for path in (ROOT / "README.md", DOCS / "pt" / "README.md"))
+    for kept in (r"^##", r"^- \*\*", r"^\| `[^|]*\|", r"docs/images/\w+|(?<=\.\./)images/\w+", r"^make \w+"):
+        mine, theirs = (re.findall(kept, text, flags=re.MULTILINE) for text in (english, portuguese))
+        assert len(mine) > 1
+        assert [one.removeprefix("docs/") for one in mine] == theirs, kept
+
+
 def without_log(text: str) -> str:
     """What a command prints, without the lines of its log, nor what a shell says of its jobs."""
     said = re.sub(r"^\d\d:\d\d:\d\d +[A-Z]+ .*\n", "", text, flags=re.MULTILINE)
