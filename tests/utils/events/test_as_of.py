@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +11,6 @@ from tests.utils.events.sealed import Log
 from utils.database import Database, StateError, Statement
 from utils.events import Event, NewEvent
 from utils.events.as_of import PastStates
-
-
-@pytest.fixture
-def log(database: Database, tmp_path: Path) -> Log:
-    return Log(database, tmp_path / "storage")
 
 
 @pytest.fixture

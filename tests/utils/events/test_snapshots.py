@@ -15,11 +15,6 @@ from utils.events.as_of import PastStates
 from utils.events.snapshots import MOST, Snapshots
 
 
-@pytest.fixture
-def log(database: Database, tmp_path: Path) -> Log:
-    return Log(database, tmp_path / "storage")
-
-
 def _snapshots(log: Log, folder: Path, *, tables: str = _TABLE, at_once: int = 1000) -> Snapshots:
     return Snapshots(folder, log.store, migrations=[tables], projections=[Counts()], every=10, at_once=at_once)
 
