@@ -1,17 +1,19 @@
 """Worlds that go wrong by a seed: short forms of `make chaos`; and that its checks would notice what it looks for."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tests.chaos.world.checks import HANDLES, calm, violations
+from tests.chaos.world.checks import GROWTH, HANDLES, calm, violations
 from tests.chaos.world.disk import Disk, small_disk
 from tests.chaos.world.life import Ended, Violation, live
 from tests.chaos.world.model import Model, Run
-from tests.chaos.world.process_life import live_in_processes
+from tests.chaos.world.process_life import ProcessLife, live_in_processes
 from tests.chaos.world.provider import Content, Sent
 from tests.chaos.world.script import Script, Step, Table, draw, draw_for_processes
 from tests.chaos.world.seen import Seen
@@ -117,6 +119,10 @@ def sent_again(seen: Seen) -> Seen:
     return replace(seen, told=(one, *seen.told))
 
 
+def not_sent(kind: str) -> Callable[[Seen], Seen]:
+    return lambda seen: replace(seen, told=tuple(one for one in seen.told if one.kind != kind))
+
+
 def end_not_told(seen: Seen) -> Seen:
     return replace(seen, notices=tuple(one for one in seen.notices if one.kind != "resolved"))
 
@@ -143,8 +149,11 @@ MUTATIONS: dict[str, tuple[Callable[[Seen], Seen], str]] = {
     "its end is told twice": (told_again("resolved"), "was told to be resolved more than once"),
     "it is sent twice": (sent_again, "the channel: incident"),
     "its end is not told": (end_not_told, "its end was not"),
+    "nobody is told": (lambda seen: replace(seen, told=()), "was never told to be begun"),
+    "the channel is not told of its end": (not_sent("resolved"), "was never told to be over"),
     "files stay open": (lambda seen: replace(seen, handles=HANDLES + 1), "files are open"),
     "threads stay": (lambda seen: replace(seen, threads=99), "threads are there"),
+    "memory grows": (lambda seen: replace(seen, resident=seen.resident + GROWTH + 2**30), "memory: "),
 }
 
 
@@ -159,6 +168,24 @@ def test_what_must_not_be_is_noticed(ended: Ended, mutate: Callable[[Seen], Seen
     model.head = head
 
     assert any(words in one for one in found), found
+
+
+def test_who_stays_has_too_much_of_nothing(
+    ground: tuple[FaultyServer, Disk], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of processes only: files, threads and memory of the one that serves, here this one, held against nothing."""
+    script = Script(0, (Table("d", "p"),), ())
+    me: Any = SimpleNamespace(pid=os.getpid())
+    life = ProcessLife(script, tmp_path, *ground, me, tmp_path / "errors", serving=me.pid)
+    assert [one for one in life.who_stays() if "memory" in one] == []
+
+    for name in ("HANDLES", "THREADS", "GROWTH"):
+        monkeypatch.setattr(f"tests.chaos.world.process_life.{name}", -1)
+
+    files, threads, memory = life.who_stays()
+    assert "files are open" in files
+    assert "threads are there" in threads
+    assert memory.startswith("memory: who serves")
 
 
 CONTENT = Content(

@@ -8,10 +8,13 @@ from tests.chaos.world.judge import Key
 from tests.chaos.world.model import Model, Standing, Version
 from tests.chaos.world.seen import Seen, SeenTable
 
-__all__ = ["HANDLES", "THREADS", "calm", "violations"]
+__all__ = ["GROWTH", "HANDLES", "THREADS", "calm", "violations"]
 
 HANDLES, THREADS = 120, 24
-"""Files and threads that a world of one process may have open at most."""
+"""Files and threads that a world of one process may have open at most; of several, whoever stays."""
+
+GROWTH = 128 * 2**20
+"""Bytes that a world may add to its process: less than one that leaks at each step, more than what is loaded late."""
 
 CLOCKS_DIFFER_S = 5.0
 MOST_VERSIONS = 10
@@ -41,6 +44,9 @@ def violations(model: Model, seen: Seen, *, alone: bool = True) -> list[str]:
         found.append(f"{seen.handles} files are open")
     if alone and seen.threads > THREADS:
         found.append(f"{seen.threads} threads are there")
+    model.resident = model.resident or seen.resident
+    if alone and seen.resident > model.resident + GROWTH:
+        found.append(f"memory: {model.resident:,} bytes after the first step, {seen.resident:,} by now")
     model.head = seen.head
     return found
 
@@ -58,7 +64,19 @@ def calm(model: Model, seen: Seen) -> list[str]:
     begun = {one.incident for one in seen.notices if one.kind in BEGINS}
     over = {one.incident for one in seen.notices if one.kind == "resolved"}
     found += [f"incident {name} was told, and its end was not" for name in sorted(begun - over)]
-    return found
+    return [*found, *_untold(seen)]
+
+
+def _untold(seen: Seen) -> Iterator[str]:
+    """What the log says is told has reached the channel; an end may tell the beginning, a summary may tell both."""
+    taken = {(one.incident, one.kind) for one in seen.told if one.taken}
+    if any(kind == "summary" for _, kind in taken):
+        return
+    for incident, kind in sorted(seen.meant):
+        over = (incident, "resolved") in taken
+        reached = over or (kind != "over" and (incident, "opened") in taken)
+        if kind in {"begun", "over"} and not reached and incident not in seen.waiting:
+            yield f"the channel: incident {incident} was never told to be {kind}"
 
 
 def _log(model: Model, seen: Seen) -> Iterator[str]:

@@ -97,6 +97,7 @@ class Model:
         wrong: What was wrong with acknowledgements so far.
         acknowledged: Run and dataset of each that was told to be done.
         head: The newest event that was seen, by its position and hash.
+        resident: Bytes of the process when it was looked at first.
     """
 
     def __init__(self, tables: Sequence[Table]) -> None:
@@ -104,6 +105,7 @@ class Model:
         self.wrong: list[str] = []
         self.acknowledged: list[tuple[str, str]] = []
         self.head: tuple[int, str] = (0, "")
+        self.resident = 0
 
     def ran(self, run_id: str, results: Sequence[Mapping[str, Any]], sent: Sequence[Sent], run: Run) -> None:
         """A run told these results, and this is what went out meanwhile."""

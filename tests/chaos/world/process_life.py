@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
 from integrated_system import IntegratedSystem
 from operations.alerting import deliver
-from tests.chaos.world.checks import calm, violations
+from tests.chaos.world.checks import GROWTH, HANDLES, THREADS, calm, violations
 from tests.chaos.world.configuration import configured
 from tests.chaos.world.crowd import Crowd
 from tests.chaos.world.disk import Disk
@@ -26,16 +28,22 @@ from tests.chaos.world.seen import Seen, look
 from tests.faulty_server import FaultyServer
 from utils.database import StateError
 
-__all__ = ["live_in_processes"]
+__all__ = ["ProcessLife", "live_in_processes"]
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """How long a process may take to end before the world gives it up."""
 
 MEMORY = 48 * 2**20
 """Bytes that a run with little memory may take beyond what its process begins with."""
 
+SHORTER = 200.0
+"""Times as long does a slow provider take on a clock that is moved."""
+
 QUICKLY = {"breaker": {"open_for": "200ms", "max_open_for": "500ms"}, "rate_limit": {"rate": 1000, "burst": 1000}}
 """So that a provider that is well again is asked again within a second."""
+
+DEADLINE = "500ms"
+"""Of a dataset: `too slow` is beyond it, `slow` within it on a machine that has time."""
 
 
 @dataclass
@@ -63,7 +71,7 @@ class ProcessLife:
 
     def __post_init__(self) -> None:
         script = self.script
-        self.providers = Providers(script.tables, script.seed, time.time, lambda _: None)
+        self.providers = Providers(script.tables, script.seed, time.time, self._slow)
         self.server.answer = self.providers.answer
         self.model = Crowd(script.tables)
 
@@ -96,6 +104,7 @@ class ProcessLife:
         wrong = violations(self.model, seen, alone=False)
         if "Traceback" in (errors := self.errors.read_text()):
             wrong.append(f"a process said: {errors[-2000:]}")
+        wrong += self.who_stays()
         self._wrong(wrong)
         return seen
 
@@ -223,6 +232,22 @@ class ProcessLife:
 
     # --- details ----------------------------------------------------------------------------------
 
+    def _slow(self, seconds: float) -> None:
+        self._pause.wait(seconds / SHORTER)
+
+    def who_stays(self) -> Iterator[str]:
+        """What who serves must not have too much of."""
+        if self.serving is None or (it := _standing(self.serving)) is None:
+            return
+        handles, threads, resident = it
+        base = _standing(self.parent.pid)
+        if handles > HANDLES:
+            yield f"{handles} files are open in who serves"
+        if threads > THREADS:
+            yield f"{threads} threads are there in who serves"
+        if base is not None and resident > base[2] + GROWTH:
+            yield f"memory: who serves has {resident:,} bytes, and began with {base[2]:,}"
+
     def _acknowledged(self) -> list[dict[str, Any]]:
         """What was told since this was asked last; half a line belongs to who was killed while it wrote."""
         path = self.folder / "acknowledged"
@@ -265,8 +290,9 @@ def live_in_processes(script: Script, server: FaultyServer, disk: Disk) -> Proce
     """
     with disk.folder(f"processes-{script.seed}") as folder:
         config, errors = folder / "orchestrator.json", folder / "errors.txt"
-        resilience = {"defaults": {"resilience": QUICKLY, "dataset": {"retry": {"attempts": 2, "initial": "10ms"}}}}
-        config.write_text(json.dumps(configured(script, server.host, every="2s", **resilience)))
+        dataset = {"retry": {"attempts": 2, "initial": "10ms"}, "deadline": DEADLINE}
+        defaults = {"resilience": QUICKLY, "dataset": dataset}
+        config.write_text(json.dumps(configured(script, server.host, every="2s", defaults=defaults)))
         with errors.open("w") as told, _forking(folder, told) as parent:
             life = ProcessLife(script, folder, server, disk, parent, errors)
             try:
@@ -291,3 +317,12 @@ def _forking(folder: Path, errors: IO[str]) -> "Iterator[subprocess.Popen[str]]"
             yield parent
         finally:
             os.killpg(parent.pid, signal.SIGKILL)
+
+
+def _standing(pid: int) -> tuple[int, int, int] | None:
+    """Open files, threads and bytes of memory of a process; None: it is gone."""
+    try:
+        one = psutil.Process(pid)
+        return one.num_fds(), one.num_threads(), one.memory_info().rss
+    except psutil.Error:
+        return None

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
+
 from data_pipeline.errors import PipelineError
 from integrated_system import IntegratedSystem
 from operations.quarantine import listed, rows
 from operations.show import delivered
 from operations.status import DatasetStatus, status
+from tests.chaos.world.configuration import CHANNEL
 from tests.chaos.world.judge import Key, key_of
 from tests.chaos.world.provider import Told
 from utils.database import StateError
@@ -24,6 +27,7 @@ __all__ = ["Notice", "Seen", "SeenTable", "handles", "look"]
 
 OTHERS = re.compile(r"/proc/\d+/stat")
 SAID = "SELECT data ->> 'run_id', subject FROM events WHERE type LIKE 'dataset.%'"
+MEANT = "SELECT subject, data ->> '$.notice.kind', data ->> '$.notice.to' FROM events WHERE type LIKE 'incident.%'"
 
 
 class Notice(NamedTuple):
@@ -65,8 +69,9 @@ class Seen:
         gaps: How many positions of the log are empty.
         said: Run and dataset of every dataset run in the log.
         notices: The index of alerts; `told`: what the receiver of the channel got.
+        meant: Incident and kind of all that the log says the channel is told; `waiting`: incidents of which some waits.
         active: The datasets of each incident that is not over, by its id.
-        handles: Open files of this process, `threads`: its threads.
+        handles: Open files of this process; `threads`: its threads; `resident`: its memory in bytes.
     """
 
     at: float
@@ -77,9 +82,12 @@ class Seen:
     said: frozenset[tuple[str, str]]
     notices: tuple[Notice, ...]
     told: tuple[Told, ...]
+    meant: frozenset[tuple[str, str]]
+    waiting: frozenset[str]
     active: Mapping[str, tuple[str, ...]]
     handles: int
     threads: int
+    resident: int
 
 
 def look(system: IntegratedSystem, told: Iterable[Told], before: tuple[int, str]) -> Seen:
@@ -91,7 +99,7 @@ def look(system: IntegratedSystem, told: Iterable[Told], before: tuple[int, str]
     stands = status(system)  # after somebody read: a damage that nobody met cannot be told
     found = system.events.verify(f"{before[0]}:{before[1]}" if before[0] else None)
     head = system.events.head()
-    gaps, said = _logged(system.state_dir / "orchestrator.db")
+    gaps, said, meant = _logged(system.state_dir / "orchestrator.db")
     return Seen(
         at=at,
         tables={one.dataset: _table(system, one, *read[one.dataset]) for one in stands.datasets},
@@ -101,9 +109,12 @@ def look(system: IntegratedSystem, told: Iterable[Told], before: tuple[int, str]
         said=said,
         notices=_notices(system.alerts_dir / "index.jsonl"),
         told=tuple(told),
+        meant=meant,
+        waiting=frozenset(one.thread for one in system.alert_outbox.undelivered()),
         active={one.id: one.datasets for one in stands.incidents},
         handles=handles(),
         threads=threading.active_count(),
+        resident=psutil.Process().memory_info().rss,
     )
 
 
@@ -144,12 +155,14 @@ def _waiting(system: IntegratedSystem, name: str, run_id: str) -> tuple[Key, ...
         return None
 
 
-def _logged(database: Path) -> tuple[int, frozenset[tuple[str, str]]]:
+def _logged(database: Path) -> tuple[int, frozenset[tuple[str, str]], frozenset[tuple[str, str]]]:
     """With another program than ours."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         ((first, last, count),) = connection.execute("SELECT min(seq), max(seq), count(*) FROM events").fetchall()
         said = frozenset(connection.execute(SAID).fetchall())
-    return (last - first + 1 - count if count else 0), said
+        told = connection.execute(MEANT).fetchall()
+    meant = frozenset((incident, kind) for incident, kind, to in told if to and CHANNEL in json.loads(to))
+    return (last - first + 1 - count if count else 0), said, meant
 
 
 def _notices(index: Path) -> tuple[Notice, ...]:
