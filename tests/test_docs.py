@@ -322,3 +322,13 @@ def test_figures_of_the_comparison_stand_in_the_results():
         numbers, known = (set(re.findall(r"\d+(?:,\d{3})*(?:\.\d+)?", text)) for text in (f"{ours} {others}", told))
         assert numbers, what
         assert numbers <= known, f"{what}: {sorted(numbers - known)} not in {name or 'the results'}"
+
+
+def test_what_is_behind_is_told_in_both_places():
+    """The page that people read hides nothing that the figures tell, nor the other way round."""
+    told, figures = (
+        path.read_text("utf-8").partition("| behind |")[2].partition("\n\n")[0].splitlines()
+        for path in (ROOT / "docs" / "comparison.md", ROOT / "benchmarks" / "RESULTS.md")
+    )
+    assert len(told) > 10
+    assert told == figures
