@@ -20,7 +20,7 @@ import pytest
 
 from utils.cache import redis_line
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 class RedisServer:

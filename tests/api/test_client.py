@@ -29,7 +29,7 @@ def test_a_run_in_three_calls(system: IntegratedSystem, client: Client) -> None:
     """Start it, wait for it, read the rows: each as it was stored."""
     with at_work(system):
         started = client.operations.run(["orders"], fresh=True)
-        assert client.queries.wait(started["run_id"], timeout=30.0)["status"] == "succeeded"
+        assert client.queries.wait(started["run_id"], timeout=120)["status"] == "succeeded"
 
     table = client.queries.table("orders", columns=["value", "id"])
     assert table.equals(delivered(system, "orders").table.select(["value", "id"]))

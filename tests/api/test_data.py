@@ -230,7 +230,7 @@ def test_ten_million_rows_take_no_more_memory_than_a_few(tmp_path: Path) -> None
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
-            with httpx.Client(base_url=json.loads(server.stdout.readline())["url"], timeout=60) as client:
+            with httpx.Client(base_url=json.loads(server.stdout.readline())["url"], timeout=120) as client:
                 client.get(PATH, params={"format": "arrow", "limit": 1}).raise_for_status()
                 before = _peak(server.pid)
                 with client.stream("GET", PATH, params={"format": "arrow"}) as answer:

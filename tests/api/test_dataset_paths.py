@@ -98,7 +98,7 @@ def test_a_run_is_asked_for_from_raw_answers(system: IntegratedSystem, client: C
 
     with at_work(system):
         asked = client.operations.run(["orders"], from_raw=first)
-        ran = client.queries.wait(asked["run_id"], timeout=20.0)
+        ran = client.queries.wait(asked["run_id"], timeout=120)
 
     assert ran["datasets"][0]["rows"] == 2
     with pytest.raises(ApiError, match="no raw answers of run none are kept"):

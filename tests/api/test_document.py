@@ -12,7 +12,7 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 
 @pytest.fixture(scope="module")
 def document(server: str) -> dict:
-    return httpx.get(f"{server}/openapi.json", timeout=60).json()
+    return httpx.get(f"{server}/openapi.json", timeout=120).json()
 
 
 def _operations(document: dict):

@@ -66,7 +66,7 @@ def events(page: httpx.Response) -> int:
 
 async def until(client: httpx.AsyncClient, path: str, true: "Callable[[httpx.Response], bool]") -> None:
     """Ask until the answer is so: the keeper works beside."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while not true(await client.get(path)):
             await asyncio.sleep(0.001)
 

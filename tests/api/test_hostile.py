@@ -14,7 +14,7 @@ SMUGGLED = b"GET /api/v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 def spoken(url: str, data: bytes) -> bytes:
     """What comes back until the server hangs up."""
     address = urlsplit(url)
-    with socket.create_connection((address.hostname, address.port), timeout=5) as line:
+    with socket.create_connection((address.hostname, address.port), timeout=120) as line:
         with contextlib.suppress(ConnectionError, BrokenPipeError):
             line.sendall(data)
         parts = []
@@ -112,7 +112,7 @@ def test_no_header_of_the_request_makes_one_of_the_answer(server: str, value: by
 def test_a_malformed_body_is_told_as_such(server: str, body: bytes) -> None:
     """400 or 422, as a problem, at once."""
     answer = httpx.post(
-        f"{server}/api/v1/silences", content=body, headers={"Content-Type": "application/json"}, timeout=20
+        f"{server}/api/v1/silences", content=body, headers={"Content-Type": "application/json"}, timeout=120
     )
 
     assert answer.status_code in {400, 422}

@@ -39,7 +39,7 @@ def _talk_over(url: str, sent: bytes) -> bytes:
     """All that comes back until the server closes the connection, or for ten seconds."""
     address = urlsplit(url)
     assert address.hostname is not None
-    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=120) as connection:
         connection.sendall(sent)
         found = b""
         while part := connection.recv(65536):

@@ -20,7 +20,7 @@ from tests.api.serving import asked, served
 from tests.integration.installation import Installation
 from utils.events import Event, NewEvent
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 R = TypeVar("R")
 
 

@@ -12,6 +12,7 @@ from operations.alerting import deliver
 from tests.api.serving import asked
 from tests.integration.alerting import collected, configure, failed
 from tests.integration.installation import Installation
+from tests.monitoring.progressive.readings import Host
 from utils.clock import ManualClock
 from utils.host import HostSample
 
@@ -99,6 +100,7 @@ def test_snapshots_are_those_of_the_watch_or_of_the_history(installation: Instal
     """Of the watch in this process each look; of another process what it kept; of nobody none."""
     clock = ManualClock(START)
     with installation.system(clock) as system:
+        system.__dict__["host"] = Host(clock)
         nobody = got(system, "/api/monitoring/snapshots/recent")
         keeper = HostKeeper(lambda: system.events, lock=system.state_dir / "locks" / "monitor.lock", clock=clock)
         keeper.begin()

@@ -333,7 +333,7 @@ def test_a_body_that_is_not_understood_changes_nothing(
 def test_who_follows_hears_that_the_server_ends(system: IntegratedSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     """Streams end with the server: none keeps it from ending."""
     monkeypatch.setattr("operations.detached.start_detached", lambda *_: None)
-    with httpx.Client(timeout=10) as client:
+    with httpx.Client(timeout=120) as client:
         with served(system) as url:
             place = client.post(f"{url}/api/v1/runs").headers["location"]
             stream = client.send(client.build_request("GET", f"{url}{place}/follow"), stream=True)

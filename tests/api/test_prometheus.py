@@ -62,7 +62,7 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pro
         system.progressive.step()
         with served(system) as url, reading(url.removeprefix("http://"), folder, RULES) as prometheus:
             httpx.get(f"{url}/nowhere")
-            prometheus.wait_for("count_over_time(orchestrator_api_requests_total{path='/metrics'}[1m]) > 5")
+            prometheus.wait_for("count_over_time(orchestrator_api_requests_total{path='/metrics'}[1m]) > 2")
             prometheus.wait_for("orchestrator:datasets_succeeded:ratio")
             yield httpx.get(f"{url}/metrics").text, prometheus
 

@@ -18,7 +18,7 @@ from integrated_system import IntegratedSystem
 from operations.actor import UsageError
 from tests.integration.installation import Installation, environment
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 @contextmanager

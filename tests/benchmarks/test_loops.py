@@ -110,7 +110,7 @@ def test_a_contender_answers_group_by_group() -> None:
         text=True,
         check=True,
         cwd=ROOT,
-        timeout=60,
+        timeout=120,
     )
 
     assert [json.loads(line) for line in answered.stdout.splitlines()] == 2 * [{"calls_to_open": {"ours": 5}}]

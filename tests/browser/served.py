@@ -26,7 +26,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE = 30_000
+PATIENCE = 120_000
 """Milliseconds: a shared machine may be slow, the page is not."""
 DRAWN = """() => document.querySelector('.st-key-faint-foot')
     && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'
@@ -87,7 +87,7 @@ class Served:
         """End it, with all it started."""
         if self.server is not None:
             os.killpg(self.server.pid, 15)
-            self.server.wait(20)
+            self.server.wait(120)
             self.server = None
 
 

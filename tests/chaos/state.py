@@ -63,9 +63,9 @@ class Battered:
     def cli(self, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end; `options` of `subprocess.run` are those of a process that is started anew."""
         if not options:
-            return warm.execute(self.command(*arguments)[2:], cwd=Path.cwd(), env=os.environ, timeout=60)
+            return warm.execute(self.command(*arguments)[2:], cwd=Path.cwd(), env=os.environ, timeout=120)
         return subprocess.run(
-            self.command(*arguments), capture_output=True, text=True, timeout=60, check=False, **options
+            self.command(*arguments), capture_output=True, text=True, timeout=120, check=False, **options
         )
 
     @contextmanager

@@ -99,7 +99,9 @@ def test_a_disk_that_fills_up_during_the_first_run_loses_nothing_acknowledged(tm
     battered.configure(simulated(NAMES, latency="5ms"))
     disk.leave(512 * 1024)
 
-    done = subprocess.run(battered.driver("run"), capture_output=True, text=True, check=False, timeout=60, **disk.limit)
+    done = subprocess.run(
+        battered.driver("run"), capture_output=True, text=True, check=False, timeout=120, **disk.limit
+    )
 
     assert done.returncode != 0
     acknowledged = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("done ")]

@@ -31,14 +31,20 @@ def hanging_run(battered: Battered, *options: str) -> Iterator[tuple["subprocess
 
     with FaultyServer(answer) as server:
         stuck = [
-            {"name": name, "collect": {"kind": "http", "url": f"{server.url}?{name}"}, "priority": -1} for name in STUCK
+            {
+                "name": name,
+                "collect": {"kind": "http", "url": f"{server.url}?{name}"},
+                "priority": -1,
+                "resilience": {"timeout": {"read": "20m"}, "deadline": "20m"},
+            }
+            for name in STUCK
         ]
         battered.configure([*simulated(QUICK), *stuck])
         command = battered.command("run", "--workers", "3", *options)
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             try:
                 for _ in STUCK:
-                    assert asked.acquire(timeout=30)
+                    assert asked.acquire(timeout=120)
                 yield process, server
             finally:
                 process.kill()
@@ -51,7 +57,7 @@ def test_an_interrupted_run_ends_soon_and_keeps_what_was_finished(
     """With the exit code of the signal, valid JSON, no traceback; and it can be resumed."""
     with hanging_run(battered, "--json") as (process, server):
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)  # a request that hangs is given up after 30 seconds only
+        out, err = process.communicate(timeout=120)  # a request that hangs is given up after 20 minutes only
 
         assert process.returncode == code
         assert "Traceback" not in out + err
@@ -77,7 +83,7 @@ def test_a_run_that_is_called_off_ends_soon_and_keeps_what_was_finished(battered
         with battered.system() as system:
             (run,) = system.views.runs(status="running")
             cancel(system, Actor("ann"), run.run_id)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=120)
 
         assert process.returncode == 1
         assert "Traceback" not in out + err
@@ -96,7 +102,7 @@ def test_a_second_signal_ends_the_run_at_once(battered: Battered) -> None:
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.3)  # it waits a moment for what is in flight
         process.send_signal(signal.SIGINT)
-        process.wait(20)
+        process.wait(120)
 
         assert process.returncode == 130
 
@@ -117,7 +123,7 @@ def test_a_signal_before_the_first_dataset_leaves_no_traceback(battered: Battere
                 process.wait(pause)
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGTERM)
-            _, err = process.communicate(timeout=20)
+            _, err = process.communicate(timeout=120)
 
         assert process.returncode in {143, -signal.SIGTERM}
         assert "Traceback" not in err

@@ -27,7 +27,7 @@ def test_an_interrupted_backfill_keeps_what_came(battered: Battered) -> None:
     # The gate opens once the provider is asked for `c`.
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process, gate.open("w"):
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=120)
     *pieces, result = [json.loads(line) for line in out.splitlines()]
     assert (process.returncode, result["status"]) == (130, "interrupted")
     assert [one["partition"] for one in pieces] == ["a", "b"]

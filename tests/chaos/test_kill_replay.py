@@ -53,7 +53,7 @@ def _kill(battered: Battered, write: str, moment: str) -> None:
     battered.configure([block(write, -100)])
 
     command = [sys.executable, str(DRIVER), str(battered.config), str(battered.state), "stock", moment]
-    died = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    died = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     assert died.returncode == -signal.SIGKILL, died.stderr
     battered.verified()

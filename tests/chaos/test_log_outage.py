@@ -63,15 +63,15 @@ def test_a_disk_that_fills_under_many_callers_costs_only_what_was_not_acknowledg
                     told.append(error)
                     break
                 number += 1
-            full.wait(30)
-            assert room.wait(30)
+            full.wait(120)
+            assert room.wait(120)
             append(number)
 
         bounded(pages=100)
         threads = [threading.Thread(target=caller, args=(f"caller{number}",)) for number in range(CALLERS)]
         for thread in threads:
             thread.start()
-        full.wait(30)
+        full.wait(120)
         before = store.head()[0]
         assert store.verify().fault is None
         assert len(told) == CALLERS
@@ -83,7 +83,7 @@ def test_a_disk_that_fills_under_many_callers_costs_only_what_was_not_acknowledg
             connection.execute("PRAGMA max_page_count = 1000000")
         room.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(120)
 
         found = store.verify()
         assert (found.fault, found.events) == (None, before + CALLERS)

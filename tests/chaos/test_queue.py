@@ -41,7 +41,7 @@ def worked_off(battered: Battered, runs: int, kills: int, beside: int) -> None:
                 first.kill()
                 working.pop(0)
         for child in working:
-            child.communicate(timeout=60)
+            child.communicate(timeout=120)
             assert child.returncode == 0
 
     assert battered.runs() == dict.fromkeys(ids, "succeeded")
@@ -63,7 +63,7 @@ def test_runs_of_workers_that_die_all_the_time(battered: Battered) -> None:
 
 def enqueue(battered: Battered) -> str:
     """Ask for a run from a process that ends at once, as a page does; gives the run's id."""
-    asked = subprocess.run(battered.driver("queue"), capture_output=True, text=True, timeout=30, check=True)
+    asked = subprocess.run(battered.driver("queue"), capture_output=True, text=True, timeout=120, check=True)
     return asked.stdout.strip()
 
 

@@ -26,7 +26,7 @@ def at_once(commands: list[list[str]]) -> list[dict[str, Any]]:
     let_go(*processes)
     told = []
     for process in processes:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
         assert "locked" not in out + err
         told.append(json.loads(out.splitlines()[-1]))

@@ -15,7 +15,7 @@ from typing import IO
 from tests.utils.events.counts import Counts, open_at
 from utils.events import EventStore
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """How long the writers may take before a test gives them up."""
 
 

@@ -16,7 +16,7 @@ from tests.integration.installation import Installation
 from tests.monitoring.progressive.readings import Host
 from utils.clock import ManualClock
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 @pytest.fixture

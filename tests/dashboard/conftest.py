@@ -71,7 +71,7 @@ def app(monkeypatch: pytest.MonkeyPatch, config: Path, state_dir: Path) -> Itera
     monkeypatch.setattr("dashboard.login.at_this_machine", lambda: True)  # here there is no connection to be looked at
     # Each `AppTest` would look through all that is installed for components of others: most of the time of a test.
     monkeypatch.setattr("streamlit.components.v2.manifest_scanner.scan_component_manifests", lambda *_: [])
-    yield AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=30)
+    yield AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=120)
     source, actions = process(str(config), str(state_dir))
     actions.close()
     source.close()

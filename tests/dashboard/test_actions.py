@@ -36,7 +36,7 @@ def actions(source: Source, monkeypatch: pytest.MonkeyPatch) -> Iterator[Actions
 
 
 def _done(actions: Actions, key: str) -> Deed:
-    deed = actions.deed(key, wait_s=30.0)
+    deed = actions.deed(key, wait_s=120)
     assert deed is not None
     return deed
 

@@ -63,7 +63,7 @@ def _click(app: AppTest, start: str, config: Path, state_dir: Path) -> None:
         app.button(key=key).click().run()
     actions = process(str(config), str(state_dir))[1]
     for doing in list(actions._done):
-        deed = actions.deed(doing, wait_s=30)
+        deed = actions.deed(doing, wait_s=120)
         assert deed is not None
         assert deed.state == "done", deed.trouble
 

@@ -49,7 +49,7 @@ def window(opened: tuple[Source, Actions], monkeypatch: pytest.MonkeyPatch) -> A
     """A new window for who only looks."""
     monkeypatch.setattr("dashboard.shell.process", lambda *_: opened)
     monkeypatch.setattr("dashboard.login.at_this_machine", lambda: True)
-    return AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=30)
+    return AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=120)
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ def test_level_and_mode_are_asked_for_by_their_buttons(
             app.button(key=f"{key}-yes").click().run()
     actions = process(str(config), str(state_dir))[1]
     for doing in list(actions._done):
-        deed = actions.deed(doing, wait_s=30)
+        deed = actions.deed(doing, wait_s=120)
         assert deed is not None
         assert deed.state == "done", deed.trouble
 

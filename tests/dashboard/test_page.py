@@ -52,7 +52,7 @@ def _window(monkeypatch: pytest.MonkeyPatch, config: Path, state_dir: Path) -> I
     monkeypatch.setenv("ORCHESTRATOR_CONFIG", str(config))
     monkeypatch.setenv("ORCHESTRATOR_APP__STATE_DIR", str(state_dir))
     monkeypatch.setattr("dashboard.login.at_this_machine", lambda: True)
-    yield AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
+    yield AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=120)
     source, actions = process(str(config), str(state_dir))
     actions.close()
     source.close()

@@ -43,7 +43,7 @@ def done(config: Path, state_dir: Path) -> Callable[[], None]:
     def done() -> None:
         actions = process(str(config), str(state_dir))[1]
         for key in list(actions._done):
-            deed = actions.deed(key, wait_s=30)
+            deed = actions.deed(key, wait_s=120)
             assert deed is not None
             assert deed.state == "done", deed.trouble
 

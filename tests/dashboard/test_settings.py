@@ -56,7 +56,7 @@ def _waited(config: Path, state_dir: Path) -> None:
     """Until what was clicked is done."""
     actions = process(str(config), str(state_dir))[1]
     for key in list(actions._done):
-        assert actions.deed(key, wait_s=30) is not None
+        assert actions.deed(key, wait_s=120) is not None
 
 
 def test_every_value_tells_where_it_came_from_and_no_secret(scheduled: Path, system: IntegratedSystem) -> None:

@@ -35,7 +35,7 @@ def _keys(app: AppTest) -> set[str]:
 def _settled(app: AppTest) -> AppTest:
     """The page once what was clicked has been done."""
     _, actions = shell.process(*_where())
-    deed = actions.deed(app.session_state["asked"].key, wait_s=20.0)
+    deed = actions.deed(app.session_state["asked"].key, wait_s=120)
     assert deed is not None
     assert deed.state != "going on"
     return app.run()

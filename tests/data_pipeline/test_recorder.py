@@ -24,7 +24,7 @@ class Slow(Future[Any]):
 
     def _invoke_callbacks(self) -> None:
         self.woken.set()
-        self.go_on.wait(30)
+        self.go_on.wait(120)
         super()._invoke_callbacks()  # type: ignore[misc]  # the seam of the standard library's own order
 
 
@@ -39,9 +39,9 @@ def test_a_result_is_not_lost_between_its_commit_and_the_call_back() -> None:
 
     with ThreadPoolExecutor(2) as threads:
         threads.submit(commit.set_result, None)
-        assert commit.woken.wait(30)
+        assert commit.woken.wait(120)
         finished = threads.submit(recorder.finish)
         with pytest.raises(NotYet):
             finished.result(0.2)
         commit.go_on.set()
-        assert finished.result(30) == [result]
+        assert finished.result(120) == [result]

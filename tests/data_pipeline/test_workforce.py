@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from data_pipeline.workforce import OLDEST_EVERY, Job, Workforce
 from tests.counts import few
 
-WAIT = 20.0
+WAIT = 120.0
 
 
 def dataset(name: str, *, provider: str = "p", priority: int = 0, needs: tuple[str, ...] = ()) -> Any:

@@ -17,7 +17,7 @@ from tests.deploy.dockerfile import stages
 
 STAGE = stages()[-1]
 SECRET = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bghp_\w{36}\b|\bcdo_[\w-]{43}\b")
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 BUILDS = {"gcc", "cc", "g++", "make", "pip", "pip3", "ld", "cargo", "git"}
 
 
@@ -73,7 +73,7 @@ def test_an_image_built_in_a_clean_root_works(image: Container):
                 assert time.monotonic() < until, asked.stdout
     finally:
         serving.send_signal(signal.SIGTERM)
-        code = serving.wait(30)
+        code = serving.wait(120)
         said = serving.communicate()[0]
     assert code == 143, said
 

@@ -181,7 +181,7 @@ def test_make_start_makes_what_is_missing_and_asks_compose(tmp_path: Path):
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,
+        timeout=120,
     )
 
     assert done.stdout.split() == [
@@ -219,7 +219,7 @@ def test_redis_takes_its_password_from_the_file(tmp_path: Path):
                 stranger.get("x")
     finally:
         os.killpg(server.pid, signal.SIGTERM)  # the shell's pipe, not the shell alone
-        server.wait(20)
+        server.wait(120)
         server.stdout.close()
 
 

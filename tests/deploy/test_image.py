@@ -41,7 +41,7 @@ def environment(state: Path) -> dict[str, str]:
 def test_the_linter_has_no_complaint():
     """hadolint, without an exception."""
     command = [Path(sys.executable).with_name("hadolint"), ROOT / "Dockerfile"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
     assert (done.returncode, done.stdout) == (0, "")
 
@@ -59,7 +59,7 @@ def test_it_runs_the_main_job_and_tells_its_health(app: Path, tmp_path: Path):
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
         )
 
     main, health = run(entry), run(check)
@@ -153,7 +153,7 @@ def port() -> Iterator[int]:
 def test_a_probe_says_what_the_server_says(port: int, path: str, code: int, said: str):
     """0 only for 200; the reason is printed, so that whoever looks after the container finds it."""
     probe = [sys.executable, "-S", ROOT / "deploy/image/probe.py", str(port), path]
-    done = subprocess.run(probe, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(probe, capture_output=True, text=True, check=False, timeout=120)
 
     assert (done.returncode, done.stdout) == (code, f"{path}: {said}\n")
 
@@ -161,7 +161,7 @@ def test_a_probe_says_what_the_server_says(port: int, path: str, code: int, said
 def test_a_probe_fails_where_nobody_listens():
     """No traceback."""
     probe = [sys.executable, "-S", ROOT / "deploy/image/probe.py", "1", "/livez"]
-    done = subprocess.run(probe, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(probe, capture_output=True, text=True, check=False, timeout=120)
 
     assert (done.returncode, done.stderr) == (1, "")
     assert "refused" in done.stdout
@@ -175,7 +175,7 @@ def test_the_first_token_is_made_once(app: Path, tmp_path: Path):
 
     def run() -> str:
         command = ["sh", str(script), str(file)]
-        subprocess.run(command, env=environment(tmp_path / "state"), check=True, timeout=60, capture_output=True)
+        subprocess.run(command, env=environment(tmp_path / "state"), check=True, timeout=120, capture_output=True)
         return file.read_text()
 
     first, again = run(), run()

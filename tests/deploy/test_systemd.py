@@ -35,7 +35,7 @@ def read(unit: Path) -> dict[str, dict[str, list[str]]]:
 def analyze(*words: object) -> str:
     """What it had to complain of."""
     done = subprocess.run(
-        ["systemd-analyze", *map(str, words)], capture_output=True, text=True, check=False, timeout=30
+        ["systemd-analyze", *map(str, words)], capture_output=True, text=True, check=False, timeout=120
     )
     return "" if done.returncode == 0 and "verify" not in words else done.stdout + done.stderr
 

@@ -22,7 +22,7 @@ TAPE = Cassette(
 
 def test_it_answers_as_the_provider_did() -> None:
     """Status, headers, body; POST as well as GET; and says what it holds when asked for something else."""
-    with CassetteServer(TAPE) as server, httpx.Client(base_url=server.url, timeout=60) as client:
+    with CassetteServer(TAPE) as server, httpx.Client(base_url=server.url, timeout=120) as client:
         answer = client.get("/orders")
         assert (answer.status_code, answer.headers["etag"], answer.json()) == (200, '"1"', [{"id": 1}])
         assert client.post("/search", json={"after": None}).json() == {"items": []}
@@ -40,7 +40,7 @@ def test_faults_come_at_their_requests_and_the_tape_waits() -> None:
         Fault(at=3, do="half"),
         Fault(at=4, do="reset"),
     ]
-    with CassetteServer(TAPE, faults=faults) as server, httpx.Client(base_url=server.url, timeout=60) as client:
+    with CassetteServer(TAPE, faults=faults) as server, httpx.Client(base_url=server.url, timeout=120) as client:
         first = client.get("/orders")
         assert (first.status_code, first.headers["retry-after"]) == (503, "2")
         assert "Please sign in" in client.get("/orders").text

@@ -15,7 +15,7 @@ LIMIT_S = 5.0
 LIMIT_MB = 500
 """Processor seconds and resident megabytes that one case may take."""
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """Wall seconds without a word after which a case hangs; what is only slow tells its processor seconds itself."""
 
 

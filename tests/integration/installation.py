@@ -106,7 +106,7 @@ class Installation:
         return [sys.executable, str(PROGRAM), *arguments, "--config", str(self.config), "--state-dir", str(self.state)]
 
     def cli(
-        self, *arguments: str, measured: bool = False, env: Mapping[str, str] | None = None, timeout: float = 60.0
+        self, *arguments: str, measured: bool = False, env: Mapping[str, str] | None = None, timeout: float = 300.0
     ) -> Finished:
         """Run a command of the program in a process of its own."""
         return execute(self.command(*arguments), measured=measured, env=env, timeout=timeout, cwd=self.folder)
@@ -126,7 +126,7 @@ def execute(
     cwd: Path,
     measured: bool = False,
     env: Mapping[str, str] | None = None,
-    timeout: float = 60.0,
+    timeout: float = 300.0,
 ) -> Finished:
     """Run a command line to its end."""
     note = cwd / "peak_kb"

@@ -19,7 +19,7 @@ from utils.events import rfc3339
 from utils.leases import Owner
 
 SECOND = timedelta(seconds=1)
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 class Process:

@@ -61,7 +61,7 @@ def pages(
     monkeypatch.setenv("ORCHESTRATOR_CONFIG", str(installation.config))
     monkeypatch.setenv("ORCHESTRATOR_APP__STATE_DIR", str(installation.state))
     monkeypatch.setattr("streamlit.components.v2.manifest_scanner.scan_component_manifests", lambda *_: [])
-    app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=120)
     app.session_state["secret"] = secret
     try:
         found = {}

@@ -156,10 +156,10 @@ def test_it_waits_for_another_run_of_the_dataset_and_for_no_longer(installation:
             target=lambda: done.append(go_on(system, ACTOR, identity, cancel=CancelToken(), limits=Limits(pieces=4)))
         )
         working.start()
-        assert waiting.wait(30)
+        assert waiting.wait(120)
         assert result_of(other, identity).waiting == 4
         other.leases.release(held)
-        working.join(30)
+        working.join(120)
     assert [result.status for result in done] == ["succeeded"]
 
 

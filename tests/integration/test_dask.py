@@ -488,7 +488,7 @@ def test_workers_of_another_release_are_refused_by_name(
     placed: Placed, dask_cluster: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They would run other code. The scheduler lives here, and has our release."""
-    monkeypatch.setattr(dask_worker, "version", lambda: "9.9.9")
+    monkeypatch.setattr(dask_worker, "release", lambda: "9.9.9")
     placed.configure(*mixed(placed.module, 3))
     with placed.system() as system, pytest.raises(ExecutorAway) as caught:
         impatient(system, dask_cluster)
@@ -522,7 +522,7 @@ def test_workers_that_cannot_import_us_are_named(placed: Placed, small: Any, tmp
     with subprocess.Popen([*command, *options], cwd=tmp_path, stderr=subprocess.DEVNULL) as worker:
         try:
             with placed.system() as system, pytest.raises(ExecutorAway) as caught:
-                impatient(system, small.scheduler_address, patience=20.0)
+                impatient(system, small.scheduler_address, patience=120.0)
         finally:
             worker.kill()
 

@@ -490,4 +490,4 @@ def test_who_needs_no_transform_does_not_load_it(installation: Installation, tmp
 
     from tests.integration.installation import ROOT
 
-    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False, timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False, timeout=120).returncode == 0

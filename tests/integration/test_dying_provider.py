@@ -122,14 +122,14 @@ class Held:
             self._waiting += 1
             self.most = max(self.most, self._waiting)
             self._changed.notify_all()
-        self._free.wait(30)
+        self._free.wait(120)
         with self._changed:
             self._waiting -= 1
         return GOOD
 
     def arrived(self, count: int) -> bool:
         with self._changed:
-            return self._changed.wait_for(lambda: self._waiting >= count, 30)
+            return self._changed.wait_for(lambda: self._waiting >= count, 120)
 
     def let_go(self) -> None:
         self._free.set()
@@ -158,11 +158,11 @@ def test_a_recovering_provider_is_not_trampled(installation: Installation, serve
     try:
         assert held.arrived(permits)
         # The others are served at once from what we have; nobody waits for the trial.
-        assert all(refused.acquire(timeout=30) for _ in range(DATASETS - permits))
+        assert all(refused.acquire(timeout=120) for _ in range(DATASETS - permits))
         out = server.count - asked
     finally:
         held.let_go()
-        running.join(30)
+        running.join(120)
     after = collected(installation, clock, server)
 
     assert (out, held.most) == (permits, permits)
@@ -208,7 +208,7 @@ def test_two_processes_share_the_one_probe(installation: Installation, server: F
     asked = server.count
 
     children = started(installation)
-    printed = [child.communicate(timeout=60) for child in children]
+    printed = [child.communicate(timeout=120) for child in children]
 
     assert [child.returncode for child in children] == [0, 0], printed
     assert server.count - asked == 1
@@ -229,7 +229,7 @@ def test_two_processes_do_not_trample_a_recovering_provider(installation: Instal
 
     def wait_for(child: "subprocess.Popen[str]") -> Callable[[], None]:
         def wait() -> None:
-            printed.append(child.communicate(timeout=60)[0])
+            printed.append(child.communicate(timeout=120)[0])
             ended.release()
 
         return wait
@@ -240,12 +240,12 @@ def test_two_processes_do_not_trample_a_recovering_provider(installation: Instal
     try:
         assert held.arrived(1)
         # The one without the probe ends; the other one waits for it.
-        assert ended.acquire(timeout=60)
+        assert ended.acquire(timeout=120)
         out = server.count - asked
     finally:
         held.let_go()
         for thread in waiting:
-            thread.join(60)
+            thread.join(120)
 
     assert out == 1
     assert [child.returncode for child in children] == [0, 0]

@@ -223,7 +223,7 @@ def test_a_connection_that_was_lost_costs_a_second_try(installation: Installatio
             if task.dataset in lost:
                 return future
             lost.add(task.dataset)
-            future.result(10)
+            future.result(120)
             gone: Future[Told] = Future()
             gone.cancel()
             return gone
@@ -335,7 +335,7 @@ def test_a_run_in_the_queue_waits_for_its_cluster(installation: Installation, mo
         def submit(self, task: Task) -> "Future[Told]":
             future = super().submit(task)
             if task.dataset == "c" and lost:
-                future.result(10)
+                future.result(120)
                 future = Future()
                 future.set_exception(lost.pop())
             return future

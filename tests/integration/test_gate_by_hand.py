@@ -264,7 +264,7 @@ def test_of_several_who_decide_at_once_one_does(installation: Installation, held
     def race(what: Any) -> str:
         with installation.system() as system:
             assert system.views.current()
-            ready.wait(timeout=60)
+            ready.wait(timeout=120)
             try:
                 return str(what(system, ANN, "people", held).decision)
             except PipelineError as error:

@@ -24,7 +24,7 @@ def pack(installation: Installation) -> Iterator[Pack]:
     made.close()
 
 
-def until(holds: Callable[[], bool], patience: float = 30.0) -> None:
+def until(holds: Callable[[], bool], patience: float = 120.0) -> None:
     """Look until it holds."""
     end = time.monotonic() + patience
     while not holds():

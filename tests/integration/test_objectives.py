@@ -199,7 +199,7 @@ def test_of_processes_that_look_at_once_one_tells_it(house: House) -> None:
         both = threading.Barrier(2)
 
         def look(system: IntegratedSystem) -> int:
-            both.wait(30)
+            both.wait(120)
             return tell_burning(system)
 
         with ThreadPoolExecutor(2) as pool:

@@ -189,7 +189,7 @@ def test_a_run_whose_database_goes_away_says_so_and_loses_nothing(
     with subprocess.Popen(installation.command("run", "--fresh"), stderr=subprocess.PIPE, text=True) as running:
         with fifo.open("w"):
             own_server.stop()
-        _, said = running.communicate(timeout=60)
+        _, said = running.communicate(timeout=120)
     own_server.ensure_postgres_running()
 
     assert running.returncode == 1

@@ -172,7 +172,7 @@ def test_a_handler_that_hangs_does_not_keep_the_run(shop: Shop, monkeypatch: pyt
         hangs="""
 import threading
 def hang(event):
-    threading.go_on_after_the_test.wait(60)
+    threading.go_on_after_the_test.wait(120)
 def register(plugin):
     plugin.on("run.finished", hang)
 """,
@@ -182,7 +182,7 @@ def register(plugin):
         hanging = [thread for thread in threading.enumerate() if thread.name == "follow:plugin.hangs.hang"]
         assert len(hanging) == 1
         go_on.set()
-        hanging[0].join(30)
+        hanging[0].join(120)
 
     assert result.status == "succeeded"
     assert len(shop.seen) == 2

@@ -86,7 +86,7 @@ class Ended:
 
     def until(self, holds: Callable[[list[PipelineRun]], bool]) -> list[PipelineRun]:
         with self._changed:
-            assert self._changed.wait_for(lambda: holds(self.runs), 30)
+            assert self._changed.wait_for(lambda: holds(self.runs), 120)
             return list(self.runs)
 
 
@@ -151,7 +151,7 @@ def test_two_runs_of_one_dataset_come_after_each_other(installation: Installatio
             for thread in threads:
                 thread.start()
             for thread in threads:
-                thread.join(30)
+                thread.join(120)
             worker.drain()
 
         assert [parts(system, run_id) for run_id in ids] == [{"fx": ("succeeded", None)}] * 6
@@ -324,7 +324,7 @@ def test_a_process_that_was_taken_for_dead_says_nothing_more_of_its_run(placed: 
             ]
         )
         token.cancel()
-        thread.join(30)
+        thread.join(120)
 
         assert [type(error) for error in raised] == [RunLostError]
         assert [e.type for e in other.events.read(subject=run_id)] == ["run.started", "run.crashed", "run.started"]

@@ -13,7 +13,7 @@ from monitoring.health_checks import HealthCheck, HealthChecks
 from utils.clock import ManualClock
 
 SOON = 0.05
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 def check(name: str, look: Callable[[], Any] = lambda: True, **more: Any) -> HealthCheck:

@@ -176,7 +176,7 @@ print(all(monitor.run_health_checks().values()), monitor.collect().memory_percen
         env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=True,
     )
     first, second = done.stdout.splitlines()
@@ -374,8 +374,8 @@ def test_the_web_dashboard_is_started_with_it_and_ends_with_it(tmp_path):
     with Monitor(said, dashboard=True, folder=tmp_path) as monitor:
         assert monitor.dashboard is not None
         assert monitor.dashboard.wait_ready(60), monitor.dashboard.output()
-        with urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:
+        with urlopen(f"http://127.0.0.1:{port}/", timeout=120) as page:
             assert b"<title>" in page.read()
         assert "canary" not in (tmp_path / "monitor.json").read_text()
     with pytest.raises(URLError):
-        urlopen(f"http://127.0.0.1:{port}/", timeout=10)
+        urlopen(f"http://127.0.0.1:{port}/", timeout=120)

@@ -40,7 +40,7 @@ ASK = """
 from urllib.request import urlopen
 
 def ask(server, path="/"):
-    with urlopen(server.address + path, timeout=10) as answer:
+    with urlopen(server.address + path, timeout=120) as answer:
         return int(answer.read())
 """
 

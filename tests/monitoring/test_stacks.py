@@ -18,16 +18,16 @@ def _stands(frames: int) -> str:
 
     def wait() -> None:
         reached.set()
-        leave.wait(30)
+        leave.wait(120)
 
     scope = {"wait": wait}
     exec(compile(source, DEEP, "exec"), scope)
     thread = threading.Thread(target=scope["stand"], args=(frames,))
     thread.start()
-    assert reached.wait(30)
+    assert reached.wait(120)
     stacks = all_stacks(first=[thread.ident])
     leave.set()
-    thread.join(30)
+    thread.join(120)
     event = ServiceEvent("unavailable", "a test", "silent", SYSTEM_CLOCK.now(), "stalled", limit_s=1.0, stacks=stacks)
     watch = TestWatch(Options(host=False, alerts=Path("alerts")))
     watch._hear_of_silence(event)
@@ -41,4 +41,4 @@ def test_where_a_thread_stands_is_told_however_long_its_path_and_deep_its_calls(
     monkeypatch.chdir(tmp_path)
     message = _stands(60)
     assert "d/shop.py:2 in stand" in message
-    assert " in _stands.<locals>.wait: leave.wait(30)" in message
+    assert " in _stands.<locals>.wait: leave.wait(120)" in message

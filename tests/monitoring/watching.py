@@ -7,7 +7,7 @@ from typing import Any
 
 from monitoring.service_event import ServiceEvent
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 class Ear:

@@ -50,7 +50,7 @@ def worked(service: BackfillService) -> None:
     service.step()
     worker = service._worker
     assert worker is not None
-    worker.join(30)
+    worker.join(120)
     assert not worker.is_alive()
 
 
@@ -113,7 +113,7 @@ def test_closing_stores_what_came(installation: Installation, feed: Feed) -> Non
         def __getitem__(self, key: str) -> Any:
             if key == "c":
                 entered.set()
-                go.wait(30)
+                go.wait(120)
             return super().__getitem__(key)
 
     feed.pieces = Slow({key: [{"n": 1}] for key in "abc"})
@@ -121,7 +121,7 @@ def test_closing_stores_what_came(installation: Installation, feed: Feed) -> Non
         identity = start(system, ACTOR, plan(system, "sales", concurrency=1))
         service = BackfillService(system)
         service.step()
-        assert entered.wait(30)
+        assert entered.wait(120)
         service.close()
         result = result_of(system, identity)
         assert (result.status, result.collected, result.waiting) == ("interrupted", 2, 1)

@@ -103,7 +103,7 @@ def test_the_follower_of_a_system_stops_with_it(tmp_path: Path) -> None:
     with IntegratedSystem(config, state_dir=tmp_path / "state", environ={}) as system:
         system.follower.add(Consumer(name="one", handler=lambda event: seen.put(event.subject), start="beginning"))
         system.events.append([NewEvent("feedback.given", "mine", {}, source="test")])
-        assert seen.get(timeout=20) == "mine"
+        assert seen.get(timeout=120) == "mine"
         follower = system.follower
 
     assert follower.figures() == {}

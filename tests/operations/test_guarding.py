@@ -15,7 +15,7 @@ from tests.integration.installation import Installation
 from utils.clock import ManualClock
 from utils.events import Event
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 class Stuck:

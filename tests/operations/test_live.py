@@ -9,7 +9,7 @@ from operations.live import Heard, LogTail, Topics, active_alerts, replayed
 from tests.integration.installation import Installation
 from utils.events import NewEvent
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])

@@ -53,7 +53,7 @@ def test_records_of_a_process_that_stays_name_its_incidents(installation: Instal
             heard = threading.Event()
             system.bus.subscribe("incident.*", lambda event: heard.set())  # called after the one that is looked at
             alerting.step()
-            assert heard.wait(30.0)
+            assert heard.wait(120)
             told = named(installation, "bad")
             (event,) = system.events.read(type="incident.opened")
             assert told == [event.data["incident"]["id"]]

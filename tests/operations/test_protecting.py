@@ -143,7 +143,7 @@ def test_a_disk_that_fills_up_during_a_run_is_shed_and_the_run_succeeds(tmp_path
 
             def progress(_: object) -> None:
                 begun.set()
-                go_on.wait(30.0)
+                go_on.wait(120)
 
             def work() -> None:
                 found.append(run(working, ANNA, ("orders", "prices"), fresh=True, workers=1, progress=progress))
@@ -151,7 +151,7 @@ def test_a_disk_that_fills_up_during_a_run_is_shed_and_the_run_succeeds(tmp_path
             runs = threading.Thread(target=work)
             runs.start()
             try:
-                assert begun.wait(30.0)
+                assert begun.wait(120)
                 for percent in (96.0, 97.0, 98.0):
                     disk.fill(percent)
                     full = disk.percent
@@ -160,7 +160,7 @@ def test_a_disk_that_fills_up_during_a_run_is_shed_and_the_run_succeeds(tmp_path
                 assert disk.percent < full
             finally:
                 go_on.set()
-                runs.join(60.0)
+                runs.join(120)
             assert [step["name"] for step in told["steps"]][:2] == ["temporary", "cache"]
             assert len(told["consumers"]) == 3
             assert all(one["name"] in told["words"] for one in told["consumers"])

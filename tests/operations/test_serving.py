@@ -15,7 +15,7 @@ from tests.integration.installation import Installation
 from utils.database import StateError
 from utils.sqlite import SqliteDatabase
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 class Steps:

@@ -144,7 +144,7 @@ def test_of_two_who_take_a_name_at_once_one_gets_it(installation: Installation) 
         outcomes: list[str] = []
 
         def take() -> None:
-            start.wait(30)
+            start.wait(120)
             try:
                 outcomes.append(tokens.create(system, ME, "viewer", "ci").role)
             except UsageError as error:

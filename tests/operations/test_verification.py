@@ -31,7 +31,7 @@ def system(installation: Installation) -> Iterator[IntegratedSystem]:
 
 def _proved(prover: Prover) -> None:
     assert prover._thread is not None
-    prover._thread.join(20.0)
+    prover._thread.join(120)
 
 
 def test_a_log_that_is_whole_is_found_so_and_the_log_says_who_asked(

@@ -115,4 +115,4 @@ def ftp_server(tmp_path: Path) -> Iterator[FtpServer]:
         thread.start()
         yield FtpServer(server.server_address[1], root)
         server.shutdown()
-        thread.join(30)
+        thread.join(120)

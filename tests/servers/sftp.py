@@ -60,7 +60,7 @@ def sftp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SftpServer
     thread.start()
 
     def run(work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, loop).result(120)
 
     async def start() -> Any:
         return await asyncssh.create_server(
@@ -88,5 +88,5 @@ def sftp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SftpServer
 
     run(stop())
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(30)
+    thread.join(120)
     loop.close()

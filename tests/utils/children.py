@@ -38,7 +38,7 @@ def let_go(*waiting: "subprocess.Popen[str]") -> None:
 
 def finish(child: "subprocess.Popen[str]") -> list[str]:
     """Wait for a program; gives the lines it printed, and fails with its errors if it failed."""
-    printed, errors = child.communicate(timeout=60)
+    printed, errors = child.communicate(timeout=120)
     assert child.returncode == 0, errors
     return printed.split()
 

@@ -43,7 +43,7 @@ class Listener:
         self._thread.join()
         server.close()
 
-    def seen(self, count: int, timeout: float = 5.0) -> bool:
+    def seen(self, count: int, timeout: float = 120.0) -> bool:
         """Whether so many connections came in, at the latest after `timeout` seconds."""
         with self._seen:
             return self._seen.wait_for(lambda: self.connected >= count, timeout)

@@ -24,7 +24,7 @@ pyarrow.csv.read_csv(pa.BufferReader(b"a,b\\n1,2\\n")); pyarrow.json.read_json(p
 def _run(code: str) -> str:
     """Run code in a fresh interpreter; gives what it printed."""
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -8,7 +8,7 @@ import pytest
 
 from utils.bus import Bus, Figures
 
-WAIT = 10.0  # the longest a broken bus may hold a test up; nothing here sleeps
+WAIT = 120.0  # the longest a broken bus may hold a test up; nothing here sleeps
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tests.counts import few
 from utils.bus import Bus, Figures, Policy
 from utils.event_patterns import matches
 
-WAIT = 10.0
+WAIT = 120.0
 SIZE = 3
 KINDS = st.sampled_from(["run.started", "run.finished", "run.step.done", "batch.held"])
 PATTERNS = st.sampled_from(["run.started", "run.*", "run.**", "*.held", "nobody.*"])

@@ -104,7 +104,7 @@ def test_a_killed_owner_on_this_host_frees_at_once(leases: Leases, database: Sql
     child.stdout.readline()
     child.kill()
     if buried:
-        child.wait(30)
+        child.wait(120)
     else:
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # dead, and its parent has not looked yet
 
@@ -215,7 +215,7 @@ def test_the_heart_beats_by_itself_and_survives_a_failure(
     monkeypatch.setattr(leases, "renew", fail)
     leases.acquire(["a"])
 
-    assert enough.wait(30)
+    assert enough.wait(120)
     leases.close()
     assert "the disk is full" in caplog.text
 

@@ -66,9 +66,9 @@ def test_of_many_who_ask_at_once_one_gets_it(postgres: str) -> None:
     def ask() -> None:
         with closing(opened(postgres)) as database:
             mine = Leases(database)
-            together.wait(60)
+            together.wait(120)
             granted.append(mine.acquire(["a"]))
-            together.wait(60)  # nobody frees it before all have asked
+            together.wait(120)  # nobody frees it before all have asked
             mine.close()
 
     threads = [threading.Thread(target=ask) for _ in range(8)]

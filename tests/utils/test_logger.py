@@ -304,7 +304,7 @@ def test_processes_that_rotate_together_lose_nothing(tmp_path: Path) -> None:
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(120)
 
     found: list[list[int]] = [[], [], []]
     texts = [gzip.decompress(path.read_bytes()).decode() for path in sorted(tmp_path.glob("shared-*.jsonl.gz"))]

@@ -19,7 +19,7 @@ from utils.log_forms import Entry
 from utils.logger import close, configure, get_logger
 from utils.loki import LokiSink
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 SOON_S = 0.01
 TLS = Path(__file__).parents[1] / "data" / "tls"
 

@@ -101,7 +101,7 @@ def test_threads_share_one_look(canary: Listener) -> None:
     gate = threading.Barrier(8)
 
     def ask(_: int) -> bool:
-        gate.wait(30)
+        gate.wait(120)
         return network.away()
 
     with ThreadPoolExecutor(8) as pool:
@@ -158,7 +158,7 @@ def test_a_name_that_is_none_is_an_os_error(host: str) -> None:
 def test_a_resolver_that_is_silent_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """It cannot be told how long it may take, so a thread of its own waits for it."""
     answered = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(30) and [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(120) and [])
     try:
         with pytest.raises(TimeoutError, match=r"slow\.test was not resolved within 0.05 s"):
             resolve("slow.test", 80, 0.05)

@@ -179,7 +179,7 @@ def test_what_is_read_first_is_of_the_moment_when_the_lock_was_given(postgres: s
             thread.start()
             while execute(postgres, waiting) != [(1,)]:
                 pass
-        thread.join(30)
+        thread.join(120)
     assert seen == [[(1,)]]
 
 

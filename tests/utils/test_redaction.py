@@ -137,7 +137,7 @@ def test_long_texts_take_linear_time(text: str) -> None:
 
     Redactor(secrets=lambda: ["swordfish"]).text(text)
 
-    assert time.process_time() - started < 5.0
+    assert time.process_time() - started < 20.0
 
 
 @pytest.mark.parametrize("left", range(10, 22))

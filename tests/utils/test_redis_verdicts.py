@@ -126,10 +126,10 @@ def test_of_many_machines_exactly_as_many_try_as_may(machine: Callable[[float], 
 
     def request() -> None:
         said.put("tries")
-        answer.wait(60)
+        answer.wait(120)
 
     def call(number: int) -> None:
-        together.wait(60)
+        together.wait(120)
         try:
             breakers[number % 4].call(request)
         except CircuitOpenError:
@@ -137,10 +137,10 @@ def test_of_many_machines_exactly_as_many_try_as_may(machine: Callable[[float], 
 
     with ThreadPoolExecutor(8) as pool:
         calls = [pool.submit(call, number) for number in range(8)]
-        came = sorted(said.get(timeout=60) for _ in calls)
+        came = sorted(said.get(timeout=120) for _ in calls)
         answer.set()  # not before all have asked: a circuit that closes lets everybody pass
         for one in calls:
-            one.result(60)
+            one.result(120)
 
     assert came == ["refused"] * 5 + ["tries"] * 3
     assert {one.verdicts.all()["ecb"].state for one in machines} == {"closed"}

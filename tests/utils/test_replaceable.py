@@ -261,7 +261,7 @@ def test_of_many_who_find_the_damage_one_sets_it_aside(path: Path, told: Told) -
     barrier = threading.Barrier(8)
 
     def race(_: int) -> int:
-        barrier.wait(30)
+        barrier.wait(120)
         return len(tokens(opened(path, told)))
 
     children.let_go(*waiting)

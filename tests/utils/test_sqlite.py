@@ -179,7 +179,7 @@ def test_readers_do_not_wait_for_a_writer(database: SqliteDatabase) -> None:
         connection.execute("INSERT INTO things VALUES ('a', '')")
         reader = threading.Thread(target=lambda: seen.append(database.query("SELECT count(*) FROM things")))
         reader.start()
-        reader.join(30)
+        reader.join(120)
 
     assert seen == [[(0,)]]
 

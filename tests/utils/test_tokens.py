@@ -114,11 +114,11 @@ def held_elsewhere(tokens: StoredTokens | MemoryTokens, name: str) -> Iterator[N
     def hold() -> None:
         with tokens.lock(name):
             holds.set()
-            over.wait(30)
+            over.wait(120)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert holds.wait(30)
+    assert holds.wait(120)
     yield
     over.set()
     thread.join()

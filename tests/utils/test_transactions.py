@@ -296,7 +296,7 @@ def test_killed_after_every_step_it_ends_as_it_should(address: str, tmp_path: Pa
     codes = []
     while not codes or codes[-1] != 0:
         child = children.start("transact", address, coordination, folder, outcome)
-        printed, errors = child.communicate(timeout=60)
+        printed, errors = child.communicate(timeout=120)
         codes.append(child.returncode)
         assert child.returncode in (0, -9), errors
         assert len(codes) < 40

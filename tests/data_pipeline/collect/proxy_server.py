@@ -88,7 +88,7 @@ def _handler_of(owner: ProxyServer) -> type[BaseHTTPRequestHandler]:
             owner.forwarded.append((self.path, headers))
             parts = urlsplit(self.path)
             host = owner.names.get(parts.hostname or "", parts.hostname or "")
-            with contextlib.closing(HTTPConnection(host, parts.port or 80, timeout=5)) as beyond:
+            with contextlib.closing(HTTPConnection(host, parts.port or 80, timeout=120)) as beyond:
                 kept = {name: value for name, value in headers.items() if not name.startswith("proxy-")}
                 beyond.request("GET", f"{parts.path}?{parts.query}".rstrip("?"), headers=kept)
                 answer = beyond.getresponse()

@@ -36,5 +36,5 @@ class Calls:
 
 
 def make_request(options: Any, folder: Path, *, provider: str = "", call: Any = None, **more: Any) -> CollectRequest:
-    given: dict[str, Any] = {"dataset": "rates", "now": NOW, "read_timeout": 5.0, "connect_timeout": 2.0, **more}
+    given: dict[str, Any] = {"dataset": "rates", "now": NOW, "read_timeout": 120.0, "connect_timeout": 60.0, **more}
     return CollectRequest(options=options, provider=provider, call=call or Calls(), folder=folder, **given)

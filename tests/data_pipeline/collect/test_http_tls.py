@@ -58,5 +58,5 @@ def test_a_reset_under_tls_is_no_certificate_problem(fetch: Fetch) -> None:
 
 def test_the_deadline_holds_under_tls(fetch: Fetch) -> None:
     """Dripping bytes are cut there too."""
-    with FaultyServer(fault.drip(CSV * 100), tls=TLS) as server, deadline(0.5), pytest.raises(ProviderUnavailable):
+    with FaultyServer(fault.drip(CSV * 100), tls=TLS) as server, deadline(2.0), pytest.raises(ProviderUnavailable):
         fetch(server.url, request=trusting(verify=False))

@@ -288,7 +288,7 @@ def test_threads_whose_token_is_refused_at_once_renew_it_once(
 
     def answer(asked: fault.Request) -> Answer:
         if asked.number > 1 and asked.headers["authorization"] == "Bearer access-1":
-            together.wait(30)
+            together.wait(120)
         return ask(asked)
 
     with FaultyServer(answer) as data:

@@ -193,7 +193,7 @@ def test_a_host_that_does_not_answer_is_told_in_time(fetch: Fetch, bucket: Bucke
         mute = {**bucket.options, "endpoint_url": f"http://127.0.0.1:{silent.getsockname()[1]}"}
         with pytest.raises(ProviderUnavailable, match="no answer in time"):
             fetch("*.csv", options=mute, request={"read_timeout": 0.3})
-    assert time.monotonic() - began < 30  # left alone, botocore would take minutes
+    assert time.monotonic() - began < 60  # left alone, botocore would take minutes
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_what_the_server_says_decides_whether_to_try_again(
         with pytest.raises(kind, match=words) as caught:
             fetch("*.csv", options=options)
         server.shutdown()
-        thread.join(30)
+        thread.join(120)
     assert len(asked) == 1
     assert "the-secret" not in str(caught.value) + caught.value.hint
     assert "the-key" not in str(caught.value)
@@ -273,7 +273,7 @@ def test_an_object_that_is_cut_off_is_tried_again(fetch: Fetch, bucket: Bucket, 
         with pytest.raises(ProviderUnavailable):
             fetch("a.csv", options=options)
         server.shutdown()
-        thread.join(30)
+        thread.join(120)
 
 
 def test_wrong_names_in_options_are_told(fetch: Fetch, bucket: Bucket) -> None:

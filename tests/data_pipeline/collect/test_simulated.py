@@ -136,7 +136,7 @@ def test_with_the_defaults_a_collection_costs_microseconds() -> None:
     request = make_request(options, Path(), dataset="orders", provider="orders", call=lambda _provider, fn: fn())
     collector.collect(request)
     best = min(_seconds_of(collector, request) for _ in range(20))
-    assert best / 200 < 30e-6  # 5 µs where it was written; a busy CI machine gets room
+    assert best / 200 < 100e-6  # 5 µs where it was written; a busy CI machine gets room
 
 
 def _seconds_of(collector: SimulatedCollector, request: Any) -> float:

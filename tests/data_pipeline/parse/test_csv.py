@@ -366,6 +366,6 @@ def test_nobody_reads_on_after_a_failure():
 
     Nor is it enough that it gave back what it read from: here it takes its time to come out of Python after that.
     """
-    done = subprocess.run([sys.executable, "-c", UNREAD], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", UNREAD], capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "a row is longer than" in done.stdout

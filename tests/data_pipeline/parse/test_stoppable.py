@@ -19,7 +19,7 @@ def test_what_is_lent_reads_the_stream_until_it_is_stopped() -> None:
         threading.Event().wait(0.001)
     after = lent.read_buffer(4).to_pybytes()  # type: ignore[attr-defined]  # as above
     del lent
-    stopping.join(60)
+    stopping.join(120)
 
     assert (before, after) == (b"abcd", b"")
 
@@ -40,5 +40,5 @@ def test_stopping_waits_until_all_that_was_lent_is_back(what: str) -> None:
 
     assert not stopped.wait(0.05)
     held.clear()
-    assert stopped.wait(60)
+    assert stopped.wait(120)
     waiting.join()

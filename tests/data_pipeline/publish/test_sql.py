@@ -258,7 +258,7 @@ def test_views_and_grants_outlive_a_replacement(postgres: str, tmp_path: Path) -
     def rows() -> Iterator[Any]:
         reader = threading.Thread(target=lambda: seen.extend(base.query("SELECT id FROM seen")))
         reader.start()
-        reader.join(30)
+        reader.join(120)
         yield from pa.table(orders(id=[2])).to_batches()
 
     made = Rows(pa.schema({"id": pa.int64()}), rows)

@@ -58,7 +58,7 @@ def test_one_that_was_killed_is_followed_at_once(world: World) -> None:
     assert not scheduler.leads
 
     os.kill(child.pid, signal.SIGKILL)
-    child.communicate(timeout=30)
+    child.communicate(timeout=120)
     scheduler.tick()
 
     assert scheduler.leads

@@ -12,7 +12,7 @@ from monitoring.progressive.callbacks import PATIENCE_S
 from tests.monitoring.progressive.readings import Host, Sample, steps, watching
 from utils.clock import SYSTEM_CLOCK, ManualClock
 
-WAIT_S = 20.0
+WAIT_S = 120.0
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from utils.cache import Cache, CacheBusy, CacheValueInvalid, CacheValueTooLarge,
 from utils.clock import ManualClock
 from utils.resilience import Cancelled, CancelToken, DeadlineExceededError, cancellable, deadline
 
-SOON = 20.0  # seconds that a test waits for something that comes at once
+SOON = 120.0  # seconds that a test waits for something that comes at once
 
 
 class Counter:

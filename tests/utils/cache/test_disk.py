@@ -299,7 +299,7 @@ def test_four_processes_share_one_cache(tmp_path: Path) -> None:
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(120)
 
     cache = DiskCache(tmp_path / "cache", size_limit=LIMIT, listener=events)
 

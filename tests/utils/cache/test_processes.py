@@ -36,10 +36,10 @@ def _ask_in_threads(path: Path, log: Path, gate: Barrier) -> None:
         return 42
 
     def ask() -> None:
-        together.wait(20)
+        together.wait(120)
         answers.append(cache.get_or_compute("key", compute, ttl=60).value)
 
-    gate.wait(60)
+    gate.wait(120)
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -69,7 +69,7 @@ def test_a_cold_key_is_computed_once_by_two_processes_of_eight_threads(tmp_path:
     for child in children:
         child.start()
     for child in children:
-        child.join(60)
+        child.join(120)
 
     assert [child.exitcode for child in children] == [0, 0]
     assert len((tmp_path / "log").read_text().splitlines()) == 1
@@ -81,7 +81,7 @@ def test_when_the_computing_process_is_killed_another_takes_over(tmp_path: Path)
     child = PROCESSES.Process(target=_compute_for_ever, args=(tmp_path / "cache", begun, 0.0))
     child.start()
     try:
-        assert begun.wait(60)
+        assert begun.wait(120)
         with pytest.raises(CacheBusy):
             DiskCache(tmp_path / "cache", size_limit=LIMIT, flight_wait=0.01).get_or_compute("key", int, ttl=60)
         cache = DiskCache(tmp_path / "cache", size_limit=LIMIT)
@@ -93,8 +93,8 @@ def test_when_the_computing_process_is_killed_another_takes_over(tmp_path: Path)
         assert answers == []
     finally:
         child.kill()
-        child.join(20)
-    waiting.join(20)
+        child.join(120)
+    waiting.join(120)
     cache.close()
 
     assert answers == ["mine"]
@@ -110,12 +110,12 @@ def test_while_another_process_renews_a_stale_value_nobody_else_does(tmp_path: P
     computed: list[int] = []
     cache = DiskCache(tmp_path / "cache", size_limit=LIMIT)
     try:
-        assert begun.wait(60)
+        assert begun.wait(120)
         served = cache.get_or_compute("key", lambda: computed.append(1), ttl=60, stale=3600)
         assert cache.finish_refreshes(20)
     finally:
         child.kill()
-        child.join(20)
+        child.join(120)
 
     assert (served.value, served.stale, computed) == ("old", True, [])
     cache.get_or_compute("key", lambda: "new", ttl=60, stale=3600)
@@ -144,7 +144,7 @@ def test_a_forked_child_does_not_hold_the_lock_of_its_killed_parent(tmp_path: Pa
         child = int(parent.stdout.readline())
         held = KeyLocks(path).try_lock("key")
         parent.kill()
-        parent.wait(20)
+        parent.wait(120)
         free = KeyLocks(path).try_lock("key")
         os.kill(child, signal.SIGKILL)
 

@@ -13,7 +13,7 @@ from utils.database import Database, StateError
 from utils.events import Event, EventStore, NewEvent
 from utils.events.follow import Consumer, Follower
 
-WAIT = 20.0
+WAIT = 120.0
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from utils.database import StateError
 from utils.events import EventStore, NewEvent
 from utils.events.follow import Consumer, Follower
 
-WAIT = 30.0
+WAIT = 120.0
 
 
 def test_followers_survive_a_restart_of_the_database(own_server: Any) -> None:

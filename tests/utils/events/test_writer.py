@@ -39,7 +39,7 @@ class _Held:
     def __call__(self, names: Sequence[Any]) -> list[Any]:
         self.sizes.append(len(names))
         self.entered.set()
-        assert self.go.wait(30)
+        assert self.go.wait(120)
         return self._insert(names)
 
 
@@ -47,7 +47,7 @@ def _queued(database: SqliteDatabase, names: list[str]) -> tuple[_Held, Writer, 
     held = _Held(database)
     writer = Writer(held)
     first = writer.submit("first")
-    assert held.entered.wait(30)
+    assert held.entered.wait(120)
     return held, writer, [first, *(writer.submit(name) for name in names)]
 
 
@@ -57,7 +57,7 @@ def test_callers_who_wait_share_one_commit(database: SqliteDatabase) -> None:
 
     held.go.set()
 
-    assert [future.result(30) for future in futures] == ["first", "a", "b", "c"]
+    assert [future.result(120) for future in futures] == ["first", "a", "b", "c"]
     assert held.sizes == [1, 3]
     writer.close()
 
@@ -69,7 +69,7 @@ def test_a_bad_item_fails_alone(database: SqliteDatabase) -> None:
     held.go.set()
 
     assert isinstance(futures[2].exception(10), StateError)
-    assert [futures[index].result(30) for index in (0, 1, 3)] == ["first", "a", "c"]
+    assert [futures[index].result(120) for index in (0, 1, 3)] == ["first", "a", "c"]
     assert database.query("SELECT count(*) FROM things") == [(3,)]
     writer.close()
 
@@ -81,7 +81,7 @@ def test_what_was_cancelled_before_its_turn_is_not_written(database: SqliteDatab
     assert futures[1].cancel()
     held.go.set()
 
-    assert futures[2].result(30) == "b"
+    assert futures[2].result(120) == "b"
     assert database.query("SELECT name FROM things ORDER BY name") == [("b",), ("first",)]
     writer.close()
 
@@ -96,8 +96,8 @@ def test_a_failing_listener_neither_stops_the_writer_nor_denies_the_commit(
 
     writer = Writer(_inserting(database), committed=fail)
 
-    assert writer.submit("a").result(30) == "a"
-    assert writer.submit("b").result(30) == "b"
+    assert writer.submit("a").result(120) == "a"
+    assert writer.submit("b").result(120) == "b"
     assert "the listener's own fault" in caplog.text
     writer.close()
 
@@ -108,7 +108,7 @@ def test_a_writer_that_cannot_connect_tells_its_callers(database: SqliteDatabase
     database.close()
 
     with pytest.raises(StateError, match="closed"):
-        writer.submit("a").result(30)
+        writer.submit("a").result(120)
     writer.close()
 
 
@@ -157,7 +157,7 @@ def test_of_many_callers_each_has_its_own_result_once(database: SqliteDatabase, 
     def call(number: int) -> None:
         for turn in range(20):
             name = f"{number}-{turn}"
-            told[number].append(writer.submit(name).result(30) if turn % 5 == 4 else writer.write(name))
+            told[number].append(writer.submit(name).result(120) if turn % 5 == 4 else writer.write(name))
 
     for thread in _threads(16, call):
         thread.join()
@@ -191,7 +191,7 @@ def test_who_is_interrupted_while_others_wait_takes_nobody_along(database: Sqlit
             interrupted.append(str(number))
 
     first = writer.submit("first")
-    assert held.entered.wait(30)
+    assert held.entered.wait(120)
     threads = []
     for number in range(3):
         threads += [threading.Thread(target=call, args=(number,))]
@@ -201,8 +201,8 @@ def test_who_is_interrupted_while_others_wait_takes_nobody_along(database: Sqlit
     held.go.set()
 
     for thread in threads:
-        thread.join(30)
-    assert (first.result(30), last.result(30)) == ("first", "last")
+        thread.join(120)
+    assert (first.result(120), last.result(120)) == ("first", "last")
     assert interrupted == ["0"]
     assert sorted(name for (name,) in database.query("SELECT name FROM things")) == ["1", "2", "first", "last"]
     assert writer.write("afterwards") == "afterwards"
@@ -226,12 +226,12 @@ def test_who_is_interrupted_in_line_is_not_waited_for(database: SqliteDatabase) 
                 writer.write("stopped")
 
     (thread,) = _threads(1, lambda _: stopped())
-    assert interrupted.wait(30)
-    thread.join(30)
+    assert interrupted.wait(120)
+    thread.join(120)
     behind = writer.submit("behind")
     held.go.set()
 
-    assert behind.result(30) == "behind"
+    assert behind.result(120) == "behind"
     assert database.query("SELECT name FROM things ORDER BY name") == [("behind",), ("first",)]
     writer.close()
 

@@ -191,7 +191,7 @@ def test_two_that_roll_up_at_once_count_nothing_twice(opened: "object", database
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
 
     assert sum(rolled) == 800
     assert history.range("n", {"dataset": "s"}, since=0, until=7200, points=2).count.tolist() == [800]

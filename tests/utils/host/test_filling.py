@@ -137,7 +137,7 @@ print("numpy" in sys.modules)
 """
     root = Path(__file__).parents[3]
     ran = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=root, timeout=60, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=root, timeout=120, check=False
     )
 
     assert (ran.stdout, ran.stderr) == ("False\n", "")

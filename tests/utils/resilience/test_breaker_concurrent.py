@@ -9,7 +9,7 @@ import pytest
 from utils.clock import ManualClock
 from utils.resilience.breaker import CircuitBreaker, CircuitOpenError
 
-PATIENCE = 30.0  # seconds until a hanging test gives up; nothing waits that long when the promise holds
+PATIENCE = 120.0  # seconds until a hanging test gives up; nothing waits that long when the promise holds
 
 
 def half_open(clock: ManualClock, **settings: object) -> CircuitBreaker:

@@ -117,6 +117,6 @@ def test_who_stands_in_line_gets_the_place_after_a_lost_one() -> None:
     slots.pop().release()
 
     for thread in both:
-        thread.join(30)
+        thread.join(120)
 
     assert len(got) == 2

@@ -39,7 +39,7 @@ class Caller(threading.Thread):
     def sleep(self) -> None:
         """Called by the limiter, in this thread."""
         self._news.put(True)
-        if not self._wake.get(timeout=60.0):
+        if not self._wake.get(timeout=120):
             raise Ended
 
     def go_on(self) -> None:
@@ -48,11 +48,11 @@ class Caller(threading.Thread):
             self.start()
         else:
             self._wake.put(True)
-        self.asleep = self._news.get(timeout=60.0)
+        self.asleep = self._news.get(timeout=120)
 
     def end(self) -> None:
         self._wake.put(False)
-        self.join(60.0)
+        self.join(120)
 
 
 class StagedClock(ManualClock):
@@ -147,7 +147,7 @@ class Limiters(RuleBasedStateMachine):
         if caller.asleep:
             self.sleeping.append(caller)
         else:
-            caller.join(60.0)
+            caller.join(120)
             self.granted(caller.limiter)
 
     def teardown(self) -> None:

@@ -29,7 +29,7 @@ def test_the_same_name_gives_the_same_instance_to_all_threads() -> None:
     registry, barrier = ResilienceRegistry(clock=ManualClock()), threading.Barrier(8)
 
     def ask(number: int) -> object:
-        barrier.wait(30.0)
+        barrier.wait(120)
         return registry.breaker("ecb", failure_threshold=3) if number % 2 else registry.limiter("ecb", rate=5)
 
     with ThreadPoolExecutor(8) as pool:
