@@ -5,7 +5,7 @@ a row for each version that brought it, so that taking versions back shows what 
 it last when that did not enter the table.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -148,6 +148,10 @@ class BackfillViews:
 
     name = "backfills"
     tables: Sequence[str] = ("pieces", "backfills", "backfill_pieces")
+
+    @property
+    def types(self) -> Collection[str]:
+        return _HANDLERS
 
     def apply(self, event: Event) -> Iterable[Statement]:
         handler = _HANDLERS.get(event.type)

@@ -3,7 +3,7 @@
 Projected from the event log like all views; emptying the table and replaying the log gives the same rows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -45,6 +45,10 @@ class BudgetViews:
 
     name = "over_budget"
     tables: Sequence[str] = ("over_budget",)
+
+    @property
+    def types(self) -> Collection[str]:
+        return _TYPES
 
     def apply(self, event: Event) -> Iterable[Statement]:
         kind, over = _TYPES.get(event.type, ("", False))

@@ -4,7 +4,7 @@ Projected from the event log like all views; emptying the tables and replaying t
 that is as it should be has one row, however often it runs: a new one begins when something turns.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -80,6 +80,7 @@ class ObjectiveViews:
 
     name = "objectives"
     tables: Sequence[str] = ("objective_spans", "objectives_burning")
+    types: Collection[str] = frozenset(("objective.burning", *_SAY))
 
     def apply(self, event: Event) -> Iterable[Statement]:
         if event.type == "objective.burning":

@@ -4,7 +4,7 @@ Projected from the event log like all views; emptying the table and replaying th
 that is kept has none.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -48,6 +48,7 @@ class PromiseViews:
 
     name = "promises"
     tables: Sequence[str] = ("promises",)
+    types: Collection[str] = frozenset(("promise.kept", *_STATES))
 
     def apply(self, event: Event) -> Iterable[Statement]:
         if event.type == "promise.kept":

@@ -4,7 +4,7 @@ Projected from the event log like all views; emptying the tables and replaying t
 ours may run several times at once: each is an instance, known by its process.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -86,6 +86,10 @@ class ServiceViews:
 
     name = "services"
     tables: Sequence[str] = ("services", "service_instances")
+
+    @property
+    def types(self) -> Collection[str]:
+        return _HANDLERS
 
     def apply(self, event: Event) -> Iterable[Statement]:
         handler = _HANDLERS.get(event.type)

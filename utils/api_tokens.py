@@ -6,7 +6,7 @@ begins with `cdo_`: whoever searches code and logs for secrets finds it by that.
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from utils.database import Connection, Database, Statement
@@ -57,6 +57,7 @@ class TokenViews:
 
     name = "api_tokens"
     tables: Sequence[str] = ("api_tokens",)
+    types: Collection[str] = frozenset(("token.created", "token.revoked"))
 
     def apply(self, event: Event) -> Iterable[Statement]:
         data = event.data

@@ -1,6 +1,6 @@
 """The read model of transactions: which are open, where each stands, and what it waits for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -53,6 +53,7 @@ class TransactionViews:
 
     name = "transactions"
     tables: Sequence[str] = ("transactions",)
+    types: Collection[str] = frozenset(("transaction.started", *_STATES))
 
     def apply(self, event: Event) -> Iterable[Statement]:
         if event.type == "transaction.started":

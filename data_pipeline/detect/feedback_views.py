@@ -3,7 +3,7 @@
 Projected from the event log like all views; emptying the table and replaying the log gives the same rows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import orjson
@@ -71,6 +71,7 @@ class FeedbackViews:
 
     name = "feedback"
     tables: Sequence[str] = ("feedback",)
+    types: Collection[str] = frozenset(("feedback.given", "feedback.taken_back"))
 
     def apply(self, event: Event) -> Iterable[Statement]:
         if event.type == "feedback.given":

@@ -3,7 +3,7 @@
 Projected from the event log like all views; emptying the tables and replaying the log gives the same rows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -84,6 +84,7 @@ class PublicationViews:
 
     name = "publications"
     tables: Sequence[str] = ("sinks", "publications")
+    types: Collection[str] = frozenset(("sink.declared", "version.published", "publish.failed"))
 
     def apply(self, event: Event) -> Iterable[Statement]:
         data = event.data

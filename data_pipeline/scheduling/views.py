@@ -3,7 +3,7 @@
 Projected from the event log like all views; emptying the tables and replaying the log gives the same rows.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -91,6 +91,10 @@ class ScheduleViews:
 
     name = "schedules"
     tables: Sequence[str] = ("schedules", "occurrences", "leaders", "schedule_files")
+
+    @property
+    def types(self) -> Collection[str]:
+        return _HANDLERS
 
     def apply(self, event: Event) -> Iterable[Statement]:
         """What an event changes; nothing for most."""

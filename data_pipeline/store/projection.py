@@ -4,7 +4,7 @@ Nothing here is written but by `apply`, in the transaction of the event itself; 
 log gives the same rows. `views.py` asks them.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -96,6 +96,10 @@ class PipelineViews:
         "files",
         decisions.TABLE,
     )
+
+    @property
+    def types(self) -> Collection[str]:
+        return _HANDLERS
 
     def apply(self, event: Event) -> Iterable[Statement]:
         handler = _HANDLERS.get(event.type)

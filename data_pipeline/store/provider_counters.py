@@ -3,7 +3,7 @@
 Projected from the event log like all views; emptying the table and replaying the log gives the same rows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from utils.database import Database, Statement
 from utils.events import Event
@@ -26,6 +26,7 @@ class ProviderCounters:
 
     name = "provider_counters"
     tables: Sequence[str] = ("provider_counters",)
+    types: Collection[str] = frozenset(("run.finished",))
 
     def apply(self, event: Event) -> Iterable[Statement]:
         if event.type != "run.finished":

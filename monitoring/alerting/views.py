@@ -1,6 +1,6 @@
 """Read model of incidents and silences, projected from the log: what is wrong, what was, and what keeps quiet."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -44,6 +44,10 @@ class IncidentViews:
 
     name = "incidents"
     tables: Sequence[str] = ("incidents", "incident_datasets", "silences")
+
+    @property
+    def types(self) -> Collection[str]:
+        return _HANDLERS
 
     def apply(self, event: Event) -> Iterable[Statement]:
         handler = _HANDLERS.get(event.type)

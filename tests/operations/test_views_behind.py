@@ -31,6 +31,7 @@ def test_a_view_that_was_left_behind_is_named_by_health_and_metrics(
             return check.healthy, check.detail, found
 
     with monkeypatch.context() as broken:
+        broken.setattr(ProviderCounters, "types", None)
         broken.setattr(ProviderCounters, "apply", _failing)
         with IntegratedSystem(config, state_dir=tmp_path / "state", environ={}) as system:
             system.events.append([NewEvent("thing.happened", "a"), NewEvent("thing.happened", "a")])

@@ -4,7 +4,7 @@ A view that fails is left where it is and named; the log and the other views go 
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,10 +27,16 @@ class Projection(Protocol):
     """A view kept up to date by the log, in the same transaction; replaying the log must give the same rows.
 
     What `apply` is given has `seq`, `time`, `type`, `subject` and `data`; in a replay nothing else (`Fact`).
+
+    Attributes:
+        types: Of the events that change it; it is not bothered with others. None: any may.
     """
 
     name: str
     tables: Sequence[str]
+
+    @property
+    def types(self) -> Collection[str] | None: ...
 
     def apply(self, event: Any) -> Iterable[Statement]: ...
 
@@ -113,8 +119,12 @@ class Projections:
             ProjectionFailed: a view raised, or its statement was refused; nothing of this transaction may stay.
         """
         for projection in self._well:
-            seconds = self._apply_to(connection, projection, events)
             figures = self.figures[projection.name]
+            mine = _of_types(events, projection.types)
+            figures.events += len(events)
+            if not mine:
+                continue  # most views have nothing to do with most events
+            seconds = self._apply_to(connection, projection, mine)
             if seconds > SLOW_S >= figures.slowest:
                 get_logger("events").warning("view.slow", view=projection.name, events=len(events), seconds=seconds)
             figures.slowest = max(figures.slowest, seconds)
@@ -179,7 +189,8 @@ class Projections:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - table names are ours
         reached, count = after or 0, 0
         for events in self._log(connection, reached):
-            self._apply_to(connection, projection, events)
+            self._apply_to(connection, projection, _of_types(events, projection.types))
+            self.figures[projection.name].events += len(events)
             reached, count = events[-1].seq, count + len(events)
         connection.execute(_CHECKPOINT, (projection.name, reached))
         return count
@@ -197,7 +208,10 @@ class Projections:
             if told is not None and not isinstance(told, StatementRefused):
                 raise  # the database is in trouble, not the view
             raise ProjectionFailed(projection.name, seq, error) from error
-        figures.events += len(events)
         seconds = time.perf_counter() - began
         figures.seconds += seconds
         return seconds
+
+
+def _of_types(events: Sequence[Event | Fact], types: Collection[str] | None) -> Sequence[Event | Fact]:
+    return events if types is None else [event for event in events if event.type in types]

@@ -1,6 +1,6 @@
 """A database with the log's tables and one small view, as the tests of the log want it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from utils import transaction_views
@@ -21,6 +21,7 @@ class Counts:
 
     name = "counts"
     tables: Sequence[str] = ("counts",)
+    types: Collection[str] | None = None
 
     def apply(self, event: Event) -> Iterable[Statement]:
         if event.type == "odd":

@@ -139,3 +139,18 @@ def test_rebuilt_views_are_the_live_ones(database: Database, store: EventStore) 
     assert database.query("SELECT * FROM counts") == live
     store.append([NewEvent("t", "a")])
     assert database.query("SELECT count FROM counts WHERE type = 't'") == [(3,)]
+
+
+def test_a_view_is_shown_the_events_of_its_types_only(database: Database) -> None:
+    """Live as in a replay; it is up to date with the others all the same."""
+
+    class Some(Counts):
+        types = frozenset({"seen"})
+
+    store = EventStore(database, projections=[Some()])
+    store.append([NewEvent("odd", "a"), NewEvent("seen", "a"), NewEvent("other", "a")])
+    live = database.query("SELECT * FROM counts")
+    store.rebuild()
+
+    assert live == database.query("SELECT * FROM counts") == [("seen", 1, 2)]
+    assert store.views_behind() == []
