@@ -18,7 +18,7 @@ SHORTEST_SECRET = 4
 
 _PLACE = re.compile(r"\$(\$?)\{([^{}]*)\}")
 _CONTENT = re.compile(r"(?:file:(?P<file>.+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?)", re.DOTALL)
-_USER_PART = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^/?#\s@]*(?:@[^/?#\s@]*)*)@(?=[^/?#\s]|$)")
+_USER_PART = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^/?#\s@]*(?:@[^/?#\s@]*)*)@")
 _SECRET_KEY = re.compile(  # `client_secret`, `X-Api-Key`, `accessToken`
     r"(?:.*[-_]|.*[a-z0-9](?=[A-Z]))?(?i:password|passwd|passphrase|pwd|secret|token|authorization|cookie|credentials?"
     r"|signature|connection[-_]?string|(?:api|access|account|private|secret|shared|subscription)[-_]?key)"

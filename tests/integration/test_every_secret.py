@@ -74,6 +74,8 @@ HOLDS: list[tuple[str, dict[str, Any]]] = [
         {"database": {"chain_secret": [f"{CANARY}-and-more-signs", f"{CANARY}-of-an-older-one"]}},
     ),
     *_options("storage.options.*", lambda given: {"storage": {"url": "s3://bucket/it", "options": given}}),
+    ("database.url", {"database": {"url": f"postgresql://{_USER}/it?host=/run/postgresql"}}),
+    ("cache.url", {"cache": {"url": f"unix://:{CANARY}@/run/redis.sock"}}),
     ("cache.url", {"cache": {"url": f"redis://:{CANARY}@cache.example/0"}}),
     ("logging.loki.url", {"logging": {"loki": {"url": f"https://{_USER}loki.example"}}}),
     ("dashboard.api", {"dashboard": {"api": f"https://{_USER}api.example"}}),
