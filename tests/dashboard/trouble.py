@@ -68,8 +68,16 @@ def made(folder: Path, server: FaultyServer) -> Trouble:
     (folder / "texts.csv").write_text(f'id,name,{"<b>" * 30}\n1,a,b\n,"{quoted}",=1+1\n,{"x" * 5000},"\u202egnp"\n')
     with IntegratedSystem(config, state_dir=state, environ={}) as system:
         run(system, ACTOR)
-        deliver(system, within_s=0.5)
+        told(system)
     return Trouble(config, state, server)
+
+
+def told(system: IntegratedSystem) -> None:
+    """Until nothing is left but what waits for the channel at which nobody answers."""
+    while True:
+        deliver(system, within_s=0.5)
+        if {one.channel for one in system.alert_outbox.undelivered()} <= {"away"}:
+            return
 
 
 def answer(client: Client, question: str, *args: Any, **kwargs: Any) -> Answer:

@@ -64,6 +64,18 @@ def test_a_burst_of_readers_costs_one_sample(monkeypatch: pytest.MonkeyPatch) ->
     assert len(taken) == 2
 
 
+class Readings:
+    """What the machine shows next, to the thread that makes it: others, left behind by other tests, use none up."""
+
+    def __init__(self, *readings: Any) -> None:
+        self._thread, self._last, self._left = threading.get_ident(), readings[0], iter(readings)
+
+    def __call__(self, **_: Any) -> Any:
+        if threading.get_ident() == self._thread:
+            self._last = next(self._left)
+        return self._last
+
+
 def cpu(busy: float, idle: float, iowait: float = 0.0) -> Any:
     class Times(tuple[float, ...]):
         pass
@@ -76,8 +88,8 @@ def cpu(busy: float, idle: float, iowait: float = 0.0) -> Any:
 def test_cpu_is_the_share_between_two_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first sample waits for its second reading; later ones look back to the one before; waiting is idle."""
     clock = ManualClock()
-    readings = iter([cpu(10, 90), cpu(11, 92, 1), cpu(14, 93, 1), cpu(14, 93, 1)])
-    monkeypatch.setattr(psutil, "cpu_times", lambda: next(readings))
+    readings = Readings(cpu(10, 90), cpu(11, 92, 1), cpu(14, 93, 1), cpu(14, 93, 1))
+    monkeypatch.setattr(psutil, "cpu_times", readings)
     collector = MetricsCollector(clock, ttl=1.0, first_interval=0.1)
 
     percents = []
@@ -176,8 +188,8 @@ def test_after_a_jump_of_the_clock_no_share_of_the_processor_is_told(
 ) -> None:
     """The sample after it compares again."""
     clock = ManualClock()
-    readings = iter([cpu(10, 90), cpu(11, 92), cpu(500, 93), cpu(501, 96)])
-    monkeypatch.setattr(psutil, "cpu_times", lambda: next(readings))
+    readings = Readings(cpu(10, 90), cpu(11, 92), cpu(500, 93), cpu(501, 96))
+    monkeypatch.setattr(psutil, "cpu_times", readings)
     collector = MetricsCollector(clock)
 
     percents = []
@@ -193,8 +205,8 @@ def test_after_a_jump_of_the_clock_no_share_of_the_processor_is_told(
 def test_a_counter_of_the_processor_that_was_reset_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine restored from a snapshot."""
     clock = ManualClock()
-    readings = iter([cpu(10, 90), cpu(11, 92), cpu(1, 2), cpu(2, 5)])
-    monkeypatch.setattr(psutil, "cpu_times", lambda: next(readings))
+    readings = Readings(cpu(10, 90), cpu(11, 92), cpu(1, 2), cpu(2, 5))
+    monkeypatch.setattr(psutil, "cpu_times", readings)
     collector = MetricsCollector(clock)
 
     percents = []
@@ -208,8 +220,8 @@ def test_a_counter_of_the_processor_that_was_reset_tells_nothing(monkeypatch: py
 def test_each_core_is_told_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Since the call before; a core that was taken away makes the next call begin anew."""
     clock = ManualClock()
-    readings = iter([[cpu(0, 1), cpu(0, 1)], [cpu(1, 1), cpu(0, 2)], [cpu(1, 2)], [cpu(2, 3)]])
-    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: next(readings) if percpu else pytest.fail("the sum"))
+    readings = Readings([cpu(0, 1), cpu(0, 1)], [cpu(1, 1), cpu(0, 2)], [cpu(1, 2)], [cpu(2, 3)])
+    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: readings() if percpu else pytest.fail("the sum"))
     collector = MetricsCollector(clock)
 
     told = []
