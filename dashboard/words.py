@@ -3,6 +3,7 @@
 import hashlib
 import html
 import re
+from collections.abc import Mapping
 from typing import Literal
 
 Tone = Literal["good", "attention", "bad", "busy", "neutral"]
@@ -66,6 +67,24 @@ def label(text: str, *, limit: int = 80) -> str:
     '\\\\*\\\\*b\\\\*\\\\* \\\\$x\\\\$ \\\\[a\\\\]\\\\(b\\\\) \\\\:red\\\\[c\\\\]'
     """
     return _MARKDOWN.sub(r"\\\g<0>", _ADDRESS.sub(_JOINER, plain(text, limit=limit)))
+
+
+def told_apart(names: Mapping[str, str]) -> dict[str, str]:
+    """Labels by their keys, no two the same: a select box is told the label that was chosen, not the key behind it.
+
+    >>> told_apart({"r1": "10:05", "r2": "10:05", "r3": "10:06"})
+    {'r1': '10:05', 'r2': '10:05 (2)', 'r3': '10:06'}
+    """
+    found: dict[str, str] = {}
+    used: set[str] = set()
+    for key, text in names.items():
+        number, shown = 1, text
+        while shown in used:
+            number += 1
+            shown = f"{text} ({number})"
+        used.add(shown)
+        found[key] = shown
+    return found
 
 
 def in_chart(text: str, *, limit: int = 80) -> str:

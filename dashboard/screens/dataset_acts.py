@@ -10,7 +10,7 @@ from dashboard.buttons import act
 from dashboard.here import Here
 from dashboard.view_model.dataset import Head, Held
 from dashboard.view_model.dataset_acts import Export, captures, decided, export, gaps, planned
-from dashboard.words import key_of
+from dashboard.words import key_of, told_apart
 
 __all__ = ["acts", "decide", "decision", "show_rows"]
 
@@ -135,7 +135,7 @@ def _replay(here: Here, name: str, key: str) -> None:
         if found.face is not None:
             panels.face(here, "raw", found.face)
             return False
-        named = dict(found.runs)
+        named = told_apart(dict(found.runs))
         st.selectbox(words("Which run"), list(named), format_func=lambda run: named[run], key=choice)
         st.text(words("What came then is parsed, judged and stored by the rules of today; the provider is not asked."))
         return True

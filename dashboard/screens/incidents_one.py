@@ -13,7 +13,7 @@ from dashboard.here import Here
 from dashboard.language import moment
 from dashboard.view_model.base import Panel, Row
 from dashboard.view_model.incident import Incident, Letter, Part, Written, written
-from dashboard.words import key_of, label, plain
+from dashboard.words import key_of, label, plain, told_apart
 
 __all__ = ["MATCHING", "UNTIL", "draw", "parts", "reader"]
 
@@ -64,7 +64,9 @@ def parts(name: str, message: tuple[Part, ...]) -> None:
 
 def reader(here: Here, name: str, letters: tuple[Letter, ...]) -> str:
     """One of some messages in its words: which, is chosen here; gives its key, "" none."""
-    shown = {letter.key: f"{letter.when} · {letter.channel} · {letter.kind}" for letter in letters}
+    shown = told_apart(
+        {one.key: plain(f"{one.when} · {one.channel} · {one.kind} · {one.title}", limit=100) for one in letters}
+    )
     key: str | None = st.selectbox(
         here.words("Message in its words"),
         list(shown),

@@ -21,7 +21,7 @@ from dashboard.view_model.quarantine import (
     replayed,
     rows,
 )
-from dashboard.words import key_of, label
+from dashboard.words import key_of, label, told_apart
 
 __all__ = ["draw", "model"]
 
@@ -88,7 +88,7 @@ def _dataset(here: Here, one: Waiting, *, shown: bool) -> None:
 
 
 def _batches(here: Here, dataset: str, batches: tuple[Batch, ...], chosen: Batch) -> None:
-    words, names = here.words, {one.run_id: one.words for one in batches}
+    words, names = here.words, told_apart({one.run_id: one.words for one in batches})
     key = "batch-choice"
     st.session_state[key] = chosen.run_id
     st.selectbox(

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.panels import as_csv
-from dashboard.words import in_chart, key_of, label, plain
+from dashboard.words import in_chart, key_of, label, plain, told_apart
 from tests.dashboard.configuration import HARM
 
 
@@ -75,3 +75,14 @@ def test_a_table_is_downloaded_as_csv_that_no_spreadsheet_executes(value: object
 def test_an_empty_table_is_an_empty_file() -> None:
     """There are no names of columns either."""
     assert as_csv([]) == b""
+
+
+@settings(max_examples=50)
+@given(st.dictionaries(st.integers(0, 9).map(str), st.sampled_from(["a", "a (2)", "a (3)", "b"])))
+def test_no_two_things_to_choose_from_have_the_same_label(names: dict[str, str]) -> None:
+    """In their order, and each begins with what it is called."""
+    shown = told_apart(names)
+
+    assert list(shown) == list(names)
+    assert len(set(shown.values())) == len(names)
+    assert all(shown[key].startswith(text) for key, text in names.items())
