@@ -258,6 +258,7 @@ class Core:
         self.memory.part(wrong)
         self._put(ongoing, wrong, rule)
         self.explaining.seen_again(ongoing, at)
+        self.explaining.attached(ongoing, wrong, at)
         self.news.changed(ongoing, at)
 
     def _put(self, ongoing: Ongoing, wrong: Wrong, rule: Rule) -> None:

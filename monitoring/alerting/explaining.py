@@ -8,6 +8,7 @@ hour: a dataset is collected again when its time comes, not at once.
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from monitoring.alerting.freezing import frozen, rank, wrongs_in
+from monitoring.alerting.grouping import is_storage, is_theirs
 from monitoring.alerting.incident import Incident
 from monitoring.alerting.memory import Ongoing, Wrong, identity_of
 from monitoring.alerting.news import GATHER_S
@@ -29,7 +30,6 @@ LOOK_AGAIN_S = 30.0
 
 RELEASE_S = 3600.0
 
-_STORAGE = frozenset({"StoreError", "StateError", "VersionNotWrittenError", "DiskFull", "OSError"})
 _BY_THE_CLOCK = frozenset({"promise.at_risk", "promise.broken", "dataset.overdue", "objective.burning"})
 PROBED = "|probe"
 """How the keys end of what we found out ourselves: no event of the log tells of it."""
@@ -71,12 +71,20 @@ class Explaining:
                 if one is not ongoing and one.inhibited_by is None and self._explains(ongoing, one, at):
                     self._put_under(ongoing, one, at)
                     self._news.emit("inhibited", one)
-        elif ongoing.kind == "provider" and len(suspects := self._suspects(at)) >= PROVIDERS:
-            self._memory.meta.probe_at = at
-            self._memory.at(at)
-            for one in suspects:
-                if one.notice_at is not None:
-                    self._news.tell_at(one, max(one.notice_at, at + PATIENCE_S))
+        elif any(one.is_absence for one in wrongs_in(ongoing, self._memory)):
+            self._went_down(ongoing, at)
+
+    def attached(self, ongoing: Ongoing, wrong: Wrong, at: float) -> None:
+        """One more thing is wrong in an incident that was opened before: maybe that its provider is away by now."""
+        if ongoing.id in self._memory.down or ongoing.inhibited_by is not None or not wrong.is_absence:
+            return
+        for parent in list(self._memory.parents.values()):
+            if parent.kind == "several" and self._explains(parent, ongoing, at):
+                self._put_under(parent, ongoing, at)
+                self._news.changed(parent, at)
+                self._news.emit("inhibited", ongoing)
+                return
+        self._went_down(ongoing, at)
 
     def hush(self, ongoing: Ongoing, at: float) -> None:
         """Look whether a silence holds for it."""
@@ -114,8 +122,9 @@ class Explaining:
         for key in (f"our_network|network{PROBED}", f"disk_filling|disk{PROBED}"):
             if (known := memory.wrongs.get(key)) is not None and known.over is None:
                 core.end(known, stamp(at), at)
-        if found is None and len(suspects := self._suspects(at)) >= PROVIDERS:
-            self._together(suspects, at)
+        away = [one for one in self._suspects(at) if self._is_away(one)]
+        if found is None and len(away) >= PROVIDERS:
+            self._together(away, at)
 
     def seen_again(self, ongoing: Ongoing, at: float) -> None:
         """Something in it was seen once more: what explained it, and is over, explains it no longer."""
@@ -125,8 +134,6 @@ class Explaining:
     def release(self, ongoing: Ongoing, at: float) -> None:
         """It counts for itself from now on."""
         ongoing.inhibited_by = ongoing.release_at = None
-        if ongoing.kind == "provider":
-            self._memory.providers[ongoing.id] = ongoing
         ongoing.notice = "begun" if ongoing.told_at is None else "again"
         self._news.tell_at(ongoing, at + GATHER_S)
         self._news.emit("changed", ongoing, reason="what explained it is over, and this is not")
@@ -162,14 +169,30 @@ class Explaining:
             disk = any(one.subject == "disk" and one.over is None for one in wrongs_in(parent, self._memory))
             return disk and self._is_storage(child)
         if parent.kind == "several":
-            return child.kind == "provider" and at - parent.joined_at <= WITHIN_S
+            return child.kind == "provider" and at - parent.joined_at <= WITHIN_S and self._is_away(child)
         return False
+
+    def _is_away(self, ongoing: Ongoing) -> bool:
+        """Whether its provider does not deliver. That rows are in quarantine, or a batch is held, says that it does."""
+        wrongs = wrongs_in(ongoing, self._memory)
+        return any(one.over is None and is_theirs(one.type, one.data) for one in wrongs)
+
+    def _went_down(self, ongoing: Ongoing, at: float) -> None:
+        """Its provider is away, or nothing of it could be written: maybe one too many."""
+        if ongoing.kind != "provider":
+            return
+        self._memory.down[ongoing.id] = at
+        if len(suspects := self._suspects(at)) >= PROVIDERS:
+            self._memory.meta.probe_at = at
+            self._memory.at(at)
+            for one in suspects:
+                if one.notice_at is not None:
+                    self._news.tell_at(one, max(one.notice_at, at + PATIENCE_S))
 
     def _is_storage(self, child: Ongoing) -> bool:
         """Whether all that is wrong in it is that something could not be written."""
         wrongs = wrongs_in(child, self._memory)
-        errors = (one.data.get("error") for one in wrongs)
-        return bool(wrongs) and all(isinstance(one, dict) and one.get("type") in _STORAGE for one in errors)
+        return bool(wrongs) and all(is_storage(one.data) for one in wrongs)
 
     def _put_under(self, parent: Ongoing, child: Ongoing, at: float) -> None:
         child.inhibited_by, child.notice_at, child.release_at = parent.id, None, None
@@ -184,10 +207,11 @@ class Explaining:
 
     def _suspects(self, at: float) -> list[Ongoing]:
         """The providers that went down within the last minutes, and that nothing explains."""
-        recent = self._memory.providers
-        for one in [one for one in recent.values() if one.opened < at - WITHIN_S or one.inhibited_by is not None]:
-            del recent[one.id]
-        return list(recent.values())
+        down, ongoing = self._memory.down, self._memory.ongoing
+        old = at - WITHIN_S
+        for name in [one for one, when in down.items() if when < old or ongoing[one].inhibited_by is not None]:
+            del down[name]
+        return [ongoing[name] for name in down]
 
     def _together(self, suspects: list[Ongoing], at: float) -> None:
         """It is not us: one incident of them all."""

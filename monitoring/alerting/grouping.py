@@ -49,6 +49,25 @@ _ONE: Mapping[str, tuple[IncidentKind, str]] = {
 }
 
 
+PROVIDER_ERRORS = frozenset({"ProviderUnavailable", "ProviderRefused", "RequestRefused", "PayloadUnreadable"})
+"""Errors of a dataset run that are its provider's."""
+
+_STORAGE = frozenset({"StoreError", "StateError", "VersionNotWrittenError", "DiskFull", "OSError"})
+
+
+def is_theirs(kind: str, data: Mapping[str, Any]) -> bool:
+    """Whether an event of type `kind` says that a provider does not deliver; a batch that is held was delivered."""
+    error = data.get("error")
+    told = error.get("type") if isinstance(error, Mapping) else data.get("error_type")
+    return kind == "breaker.opened" or told in PROVIDER_ERRORS
+
+
+def is_storage(data: Mapping[str, Any]) -> bool:
+    """Whether an event says that something could not be written."""
+    error = data.get("error")
+    return isinstance(error, Mapping) and error.get("type") in _STORAGE
+
+
 def is_ours(data: Mapping[str, Any]) -> bool:
     """Whether an event says that our own network was away when the provider was asked."""
     error = data.get("error")

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import orjson
 
+from monitoring.alerting.grouping import is_storage, is_theirs
 from monitoring.alerting.incident import IncidentKind, NoticeKind, Severity
 from monitoring.alerting.silence import Silence
 from utils.database import Statement, upsert
@@ -56,6 +57,11 @@ class Wrong:
     incident: str = ""
     over: str | None = None
     data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_absence(self) -> bool:
+        """Whether it lasts, and says that a provider does not deliver, or that what it delivered was not stored."""
+        return self.over is None and (is_theirs(self.type, self.data) or is_storage(self.data))
 
 
 @dataclass(slots=True)
@@ -136,7 +142,7 @@ class Memory:
         self.silences: dict[str, Silence] = {}
         self.by_group: dict[str, str] = {}
         self.parents: dict[str, Ongoing] = {}  # those that may explain others
-        self.providers: dict[str, Ongoing] = {}  # those of providers that may have gone down together
+        self.down: dict[str, float] = {}  # since when: incidents of providers that may have gone down together
         self.parts: dict[str, dict[str, None]] = {}  # keys of a rule and subject that the rule tells apart
         self.timed: set[str] = set()  # keys of what may fire, or be over, because time goes by
         self.apart: dict[str, dict[str, None]] = {}  # keys of what is latent or noted, by group
@@ -160,6 +166,8 @@ class Memory:
             elif kind == "silence":
                 self.silences[name] = Silence.from_json(data)
         for wrong in self.wrongs.values():
+            if wrong.is_absence and (ongoing := self.ongoing.get(wrong.incident)) and ongoing.kind == "provider":
+                self.down[ongoing.id] = min(wrong.since_at, self.down.get(ongoing.id, NEVER))
             if wrong.place in ("latent", "noted"):
                 self.apart.setdefault(wrong.group, {})[wrong.key] = None
             self.timed.add(wrong.key)  # those that are not are found out when their time comes
@@ -175,8 +183,6 @@ class Memory:
         self.by_group[ongoing.group] = ongoing.id
         if ongoing.kind in ("network", "clock", "host", "several"):
             self.parents[ongoing.id] = ongoing
-        elif ongoing.kind == "provider":
-            self.providers[ongoing.id] = ongoing
 
     def finish(self, ongoing: Ongoing) -> None:
         """It is over, and all that was wrong in it."""
@@ -184,7 +190,7 @@ class Memory:
             self.drop(self.wrongs[key])
         del self.ongoing[ongoing.id]
         self.parents.pop(ongoing.id, None)
-        self.providers.pop(ongoing.id, None)
+        self.down.pop(ongoing.id, None)
         if self.by_group.get(ongoing.group) == ongoing.id:
             del self.by_group[ongoing.group]
         self.touch(ongoing)

@@ -98,10 +98,10 @@ class Incidents:
         self._database = database
 
     def active(self) -> "list[Incident]":
-        """Those that are not over, the most urgent first, then the oldest."""
+        """Those that are not over, the most urgent first, then the oldest; what explains others stands before them."""
         found = self._all("WHERE resolved_at IS NULL ORDER BY opened_at, id", ())
         urgency = {"critical": 0, "error": 1, "warning": 2, "info": 3}
-        return sorted(found, key=lambda one: urgency[one.severity])
+        return sorted(found, key=lambda one: (urgency[one.severity], one.opened_at, one.inhibited_by is not None))
 
     def recent(self, limit: int = 50) -> "list[Incident]":
         """The newest, over or not, the newest first."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from monitoring.alerting.grouping import is_theirs
 from monitoring.alerting.incident import Cause
 from monitoring.alerting.message.headline import (
     SAID,
@@ -15,7 +16,7 @@ from monitoring.alerting.message.headline import (
     whose_words,
 )
 from monitoring.alerting.message.moments import utc
-from monitoring.alerting.message.seen import PROVIDER_ERRORS, Seen
+from monitoring.alerting.message.seen import Seen
 
 __all__ = ["anomalies", "briefly", "dataset", "held", "late", "objective", "provider", "quarantine"]
 
@@ -35,7 +36,9 @@ _BRIEF = (
 
 def provider(seen: Seen) -> Headline | None:
     """A provider, or several, do not deliver."""
-    causes = [one for one in seen.of("breaker.opened", "dataset.failed", "dataset.degraded") if _is_theirs(one)]
+    causes = [
+        one for one in seen.of("breaker.opened", "dataset.failed", "dataset.degraded") if is_theirs(one.type, one.data)
+    ]
     if seen.incident.kind == "several":
         subjects = sorted({one.provider for one in seen.standings} or {one.subject for one in seen.causes})
         words = f"{listed(subjects, noun='provider')} down {since_words(seen, seen.causes)}"
@@ -54,12 +57,6 @@ def provider(seen: Seen) -> Headline | None:
     if seen.provider.error_type == "PayloadUnreadable":
         return Headline("unreadable", f"{name} sends what cannot be read {since}", told)
     return Headline("provider", f"{name} down {since}", told)
-
-
-def _is_theirs(cause: Cause) -> bool:
-    error = cause.data.get("error")
-    kind = error.get("type") if isinstance(error, dict) else cause.data.get("error_type")
-    return cause.type == "breaker.opened" or kind in PROVIDER_ERRORS
 
 
 def _times(seen: Seen) -> tuple[str, ...]:

@@ -9,10 +9,7 @@ from monitoring.alerting.message.moments import Moments, utc
 from monitoring.alerting.situation import DatasetStanding, ProviderStanding, Situation
 from utils.one_line import one_line
 
-__all__ = ["PROVIDER_ERRORS", "Seen", "look"]
-
-PROVIDER_ERRORS = frozenset({"ProviderUnavailable", "ProviderRefused", "RequestRefused", "PayloadUnreadable"})
-"""Errors of a dataset run that are its provider's."""
+__all__ = ["Seen", "look"]
 
 _LONGEST = 160
 

@@ -49,8 +49,10 @@ class World:
         self.silences: list[tuple[str, dict[str, Any]]] = []
 
     def happens(self, kind: str, subject: str, /, **data: Any) -> Event:
-        """An event of the log, taken at once."""
+        """An event of the log, taken at once; what fails does so by its provider, if nothing else is said."""
         self.seq += 1
+        if kind == "dataset.failed":
+            data = {"error": {"type": "ProviderUnavailable"}, **data}
         event = Event(self.seq, f"e{self.seq}", stamp(self.now), "test", kind, subject, data, 1, "", "")
         self.core.take(event, self.now)
         self.write()

@@ -370,6 +370,58 @@ def test_two_providers_are_two_incidents_and_a_third_is_a_reason_to_look_at_ours
     assert world.core.memory.meta.probe_at is not None
 
 
+THEIRS = {"error": {"type": "ProviderUnavailable"}}
+OF_ROWS = ("rows.quarantined", {"rows": 3, "of": 20, "share": 0.15, "reasons": {}, "run_id": "r"})
+HELD = ("dataset.failed", {"error": {"type": "BatchNotDelivered"}})
+
+
+@pytest.mark.parametrize(("kind", "data"), [OF_ROWS, HELD], ids=["bad rows", "held batches"])
+def test_providers_that_deliver_are_not_down_however_many_they_are(kind: str, data: dict[str, Any]):
+    """Each is an incident of its own, and is told: nobody finds it behind "3 providers down"."""
+    world = World()
+    for provider in ("ecb", "tcmb", "fed"):
+        world.happens(kind, f"{provider}.a", **data)
+    assert world.core.memory.meta.probe_at is None
+    for provider in ("boe", "local"):
+        world.happens("dataset.failed", f"{provider}.a", **THEIRS)
+    probed(world, None)
+    world.passes(60, step=5)
+
+    assert world.active() == {"ecb", "tcmb", "fed", "boe", "local"}
+    assert {about for _, about, _ in world.told()} == world.active()
+
+
+def test_one_that_goes_down_later_is_a_part_of_those_that_did():
+    """Its incident was opened for bad rows, before."""
+    world = World()
+    kind, data = OF_ROWS
+    world.happens(kind, "boe.a", **data)
+    three_down(world)
+    probed(world, None)
+    (several,) = [one for one in world.core.memory.ongoing.values() if one.kind == "several"]
+    assert several.about == "3 providers"
+
+    world.happens("dataset.failed", "boe.a", **THEIRS)
+
+    assert several.about == "4 providers"
+    assert world.incident("boe").inhibited_by == several.id
+
+
+def test_the_third_to_go_down_may_have_had_an_incident_before():
+    """It counts from when it went down."""
+    world = World()
+    kind, data = OF_ROWS
+    world.happens(kind, "boe.a", **data)
+    world.passes(310, step=10)
+    for provider in ("ecb", "tcmb", "boe"):
+        world.happens("dataset.failed", f"{provider}.a", **THEIRS)
+
+    assert world.core.memory.meta.probe_at is not None
+    world.restart()
+    probed(world, None)
+    assert "3 providers" in world.active()
+
+
 def test_when_it_is_us_there_is_one_incident_since_the_first_and_it_explains_the_others():
     """Nobody is told of the three; when our network is back its end is told."""
     world = World()

@@ -62,6 +62,8 @@ class Installation:
         self.engine = self.another()
 
     def happens(self, kind: str, *subjects: str, **data: Any) -> None:
+        if kind == "dataset.failed":
+            data = {"error": {"type": "ProviderUnavailable"}, **data}
         self.log.append([NewEvent(kind, subject, data) for subject in subjects])
 
     def told(self) -> list[tuple[str, str]]:
@@ -432,7 +434,11 @@ def storm(small: Installation, events: int) -> None:
     small.engine.step()
     names = [f"p{number % 40}.d{number // 40 % 12}" for number in range(events)]
     for start in range(0, events, events // 10):
-        small.happens("dataset.failed", *names[start : start + events // 10], error={"type": "X", "message": "503"})
+        small.happens(
+            "dataset.failed",
+            *names[start : start + events // 10],
+            error={"type": "ProviderUnavailable", "message": "503"},
+        )
         small.engine.step()
         small.clock.advance(1)
     small.clock.advance(20)
