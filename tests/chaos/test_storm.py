@@ -134,7 +134,7 @@ def check(battered: Battered, provider: Provider, quota: int, pause: threading.E
         assert provider.asked["metered"] <= used <= quota, "the quota lost requests, or let too many through"
 
         # Nothing that a dead process held stops anybody: no lease, no permit of a trial.
-        before_end = time.monotonic() + 120 * LOST_AFTER
+        before_end = time.monotonic() + 600 * LOST_AFTER
         while True:
             results = {done.dataset: done for done in run(system, Actor("test"), fresh=True).datasets}
             assert results["steady"].status == "succeeded"

@@ -242,7 +242,7 @@ told = threading.Event()
 def hear(event):
     print(event.type, event.why, *[line for stack in event.stacks for line in stack.frames], flush=True)
     told.set()
-watchdog = ProcessWatchdog(limit=0.1, every=0.02, hangs=True)
+watchdog = ProcessWatchdog(limit=1.0, every=0.02, hangs=True)
 looked = threading.Event()
 step = watchdog.step
 def noted():
@@ -254,7 +254,7 @@ watchdog.on_event(hear)
 with watchdog:
     looked.wait(120)
     def hold_everything():
-        ctypes.PyDLL(None).usleep(500_000)
+        ctypes.PyDLL(None).usleep(2_500_000)
     hold_everything()
     told.wait(120)
 """

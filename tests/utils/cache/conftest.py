@@ -36,6 +36,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> 
             if request.param == "memory":
                 cache = MemoryCache(size_limit=LIMIT, clock=clock, **options)
             elif request.param == "redis":
+                request.getfixturevalue("patient_redis")
                 url = request.getfixturevalue("redis_server").url
                 cache = RedisCache(url, secret=secret, size_limit=LIMIT, clock=clock, **options)
             else:

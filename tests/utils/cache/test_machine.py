@@ -13,6 +13,8 @@ from utils.cache import Cache, DiskCache, MemoryCache
 from utils.cache.redis import RedisCache
 from utils.clock import ManualClock
 
+pytestmark = pytest.mark.usefixtures("patient_redis")
+
 LIMIT = 8 << 20
 
 

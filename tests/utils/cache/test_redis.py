@@ -16,6 +16,8 @@ from utils.cache import CacheValueTooLarge, Entry
 from utils.cache.redis import RedisCache
 from utils.clock import ManualClock
 
+pytestmark = pytest.mark.usefixtures("patient_redis")
+
 LIMIT = 64 << 20
 
 

@@ -14,6 +14,8 @@ from utils.cache import CacheBusy, redis_claim
 from utils.cache.redis import RedisCache
 from utils.clock import ManualClock
 
+pytestmark = pytest.mark.usefixtures("patient_redis")
+
 LIMIT = 64 << 20
 
 

@@ -16,6 +16,8 @@ from utils.cache.codec import encode, seal
 from utils.cache.redis import RedisCache
 from utils.clock import ManualClock
 
+pytestmark = pytest.mark.usefixtures("patient_redis")
+
 Plant = Callable[[Any, str, bytes], object]
 
 

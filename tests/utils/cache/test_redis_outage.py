@@ -11,7 +11,7 @@ import pytest
 from tests.redis_server import RedisServer
 from tests.utils.cache.no_redis import PASSWORD, NoRedis
 from tests.utils.cache.test_disk import Told
-from utils.cache import CacheKeyInvalid, Entry
+from utils.cache import CacheKeyInvalid, Entry, redis_line
 from utils.cache.redis import RedisCache
 from utils.clock import ManualClock
 
@@ -29,8 +29,10 @@ def told() -> Told:
 
 
 @pytest.fixture
-def make(clock: ManualClock, told: Told) -> Iterator[Make]:
-    """A cache over the Redis at an address."""
+def make(request: pytest.FixtureRequest, clock: ManualClock, told: Told) -> Iterator[Make]:
+    """A cache over the Redis at an address. A real one is waited for, however busy the machine is."""
+    if "redis_folder" in request.fixturenames:
+        request.getfixturevalue("patient_redis")
     with contextlib.ExitStack() as stack:
 
         def maker(url: str) -> RedisCache:
@@ -45,6 +47,12 @@ def reasons(told: Told) -> list[str]:
     """Why the cache was unavailable, each time that it was told."""
     assert {event for event, _ in told.events} <= {"cache.unavailable"}
     return [data["reason"] for _, data in told.events]
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From the call on it is waited as long as the product does."""
+    return lambda: monkeypatch.setattr(redis_line, "ANSWER_WITHIN_S", 0.5)
 
 
 def every_call_misses(cache: RedisCache) -> None:
@@ -165,11 +173,14 @@ def test_redis_goes_away_while_somebody_computes(
         assert len(reasons(told)) == 1
 
 
-def test_a_hung_server_costs_one_time_out(redis_folder: Path, make: Make, clock: ManualClock, told: Told) -> None:
+def test_a_hung_server_costs_one_time_out(
+    redis_folder: Path, make: Make, clock: ManualClock, told: Told, hasty: Callable[[], None]
+) -> None:
     """After it nobody asks until the rest is over; then it may work again."""
     with RedisServer(redis_folder) as server:
         cache = make(server.url)
         cache.set("key", 1, ttl=60)
+        hasty()
         with server.hung():
             every_call_misses(cache)
         assert reasons(told) == ["no answer within 0.5 s"]
@@ -195,13 +206,16 @@ def test_a_server_that_accepts_and_never_answers_is_asked_once_a_rest(
     assert reasons(told) == ["no answer within 0.5 s"]
 
 
-def test_a_batch_of_thousands_may_take_longer(redis_folder: Path, make: Make, told: Told) -> None:
+def test_a_batch_of_thousands_may_take_longer(
+    redis_folder: Path, make: Make, told: Told, hasty: Callable[[], None]
+) -> None:
     """Redis takes it as one and is silent meanwhile: that is no outage, as it would be for a single value."""
     with RedisServer(redis_folder) as server, server.client() as client:
         cache = make(server.url)
         cache.get("key")
         busy = client.connection_pool.get_connection()
         busy.send_command("DEBUG", "SLEEP", "0.7")
+        hasty()
 
         assert cache.set_many(Entry(f"k{number}", number, 60, "fx") for number in range(1001)) == 1001
 
@@ -268,6 +282,7 @@ def test_what_is_no_redis_is_a_miss(answer: bytes, make: Make, told: Told) -> No
     assert PASSWORD not in str(told.events)
 
 
+@pytest.mark.usefixtures("patient_redis")
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
@@ -392,10 +407,13 @@ def test_a_user_without_rights_is_told_once(
     assert PASSWORD not in str(told.events)
 
 
-def test_tls_to_a_redis_without_it_is_a_miss(redis_folder: Path, make: Make, told: Told) -> None:
+def test_tls_to_a_redis_without_it_is_a_miss(
+    redis_folder: Path, make: Make, told: Told, hasty: Callable[[], None]
+) -> None:
     """`rediss://` to a plain one, and to a certificate file that is not there."""
     with RedisServer(redis_folder, tcp=True) as server:
         address = server.url.replace("redis://", "rediss://")
+        hasty()
         every_call_misses(make(address))
         every_call_misses(make(f"{address}?ssl_ca_certs=/no/such/file.pem"))
 
