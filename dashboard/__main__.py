@@ -19,9 +19,10 @@ def main() -> None:
     """Start the server; ends with the process."""
     from streamlit.web.cli import main as streamlit
 
-    from dashboard.headers import install
+    from dashboard import headers, sign_on_logs
 
-    install()
+    headers.install()
+    sign_on_logs.install()
     threading.Thread(target=make_ready, name="dashboard-ready", daemon=True).start()
     sys.argv = sys.argv[1:]
     streamlit(prog_name="streamlit")

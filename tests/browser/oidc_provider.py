@@ -5,6 +5,7 @@ OpenID Connect Core 1.0 §3.1 (authorization code flow), Discovery 1.0 §4, RP-I
 
 import base64
 import hashlib
+import json
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ from tests.faulty_server import Answer, FaultyServer, Request, as_json, redirect
 
 __all__ = ["CLIENT", "SECRET", "OidcProvider", "new_key", "oidc_provider"]
 
-CLIENT, SECRET = "orchestrator", "of the client"
+CLIENT, SECRET = "orchestrator", "canary-60-clientSecret60"
 KEY_ID = "first"
 
 
@@ -37,6 +38,8 @@ class OidcProvider:
         claims: What it says of whoever comes next.
         key: What it signs with; another one than `published` signs what nobody can trust.
         logouts: Where those who logged out were sent back to.
+        echoes: Whether it refuses everybody, with all that was sent to it in its answer.
+        given: Codes and tokens that it gave away.
     """
 
     url: str
@@ -44,6 +47,8 @@ class OidcProvider:
     published: RSAKey = field(default_factory=new_key)
     key: RSAKey | None = None
     logouts: list[str] = field(default_factory=list)
+    echoes: bool = False
+    given: list[str] = field(default_factory=list)
     _codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
@@ -85,12 +90,16 @@ class OidcProvider:
         if not known or asked["code_challenge_method"] != "S256":
             return status(400, b"no such client")
         code = secrets.token_urlsafe()
+        self.given.append(code)
         self._codes[code] = asked
         back = urlencode({"code": code, "state": asked["state"]})
         return redirect(f"{asked['redirect_uri']}?{back}")
 
     def _token(self, request: Request) -> Answer:
         sent = dict(parse_qsl(request.body.decode()))
+        if self.echoes:
+            said = f"{sent} {request.headers} {_basic(request.headers.get('authorization', ''))}"
+            return status(401, json.dumps({"error": "invalid_client", "error_description": said}).encode())
         asked = self._codes.pop(sent["code"], None)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(sent["code_verifier"].encode()).digest()).rstrip(b"=")
         if (
@@ -104,7 +113,9 @@ class OidcProvider:
         claims = {"iss": self.url, "aud": CLIENT, "sub": "1", "iat": now, "exp": now + 300, "nonce": asked["nonce"]}
         header = {"alg": "RS256", "kid": KEY_ID}
         signed = jwt.encode(header, {**claims, **self.claims}, self.key or self.published)
-        return as_json({"access_token": "a", "token_type": "Bearer", "expires_in": 300, "id_token": signed})
+        access = secrets.token_urlsafe()
+        self.given += [access, signed]
+        return as_json({"access_token": access, "token_type": "Bearer", "expires_in": 300, "id_token": signed})
 
 
 def _basic(header: str) -> tuple[str, str]:

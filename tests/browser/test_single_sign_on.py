@@ -9,7 +9,9 @@ import pytest
 from tests.browser.installation import Installation
 from tests.browser.oidc_provider import CLIENT, SECRET, OidcProvider, new_key, oidc_provider
 from tests.browser.served import DRAWN, Served, served, window
+from tests.integration.canaries import files_of, found_in
 
+COOKIE = "canary-61-cookieSecret61"
 AUTH = {"viewers": ["@example.org"], "operators": ["ana@example.org"]}
 ANA = {"email": "ana@example.org", "email_verified": True}
 BOB = {"email": "bob@example.org", "email_verified": True}
@@ -33,7 +35,7 @@ def signed_on(tmp_path_factory: pytest.TempPathFactory, provider: OidcProvider) 
     (folder / ".streamlit" / "secrets.toml").write_text(
         f"""[auth]
 redirect_uri = "http://127.0.0.1:{{port}}/oauth2callback"
-cookie_secret = "known to this dashboard only"
+cookie_secret = "{COOKIE}"
 client_id = "{CLIENT}"
 client_secret = "{SECRET}"
 server_metadata_url = "{provider.discovery}"
@@ -121,3 +123,24 @@ def test_who_shows_what_another_signed_stays_out(
     assert "state=" in back.value.url
     assert page.locator(".st-key-run_now, .st-key-faint-who").count() == 0
     assert not [one for one in page.context.cookies() if one["name"] == "_streamlit_user"]
+
+
+def test_no_secret_of_it_is_shown_or_written(page: Any, signed_on: Served, provider: OidcProvider) -> None:
+    """Neither the client's, nor the cookies', nor what the provider gave: also when it sends all of it back."""
+    provider.claims, provider.key = ANA, None
+    _come_in(page)
+    seen = {"page within": page.locator("html").inner_html().encode()}
+    page.context.clear_cookies()
+    provider.echoes = True
+    page.goto(signed_on.url)
+    with page.expect_event("load"):
+        _sign_on(page)
+    page.get_by_role("button", name="Log in with single sign-on").wait_for()
+    seen["page without"] = page.locator("html").inner_html().encode()
+    folder = signed_on.installation.state.parent
+    seen |= {name: text for name, text in files_of(folder).items() if not name.startswith(".streamlit/")}
+
+    assert found_in(seen, [SECRET, COOKIE, *provider.given]) == []
+    assert b"invalid_client" in seen["log"]
+    assert "state/orchestrator.db" in seen
+    assert len(provider.given) >= 4
