@@ -13,6 +13,7 @@ from cli import (
     backfill_commands,
     backup_commands,
     breaker_commands,
+    demo_commands,
     detect_commands,
     gate_commands,
     inspect_commands,
@@ -45,8 +46,8 @@ app = typer.Typer(
 for module in (
     *(run_commands, add_commands, inspect_commands, metric_commands, report_commands, suggest_commands),
     backfill_commands,
-    *(detect_commands, alerts_commands, schedule_commands, runs_commands, lineage_commands),
-    *(gate_commands, profile_commands, quarantine_commands, breaker_commands, maintain_commands, serve_commands),
+    *(detect_commands, alerts_commands, serve_commands, schedule_commands, runs_commands, lineage_commands),
+    *(gate_commands, profile_commands, quarantine_commands, breaker_commands, maintain_commands, demo_commands),
     *(monitor_commands, service_commands, api_commands, tokens_commands, backup_commands),
 ):
     module.register(app)

@@ -177,7 +177,7 @@ def _code(status: str, *, strict: bool) -> int:
 
 
 def _dry_run(context: Context, datasets: list[str], fresh: bool, from_raw: str, limit: int | None) -> int:
-    from operations.run import plan
+    from operations.run_plan import plan
 
     planned = plan(context.system, datasets, fresh=fresh, from_raw=from_raw, limit=limit)
     if context.json:
@@ -339,7 +339,7 @@ def _progress(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from operations.run import chosen
+    from operations.run_plan import chosen
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

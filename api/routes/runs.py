@@ -53,7 +53,8 @@ async def start(request: Request, who: Operator, body: Annotated[RunAsked | None
 
     `Location` is the run: follow it there.
     """
-    from operations.run import plan, queue
+    from operations.run import queue
+    from operations.run_plan import plan
 
     asked = body or RunAsked()
     if asked.dry_run:

@@ -12,13 +12,15 @@ from integrated_system import IntegratedSystem
 from operations.actor import Actor
 from operations.health import health
 from operations.maintain import maintain
-from operations.run import plan, run
+from operations.run import run
+from operations.run_plan import plan
 from operations.show import delivered
 from operations.status import status
 from tests import faulty_server as fault
 from tests.faulty_server import FaultyServer
 from tests.integration.installation import ROOT, Installation, execute
 from tests.redis_server import RedisServer
+from utils.cache import redis_line
 from utils.clock import ManualClock
 
 PASSWORD = "hunter2-and-more"
@@ -28,7 +30,7 @@ MANY = [{"id": number, "name": f"row {number}"} for number in range(5000)]
 
 
 @pytest.fixture
-def server(redis_folder: Path) -> Iterator[RedisServer]:
+def server(redis_folder: Path, patient_redis: None) -> Iterator[RedisServer]:
     """A Redis of this test alone, over TCP, with a password."""
     with RedisServer(redis_folder, tcp=True, password=PASSWORD) as started:
         yield started
@@ -165,9 +167,10 @@ def test_redis_goes_away_in_the_middle_of_a_run(
 
 
 def test_a_hung_redis_holds_up_a_run_for_a_moment_only(
-    installation: Installation, server: RedisServer, provider: FaultyServer
+    installation: Installation, server: RedisServer, provider: FaultyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twenty datasets cost one time-out, not twenty."""
+    monkeypatch.setattr(redis_line, "ANSWER_WITHIN_S", 0.5)
     installation.configure(*(dataset(provider, f"d{number}") for number in range(20)), cache={"url": server.url})
     with server.hung(), installation.system(ManualClock()) as system:
         results = run(system, Actor("test"), ()).datasets

@@ -12,7 +12,7 @@ from data_pipeline.dataset import DatasetRun
 from operations.actor import Actor
 from operations.gate import accept, reject, rollback
 from operations.maintain import maintain
-from operations.run import plan
+from operations.run_plan import plan
 from operations.status import status
 from operations.why import why
 from tests.integration import sums
