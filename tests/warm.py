@@ -104,6 +104,7 @@ def _serve(address: str) -> None:
     for name in LOADED:
         importlib.import_module(name)
     import_arrow()
+    wait_for_redis()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who looks after a command ends unseen
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
@@ -124,6 +125,13 @@ def import_arrow() -> None:
 
     assert pa is not None
     assert compute is not None
+
+
+def wait_for_redis() -> None:
+    """A Redis that is slow because the machine is busy is not away."""
+    from utils.cache import redis_line
+
+    redis_line.CONNECT_WITHIN_S = redis_line.ANSWER_WITHIN_S = 60.0  # type: ignore[misc]
 
 
 def _look_after(line: socket.socket) -> None:

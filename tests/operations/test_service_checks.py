@@ -53,7 +53,7 @@ def test_health_asks_the_checks_of_the_configuration(installation: Installation,
     configure(
         installation,
         {"name": "shop", "http": shop.url},
-        {"name": "gate", "http": shop.url, "timeout": "2s"},
+        {"name": "gate", "http": shop.url, "timeout": "60s"},
         {"name": "till", "function": "no_such_module:open", "parent": "gate"},
     )
     with installation.system() as system:

@@ -83,12 +83,13 @@ def test_a_bus_that_nobody_asked_for_is_not_made(tmp_path: Path):
     assert heard == ["r2"]
 
 
+@pytest.mark.usefixtures("patient_redis")
 def test_a_cache_url_puts_the_cache_into_redis(tmp_path: Path, redis_folder: Path):
     """Nothing of the cache lies in the directory but the key to it, and its events go to the log."""
     with RedisServer(redis_folder) as server, server.client() as client:
         here = replace(kept(tmp_path), cache_url=server.url)
         with State(lambda: here, ManualClock()) as state:
-            state.cache.set("key", "value", ttl=60.0)
+            assert state.cache.set("key", "value", ttl=60.0)
         assert [path.name for path in tmp_path.iterdir() if path.suffix != ".lock"] == ["installation.key"]
 
         with State(lambda: here, ManualClock()) as again:
