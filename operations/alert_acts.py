@@ -13,7 +13,7 @@ from monitoring.alerting.letter import Letter
 from monitoring.alerting.silence import Matcher, Silence
 from operations.actor import Actor, UsageError, operation
 from operations.alerts import find_incident, is_incident
-from operations.incidents import incident_engine
+from operations.incident_engine import incident_engine
 
 __all__ = ["acknowledge", "end_silence", "matcher_of", "resend", "resolve", "silence"]
 

@@ -12,7 +12,7 @@ from monitoring.alerting.letter import Letter
 from monitoring.alerting.message import Message
 from monitoring.alerting.telling import Telling
 from operations.alerts import find_incident, told_now
-from operations.incidents import incident_engine
+from operations.incident_engine import incident_engine
 from operations.moments import past_moment
 from utils.events import rfc3339
 

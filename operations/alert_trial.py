@@ -15,7 +15,7 @@ from monitoring.alerting.message import KINDS, Message, Part, compose
 from monitoring.alerting.rules import Rule
 from monitoring.alerting.setup import Setup
 from operations.actor import Actor, UsageError, operation
-from operations.incidents import incident_engine
+from operations.incident_engine import incident_engine
 from operations.situation import InstallationSituation
 from operations.words import duration
 from utils.event_patterns import matches

@@ -77,7 +77,7 @@ class Alerting:
 
     def _step(self) -> float:
         if self._engine is None:
-            from operations.incidents import incident_engine
+            from operations.incident_engine import incident_engine
 
             self._engine = incident_engine(self._system)
             self._following = _following(self._system)
@@ -142,7 +142,7 @@ def deliver(system: IntegratedSystem, *, within_s: float = DELIVER_S, thorough: 
     if not thorough and not system.settings.alerts.rules and is_quiet(system.database):
         return Delivered()
     from monitoring.alerting.notices import is_behind
-    from operations.incidents import incident_engine
+    from operations.incident_engine import incident_engine
 
     until = system.clock.monotonic() + within_s
     engine = incident_engine(system)

@@ -12,7 +12,6 @@ from utils.clock import Clock
 
 if TYPE_CHECKING:
     from utils.cache.redis_line import RedisLine
-    from utils.coordination import SharedVerdicts
     from utils.damage import SetAside
     from utils.database import Database
     from utils.leases import Leases
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from utils.redis_rates import RedisRates
     from utils.redis_verdicts import RedisVerdicts
     from utils.shared_rates import LeasedRates
+    from utils.shared_verdicts import SharedVerdicts
     from utils.sqlite import SqliteDatabase
     from utils.state import Kept
     from utils.tokens import StoredTokens
@@ -44,14 +44,14 @@ class Coordinating(ABC):
     @cached_property
     def coordination(self) -> "SqliteDatabase":
         """A small database of this machine: a permit or a lease must not wait behind the log."""
-        from utils import coordination, leases, quotas, shared_rates, tokens
+        from utils import leases, quotas, shared_rates, shared_verdicts, tokens
         from utils.replaceable import ReplaceableDatabase
 
-        first = ";".join((leases.SCHEMA, coordination.SCHEMA))
+        first = ";".join((leases.SCHEMA, shared_verdicts.SCHEMA))
         second = ";".join((quotas.SCHEMA, tokens.SCHEMA))
         return ReplaceableDatabase(
             self._kept.directory / "coordination.db",
-            migrations=[first, second, coordination.HELD_AND_TRIALS, leases.BEAT_SCHEMA, shared_rates.SCHEMA],
+            migrations=[first, second, shared_verdicts.HELD_AND_TRIALS, leases.BEAT_SCHEMA, shared_rates.SCHEMA],
             on_set_aside=self._set_aside,
             now=self.clock.now,
         )
@@ -91,7 +91,7 @@ class Coordinating(ABC):
             from utils.redis_verdicts import RedisVerdicts
 
             return RedisVerdicts(self._fields("verdicts"), clock=self.clock)
-        from utils.coordination import SharedVerdicts
+        from utils.shared_verdicts import SharedVerdicts
 
         return SharedVerdicts(self.coordination)
 

@@ -8,7 +8,7 @@ from integrated_system import IntegratedSystem
 from monitoring.alerting.incident import IncidentNews
 from monitoring.alerting.message import KINDS, compose
 from operations.actor import Actor
-from operations.incidents import incident_engine
+from operations.incident_engine import incident_engine
 from operations.promises import judge_promises
 from operations.run import run
 from operations.situation import InstallationSituation

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from operations.kept import MIGRATIONS
-from utils import coordination, leases, quotas, shared_rates, tokens
+from utils import leases, quotas, shared_rates, shared_verdicts, tokens
 from utils.database import Database, StateError
 from utils.postgres import PostgresDatabase
 from utils.postgres_sql import in_postgres
@@ -18,9 +18,9 @@ from utils.sqlite import SqliteDatabase
 from utils.storage import small_blobs
 
 COORDINATION = (
-    ";".join((leases.SCHEMA, coordination.SCHEMA)),
+    ";".join((leases.SCHEMA, shared_verdicts.SCHEMA)),
     ";".join((quotas.SCHEMA, tokens.SCHEMA)),
-    coordination.HELD_AND_TRIALS,
+    shared_verdicts.HELD_AND_TRIALS,
     leases.BEAT_SCHEMA,
     shared_rates.SCHEMA,
 )

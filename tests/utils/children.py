@@ -328,8 +328,8 @@ def _try_provider(path: str, callers: str) -> None:
     import threading
     from concurrent.futures import ThreadPoolExecutor
 
-    from utils.coordination import MIGRATIONS, SharedVerdicts
     from utils.resilience.breaker import CircuitBreaker, CircuitOpenError, Transition
+    from utils.shared_verdicts import MIGRATIONS, SharedVerdicts
     from utils.sqlite import SqliteDatabase
 
     told, together, answer = list[Transition](), threading.Barrier(int(callers)), threading.Event()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.utils.children import finish, let_go, start
-from utils import coordination, leases, quotas, tokens
+from utils import leases, quotas, shared_verdicts, tokens
 from utils.clock import ManualClock
 from utils.database import StateError
 from utils.quotas import SCHEMA, CountedQuotas
@@ -91,7 +91,7 @@ def test_a_database_that_is_away_leaves_the_own_count(database: SqliteDatabase) 
 def test_a_state_of_the_release_before_gets_the_new_tables(tmp_path: Path) -> None:
     """Its leases and verdicts stay."""
     path = tmp_path / "coordination.db"
-    first = ";".join((leases.SCHEMA, coordination.SCHEMA))
+    first = ";".join((leases.SCHEMA, shared_verdicts.SCHEMA))
     old = SqliteDatabase(path, migrations=[first])
     with old.transaction() as connection:
         connection.execute("INSERT INTO verdicts VALUES ('fx', 'open', 1.0, 2.0, 1, 'failed')")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.utils.children import finish, let_go, start
 from tests.utils.resilience.rates import largest_excess
-from utils import coordination, leases, quotas, tokens
+from utils import leases, quotas, shared_verdicts, tokens
 from utils.clock import ManualClock
 from utils.replaceable import ReplaceableDatabase
 from utils.resilience.limiter import LOOK_EVERY, RateLimiter
@@ -175,7 +175,7 @@ def test_a_database_that_is_lost_in_use_is_joined_again(tmp_path: Path, harm: st
 def test_a_state_of_the_release_before_gets_the_new_table(tmp_path: Path) -> None:
     """Its other tables stay."""
     path = tmp_path / "coordination.db"
-    released = [";".join((leases.SCHEMA, coordination.SCHEMA)), ";".join((quotas.SCHEMA, tokens.SCHEMA))]
+    released = [";".join((leases.SCHEMA, shared_verdicts.SCHEMA)), ";".join((quotas.SCHEMA, tokens.SCHEMA))]
     SqliteDatabase(path, migrations=released).close()
 
     with closing(SqliteDatabase(path, migrations=[*released, SCHEMA])) as database:

@@ -19,10 +19,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from tests.counts import few
 from utils.clock import ManualClock
-from utils.coordination import MIGRATIONS, SharedVerdicts
 from utils.resilience.breaker import CircuitBreaker, Transition
 from utils.resilience.errors import CircuitOpenError
 from utils.resilience.shared_state import SharedState
+from utils.shared_verdicts import MIGRATIONS, SharedVerdicts
 from utils.sqlite import SqliteDatabase
 
 WINDOW, MINIMUM, ROW, PERMITS, REST, LONGEST, SLOW = 6, 3, 4, 2, 10.0, 60.0, 2.0

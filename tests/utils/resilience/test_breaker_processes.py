@@ -8,9 +8,9 @@ import pytest
 
 from tests.utils.children import finish, let_go, start
 from utils.clock import ManualClock
-from utils.coordination import MIGRATIONS, SharedVerdicts
 from utils.resilience.breaker import CircuitBreaker
 from utils.resilience.shared_state import Verdict
+from utils.shared_verdicts import MIGRATIONS, SharedVerdicts
 from utils.sqlite import SqliteDatabase
 
 

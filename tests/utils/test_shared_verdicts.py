@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from utils.clock import ManualClock
-from utils.coordination import MIGRATIONS, SCHEMA, SharedVerdicts
 from utils.resilience.breaker import CircuitBreaker
 from utils.resilience.shared_state import Verdict
 from utils.resilience.trial import Lent, Trial
 from utils.resilience.window import FAILED, OK
+from utils.shared_verdicts import MIGRATIONS, SCHEMA, SharedVerdicts
 from utils.sqlite import SqliteDatabase
 
 OPEN = Verdict("open", opened_at=100.0, open_until=160.5, times_opened=2, reason="6 of 10 calls failed")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from integrated_system import IntegratedSystem
-from operations.incidents import DeclaredInSettings, incident_engine
+from operations.incident_engine import DeclaredInSettings, incident_engine
 from utils.events import NewEvent
 
 CONFIGURATION = """
