@@ -14,12 +14,15 @@ import threading
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
+from math import isnan
 from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
 
-__all__ = ["compute", "pa", "with_pandas"]
+__all__ = ["compute", "has_nan", "pa", "with_pandas"]
+
+_FEW = 32
 
 
 class _NoPandas(MetaPathFinder):
@@ -51,6 +54,13 @@ def _ask_without_pandas() -> None:
 _ask_without_pandas()
 
 from pyarrow import compute  # noqa: E402 - after the question, or it would import pandas
+
+
+def has_nan(floats: "pa.Array") -> bool:
+    """Whether NaN is among some floats."""
+    if len(floats) <= _FEW:  # a kernel takes ten times as long to be called
+        return any(one is not None and isnan(one) for one in floats.to_pylist())
+    return bool(compute.is_nan(floats).true_count)
 
 
 def with_pandas() -> Any:

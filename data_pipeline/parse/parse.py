@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from data_pipeline.batch import MEMORY_LIMIT, ROWS_PER_BATCH, SPOOL_AFTER, Batch
@@ -20,6 +20,7 @@ from data_pipeline.parse.sniff import HEAD, detect_format
 from data_pipeline.parse.times import Zone
 from data_pipeline.parse.unreadable import not_as_promised, unreadable
 from data_pipeline.row_spool import RowSpool
+from utils.arrow import has_nan
 
 if TYPE_CHECKING:
     from utils.arrow import pa
@@ -92,30 +93,28 @@ def _with_extra_ids(options: ParseOptions, columns: dict[str, ColumnOptions], co
 
 
 _NEVER_CHANGED = ("int64", "bool", "string", "timestamp[us, tz=UTC]", "decimal128")
-_floats: dict["pa.Schema", tuple[int, ...] | None] = {}
 
 
 def _plain(collected: Collected, memory_limit: int) -> Batch | None:
     """One record batch of a collector that typing would leave as it is; None when it has to be looked at."""
     if collected.rows is None or collected.payloads:
         return None
-    import numpy as np
-
     rows = collected.rows()
     first = next(rows, None)
     if first is None or first.num_rows > ROWS_PER_BATCH or next(rows, None) is not None:
         return None
     schema = first.schema
-    floats = _floats[schema] if schema in _floats else _floats.setdefault(schema, _plain_layout(schema))
+    floats = _plain_layout(schema)
     if floats is None:
         return None
     for position in floats:
         column = first.column(position)
-        if column.null_count or np.isnan(column.to_numpy()).any():
+        if column.null_count or has_nan(column):
             return None
     return Batch.from_batches([first], schema=schema, provenance=collected.provenance, memory_limit=memory_limit)
 
 
+@lru_cache(maxsize=4096)
 def _plain_layout(schema: "pa.Schema") -> tuple[int, ...] | None:
     """Where the float columns are, in which a NaN would have to become null; None when another column needs typing."""
     if len(set(schema.names)) < len(schema.names) or "" in schema.names:

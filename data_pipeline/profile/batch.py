@@ -127,8 +127,7 @@ class Profiler:
 
     def observe(self, batch: "pa.RecordBatch") -> None:
         """Add the rows of a record batch."""
-        arrays = batch.columns
-        found = [one.read(arrays[one.at]) for one in self._readers]
+        found = [one.read(batch.column(one.at)) for one in self._readers]
         before = self._columns
         self._columns = [one.merge(other) for one, other in zip(before, found, strict=True)] if before else found
         self._rows += batch.num_rows

@@ -8,6 +8,7 @@ some 15 ms, and what is rounded in the end is the figure alone.
 """
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from operator import mul
 from typing import Any, NamedTuple
@@ -15,13 +16,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Sums", "of_floats", "of_wholes", "root"]
+__all__ = ["FEW", "Sums", "of_few", "of_floats", "of_wholes", "root"]
 
 Floats = NDArray[np.float64]
 
 _AT_ONCE = 8192
 """Values worked on together: they stay in the processor's cache, and sums of them in their slices."""
-_FEW = 128
+FEW = 128
+"""Values up to which Python is quicker than numpy."""
+
 _ROOM = 14  # bits that a sum of so many values may grow by
 _SPLITTER = 2.0**27 + 1
 _UNIT = 1074  # every float is a whole number of 2^-1074
@@ -39,10 +42,20 @@ class Sums(NamedTuple):
         return Sums(self.total + other.total, self.squares + other.squares)
 
 
+def of_few(values: Sequence[int | float]) -> Sums:
+    """For some whole numbers or finite floats: as whole numbers of one power of two."""
+    if not values:
+        return Sums()
+    parts = [one.as_integer_ratio() for one in values]
+    bits = max([below for _, below in parts]).bit_length()
+    whole = [above << (bits - below.bit_length()) for above, below in parts]
+    return Sums(_fraction(sum(whole), bits - 1), _fraction(sum(map(mul, whole, whole)), 2 * (bits - 1)))
+
+
 def of_floats(values: Floats) -> Sums:
     """For finite floats."""
-    if len(values) <= _FEW:
-        return _of_few(values)
+    if len(values) <= FEW:
+        return of_few(values.tolist())
     found = Sums()
     for start in range(0, len(values), _AT_ONCE):
         found = found.merge(_of_many(values[start : start + _AT_ONCE]))
@@ -51,9 +64,8 @@ def of_floats(values: Floats) -> Sums:
 
 def of_wholes(values: "NDArray[Any]", low: int, high: int) -> Sums:
     """For 64-bit integers that lie from `low` to `high`."""
-    if len(values) <= _FEW:
-        few = values.tolist()
-        return Sums(Fraction(sum(few)), Fraction(sum(map(mul, few, few))))
+    if len(values) <= FEW:
+        return of_few(values.tolist())
     largest = max(-low, high)
     total = squares = 0
     for start in range(0, len(values), _AT_ONCE):
@@ -75,19 +87,6 @@ def root(numerator: int, denominator: int) -> float:
     bits = max(0, 130 - numerator.bit_length() + denominator.bit_length())
     bits += bits % 2
     return math.isqrt((numerator << bits) // denominator) / (1 << bits // 2)
-
-
-def _of_few(values: Floats) -> Sums:
-    """As whole numbers of one power of two: of a hundred values quicker than twenty calls of numpy."""
-    if not len(values):
-        return Sums()
-    mantissas, exponents = np.frexp(values)
-    powers = exponents.tolist()
-    least = min(powers)
-    whole = np.ldexp(mantissas, 53).astype(np.int64).tolist()
-    whole = [mantissa << (power - least) for mantissa, power in zip(whole, powers, strict=True)]
-    total, squares = sum(whole), sum(map(mul, whole, whole))
-    return Sums(_fraction(total, 53 - least), _fraction(squares, 2 * (53 - least)))
 
 
 def _of_many(values: Floats) -> Sums:

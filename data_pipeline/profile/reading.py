@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from data_pipeline.hashing import hashes
 from data_pipeline.profile.column import Column
 from data_pipeline.profile.distinct import Distinct
-from data_pipeline.profile.exact import Sums, of_floats, of_wholes
+from data_pipeline.profile.exact import FEW, Sums, of_few, of_floats, of_wholes
 from data_pipeline.profile.numbers import Numbers
 from data_pipeline.profile.quantiles import Quantiles
 from data_pipeline.profile.spans import Texts, Times, Truths
@@ -19,7 +20,6 @@ from utils.arrow import compute, pa
 
 __all__ = ["Asked", "is_number", "reader_of"]
 
-_FEW = 128
 _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 1_000, "ns": 1}
 _DAY = 86_400 * 10**9
 
@@ -114,6 +114,10 @@ def _read_others(_: "pa.Array", head: Head, __: Asked) -> Column:
 
 
 def _read_floats(array: "pa.Array", head: Head, asked: Asked) -> Column:
+    if 0 < len(array) <= FEW and not asked.quantiles:
+        few = [float(one) + 0.0 for one in array.to_pylist()]  # of -0.0 the addition makes 0.0
+        if isfinite(sum(few)):
+            return _of_few(few, head)
     values = _values(array, f"<f{array.type.bit_width // 8}").astype(np.float64, copy=False)
     if not len(values):
         return _none(head, asked)
@@ -126,14 +130,13 @@ def _read_floats(array: "pa.Array", head: Head, asked: Asked) -> Column:
         if not len(values):
             return _none(head, asked, infinite)
         low, high = _ends(values)
-    # Of -0.0 the addition makes 0.0.
     numbers = Numbers(len(values), low + 0.0, high + 0.0, of_floats(values), infinite)
     return Column(*head, numbers, Quantiles.of(values, low, high) if asked.quantiles else None)
 
 
 def _ends(values: NDArray[Any]) -> tuple[Any, Any]:
     """The least and the greatest; both are NaN when one of them is. Of a few values Python is quicker than numpy."""
-    if len(values) > _FEW:
+    if len(values) > FEW:
         return values.min().item(), values.max().item()
     few = values.tolist()
     return (min(few), max(few)) if (total := sum(few)) == total else (np.nan, np.nan)
@@ -144,7 +147,13 @@ def _none(head: Head, asked: Asked, infinite: int = 0) -> Column:
     return Column(*head, Numbers(infinite=infinite), Quantiles() if asked.quantiles else None)
 
 
+def _of_few(values: list[Any], head: Head) -> Column:
+    return Column(*head, Numbers(len(values), min(values), max(values), of_few(values)))
+
+
 def _read_wholes(array: "pa.Array", head: Head, asked: Asked) -> Column:
+    if 0 < len(array) <= FEW and not asked.quantiles:
+        return _of_few(array.to_pylist(), head)
     type_ = array.type
     values = _values(array, f"<{'i' if pa.types.is_signed_integer(type_) else 'u'}{type_.bit_width // 8}")
     return _of_wholes(values.astype(np.int64) if type_.bit_width < 64 else values, head, asked)

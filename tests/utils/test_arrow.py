@@ -7,6 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from utils.arrow import has_nan
+
 ROOT = Path(__file__).resolve().parents[2]
 
 KERNELS = """
@@ -93,3 +95,14 @@ def test_a_pyarrow_without_the_private_name_still_works() -> None:
     )
 
     assert printed == "[1, 2] pandas"
+
+
+@pytest.mark.parametrize("rows", [1, 1000], ids=["few", "many"])
+@pytest.mark.parametrize(
+    ("last", "expected"), [(float("nan"), True), (None, False), (float("inf"), False)], ids=["nan", "null", "infinite"]
+)
+def test_nan_is_seen_among_few_floats_and_many(rows: int, last: float | None, expected: bool) -> None:
+    """No value and an infinite one are none."""
+    floats = pa.array([1.5] * rows + [last], pa.float64())
+
+    assert has_nan(floats) is expected

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from data_pipeline.dataset import UNPARSED
-from utils.arrow import compute, pa
+from utils.arrow import compute, has_nan, pa
 
 if TYPE_CHECKING:
     from data_pipeline.validate.rules import Rule
@@ -67,8 +67,6 @@ Check = Callable[[Chunk], "tuple[int, pa.BooleanArray | None]"]
 Bind = Callable[["Rule", int, "pa.DataType"], Check]
 """Makes the check of a rule on the column with this index and type; raises `CannotJudge`."""
 
-_is_nan = compute.get_function("is_nan")
-
 
 def column_type(type_: "pa.DataType") -> "pa.DataType":
     """The type a column has once its loader went over it."""
@@ -95,8 +93,7 @@ def loader_of(type_: "pa.DataType") -> "Callable[[pa.Array], pa.Array] | None":
 
 def without_nan(array: "pa.Array") -> "pa.Array":
     """The same floats with null where there was NaN: one word for "no value" (there is no other on the way out)."""
-    found = _is_nan.call([array])
-    return compute.if_else(found, pa.scalar(None, array.type), array) if found.true_count else array
+    return compute.if_else(compute.is_nan(array), pa.scalar(None, array.type), array) if has_nan(array) else array
 
 
 def where_true(mask: "pa.BooleanArray") -> "pa.BooleanArray":
