@@ -312,7 +312,7 @@ class DatasetSettings(Section):
     @property
     def base(self) -> Path:
         """The folder at which relative paths of `collect` start: that of the file which names them."""
-        return self._base or Path()
+        return self._private["_base"] or Path()
 
     @property
     def kind(self) -> str:
@@ -322,7 +322,13 @@ class DatasetSettings(Section):
     @property
     def written(self) -> dict[str, Any]:
         """The block as written, variables filled in, defaults absent. Not to be changed."""
-        return self._written
+        written: dict[str, Any] = self._private["_written"]
+        return written
+
+    @property
+    def _private(self) -> dict[str, Any]:
+        """What is no key. By its name pydantic looks for it in three places first, at every use."""
+        return self.__pydantic_private__ or {}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -343,7 +349,7 @@ class DatasetSettings(Section):
 
     def _parts(self, *names: str) -> dict[str, Any]:
         """Some keys as they are written, if they are."""
-        written = self._written  # looked up once: pydantic searches for a private name each time
+        written = self.written
         parts = {name: written[name] for name in names if name in written}
         if isinstance(parts.get("collect"), dict):
             parts["collect"] = _without_credentials(parts["collect"])

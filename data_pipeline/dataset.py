@@ -129,6 +129,9 @@ class Evidence(NamedTuple):
     denominator: float = 0.0
     rules: int = 0
 
+    def to_json(self) -> dict[str, Any]:
+        return {"numerator": self.numerator, "denominator": self.denominator, "rules": self.rules}
+
 
 NO_EVIDENCE = Evidence()
 
@@ -170,7 +173,7 @@ class Quality:
             "denominator": self.evidence.denominator,
             "rules": self.rules,
             "coverage": self.coverage._asdict() if self.coverage else None,
-            "parts": {name: part._asdict() for name, part in self.parts.items()},
+            "parts": {name: part.to_json() for name, part in self.parts.items()},
         }
 
     @classmethod

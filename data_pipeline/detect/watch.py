@@ -10,7 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -194,21 +194,20 @@ def _waiting(blocks: Iterable[tuple[Block, Terms]], new_since: float) -> dict[st
     for block, terms in blocks:
         points[block.subject] += len(block.times)
         if len(block.times) and block.times[-1] >= new_since:
-            found.setdefault(block.subject, (terms, {}))[1].update(dict.fromkeys(_watched(block, terms)))
+            _, mine = found.setdefault(block.subject, (terms, {}))
+            mine.update(dict.fromkeys(_watched(block.metrics, terms.exclude)))
     return {
-        subject: (terms, list(metrics))
-        for subject, (terms, metrics) in found.items()
-        if metrics and points[subject] > ENOUGH
+        subject: (terms, list(mine)) for subject, (terms, mine) in found.items() if mine and points[subject] > ENOUGH
     }
 
 
-def _watched(block: Block, terms: Terms) -> list[str]:
-    """Figures of columns are left out: there are hundreds of them, and what sticks out is looked into anyway."""
-    return [
-        metric
-        for metric in block.metrics
-        if not of_a_column(metric) and terms.exclude.isdisjoint((metric, figure_of(metric)))
-    ]
+@lru_cache(maxsize=256)
+def _watched(metrics: tuple[str, ...], exclude: frozenset[str]) -> list[str]:
+    """Figures of columns are left out: there are hundreds of them, and what sticks out is looked into anyway.
+
+    Kept, because datasets are measured alike.
+    """
+    return [one for one in metrics if not of_a_column(one) and exclude.isdisjoint((one, figure_of(one)))]
 
 
 def _series(blocks: Sequence[Block], metric: str, subject: str) -> Series:

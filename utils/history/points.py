@@ -14,6 +14,7 @@ its `finish` is the latest of all points up to its end, so it never sinks from o
 import math
 import struct
 from collections.abc import Mapping
+from functools import lru_cache
 
 from utils.database import Statement, upsert
 from utils.history.series import Series, checked
@@ -123,13 +124,20 @@ def point(subject: str, time: float, values: Mapping[str, float | None]) -> Stat
     Raises:
         ValueError: no values, a metric's name that holds a comma, or a time that is none.
     """
-    metrics = ",".join(values)
-    if not metrics or metrics.count(",") != len(values) - 1:
+    metrics, row = _row(tuple(values))
+    if not metrics:
         raise ValueError(f"{subject}: metrics need names without commas, got {list(values)}")
     if not abs(time) <= LATEST:
         raise ValueError(f"{subject}: {time!r} is no time in epoch seconds")
     numbers = [math.nan if value is None else value for value in values.values()]
-    return APPEND, (subject, metrics, time, time, 1, struct.pack(f"<{len(numbers) + 1}d", time, *numbers))
+    return APPEND, (subject, metrics, time, time, 1, row.pack(time, *numbers))
+
+
+@lru_cache(maxsize=4096)
+def _row(metrics: tuple[str, ...]) -> tuple[str, struct.Struct]:
+    """Metrics under one name ("": that cannot be), and the row of a point; kept, because points are alike."""
+    name = ",".join(metrics)
+    return name if name.count(",") == len(metrics) - 1 else "", struct.Struct(f"<{len(metrics) + 1}d")
 
 
 _UNIT = upsert("history_series", "subject, metrics, unit", key="subject, metrics")
