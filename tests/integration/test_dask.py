@@ -421,14 +421,14 @@ def test_a_cluster_of_our_own_comes_and_goes_with_the_command(placed: Placed) ->
 @pytest.fixture
 def small() -> Iterator[Any]:
     """A scheduler of its own, and one worker, both in this process."""
-    with clusters.started(workers=1, threads=1, processes=False, connect="500ms") as cluster:
+    with clusters.started(workers=1, threads=1, processes=False, connect="3s") as cluster:
         yield cluster
     dask_worker.forget_all()
 
 
-def impatient(system: IntegratedSystem, address: str, *, patience: float = 0.3) -> PipelineRun:
-    """A run that waits for nobody for long."""
-    cluster = DaskCluster(system, at(address), connect=1.0, patience=patience)
+def impatient(system: IntegratedSystem, address: str, *, connect: float = 60.0, patience: float = 60.0) -> PipelineRun:
+    """A run that does not wait for its cluster as long as runs do."""
+    cluster = DaskCluster(system, at(address), connect=connect, patience=patience)
     force = system.runner.workforce(1, elsewhere=Elsewhere(cluster))
     try:
         return execute(system, system.settings.datasets, RunRequest(fresh=True), Execution(force, CancelToken()))
@@ -440,7 +440,7 @@ def test_no_run_begins_where_no_scheduler_answers(placed: Placed, free_tcp_port:
     """In bounded time, with the address and what to do; nothing is in the log."""
     placed.configure(*mixed(placed.module, 3))
     with placed.system() as system, pytest.raises(ExecutorAway) as caught:
-        impatient(system, f"tcp://127.0.0.1:{free_tcp_port}")
+        impatient(system, f"tcp://127.0.0.1:{free_tcp_port}", connect=1.0)
 
     assert f"no Dask scheduler answers at tcp://127.0.0.1:{free_tcp_port} within 1 s" in str(caught.value)
     assert "--executor local" in caught.value.hint
@@ -455,7 +455,7 @@ def test_no_run_begins_without_workers(placed: Placed, small: Any) -> None:
         placed.system() as system,
         pytest.raises(ExecutorAway, match=r"no worker is connected to tcp://\S+, for 0.3 s"),
     ):
-        impatient(system, small.scheduler_address)
+        impatient(system, small.scheduler_address, connect=3.0, patience=0.3)
 
 
 @pytest.mark.parametrize("what", ["its last worker", "its scheduler"])
@@ -468,11 +468,11 @@ def test_a_run_that_loses(what: str, placed: Placed, small: Any, tmp_path: Path)
 
     lose, said = {
         "its last worker": (lambda: small.scale(0), "no worker is connected"),
-        "its scheduler": (lambda: small.sync(small.scheduler.close), "is gone, and did not come back within 1 s"),
+        "its scheduler": (lambda: small.sync(small.scheduler.close), "is gone, and did not come back within 3 s"),
     }[what]
 
     with placed.system() as system, pytest.raises(ExecutorAway) as caught, once_there(begun, lose):
-        impatient(system, small.scheduler_address)
+        impatient(system, small.scheduler_address, connect=3.0, patience=0.3)
     hold.unlink()
 
     assert said in str(caught.value)

@@ -23,7 +23,7 @@ class FtpServer:
 
 class _Session(socketserver.StreamRequestHandler):
     root: Path
-    timeout = 5
+    timeout = 120
 
     def handle(self) -> None:
         self.name, self.listener = "", None
