@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.here import Here
+from dashboard.paging import pages_of, part, turn
 from dashboard.view_model.base import Face, Panel, Row
 from dashboard.words import Tone
 
@@ -22,6 +23,9 @@ ICONS: dict[Tone, str] = {
     "busy": ":material/progress_activity:",
     "neutral": ":material/radio_button_unchecked:",
 }
+LINES = 100
+"""Lines of a panel at a time."""
+
 COLOURS: dict[Tone, str] = {"good": "green", "attention": "orange", "bad": "red", "busy": "blue", "neutral": "gray"}
 FACES: dict[str, tuple[Tone, str]] = {
     "no data yet": ("neutral", "no data yet"),
@@ -52,8 +56,10 @@ def framed(here: Here, name: str, title: str, panel: Panel[Any]) -> Iterator[Non
 
 
 def rows(kind: str, panel: Panel[Row]) -> None:
-    """The lines of a panel."""
-    lines(kind, panel.rows)
+    """The lines of a panel, some at a time."""
+    _, found = part(panel.rows, f"{kind}-page", LINES)
+    lines(kind, found)
+    turn(f"{kind}-page", pages_of(panel.rows, LINES))
 
 
 def lines(kind: str, found: Sequence[Row]) -> None:

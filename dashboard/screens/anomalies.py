@@ -8,6 +8,7 @@ from dashboard import panels, zoom
 from dashboard.buttons import act
 from dashboard.charts.series import STRETCHES, series_figure
 from dashboard.here import Here
+from dashboard.paging import pages_of, part, turn
 from dashboard.pulse import pulse
 from dashboard.view_model.anomalies import (
     RATES,
@@ -25,6 +26,9 @@ from dashboard.words import key_of, plain
 SAID = {"now": ("fine", "fine_since", "normal_since"), "then": ("normal_since",)}
 """What may be said: that something is fine, only of what was told."""
 
+FOUND = 30
+"""Anomalies at a time."""
+
 
 def draw(here: Here) -> None:
     """Draw the page."""
@@ -35,8 +39,10 @@ def draw(here: Here) -> None:
     with st.container(key="sentence"):
         st.text(model.sentence)
     with panels.framed(here, "found", words("Sticks out now"), model.found):
-        for found in model.found.rows:
+        _, shown = part(model.found.rows, "found-page", FOUND)
+        for found in shown:
             _found(here, found)
+        turn("found-page", pages_of(model.found.rows, FOUND))
     for name, title, panel in (
         ("together", words("What belongs together"), model.together),
         ("ahead", words("Trouble ahead"), model.ahead),

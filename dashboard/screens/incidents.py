@@ -92,9 +92,7 @@ def _list(here: Here, listed: Incidents, chosen: str) -> None:
             st.text(_nothing(here))
         for line in listed.lines:
             _line(here, line, chosen)
-        if listed.pages > 1:
-            st.session_state["incident-page"] = listed.page
-            st.pagination(listed.pages, key="incident-page", on_change=_turn)
+        paging.turn("page", listed.pages, forget=["incident"])
 
 
 def _line(here: Here, line: Line, chosen: str) -> None:
@@ -118,7 +116,3 @@ def _line(here: Here, line: Line, chosen: str) -> None:
         with st.container(key=f"faint-incident-{name}", gap=None):
             st.text(line.when)
             st.text(line.touches)
-
-
-def _turn() -> None:
-    go(page=str(st.session_state["incident-page"]), incident="")

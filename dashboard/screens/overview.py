@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import panels, visits
 from dashboard.buttons import act
 from dashboard.here import Here
+from dashboard.paging import pages_of, part, turn
 from dashboard.pulse import pulse
 from dashboard.view_model.base import Panel
 from dashboard.view_model.news import News
@@ -17,8 +18,14 @@ from operations.words import size
 BUDGETS = 4
 """Objectives that are shown at once, the worst first; the others are folded."""
 
+MORE_BUDGETS = 50
+"""So many of those at a time."""
+
 LARGE = 12
-"""So many datasets all have a large tile; of more, those that need a look."""
+"""So many datasets all have a large tile; of more, the first of those that need a look."""
+
+SMALL, TO_DO = 60, 10
+"""Small tiles, and things that wait for somebody, at a time."""
 
 
 def draw(here: Here) -> None:
@@ -37,7 +44,8 @@ def draw(here: Here) -> None:
     _to_do(here, rest)
     _news(here, rest.news)
     tiles = rest.tiles.rows
-    large = len(tiles) if len(tiles) <= LARGE else sum(tile.tone not in {"good", "neutral"} for tile in tiles)
+    trouble = sum(tile.tone not in {"good", "neutral"} for tile in tiles)
+    large = len(tiles) if len(tiles) <= LARGE else min(trouble, LARGE)
     if large or not tiles:
         with panels.framed(here, "tiles", here.words("Datasets"), rest.tiles):
             with _grid("tiles", 330):
@@ -53,9 +61,11 @@ def draw(here: Here) -> None:
     if tiles[large:]:
         title = here.words("The other datasets") if large else here.words("Datasets")
         with panels.framed(here, "small-tiles", title, Panel() if large else rest.tiles):
+            before, found = part(tiles[large:], "tiles-page", SMALL)
             with _grid("small-tiles", 240):
-                for n, tile in enumerate(tiles[large:], large):
+                for n, tile in enumerate(found, large + before):
                     _small_tile(here, n, tile)
+            turn("tiles-page", pages_of(tiles[large:], SMALL))
             _download(here, tiles)
     visits.keep()
     with place.container():
@@ -127,8 +137,10 @@ def _maintained(here: Here, done: dict[str, Any]) -> str:
 def _to_do(here: Here, rest: Behind) -> None:
     if rest.to_do.rows or rest.to_do.face is not None:
         with panels.framed(here, "to-do", here.words("What waits for somebody"), rest.to_do):
-            for n, one in enumerate(rest.to_do.rows):
+            before, found = part(rest.to_do.rows, "to-do-page", TO_DO)
+            for n, one in enumerate(found, before):
                 _one_to_do(here, n, one)
+            turn("to-do-page", pages_of(rest.to_do.rows, TO_DO))
         return
     with st.container(key="faint-nothing-to-do"):
         st.text(here.words("No incident is open, no version is held."))
@@ -222,8 +234,10 @@ def _budgets(here: Here, rest: Behind) -> None:
         more = rest.budgets.rows[BUDGETS:]
         if more:
             with st.expander(here.words("{count} more", count=len(more)), key="more-budgets"):
-                for n, one in enumerate(more, BUDGETS):
+                before, found = part(more, "budgets-page", MORE_BUDGETS)
+                for n, one in enumerate(found, BUDGETS + before):
                     _budget(here, n, one)
+                turn("budgets-page", pages_of(more, MORE_BUDGETS))
 
 
 def _budget(here: Here, n: int, one: Budget) -> None:

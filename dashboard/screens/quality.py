@@ -105,8 +105,7 @@ def _map(here: Here) -> None:
         with st.container(key="wide-heat"):
             config = {"displayModeBar": False}
             st.plotly_chart(heatmap(shown, revision="heat"), key="heat", alt=alt, config=config)
-        if shown.pages > 1:
-            st.pagination(shown.pages, key="days", bind="query-params")
+        paging.turn("days", shown.pages)
 
 
 def _followed(found: Quality) -> list[str]:

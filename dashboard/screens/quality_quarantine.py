@@ -169,15 +169,9 @@ def _page(here: Here, found: Quarantine) -> None:
             words.number(shown.left_out, "1 more column is in the download.", "{n} more columns are in the download.")
         )
     with st.container(key="buttons-rows", horizontal=True, horizontal_alignment="distribute"):
-        if found.pages > 1:
-            st.session_state["rows-page"] = found.page
-            st.pagination(found.pages, key="rows-page", on_change=_turn)
+        paging.turn("rows", found.pages)
         dataset, run = found.dataset, found.chosen.run_id
         panels.download(here, "quarantine", lambda: _all_rows(here, dataset, run))
-
-
-def _turn() -> None:
-    go(rows=str(st.session_state["rows-page"]))
 
 
 def _all_rows(here: Here, dataset: str, run: str) -> list[dict[str, object]]:

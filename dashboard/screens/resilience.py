@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import panels
 from dashboard.buttons import act
 from dashboard.here import Here
+from dashboard.paging import pages_of, part, turn
 from dashboard.pulse import pulse
 from dashboard.view_model.base import Panel
 from dashboard.view_model.resilience import (
@@ -23,6 +24,9 @@ from dashboard.view_model.resilience import (
 from dashboard.words import key_of
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+CIRCUITS = 40
+"""Circuits at a time."""
 
 
 def draw(here: Here) -> None:
@@ -43,8 +47,10 @@ def draw(here: Here) -> None:
                 confirm=words("Every circuit is closed, nothing is held, no failure is remembered."),
                 told=lambda document: reset_of(document, words),
             )
-        for circuit in model.circuits.rows:
+        _, found = part(model.circuits.rows, "circuits-page", CIRCUITS)
+        for circuit in found:
             _circuit(here, circuit)
+        turn("circuits-page", pages_of(model.circuits.rows, CIRCUITS))
     if model.stretches:
         _strips(here, model)
     _cache(here, model)

@@ -7,10 +7,14 @@ import streamlit as st
 from dashboard import login, panels
 from dashboard.buttons import act
 from dashboard.here import Here
+from dashboard.paging import pages_of, part, turn
 from dashboard.pulse import pulse
 from dashboard.view_model.base import Panel
 from dashboard.view_model.settings import Schedule, Settings, Value, chosen, maintained, moved, settings
 from dashboard.words import key_of
+
+SCHEDULES = 50
+"""Schedules at a time."""
 
 
 def draw(here: Here) -> None:
@@ -48,7 +52,8 @@ def _schedules(here: Here, panel: Panel[Schedule]) -> None:
             with st.container(horizontal=True, key="schedules-all"):
                 _move(here, words("Pause all"), "pause", (), "pause-all")
                 _move(here, words("Resume all"), "resume", (), "resume-all")
-        for row in panel.rows:
+        _, found = part(panel.rows, "schedules-page", SCHEDULES)
+        for row in found:
             key = key_of(row.dataset)
             with st.container(key=f"row-schedule-{key}", horizontal=True, vertical_alignment="center"):
                 panels.badge(row.tone, row.state)
@@ -59,6 +64,7 @@ def _schedules(here: Here, panel: Panel[Schedule]) -> None:
                     _move(here, words("Resume"), "resume", (row.dataset,), f"resume-{key}")
                 else:
                     _move(here, words("Pause"), "pause", (row.dataset,), f"pause-{key}")
+        turn("schedules-page", pages_of(panel.rows, SCHEDULES))
 
 
 def _move(here: Here, label: str, operation: str, datasets: tuple[str, ...], key: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.screens.overview import BUDGETS, LARGE
+from dashboard.screens.overview import BUDGETS, LARGE, SMALL
 from dashboard.view_model.news import COOKIE
 from integrated_system import IntegratedSystem
 from operations.run import run
@@ -23,9 +23,14 @@ def _texts(app: AppTest) -> list[str]:
     return [str(text.value) for text in app.text]
 
 
-def _many(config: Path, count: int) -> list[str]:
+OBJECTIVE = {"fresh": 0.9}
+
+
+def _many(config: Path, count: int, objective: dict[str, float] | None = OBJECTIVE) -> list[str]:
     names = [f"d{n}" for n in range(count)]
-    of_all = {"collect": {"kind": "simulated"}, "promise": {"max_age": "1h"}, "objective": {"fresh": 0.9}}
+    of_all: dict[str, object] = {"collect": {"kind": "simulated"}, "promise": {"max_age": "1h"}}
+    if objective is not None:
+        of_all["objective"] = objective
     datasets = [{"name": name, **of_all} for name in names]
     config.write_text(json.dumps({"datasets": datasets}))
     return names
@@ -57,6 +62,20 @@ def test_of_many_those_in_trouble_are_large(app: AppTest, config: Path, state_di
     linked = [link for link in _links(app) if link in names]
     assert sum(text.startswith("Copy age\n") for text in _texts(app)) == 1
     assert (linked[0], set(linked)) == (names[7], set(names))
+
+
+def test_of_very_many_datasets_some_are_drawn_at_a_time(app: AppTest, config: Path) -> None:
+    """Each is on one page, and the file to save has them all."""
+    names = _many(config, 2 * SMALL + 3, objective=None)
+    drawn = []
+    for page in ("1", "2", "3", "9"):
+        app.query_params["tiles-page"] = page
+        app.run()
+        drawn.append([link for link in _links(app) if link in names])
+
+    assert [len(one) for one in drawn] == [SMALL, SMALL, 3, 3]
+    assert sorted(drawn[0] + drawn[1] + drawn[2]) == sorted(names)
+    assert drawn[3] == drawn[2]
 
 
 def test_objectives_beyond_the_first_are_folded(app: AppTest, config: Path) -> None:

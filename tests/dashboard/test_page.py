@@ -109,7 +109,6 @@ def test_another_of_a_list_is_shown_and_stands_in_the_address(
     """A viewer chooses as well, and still cannot act; what means harm is text there, too."""
     app.session_state["secret"] = tokens.create(system, owner(), "viewer", "guest").secret
     app._page_hash = calc_hash(page)
-    app.query_params["show"] = "quiet"  # of incidents: those that another explains are several
     first = _texts(app.run())
     app.button(key=keys(app, button)[-1]).click().run()
 
