@@ -373,7 +373,7 @@ def test_the_web_dashboard_is_started_with_it_and_ends_with_it(tmp_path):
     said = {**QUIET, "app": {"name": "shop"}, "dashboard": {"port": port}, "alerts": {"channels": {"team": WEBHOOK}}}
     with Monitor(said, dashboard=True, folder=tmp_path) as monitor:
         assert monitor.dashboard is not None
-        assert monitor.dashboard.wait_ready(60), monitor.dashboard.output()
+        assert monitor.dashboard.wait_ready(120), monitor.dashboard.output()
         with urlopen(f"http://127.0.0.1:{port}/", timeout=120) as page:
             assert b"<title>" in page.read()
         assert "canary" not in (tmp_path / "monitor.json").read_text()
