@@ -82,6 +82,7 @@ def test_weights_follow_the_severity():
         ({"not_null": "a", "where": ""}, "`where` must be an expression"),
         ({"changed": "1d", "where": "a > 1"}, "rule `changed`: takes no `where`"),
         ({"changed": "1d", "by": "a"}, "rule `changed`: takes no `by`"),
+        ({"aggregate": {"expr": "sum(a)", "min": 1}, "by": "a"}, "takes no `by`: write it inside of `aggregate:`"),
         ({"not_null": {"column": "a", "by": []}}, "`by` needs a column or a list of columns, not []"),
         ({"not_null": "a", "by": ["b", "b"]}, "`by` names a column twice: b, b"),
         ({"not_null": "a", "wher": "b"}, "did you mean `where`?"),

@@ -9,6 +9,7 @@ import pytest
 
 from tests.utils import children
 from utils.bus import Bus
+from utils.clock import ManualClock
 from utils.database import Database, StateError
 from utils.events import Event, EventStore, NewEvent
 from utils.events.follow import Consumer, Follower
@@ -227,3 +228,21 @@ def test_killed_again_and_again_between_handler_and_cursor_it_misses_nothing(add
         child.kill()
 
     assert handled == [*range(1, 131), *range(101, 231), *range(201, 331), *range(301, 401)]
+
+
+def test_news_alone_are_no_reason_to_say_that_one_lives(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch, opened_store: Callable[..., EventStore]
+) -> None:
+    """It is said every five seconds, however much happens: each time it is a write."""
+    clock, seen, renewed = ManualClock(), Queue[str](), list[Any]()
+    clock.advance(1000.0)
+    follower = Follower(store, clock=clock)
+    monkeypatch.setattr(follower.cursors, "renew", renewed.append)
+    follower.add(Consumer(name="one", handler=lambda event: seen.put(event.subject), start="beginning"))
+
+    for subject in ("a", "b", "c"):
+        opened_store().append([NewEvent("t", subject)])
+        assert seen.get(timeout=WAIT) == subject
+    assert follower.stop(WAIT)
+
+    assert renewed == []

@@ -48,3 +48,22 @@ def test_followers_survive_a_restart_of_the_database(own_server: Any) -> None:
     assert follower.stop(WAIT)
     store.close()
     database.close()
+
+
+def test_a_log_that_cannot_be_read_is_not_waited_for(store: EventStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not pass by itself is told to who follows; what passes is waited for."""
+    store.append([NewEvent("t", "a")])
+    read = store.read
+    failures = [StateError("away for a moment", transient=True), StateError("damaged")]
+
+    def broken(**filters: Any) -> Any:
+        if failures:
+            raise failures.pop(0)
+        return read(**filters)
+
+    monkeypatch.setattr(store, "read", broken)
+    monkeypatch.setattr("utils.events.store._LOOK_AGAIN_S", 0.01)
+
+    with pytest.raises(StateError, match="damaged"):
+        next(store.follow())
+    assert next(store.follow()).subject == "a"

@@ -210,10 +210,12 @@ def test_names_that_are_behind_the_log_are_made_anew_once(tmp_path: Path) -> Non
         store.append([NewEvent("t.done", "s0") for _ in range(3)])
         with database.transaction() as connection:
             connection.execute("UPDATE names SET newest = 1 WHERE kind = 'log'")
+            connection.execute("INSERT INTO names VALUES ('subject', 'of a tail that was cut', 99, 7)")
         with closing(EventStore(database)) as another:
             another.append([NewEvent("t.done", "s1")])
 
             assert database.query("SELECT newest FROM names WHERE kind = 'log'") == [(4,)]
+            assert database.query("SELECT name FROM names WHERE newest > 4") == []
             assert another.verify().fault is None
 
 

@@ -219,3 +219,13 @@ def test_events_are_found_by_what_the_envelope_says(database: Database) -> None:
     assert found(subject="r", newest_first=True) == [2, 1]
     assert found(after=1, limit=1) == [2]
     assert found(since="2026-01-01T00:01:00.000000Z", until="2026-01-01T00:02:00.000000Z") == [2]
+
+
+def test_names_are_found_by_a_part_of_them_the_last_used_first(store: EventStore) -> None:
+    """Sources, types and subjects, as many as are asked for; signs of patterns mean themselves."""
+    store.append([NewEvent("fx.done", "a"), NewEvent("t", "euro_fx"), NewEvent("t", "100%", source="FX house")])
+
+    assert store.names("fx", limit=9) == [("source", "FX house"), ("subject", "euro_fx"), ("type", "fx.done")]
+    assert store.names("_", limit=9) == [("subject", "euro_fx")]
+    assert store.names("%", limit=9) == [("subject", "100%")]
+    assert len(store.names("", limit=2)) == 2

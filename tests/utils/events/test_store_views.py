@@ -10,7 +10,9 @@ from utils.events import Event, EventStore, NewEvent
 from utils.events.projections import Behind
 
 
-def test_a_view_that_fails_is_left_behind_and_named(database: Database, store: EventStore) -> None:
+def test_a_view_that_fails_is_left_behind_and_named(
+    database: Database, store: EventStore, caplog: pytest.LogCaptureFixture
+) -> None:
     """The log and the other views go on; a rebuild takes it back in once it can take all events."""
 
     class Total(Counts):
@@ -32,6 +34,7 @@ def test_a_view_that_fails_is_left_behind_and_named(database: Database, store: E
     assert failed == {"counts": "view counts: event 2: KeyError: 'what an odd event lacks'", "total": ""}
     assert database.query("SELECT name, seq FROM checkpoints") == [("total", 3)]
     assert store.views_behind() == [Behind("counts", 0, "view counts: event 2: KeyError: 'what an odd event lacks'")]
+    assert [one.name for one in caplog.records if "view.left_behind" in one.getMessage()] == ["orchestrator.events"]
 
 
 def _counting_odd(event: Event) -> Iterable[Statement]:

@@ -18,6 +18,7 @@ def make(clock: ManualClock, **settings: object) -> CircuitBreaker:
 def test_forced_closed_counts_but_never_opens() -> None:
     """A person knows better for now; the figures still tell what happens."""
     breaker = make(ManualClock())
+    assert breaker.figures().reason == ""  # nobody decided anything yet
     breaker.force_closed("they announced it")
 
     for _ in range(9):

@@ -316,3 +316,24 @@ def test_nothing_is_refused_that_the_bucket_has_room_for(gaps: list[float], burs
         if abs(tokens - 1.0) > 1e-6:
             assert granted == (tokens > 1.0)
         tokens -= granted
+
+
+@pytest.mark.parametrize("client", [None, "a"], ids=["all", "one client"])
+def test_what_was_kept_for_waking_late_is_given_back(client: str | None) -> None:
+    """Who slept too long once is given time to wake up; who then wakes in time leaves it to the next one."""
+
+    class Sleepy(ManualClock):
+        """Wakes up more than half a second late, once."""
+
+        late = 0.6
+
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds + self.late)
+            self.late = 0.0
+
+    limiter = RateLimiter("ecb", rate=1, burst=1, clock=Sleepy())
+    limiter.acquire(client)
+
+    waited = [limiter.acquire(client, wait=True).waited for _ in range(3)]
+
+    assert waited[1:] == pytest.approx([1.0, 1.0])

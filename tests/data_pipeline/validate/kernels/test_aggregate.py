@@ -245,6 +245,16 @@ def test_groups_that_fail_are_counted_and_the_worst_are_named() -> None:
     assert one(orders, {"expr": "sum(amount)", "by": "order", "equals": "header"}, tolerance=0.7).passed
 
 
+def test_twenty_groups_are_named_of_many_that_fail() -> None:
+    """The worst of them; all are counted."""
+    outcome = one(
+        {"order": list(range(30)), "amount": list(range(30))}, {"expr": "sum(amount)", "by": "order", "max": -1}
+    )
+
+    assert outcome.failed == 30
+    assert [dict(example)["order"] for example in outcome.examples] == [str(order) for order in range(29, 9, -1)]
+
+
 def test_a_column_that_should_have_one_value_and_has_several_is_told() -> None:
     """The group fails: nobody knows which of them is meant."""
     rows = {"order": [1, 1, 2], "amount": [1, 2, 5], "header": [3, 4, 5]}

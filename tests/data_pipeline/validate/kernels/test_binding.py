@@ -2,6 +2,11 @@
 
 import subprocess
 import sys
+from importlib import import_module
+
+import pytest
+
+from data_pipeline.validate.kernels.binding import GATHERED
 
 
 def test_a_kernel_is_imported_when_a_rule_needs_it():
@@ -30,3 +35,10 @@ assert "pandas" not in sys.modules
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("kind", GATHERED.values(), ids=GATHERED)
+def test_each_kind_that_gathers_can_be_read_back(kind):
+    """Its state is of a class that knows how; and something binds it."""
+    assert callable(kind.state.from_bytes)
+    assert callable(getattr(import_module(kind.state.__module__), kind.binder))
