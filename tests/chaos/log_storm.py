@@ -1,13 +1,10 @@
-"""Children that append to one log without an end: `log_storm.py ADDRESS ACKNOWLEDGED` forks one a line it reads.
+"""Children that append to one log without an end: `log_storm.py ADDRESS ACKNOWLEDGED` forks one for each name it reads.
 
-Forked from a process that has imported all, a child writes some milliseconds after it was asked for, so that many can
-be killed. A line is a name; the answer is the child's pid. Each event that was acknowledged is a line `NAME SEQ ID` of
-the file ACKNOWLEDGED. When the database is away for a while a child tries the same event again. What else goes wrong is
-on the standard error.
+Each event that was acknowledged is a line `NAME SEQ ID` of the file ACKNOWLEDGED. When the database is away for a while
+a child tries the same event again.
 """
 
 import os
-import signal
 import sys
 import threading
 import traceback
@@ -15,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.chaos.forking import fork_for_each_line
 from tests.utils.events.counts import Counts, open_at
 from utils.database import StateError
 from utils.events import Event, EventStore, NewEvent
@@ -77,19 +75,7 @@ def storm(address: str, acknowledged: str, name: str) -> None:
 
 
 def main(address: str, acknowledged: str) -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are buried by the kernel
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            try:
-                storm(address, acknowledged, line.strip())
-            except BaseException:  # noqa: BLE001 - whatever it is, the test has to see it
-                traceback.print_exc()
-                sys.stderr.flush()
-            finally:
-                os._exit(1)
-        os.write(1, f"{child}\n".encode())
+    fork_for_each_line(lambda name: storm(address, acknowledged, name))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,8 @@
-"""Children that use everything that is shared, without an end: `storm.py CONFIG STATE` forks one a line it reads.
-
-Forked from a process that has imported all, a child works some milliseconds after it was asked for, so that many can be
-killed. A line is a seed; the answer is the child's pid. What goes wrong in a child is on the standard error.
-"""
+"""Children that use all that is shared, without an end: `storm.py CONFIG STATE` forks one for each seed it reads."""
 
 import hashlib
-import os
 import random
-import signal
 import sys
-import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -18,6 +11,7 @@ from data_pipeline.collect.http import http  # noqa: F401 - so that the children
 from integrated_system import IntegratedSystem
 from operations.actor import Actor
 from operations.run import run
+from tests.chaos.forking import fork_for_each_line
 
 KEYS = 20
 NAMES = ("steady", "metered", "flaky_0", "flaky_1", "flaky_2")
@@ -54,19 +48,7 @@ def storm(config: str, state: str, seed: int) -> None:
 
 
 def main(config: str, state: str) -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are buried by the kernel
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            try:
-                storm(config, state, int(line))
-            except BaseException:  # noqa: BLE001 - whatever it is, the test has to see it
-                traceback.print_exc()
-                sys.stderr.flush()
-            finally:
-                os._exit(1)
-        os.write(1, f"{child}\n".encode())
+    fork_for_each_line(lambda seed: storm(config, state, int(seed)))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,14 @@ import orjson
 from monitoring.alerting.core import Core
 from monitoring.alerting.incident import Incident, IncidentNews
 from monitoring.alerting.memory import Memory
+from monitoring.alerting.rules import Rule
 from monitoring.alerting.setup import Setup
 from utils.events.event import Event, stamp
 
 START = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)  # a Monday night
+
+DEGRADED: dict[str, Any] = {"origin": "last_good", "accepted": False}
+"""What a run tells of a dataset that is served from the last good version."""
 
 
 class Names:
@@ -103,3 +107,8 @@ class World:
         """What those are about that are not over."""
         last = {news.incident.id: news.incident for _, news in self.said}
         return {one.about for one in last.values() if one.state != "resolved"}
+
+
+def with_rule(*rules: Rule) -> World:
+    """A world with these rules alone."""
+    return World(Setup(Names(), rules=rules, channels=("team",)))

@@ -26,9 +26,14 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
+@pytest.fixture
+def secret() -> str:
+    """In Redis every test has a namespace of its own."""
+    return uuid4().hex
+
+
 @pytest.fixture(params=["disk", "memory", "redis"])
-def make(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Iterator[Make]:
-    secret = uuid4().hex  # in Redis every test has a namespace of its own
+def make(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock, secret: str) -> Iterator[Make]:
     with ExitStack() as opened:
 
         def build(**options: Any) -> Cache:

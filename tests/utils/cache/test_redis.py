@@ -22,16 +22,6 @@ LIMIT = 64 << 20
 
 
 @pytest.fixture
-def secret() -> str:
-    return uuid4().hex
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
 def cache(redis_server: RedisServer, secret: str, clock: ManualClock) -> Iterator[RedisCache]:
     made = RedisCache(redis_server.url, secret=secret, size_limit=LIMIT, clock=clock)
     yield made

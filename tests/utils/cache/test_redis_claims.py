@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -17,16 +16,6 @@ from utils.clock import ManualClock
 pytestmark = pytest.mark.usefixtures("patient_redis")
 
 LIMIT = 64 << 20
-
-
-@pytest.fixture
-def secret() -> str:
-    return uuid4().hex
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
 
 
 @pytest.fixture

@@ -19,11 +19,6 @@ Make = Callable[[str], RedisCache]
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
 def told() -> Told:
     return Told()
 
