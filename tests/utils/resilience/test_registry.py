@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.utils.resilience.memory import MemoryState
+from tests.utils.resilience.providers import away
 from utils.clock import ManualClock
 from utils.resilience.breaker import Transition
 from utils.resilience.errors import BulkheadFullError, CircuitOpenError
@@ -17,11 +18,6 @@ from utils.resilience.settings import (
     RateLimitSettings,
     RetrySettings,
 )
-
-
-def away() -> None:
-    """A provider that is away."""
-    raise ConnectionError("away")
 
 
 def test_the_same_name_gives_the_same_instance_to_all_threads() -> None:

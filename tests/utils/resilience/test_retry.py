@@ -1,48 +1,24 @@
 """Retrying: what is tried again, how long it waits, and what stops it."""
 
-import asyncio
-import inspect
 import random
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.counts import few
+from tests.utils.resilience.providers import ProviderUnavailable, failing
 from utils.clock import ManualClock
 from utils.resilience.cancellation import Cancelled, CancelToken, cancellable
 from utils.resilience.deadline import deadline
 from utils.resilience.errors import CircuitOpenError, RejectedError
 from utils.resilience.retry import Passing, Retry, backoff, hint_of, is_transient
 from utils.resilience.retry_budget import RetryBudget
-
-
-class ProviderUnavailable(Exception):
-    """A provider's error as a collector raises it."""
-
-    transient = True
-
-    def __init__(self, retry_after: float | None = None) -> None:
-        super().__init__("503")
-        self.retry_after = retry_after
-
-
-def failing(*outcomes: object) -> Callable[[], object]:
-    """A request that goes through these outcomes, raising the exceptions."""
-    left = iter(outcomes)
-
-    def request() -> object:
-        outcome = next(left)
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
-
-    return request
 
 
 def test_a_passing_failure_is_tried_again_with_growing_pauses() -> None:
@@ -218,123 +194,6 @@ def test_which_failures_may_pass_can_be_said_in_three_ways(on: Passing, tried: l
         attempts.append(len(calls))
 
     assert attempts == tried
-
-
-def test_a_decorated_coroutine_is_retried_with_its_arguments() -> None:
-    """By the same rules, and it stays a coroutine function."""
-    clock, calls = ManualClock(), list[tuple[str, int]]()
-    retry = Retry(jitter=False, clock=clock)
-
-    @retry
-    async def rate(currency: str, *, factor: int) -> str:
-        calls.append((currency, factor))
-        if len(calls) < 3:
-            raise ProviderUnavailable(7.0 if len(calls) == 2 else None)
-        return currency
-
-    assert inspect.iscoroutinefunction(rate)
-    assert asyncio.run(rate("USD", factor=2)) == "USD"
-    assert (calls, clock.slept, retry.figures().recovered) == ([("USD", 2)] * 3, [0.2, 7.0], 1)
-
-
-def test_a_called_coroutine_function_is_retried_when_it_is_awaited() -> None:
-    """`call` cannot tell before that it got a coroutine; nothing is silently tried only once."""
-    clock, answers = ManualClock(), iter([ConnectionError("first"), "rates"])
-
-    async def request() -> object:
-        answer = next(answers)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    async def call() -> object:
-        return await Retry(clock=clock).call(request)
-
-    assert (asyncio.run(call()), len(clock.slept)) == ("rates", 1)
-
-
-def test_a_called_coroutine_function_whose_failure_will_not_pass_is_awaited_once() -> None:
-    """Its own error is raised."""
-    clock, asked = ManualClock(), list[int]()
-
-    async def request() -> object:
-        asked.append(1)
-        raise ValueError("no such currency")
-
-    async def call() -> object:
-        return await Retry(clock=clock).call(request)
-
-    with pytest.raises(ValueError, match="no such currency"):
-        asyncio.run(call())
-
-    assert (asked, clock.slept) == ([1], [])
-
-
-def test_a_coroutine_that_keeps_failing_raises_its_last_error() -> None:
-    """After as many attempts; a rejection ends it at once and tells the failure before it."""
-    last, rejected = ConnectionError("last"), CircuitOpenError("ecb", "open", 5.0)
-
-    async def both() -> tuple[BaseException, BaseException]:
-        retry = Retry(attempts=2, clock=ManualClock())
-        outcomes = []
-        for second in (last, rejected):
-            request = failing(ConnectionError("first"), second, "never")
-
-            async def attempt(request: Callable[[], object] = request) -> object:
-                return request()
-
-            with pytest.raises((ConnectionError, CircuitOpenError)) as caught:
-                await retry.call(attempt)
-            outcomes.append(caught.value)
-        return outcomes[0], outcomes[1]
-
-    assert asyncio.run(both()) == (last, rejected)
-    assert str(rejected.__cause__) == "first"
-
-
-def test_a_coroutine_s_pause_lets_the_others_go_on_and_ends_when_its_task_is_cancelled() -> None:
-    """The loop is not blocked for a minute, and the cancellation is not taken for a failure."""
-    retry, calls = Retry(), list[int]()
-
-    @retry
-    async def request() -> None:
-        calls.append(1)
-        raise ProviderUnavailable(60.0)
-
-    async def cancel_it() -> None:
-        task = asyncio.create_task(request())
-        while not retry.figures().retries:
-            await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    asyncio.run(cancel_it())
-
-    assert calls == [1]
-
-
-def test_a_task_cancelled_in_its_second_attempt_ends_as_cancelled() -> None:
-    """The library in between neither swallows it nor tries again."""
-    calls = list[int]()
-
-    @Retry(initial=0.0)
-    async def request() -> None:
-        calls.append(1)
-        if len(calls) == 1:
-            raise ConnectionError("reset")
-        await asyncio.Event().wait()
-
-    async def cancel_it() -> bool:
-        task = asyncio.create_task(request())
-        while len(calls) < 2:
-            await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.wait([task])
-        return task.cancelled()
-
-    assert asyncio.run(cancel_it())
-    assert len(calls) == 2
 
 
 def test_a_generator_is_refused() -> None:
