@@ -60,7 +60,11 @@ def settings(
     )
     own = sum(value.origin != DEFAULT for value in values)
     return Settings(
-        sentence=words("{own} of {total} values are yours; the others are defaults.", own=own, total=len(values)),
+        sentence=words(
+            "{own} of {total} values are yours; the others are defaults.",
+            own=words.count(own),
+            total=words.count(len(values)),
+        ),
         files=tuple(plain(file, limit=300) for file in found["files"]),
         values=Panel(values, words("secrets are masked"), face_of(configuration)),
         schedules=_schedules(schedules, words, now),
