@@ -165,13 +165,24 @@ def test_a_client_that_comes_back_hears_of_the_alerts_it_missed(serving: Served)
         ("{", "this is no JSON"),
         ("[]", "None is nothing that is understood"),
         ('{"type": "shout"}', "'shout' is nothing that is understood"),
+        ('{"type": ["ping"]}', "['ping'] is nothing that is understood"),
         ('{"type": "subscribe", "topics": "alerts"}', "topics: a list of names is expected"),
         ('{"type": "subscribe", "topics": ["weather"]}', "'weather' is no topic"),
         ('{"type": "subscribe", "topics": ["alerts.loud"]}', "'alerts.loud' is no topic"),
         ('{"type": "subscribe", "topics": ["a.**.b"]}', "'a.**.b' is no topic"),
         ('{"type": "subscribe", "topics": ["alerts"], "since": "then"}', "since: a position in the log is expected"),
     ],
-    ids=["no JSON", "no object", "unknown", "no list", "no topic", "no severity", "no pattern", "no position"],
+    ids=[
+        "no JSON",
+        "no object",
+        "unknown",
+        "a list for a word",
+        "no list",
+        "no topic",
+        "no severity",
+        "no pattern",
+        "no position",
+    ],
 )
 def test_what_is_not_understood_is_said_and_the_client_stays(serving: Served, said: str, told: str):
     """With a hint; a ping is answered afterwards."""
@@ -201,7 +212,7 @@ def test_a_topic_that_is_none_is_refused(serving: Served):
         assert closed_with(client) == (1008, "'weather' is no topic")
 
 
-@pytest.mark.parametrize("since", ["-1", "x", ""], ids=["before the log", "no number", "nothing"])
+@pytest.mark.parametrize("since", ["-1", "x", "", f"{2**64}"], ids=["before the log", "no number", "nothing", "beyond"])
 def test_a_position_that_is_none_is_refused(serving: Served, since: str):
     """Before the handshake."""
     with pytest.raises(InvalidStatus) as refused, connect(f"{serving[1]}?since={since}"):

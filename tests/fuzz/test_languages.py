@@ -9,13 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api.live import Client
+from api.live_socket import _answered, _beat, _lost, _texts
 from api.paging import opened
 from api.routes.frame import _moment
 from api.security import _is_local, _taken_from_query
@@ -30,6 +35,7 @@ from config.variables import Secrets, fill
 from data_pipeline import partitions
 from data_pipeline.collect import placeholders
 from data_pipeline.collect.addresses import led_to, provider_name, same_origin, shown
+from data_pipeline.collect.cassette import Cassette, CassetteError
 from data_pipeline.collect.files.wildcards import Pattern
 from data_pipeline.collect.http.paging import next_in_json, next_in_links, steps
 from data_pipeline.collect.sql import query
@@ -40,12 +46,14 @@ from data_pipeline.scheduling.cron import CronTimes
 from data_pipeline.validate.pattern import check_pattern
 from monitoring.alerting.condition import compiled
 from operations.actor import UsageError
+from operations.live import Topics
 from operations.moments import coming, moment_of, past_moment, seconds_of
 from tests.counts import few
 from utils.calendars import Calendar
 from utils.event_patterns import check as check_event_pattern
 from utils.event_patterns import matches
 from utils.expression.grammar import parse_expression
+from utils.holiday_files import HolidayFileError, read_holidays
 from utils.http_date import http_date
 from utils.one_line import one_line
 from utils.resilience.retry_after import retry_after
@@ -118,6 +126,22 @@ def _cursor(text: str) -> None:
     from starlette.requests import Request
 
     opened(Request({"type": "http", "path": "/x", "query_string": b"", "headers": [], "server": ("h", 80)}), text)
+
+
+def _message(text: str) -> None:
+    live: Any = SimpleNamespace(position=5)
+    client = Client(Topics(["alerts"]), None, texts=_texts, beat=_beat, lost=_lost)
+    assert orjson.loads(_answered(text, client, live))["type"] in {"error", "pong", "subscribed"}
+
+
+def _from_file(read: Callable[[Path], Any]) -> Callable[[str], None]:
+    def from_file(text: str) -> None:
+        with NamedTemporaryFile() as file:
+            file.write(text.encode("utf-8", "surrogatepass"))
+            file.flush()
+            read(Path(file.name))
+
+    return from_file
 
 
 def _headers(text: str) -> None:
@@ -212,6 +236,51 @@ LANGUAGES = {
         lambda text: next_in_json(io.BytesIO(text.encode("utf-8", "surrogatepass")), "a.b[0]"),
         ("{", "}", '"a"', '"b"', ":", "[", "]", ",", '"x"', "null", "1"),
     ),
+    "message of a listener": Language(
+        _message,
+        (
+            "{",
+            "}",
+            '"type": ',
+            '"ping"',
+            '"subscribe"',
+            ", ",
+            '"topics": ',
+            '["alerts"]',
+            '"since": ',
+            "[]",
+            "7",
+            '"\\u',
+        ),
+    ),
+    "cassette": Language(
+        _from_file(Cassette.read),
+        ('{"cassette": 1', '"exchanges": [', '{"request": ', '"response": ', ", ", "{", "}", "]", "1", '"a": '),
+        CassetteError,
+    ),
+    "days off": Language(
+        _from_file(lambda path: read_holidays(path)(2026)),
+        (
+            *(
+                "BEGIN:VCALENDAR\nBEGIN:VEVENT\n",
+                "END:VEVENT\nEND:VCALENDAR\n",
+                "DTSTART;VALUE=DATE:20260101\n",
+                "RRULE:",
+            ),
+            *(
+                "FREQ=YEARLY",
+                ";COUNT=3",
+                ";INTERVAL=0",
+                "\n",
+                "DTEND:",
+                "RDATE:20260505\n",
+                "DURATION:-P9D\n",
+                ":",
+                ";",
+            ),
+        ),
+        HolidayFileError,
+    ),
     "YAML file": Language(_as_file("yaml"), _YAML, ConfigError),
     "TOML file": Language(
         _as_file("toml"), ("a", " = ", "1", "[", "]", "\n", ".", '"', "'''", "{", "}", "T"), ConfigError
@@ -279,6 +348,9 @@ def test_every_language_reads_something(name: str) -> None:
         "variable": "${A}",
         "header": '<x>; rel="next"',
         "host and query": "localhost",
+        "message of a listener": '{"type": "ping"}',
+        "cassette": '{"cassette": 1, "dataset": "d", "home": "h", "recorded_at": "", "exchanges": []}',
+        "days off": "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20260101\nEND:VEVENT\nEND:VCALENDAR\n",
         "next page": '{"a": {"b": ["x"]}}',
         "YAML file": "a: 1",
         "TOML file": "a = 1",
