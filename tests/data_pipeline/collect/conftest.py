@@ -8,6 +8,7 @@ import pytest
 
 from data_pipeline.collect.http.http import HttpCollector, Options
 from data_pipeline.dataset import Collected
+from tests.data_pipeline.collect.oauth import data, store, tokens  # noqa: F401 - fixtures
 from tests.data_pipeline.collect.requests import make_request
 from tests.servers.ftp import ftp_server  # noqa: F401 - a fixture
 from tests.servers.s3 import bucket, s3_endpoint  # noqa: F401 - fixtures
