@@ -1,6 +1,7 @@
 """Put the histories of a run in order: one block a subject, by time, each moment once."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from math import isfinite
 
 import numpy as np
 
@@ -37,7 +38,8 @@ def _in_order(one: Series | Block) -> Block:
             f"{one.subject}: {len(times)} times and {len(metrics)} metrics need values of shape "
             f"({len(times)}, {len(metrics)}); got {values.shape}"
         )
-    if not (times[1:] > times[:-1]).all() or not np.isfinite(times[-1:]).all():
+    n = len(times)
+    if n and not (isfinite(times[-1]) and (n == 1 or (times[1:] > times[:-1]).all())):
         times, values = _sorted(np.asarray(times, np.float64), values)
     return one if isinstance(one, Block) and times is one.times else Block(one.subject, metrics, times, values)
 

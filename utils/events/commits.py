@@ -189,14 +189,14 @@ class Commits:
             tail = self._tail
             rows, events = tail.unwritten()
             if self._database.batches:
-                named = tail.newest.rows(events[0].seq - 1, tail.seq)
+                named = tail.newest.rows(events)
                 connection.execute(INSERT_TOGETHER, (records(NAMES, named), records(LOG, rows)))
             elif len(rows) == 1:
                 connection.execute(INSERT, rows[0])
                 connection.execute(PUT_NAMES_OF_ONE, _named(events[0]))
             else:
                 connection.executemany(INSERT, rows)
-                connection.executemany(PUT_NAME, tail.newest.rows(events[0].seq - 1, tail.seq))
+                connection.executemany(PUT_NAME, tail.newest.rows(events))
             self._projections.apply(connection, events)
 
     def committed(self) -> None:

@@ -91,12 +91,15 @@ class Newest:
         for known in (self.sources, self.types, self.subjects, self.versions):
             known.clear()
 
-    def rows(self, after: int, head: int) -> list[tuple[str, str, int, int]]:
-        """The rows of the table of names that changed after a position; `head` is the newest event of all."""
-        changed: list[tuple[str, str, int, int]] = [("log", "", head, 0)]
-        changed += [("source", name, seq, 0) for name, seq in self.sources.items() if seq > after]
-        changed += [("type", name, seq, 0) for name, seq in self.types.items() if seq > after]
-        versions = self.versions
-        changed += [("subject", name, seq, versions[name]) for name, seq in self.subjects.items() if seq > after]
-        changed.sort()  # along the table: its pages are found one after the other
-        return changed
+    def rows(self, events: Iterable[Event]) -> list[tuple[str, str, int, int]]:
+        """The rows of the table of names that change with these events, the last that were added."""
+        sources, types, subjects, versions = self.sources, self.types, self.subjects, self.versions
+        changed: set[tuple[str, str, int, int]] = set()
+        head = 0
+        for event in events:
+            source, kind, subject, head = event.source, event.type, event.subject, event.seq
+            changed.add(("source", source, sources[source], 0))
+            changed.add(("type", kind, types[kind], 0))
+            changed.add(("subject", subject, subjects[subject], versions[subject]))
+        changed.add(("log", "", head, 0))
+        return sorted(changed)  # along the table: its pages are found one after the other
