@@ -151,11 +151,14 @@ def test_a_stream_begins_before_it_is_read_to_its_end(large: Installation) -> No
                 yield batch
 
         system.results.batches = batches  # type: ignore[method-assign]  # counts what is read
-        with httpx.Client(base_url=url) as client, client.stream("GET", PATH, params={"format": "arrow"}) as answer:
+        with (
+            httpx.Client(base_url=url, timeout=120) as client,
+            client.stream("GET", PATH, params={"format": "arrow"}) as answer,
+        ):
             first = next(answer.iter_raw(1024))
             assert first
             assert sum(opened) < ROWS
-        with httpx.Client(base_url=url) as client:
+        with httpx.Client(base_url=url, timeout=120) as client:
             assert client.get(PATH, params={"limit": 1}).status_code == 200
 
 
@@ -172,7 +175,7 @@ def test_a_damaged_part_cuts_the_stream_and_says_so_before_if_it_is_the_first(la
 
         return batches
 
-    with large.system() as system, served(system) as url, httpx.Client(base_url=url) as client:
+    with large.system() as system, served(system) as url, httpx.Client(base_url=url, timeout=120) as client:
         real = system.results.batches
         system.results.batches = broken_after(0)  # type: ignore[method-assign]  # as a disk would
         at_once = client.get(PATH, params={"format": "arrow"})

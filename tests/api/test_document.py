@@ -54,7 +54,7 @@ def test_every_route_says_what_it_is_for_and_how_it_fails(document: dict) -> Non
 
 def test_the_page_needs_nothing_from_elsewhere(server: str) -> None:
     """No address of another machine in it, and its policy lets only its own script and style work."""
-    answer = httpx.get(f"{server}/docs")
+    answer = httpx.get(f"{server}/docs", timeout=120)
 
     assert answer.headers["content-type"].startswith("text/html")
     assert not re.findall(r"https?://", answer.text)

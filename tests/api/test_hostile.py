@@ -56,7 +56,7 @@ def test_a_request_that_two_could_read_differently_is_refused(server: str, data:
     assert b" 200 " not in answer
     assert answer.count(b"HTTP/1.1 ") <= 1
     assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
-    assert httpx.get(f"{server}/livez").status_code == 200
+    assert httpx.get(f"{server}/livez", timeout=120).status_code == 200
 
 
 def test_a_body_with_two_measures_ends_where_its_chunks_end(server: str) -> None:
@@ -123,7 +123,7 @@ def test_a_malformed_body_is_told_as_such(server: str, body: bytes) -> None:
 @pytest.mark.parametrize("accept", ["image/png", "text/html;q=0", "application/json;q=0, text/plain", "\x7f, x"])
 def test_a_form_that_there_is_not_is_406(server: str, accept: str) -> None:
     """And says which there are."""
-    answer = httpx.get(f"{server}/api/v1/datasets", headers={"Accept": accept})
+    answer = httpx.get(f"{server}/api/v1/datasets", headers={"Accept": accept}, timeout=120)
 
     assert answer.status_code == 406
     assert "application/json" in answer.json()["hint"]
@@ -132,6 +132,6 @@ def test_a_form_that_there_is_not_is_406(server: str, accept: str) -> None:
 @pytest.mark.parametrize("path", ["/api/v1/runs/a%00b", "/api/v1/events?subject=a%00b", "/api/v1/events?a%00=b"])
 def test_a_nul_in_the_address_is_refused(server: str, path: str) -> None:
     """No database of ours would take it for a text."""
-    answer = httpx.get(server + path)
+    answer = httpx.get(server + path, timeout=120)
 
     assert (answer.status_code, answer.json()["error"]) == (422, "UsageError")

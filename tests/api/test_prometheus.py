@@ -61,10 +61,10 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pro
         system.host.collect()
         system.progressive.step()
         with served(system) as url, reading(url.removeprefix("http://"), folder, RULES) as prometheus:
-            httpx.get(f"{url}/nowhere")
+            httpx.get(f"{url}/nowhere", timeout=120)
             prometheus.wait_for("count_over_time(orchestrator_api_requests_total{path='/metrics'}[1m]) > 2")
             prometheus.wait_for("orchestrator:datasets_succeeded:ratio")
-            yield httpx.get(f"{url}/metrics").text, prometheus
+            yield httpx.get(f"{url}/metrics", timeout=120).text, prometheus
 
 
 def test_promtool_has_no_complaint(exposed: tuple[str, PromServer]):

@@ -110,7 +110,7 @@ def test_a_port_that_is_taken_is_told(installation: Installation) -> None:
         other.close()
         service.step()
         try:
-            assert httpx.get(f"http://127.0.0.1:{port}/livez").status_code == 200
+            assert httpx.get(f"http://127.0.0.1:{port}/livez", timeout=120).status_code == 200
         finally:
             service.close()
     assert "--port" in refused.value.hint
@@ -188,6 +188,6 @@ def test_an_application_that_cannot_be_made_gives_back_its_port(installation: In
         service._application = create_app
         service.step()
         try:
-            assert httpx.get(f"{service.url}/livez").status_code == 200
+            assert httpx.get(f"{service.url}/livez", timeout=120).status_code == 200
         finally:
             service.close()

@@ -27,6 +27,12 @@ def _no_page_hides_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dashboard.shell.broken_page", raised)
 
 
+@pytest.fixture(autouse=True)
+def _a_busy_machine_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages say so when an answer takes longer; only tests that give a patience of their own want to see that."""
+    monkeypatch.setitem(Source.__init__.__kwdefaults__, "patience", 120.0)
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     return write_configuration(tmp_path)

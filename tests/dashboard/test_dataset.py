@@ -37,7 +37,7 @@ def config(tmp_path: Path, state_dir: Path, prepared: Past) -> Path:
 @pytest.fixture(scope="module")
 def opened(prepared: Past) -> Iterator[tuple[Source, Actions]]:
     """One process of the dashboard for all who only look."""
-    source = Source(lambda: IntegratedSystem(prepared.config, state_dir=prepared.state, environ={}))
+    source = Source(lambda: IntegratedSystem(prepared.config, state_dir=prepared.state, environ={}), patience=120.0)
     actions = Actions(source)
     yield source, actions
     actions.close()

@@ -71,4 +71,4 @@ def test_the_fixture_plays_a_file(play, tmp_path) -> None:  # type: ignore[no-un
 
     server = play(path)
 
-    assert httpx.get(f"{server.url}/orders").json() == [{"id": 1}]
+    assert httpx.get(f"{server.url}/orders", timeout=120).json() == [{"id": 1}]

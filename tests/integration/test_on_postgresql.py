@@ -115,7 +115,8 @@ def test_the_past_is_read_kept_and_forgotten_as_over_sqlite(
         runs = system.views.runs()
         whole = verify(system)
     source = Source(
-        lambda: IntegratedSystem(installation.config, state_dir=installation.state, environ={}, clock=clock)
+        lambda: IntegratedSystem(installation.config, state_dir=installation.state, environ={}, clock=clock),
+        patience=120.0,
     )
     try:
         seen = source.ask(Caller(ACTOR), "status").document
