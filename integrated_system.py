@@ -246,7 +246,7 @@ class IntegratedSystem(Watching):
     def _what_is_kept(self) -> "Kept":
         from operations.kept import kept
 
-        return kept(self.settings, self.state_dir, self.loaded.known.redacted)
+        return kept(self.settings, self.state_dir, self.loaded.known)
 
 
 if __name__ == "__main__":

@@ -37,17 +37,20 @@ class Loaded:
         settings: All sections, validated.
         main: The file that the others hang on.
         files: Every file read, in the order they were laid over one another.
-        secrets: Texts to redact wherever they appear.
         data: What was written, merged, values filled in; defaults absent.
     """
 
     settings: Settings
     main: Path
     files: tuple[Path, ...]
-    secrets: frozenset[str]
     data: dict[str, Any] = field(repr=False)
     layers: list[Layer] = field(repr=False)
     known: Secrets = field(repr=False)
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Texts to redact wherever they appear; there may be more of them later."""
+        return self.known.all()
 
     @cached_property
     def origins(self) -> dict[str, str]:
@@ -121,8 +124,7 @@ class _Loading:
         except RecursionError as error:
             raise ConfigError([Problem(str(path or ""), None, "", "the configuration is nested too deeply")]) from error
         files = tuple(layer.path for layer in self._layers if layer.path is not None)
-        secrets = frozenset(self._secrets.values)
-        return Loaded(settings, main, files, secrets, data, self._layers, self._secrets)
+        return Loaded(settings, main, files, data, self._layers, self._secrets)
 
     def _find(self, path: Path | None) -> Path:
         named = self._environ.get("ORCHESTRATOR_CONFIG", "")

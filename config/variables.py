@@ -16,6 +16,9 @@ BEGINNING = 10
 SHORTEST_SECRET = 4
 """Shorter values are masked where they stand, but not wherever else the same letters appear."""
 
+_GENERATIONS = 8
+"""Texts that are remembered of what is renewed again and again: of a token and its refresh token the last four."""
+
 _PLACE = re.compile(r"\$(\$?)\{([^{}]*)\}")
 _CONTENT = re.compile(r"(?:file:(?P<file>.+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?)", re.DOTALL)
 _USER_PART = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^/?#\s@]*(?:@[^/?#\s@]*)*)@")
@@ -32,7 +35,7 @@ class Secrets:
     """What was learned while values were filled in.
 
     Attributes:
-        values: Texts to redact wherever they appear.
+        values: Texts to redact wherever they appear, of the configuration.
         masked: Key path -> the value as it may be shown.
         names: Key path -> which variables or files it came from, as written.
     """
@@ -40,22 +43,35 @@ class Secrets:
     values: set[str] = field(default_factory=set)
     masked: dict[KeyPath, str] = field(default_factory=dict)
     names: dict[KeyPath, str] = field(default_factory=dict)
+    _granted: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False)
+    _all: frozenset[str] = field(default=frozenset(), init=False, repr=False)
 
     def learn(self, secret: str) -> None:
         """Remember a secret, also as it looks inside a URL, in JSON, in HTML, and as Python writes it."""
-        from html import escape
+        self.values.update(_forms(secret))
+        self._all = frozenset()
 
-        forms = {secret, secret.strip()}
-        if not secret.isalnum():
-            forms |= {quote(secret, safe=""), quote(secret), quote_plus(secret), escape(secret), repr(secret)[1:-1]}
-            forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-        self.values.update(form for form in forms if len(form) >= SHORTEST_SECRET)
+    def granted(self, name: str, *secrets: str) -> None:
+        """Remember what a provider gave while the program runs, and what it gave before; older ones are over."""
+        known = self._granted.get(name, ())
+        if new := tuple(secret for secret in secrets if secret and secret not in known):
+            self._granted = {**self._granted, name: (*known, *new)[-_GENERATIONS:]}
+            self._all = frozenset()
+
+    def all(self) -> frozenset[str]:
+        """Every text to redact; the same object until there is one more."""
+        found = self._all
+        if not found:
+            given = [form for secrets in self._granted.values() for secret in secrets for form in _forms(secret)]
+            found = self._all = frozenset((*self.values, *given))
+        return found
 
     def redacted(self, text: str) -> str:
         """`text` with every known secret masked, and the beginning of one that was cut off."""
-        for secret in sorted(self.values, key=len, reverse=True):
+        known = self.all()
+        for secret in sorted(known, key=len, reverse=True):
             text = text.replace(secret, MASK)
-        return without_beginnings(text, self.values)
+        return without_beginnings(text, known)
 
 
 def fill(text: str, path: KeyPath, *, environ: Mapping[str, str], folder: Path, secrets: Secrets) -> str:
@@ -119,6 +135,17 @@ def without_beginnings(text: str, secrets: Iterable[str]) -> str:
             kept += MASK + rest[min(len(rest), len(secret) - BEGINNING) if same is None else same :]
         text = kept
     return text
+
+
+def _forms(secret: str) -> list[str]:
+    """How it may be written down."""
+    from html import escape
+
+    forms = {secret, secret.strip()}
+    if not secret.isalnum():
+        forms |= {quote(secret, safe=""), quote(secret), quote_plus(secret), escape(secret), repr(secret)[1:-1]}
+        forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    return [form for form in forms if len(form) >= SHORTEST_SECRET]
 
 
 def without_user_part(text: str) -> str:

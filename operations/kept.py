@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from config.settings import Settings
-from config.variables import without_user_part
+from config.variables import Secrets, without_user_part
 from data_pipeline import backfill_views, budget_views, objective_views, promise_views
 from data_pipeline.detect import feedback_views, watch_table
 from data_pipeline.publish.views import SCHEMA as PUBLICATIONS
@@ -60,8 +60,8 @@ MIGRATIONS = (
 """Scripts in order. One that was released is never changed: what is new is one more at the end."""
 
 
-def kept(settings: Settings, state_dir: Path, redacted: Callable[[str], str]) -> Kept:
-    """All that an installation keeps, and where. `redacted`: takes secrets out of a text."""
+def kept(settings: Settings, state_dir: Path, known: Secrets) -> Kept:
+    """All that an installation keeps, and where. `known`: the secrets that are never told."""
     return Kept(
         state_dir,
         migrations=MIGRATIONS,
@@ -73,7 +73,8 @@ def kept(settings: Settings, state_dir: Path, redacted: Callable[[str], str]) ->
         cache_url=settings.cache.url,
         database_url=settings.database.url,
         chain_secrets=settings.database.chain_secret,
-        redacted=lambda text: redacted(without_user_part(text)),
+        redacted=lambda text: known.redacted(without_user_part(text)),
+        granted=known.granted,
     )
 
 

@@ -61,7 +61,7 @@ def migrate(system: IntegratedSystem, actor: Actor, *, to: str = "") -> Migrated
         verified = system.events.verify()
         if verified.fault is not None:
             raise StateError(f"the log is not whole: {verified.fault}", hint="see `events verify`; restore a backup")
-        own = kept(system.settings, system.state_dir, system.loaded.known.redacted)
+        own = kept(system.settings, system.state_dir, system.loaded.known)
         with State(lambda: replace(own, database_url=to), system.clock) as target:
             return _move(system, actor, target)
 

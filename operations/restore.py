@@ -110,7 +110,7 @@ def _staged(system: IntegratedSystem, path: Path, folder: Path) -> Iterator[tupl
     prepare_directory(folder)
     about, files = _unpack(path, folder)
     settings = system.settings
-    own = kept(settings, folder, system.loaded.known.redacted)
+    own = kept(settings, folder, system.loaded.known)
     own = replace(own, storage=folder / "storage", object_store=None, database_url="", cache_url="")
     with State(lambda: own, system.clock) as state:
         verified = state.events.verify(about.head if not about.head.startswith("0:") else None)

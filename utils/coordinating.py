@@ -77,7 +77,7 @@ class Coordinating(ABC):
     def tokens(self) -> "StoredTokens":
         from utils.tokens import StoredTokens
 
-        return StoredTokens(self.shared, self.leases)
+        return StoredTokens(self.shared, self.leases, granted=self._kept.granted)
 
     @cached_property
     def quotas(self) -> "CountedQuotas":

@@ -62,6 +62,7 @@ class Kept:
         cache_size: Bytes.
         cache_url: Of the Redis that keeps the cache; "": on disk, in the directory.
         redacted: Gives a text without the secrets that are known.
+        granted: Told of each token that is fetched or found: its name, and the texts that must not be repeated.
     """
 
     directory: Path
@@ -75,6 +76,7 @@ class Kept:
     database_url: str = field(default="", repr=False)
     chain_secrets: "Sequence[str]" = field(default=(), repr=False)
     redacted: Callable[[str], str] = str
+    granted: Callable[..., None] = lambda *_: None
     object_store: "Callable[[Clock, Callable[[], str]], ObjectStore] | None" = field(default=None, repr=False)
 
 

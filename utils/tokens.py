@@ -3,7 +3,7 @@
 import contextlib
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -28,11 +28,13 @@ class StoredTokens:
 
     Args:
         leases: Who has one named after a token may renew it.
+        granted: Told of every token that is loaded or saved: its name, and what of it is secret.
     """
 
-    def __init__(self, database: Database, leases: Leases) -> None:
+    def __init__(self, database: Database, leases: Leases, *, granted: Callable[..., None] = lambda *_: None) -> None:
         self._database = database
         self._leases = leases
+        self._granted = granted
 
     def load(self, name: str) -> dict[str, Any] | None:
         """What was saved last; None: nothing (or nothing that can be read: it was damaged).
@@ -45,7 +47,10 @@ class StoredTokens:
             found = orjson.loads(rows[0][0]) if rows else None
         except orjson.JSONDecodeError:
             return None
-        return found if isinstance(found, dict) else None
+        if not isinstance(found, dict):
+            return None
+        self._granted(name, *_secrets(found))
+        return found
 
     def save(self, name: str, token: Mapping[str, Any]) -> None:
         """Replace it; it is on the disk when this returns.
@@ -53,6 +58,7 @@ class StoredTokens:
         Raises:
             StateError: the database cannot be written.
         """
+        self._granted(name, *_secrets(token))
         text = orjson.dumps(dict(token)).decode()
         # A refresh token that rotated exists nowhere else: unlike a permit, it must survive a power cut.
         with self._database.transaction(durability="power") as connection:
@@ -78,6 +84,10 @@ class StoredTokens:
             yield
         finally:
             self._leases.release([lease])
+
+
+def _secrets(token: Mapping[str, Any]) -> list[str]:
+    return [str(token.get(name) or "") for name in ("access_token", "refresh_token")]
 
 
 class MemoryTokens:

@@ -168,3 +168,21 @@ def test_masked_shows_every_section_with_its_defaults(house: House) -> None:
 def test_an_at_sign_elsewhere_is_no_user_part(url: str) -> None:
     """Only what stands before the host counts."""
     assert without_user_part(url) == url
+
+
+def test_what_was_granted_is_secret_until_it_was_renewed_often(house: House) -> None:
+    """Of a token and its refresh token the last four; a program that runs for years does not remember them all."""
+    loaded = house.load("providers: {p: {auth: {kind: bearer, token: token-of-ours}}}")
+    before = loaded.secrets
+
+    for number in range(100, 120):
+        loaded.known.granted("one", f"access/{number}", f"refresh-{number}")
+        loaded.known.granted("another", "never renewed", "")
+
+    assert (
+        loaded.known.redacted("access/119 access%2F116 refresh-117 never renewed token-of-ours")
+        == "*** *** *** *** ***"
+    )
+    assert len(loaded.secrets) < len(before) + 30
+    assert loaded.secrets > before
+    assert loaded.secrets is loaded.secrets

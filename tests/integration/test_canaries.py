@@ -277,7 +277,7 @@ def _broken(*_: object) -> None:
 
 def _page(installation: Installation) -> str:
     """All that the dashboard reads."""
-    source = Source(lambda: IntegratedSystem(installation.config, state_dir=installation.state))
+    source = Source(lambda: IntegratedSystem(installation.config, state_dir=installation.state), patience=120.0)
     try:
         caller = Caller(Actor("looks", "viewer"))
         asked = (
@@ -351,6 +351,39 @@ def test_the_look_finds_a_canary_that_sings(place: str) -> None:
     }[place]
 
     assert len(found_in({"somewhere": text.encode()}, CANARIES)) >= 1
+
+
+@pytest.mark.parametrize("status", [500, 401, 200], ids=["refused", "not accepted", "a page instead of data"])
+def test_tokens_that_a_provider_granted_are_secret_too(
+    installation: Installation, capfd: pytest.CaptureFixture[str], status: int
+) -> None:
+    """Nobody configured them: a token, and the refresh token that takes the place of ours. They lie in one file."""
+    access, refresh = "canary-45-accessTok45", "canary-46-refreshTok46"
+    granted = {"access_token": access, "refresh_token": refresh, "token_type": "Bearer", "expires_in": 3600}
+
+    def answer(request: fault.Request) -> fault.Answer:
+        return fault.as_json(granted) if request.path == "/token" else echo(status)(request)
+
+    with FaultyServer(answer) as server:
+        auth = {
+            "kind": "oauth2",
+            "token_url": f"http://{server.host}/token",
+            "client_id": "us",
+            "refresh_token": PLAIN["refresh"],
+        }
+        collect = {"kind": "http", "url": f"http://{server.host}/data", "auth": auth}
+        installation.configure({"name": "feed", "collect": collect})
+        codes = [installation.typed("run", "--fresh", *more) for more in (("--json",), ("--debug",))]
+        said = capfd.readouterr()
+    with installation.system() as system:
+        saved = backup_members(backup(system, owner(), installation.folder).path)
+    places = {"output": said.out.encode(), "errors": said.err.encode(), **saved, **files_of(installation.state)}
+    kept = {name: text for name, text in places.items() if "coordination.db" in name}
+
+    assert found_in({name: places[name] for name in places.keys() - kept.keys()}, (access, refresh)) == []
+    assert any(refresh.encode() in text for text in kept.values())
+    assert codes == [1, 1]
+    assert any(request.headers.get("authorization") == f"Bearer {access}" for request in server.requests)
 
 
 @pytest.mark.parametrize("before", range(20, 60, 3))
