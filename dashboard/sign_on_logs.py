@@ -8,23 +8,23 @@ import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from utils.redaction import Redactor
+from operations.logs import masking
 
 __all__ = ["install"]
 
 
 def install() -> None:
     """From now on, in this process."""
-    redactor = Redactor(("code", "nonce", "state"), lambda: tuple(_secrets()))
+    masked = masking(("code", "nonce", "state"), _secrets)
     make = logging.getLogRecordFactory()
 
     def made(name: str, *args: Any, **options: Any) -> logging.LogRecord:
         record = make(name, *args, **options)
         if "auth" in name:
-            record.msg, record.args = redactor.text(record.getMessage()), ()
+            record.msg, record.args = masked(record.getMessage()), ()
             if record.exc_info:
                 # What a formatter finds here it takes as it is.
-                record.exc_text = redactor.text("".join(traceback.format_exception(*record.exc_info)).rstrip())
+                record.exc_text = masked("".join(traceback.format_exception(*record.exc_info)).rstrip())
         return record
 
     logging.setLogRecordFactory(made)

@@ -1,5 +1,6 @@
 """Where log records go, and what becomes of old ones."""
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from integrated_system import IntegratedSystem
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
     from utils.log_archive import LogArchive
     from utils.loki import LokiSink
 
-__all__ = ["log_archive", "start_logging", "stop_logging", "tidy_logs"]
+__all__ = ["log_archive", "masking", "start_logging", "stop_logging", "tidy_logs"]
 
 
 def start_logging(system: IntegratedSystem, *, level: str | None = None) -> None:
@@ -68,3 +69,15 @@ def tidy_logs(system: IntegratedSystem, *, dry_run: bool) -> Step:
         return Step("logs", len(old), max(0, archive.tidy_all(now)), detail)
     except OSError as error:
         return Step("logs", detail=f"log files could not be tidied: {error}", well=False)
+
+
+def masking(keys: Iterable[str], secrets: Callable[[], Iterable[str]]) -> Callable[[str], str]:
+    """Gives a text without secrets: for lines of others, which go past our own logger.
+
+    Args:
+        keys: Names whose values are masked, beside those that everybody masks.
+        secrets: Texts that are masked wherever they stand; asked for each line.
+    """
+    from utils.redaction import Redactor
+
+    return Redactor(keys, lambda: tuple(secrets())).text
