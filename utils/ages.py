@@ -7,7 +7,11 @@ _CLOCKS_DIFFER = 5.0  # seconds: clocks are corrected now and then
 
 def age(text: str | None, now: datetime) -> float | None:
     """Seconds since an RFC 3339 moment, never negative (another clock may run ahead of ours); None: no moment."""
-    return None if text is None else max(0.0, round((now - datetime.fromisoformat(text)).total_seconds(), 3))
+    return None if text is None else _of((now - datetime.fromisoformat(text)).total_seconds())
+
+
+def _of(seconds: float) -> float:
+    return max(0.0, round(seconds, 3))
 
 
 def ages(collected_at: str | None, data_time: str | None, now: datetime) -> tuple[float | None, float | None]:
@@ -19,9 +23,10 @@ def ages(collected_at: str | None, data_time: str | None, now: datetime) -> tupl
     >>> ages("2026-01-01T11:59:00Z", "2026-01-01T11:00:00Z", noon), ages("2026-01-01T12:40:00Z", None, noon)
     ((60.0, 3600.0), (None, None))
     """
-    if collected_at is not None and (datetime.fromisoformat(collected_at) - now).total_seconds() > _CLOCKS_DIFFER:
-        return None, None
-    return age(collected_at, now), age(data_time, now)
+    if collected_at is None:
+        return None, age(data_time, now)
+    seconds = (now - datetime.fromisoformat(collected_at)).total_seconds()
+    return (None, None) if seconds < -_CLOCKS_DIFFER else (_of(seconds), age(data_time, now))
 
 
 def duration(seconds: float | None, *, decimals: int = 0) -> str:
