@@ -59,16 +59,6 @@ class Calendar:
             day += _DAY
         return None
 
-    def last_open(self, day: date) -> date | None:
-        """The day itself if it is open, else the last open day before it; None: there is none within three years."""
-        for _ in range(_LOOK_AHEAD):
-            if self.is_open(day):
-                return day
-            if day == date.min:
-                break
-            day -= _DAY
-        return None
-
     def open_seconds(self, start: datetime, end: datetime, zone: tzinfo) -> float:
         """Seconds of elapsed time between two moments, those of days off left out; the days are the zone's.
 

@@ -26,7 +26,6 @@ def test_weekdays_that_are_no_holidays_are_open() -> None:
 
     assert [BANK.is_open(day) for day in days] == [True, False, False, False, False, True]
     assert BANK.next_open(date(2026, 12, 25)) == date(2026, 12, 29)
-    assert BANK.last_open(date(2026, 12, 28)) == date(2026, 12, 24)
 
 
 def test_holidays_of_a_year_are_asked_for_once() -> None:
@@ -86,7 +85,6 @@ def test_a_calendar_without_open_days_never_comes_to_an_end() -> None:
     )
 
     assert closed.next_open(date(2026, 1, 1)) is None
-    assert closed.last_open(date(2026, 1, 1)) is None
     assert closed.lasts(at("2026-11-20T16:00"), 1, BERLIN) is None
     assert EVERY_DAY.lasts(at("2026-11-20T16:00"), 1e12, BERLIN) is None
 

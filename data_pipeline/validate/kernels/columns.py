@@ -8,11 +8,9 @@ from data_pipeline.dataset import UNPARSED
 from utils.arrow import compute, has_nan, pa
 
 if TYPE_CHECKING:
-    from data_pipeline.validate.rules import Rule
     from data_pipeline.validate.surroundings import Surroundings
 
 __all__ = [
-    "Bind",
     "CannotJudge",
     "Check",
     "Chunk",
@@ -63,9 +61,6 @@ class Chunk:
 
 Check = Callable[[Chunk], "tuple[int, pa.BooleanArray | None]"]
 """Judges one rule on one chunk: how many rows were judged, and where they fail (null and None mean nowhere)."""
-
-Bind = Callable[["Rule", int, "pa.DataType"], Check]
-"""Makes the check of a rule on the column with this index and type; raises `CannotJudge`."""
 
 
 def column_type(type_: "pa.DataType") -> "pa.DataType":
