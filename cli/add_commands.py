@@ -31,7 +31,7 @@ def add(
     write: Annotated[bool, typer.Option("--write", help="Append the block to the configuration file.")] = False,
     query: Annotated[str, typer.Option(help="For a database: the statement that selects the rows.")] = "",
     url: Annotated[str, typer.Option(help="For a query: the database.")] = "",
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that the fetch may take.")] = 30.0,
+    timeout: Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds that the fetch may take.")] = 30.0,
 ) -> int:
     """Look at a source once; show five rows and the block that collects it, with suggested rules."""
     from operations.add import add as do

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 OK, FAILED, USAGE = 0, 1, 2
 
+MOST = 2**63 - 1
+"""The largest number that a database or an array can be asked for."""
+
 _OPTIONS: Mapping[str, tuple[Any, Any]] = {
     "config": (Annotated[Path | None, typer.Option("--config", help="Configuration file.", metavar="FILE")], None),
     "state_dir": (

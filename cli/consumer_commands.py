@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.command import OK, Context, command
+from cli.command import MOST, OK, Context, command
 from cli.output import print_json, say, table
 
 
@@ -52,7 +52,7 @@ def consumers(context: Context) -> int:
 def retry(
     context: Context,
     consumer: Annotated[str, typer.Argument(help="The consumer.")],
-    event: Annotated[int | None, typer.Option(min=1, help="Only this event, by its position.")] = None,
+    event: Annotated[int | None, typer.Option(min=1, max=MOST, help="Only this event, by its position.")] = None,
 ) -> int:
     """Have a consumer try the events once more that it parked."""
     from operations.actor import local_user

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli.command import OK, Context, UsageError, command, with_options
+from cli.command import MOST, OK, Context, UsageError, command, with_options
 from cli.output import print_json, say, table
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ def feedback(
     exclude: Annotated[
         str | None, typer.Option(metavar="FROM..TO", help="This time is neither learned from nor judged.")
     ] = None,
-    take_back: Annotated[int | None, typer.Option(metavar="NUMBER", help="This counts no more.")] = None,
+    take_back: Annotated[
+        int | None, typer.Option(min=1, max=MOST, metavar="NUMBER", help="This counts no more.")
+    ] = None,
     reason: Annotated[str, typer.Option(help="Why; it stands in the log.")] = "",
 ) -> int:
     """Say that something was fine; without an option: what was said."""

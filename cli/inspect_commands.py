@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cli import consumer_commands
-from cli.command import FAILED, OK, Context, UsageError, command, with_options
+from cli.command import FAILED, MOST, OK, Context, UsageError, command, with_options
 from cli.output import marked, print_json, print_json_line, say, table
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def show(
     dataset: Annotated[str, typer.Argument(help="The dataset.")],
     batch: Annotated[bool, typer.Option("--batch", help="The batch collected last, held or accepted.")] = False,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Rows to print; default: 20 on a terminal, else all.")
+        int | None, typer.Option(min=1, max=MOST, help="Rows to print; default: 20 on a terminal, else all.")
     ] = None,
     format: Annotated[
         Literal["table", "csv", "json", "parquet", "arrow"] | None,
@@ -165,7 +165,7 @@ def events(
     subject: Annotated[str | None, typer.Option(help="Only of this dataset, run or provider.")] = None,
     since: Annotated[str | None, typer.Option(help="RFC 3339 time, e.g. 2026-11-20T08:00:00Z.")] = None,
     until: Annotated[str | None, typer.Option(help="RFC 3339 time, exclusive.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="The newest so many.")] = 50,
     follow: Annotated[bool, typer.Option("--follow", help="Go on with new events until stopped.")] = False,
 ) -> int:
     """The newest events, oldest of them first."""

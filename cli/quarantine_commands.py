@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli.command import FAILED, OK, Context, UsageError, command
+from cli.command import FAILED, MOST, OK, Context, UsageError, command
 from cli.output import print_json, say, table
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def show(
     run_id: Annotated[str | None, typer.Option("--run", help="Of this run; default: the newest.")] = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, help=f"So many rows, chosen over all of them; default: {SHOWN} in a table, else all."),
+        typer.Option(
+            min=1, max=MOST, help=f"So many rows, chosen over all of them; default: {SHOWN} in a table, else all."
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All rows, also in a table.")] = False,
     format: Annotated[

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.command import FAILED, OK, Context, UsageError, command
+from cli.command import FAILED, MOST, OK, Context, UsageError, command
 from cli.output import marked, print_json, say, table
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ def run(
     ] = "",
     limit: Annotated[
         int | None,
-        typer.Option(min=1, help="So many datasets at most: by priority, those first that ran the longest ago."),
+        typer.Option(
+            min=1, max=MOST, help="So many datasets at most: by priority, those first that ran the longest ago."
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, max=1024, help="Datasets at the same time; processes of a local cluster.")

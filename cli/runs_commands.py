@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.command import OK, Context, command
+from cli.command import MOST, OK, Context, command
 from cli.output import marked, print_json, say, table
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 def list_some(
     context: Context,
     status: Annotated[str, typer.Option(help="Only those that are so: queued, running, failed, ...")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="How many.")] = 20,
 ) -> int:
     """The last runs, newest first; with `--status queued` in the order in which they are begun."""
     from operations.runs import runs
