@@ -85,7 +85,7 @@ def test_memory_stays_as_it_was(tmp_path: Path) -> None:
         system.__dict__["host"] = Restless(clock)
         early, late = watched(system, clock, 2_400)
 
-    assert abs(late - early) < FLAT_BYTES, (early, late)
+    assert late - early < FLAT_BYTES, (early, late)  # less: the machine needed it for something else
     check_database(installation, clock, since)
 
 
@@ -98,6 +98,6 @@ def test_twenty_thousand_samples_of_this_machine(tmp_path: Path) -> None:
         early, late = watched(system, clock, 20_000)
         assert len(system.progressive.snapshots()) == 1000
 
-    assert abs(late - early) < FLAT_BYTES, (early, late)
+    assert late - early < FLAT_BYTES, (early, late)  # less: the machine needed it for something else
     print(f"resident {early / 1e6:.1f} MB after 10,000 samples, {late / 1e6:.1f} MB after 20,000")
     check_database(installation, clock, since)
