@@ -44,7 +44,7 @@ Columns = Annotated[
     list[str] | None,
     Query(description="Only these, in this order: `columns=a&columns=b`, or `columns=a,b`.", examples=[["id"]]),
 ]
-MostRows = Annotated[int | None, Query(ge=1, description="Rows at most; default: all.")]
+MostRows = Annotated[int | None, Query(ge=1, le=2**53, description="Rows at most; default: all.")]
 
 ROWS: dict[int | str, dict[str, Any]] = {
     200: {

@@ -55,7 +55,9 @@ async def rows(
     dataset: Dataset,
     run: Annotated[str | None, Query(description="Of this run; default: the newest.")] = None,
     limit: MostRows = None,
-    after: Annotated[int | None, Query(ge=0, description="Pass over so many rows: `limit` is the next page.")] = None,
+    after: Annotated[
+        int | None, Query(ge=0, le=2**53, description="Pass over so many rows: `limit` is the next page.")
+    ] = None,
     format: Annotated[Format | None, Query(description="Default: what `Accept` says.")] = None,
 ) -> Response:
     """Each row with the rules it broke and its place in the batch; `limit`: a sample, or with `after` a page."""

@@ -52,6 +52,19 @@ def test_every_route_says_what_it_is_for_and_how_it_fails(document: dict) -> Non
     assert len(set(identities)) == len(identities)
 
 
+def test_every_number_that_is_asked_for_has_a_least_and_a_most(document: dict) -> None:
+    """What no database can take is refused in words: it is no internal error."""
+    open_ended = [
+        f"{method} {path} {given['name']}"
+        for path, method, one in _operations(document)
+        for given in one.get("parameters", [])
+        for kind in (given["schema"], *given["schema"].get("anyOf", []))
+        if kind.get("type") in {"integer", "number"}
+        and not ({"minimum", "exclusiveMinimum"} & set(kind) and {"maximum", "exclusiveMaximum"} & set(kind))
+    ]
+    assert open_ended == []
+
+
 def test_the_page_needs_nothing_from_elsewhere(server: str) -> None:
     """No address of another machine in it, and its policy lets only its own script and style work."""
     answer = httpx.get(f"{server}/docs", timeout=120)
