@@ -180,15 +180,15 @@ class Model:
             self._say(name, "accepted rows that no provider sent")
             return
         found, content = judge(last.content, run.began), last.content
-        if found.readable is False and content.number not in standing.by_hand:
-            self._say(name, f"accepted a batch of which {len(found.bad)} of {len(content.rows)} rows are bad")
-        if result["unchanged"]:
+        if result["unchanged"]:  # it was judged when it came; since then the clock may have been set back
             if standing.now is None or standing.now.content != content.number:
                 self._say(name, f"called content {content.number} unchanged, which readers do not have")
                 return
-            standing.now = standing.now._replace(until=run.ended)
+            standing.now = standing.now._replace(since=min(standing.now.since, last.at), until=run.ended)
             standing.versions[str(standing.version)] = standing.now
             return
+        if found.readable is False and content.number not in standing.by_hand:
+            self._say(name, f"accepted a batch of which {len(found.bad)} of {len(content.rows)} rows are bad")
         if content.number in standing.withdrawn:
             self._say(name, f"accepted content {content.number} again, which was taken back")
         if result["quarantined"] != len(found.bad):
