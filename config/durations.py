@@ -9,6 +9,9 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonS
 from config.errors import Fault, shown
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST_D = 36_500
+"""Days: a hundred years. No calendar begins, and no clock can be waited for, much longer than that."""
+
 _DURATION = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*(ms|s|m|h|d)")
 _BYTES = (
     {"b": 1}
@@ -25,12 +28,15 @@ def parse_duration(value: object) -> float:
     (0.2, 900.0, 0.0)
 
     Raises:
-        ValueError: it is not a number followed by `ms`, `s`, `m`, `h` or `d`.
+        ValueError: it is not a number followed by `ms`, `s`, `m`, `h` or `d`, or is longer than a hundred years.
     """
     if isinstance(value, str):
         found = _DURATION.fullmatch(value.strip())
         if found:
-            return float(found[1]) / 1000 if found[2] == "ms" else float(found[1]) * _SECONDS[found[2]]
+            seconds = float(found[1]) / 1000 if found[2] == "ms" else float(found[1]) * _SECONDS[found[2]]
+            if seconds > _LONGEST_D * _SECONDS["d"]:
+                raise Fault(f"expected at most {_LONGEST_D}d, got {shown(value)}", hint="That is a hundred years.")
+            return seconds
         if value.strip() == "0":
             return 0.0
     elif isinstance(value, int | float) and not isinstance(value, bool):

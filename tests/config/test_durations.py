@@ -30,6 +30,13 @@ def test_what_is_no_duration_is_refused_with_an_example(value: object) -> None:
         parse_duration(value)
 
 
+def test_a_duration_is_a_hundred_years_at_most() -> None:
+    """Beyond it dates have no year, and waits no end: that would be told in the middle of a run."""
+    assert parse_duration("36500d") == 36_500 * 86_400.0
+    with pytest.raises(ValueError, match="expected at most 36500d, got `36501d`"):
+        parse_duration("36501d")
+
+
 @pytest.mark.parametrize(
     ("text", "size"),
     [("64MB", 64_000_000), ("2GB", 2 * 10**9), ("1KiB", 1024), ("10", 10), (7, 7), ("5 mb", 5_000_000)],
