@@ -16,7 +16,7 @@ from operations.live import LogTail, Topics
 from utils.database import StateError
 from utils.events import NewEvent
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 class Slow(LogTail):
