@@ -88,11 +88,13 @@ def test_a_queued_run_is_executed_by_a_process_of_its_own(battered: Battered) ->
 
 def test_a_queued_run_whose_process_was_killed_can_be_resumed(battered: Battered) -> None:
     """It is crashed for the next command, and going on with it delivers each dataset once."""
-    battered.configure(simulated(NAMES, latency="200ms"))
+    stuck = {"resilience": {"timeout": {"read": "20m"}, "deadline": "20m"}}
+    battered.configure([*simulated(NAMES[:-1]), *({**one, **stuck} for one in simulated(NAMES[-1:], latency="10m"))])
     run_id = enqueue(battered)
     owner = Owner.parse(first(battered, "run.started")["owner"])
     assert first(battered, "dataset.collected")["run_id"] == run_id
     os.kill(owner.pid, signal.SIGKILL)
+    battered.configure(simulated(NAMES))
 
     resumed = battered.cli("run", "--resume", run_id, "--json")
 
