@@ -69,7 +69,7 @@ class Seen:
         gaps: How many positions of the log are empty.
         said: Run and dataset of every dataset run in the log.
         notices: The index of alerts; `told`: what the receiver of the channel got.
-        meant: Incident and kind of all that the log says the channel is told; `waiting`: incidents of which some waits.
+        meant: Incident and kind of all that the log says the channel is told; `waiting`: incidents of which some waits, or is dead.
         active: The datasets of each incident that is not over, by its id.
         handles: Open files of this process; `threads`: its threads; `resident`: its memory in bytes.
     """
@@ -97,6 +97,7 @@ def look(system: IntegratedSystem, told: Iterable[Told], before: tuple[int, str]
         system.events.append([])  # what was noted while they were read is in the log by now
     at = system.clock.time()
     stands = status(system)  # after somebody read: a damage that nobody met cannot be told
+    outbox = system.alert_outbox
     found = system.events.verify(f"{before[0]}:{before[1]}" if before[0] else None)
     head = system.events.head()
     gaps, said, meant = _logged(system.state_dir / "orchestrator.db")
@@ -110,7 +111,7 @@ def look(system: IntegratedSystem, told: Iterable[Told], before: tuple[int, str]
         notices=_notices(system.alerts_dir / "index.jsonl"),
         told=tuple(told),
         meant=meant,
-        waiting=frozenset(one.thread for one in system.alert_outbox.undelivered()),
+        waiting=frozenset(one.thread for one in (*outbox.undelivered(), *outbox.dead())),
         active={one.id: one.datasets for one in stands.incidents},
         handles=handles(),
         threads=threading.active_count(),
