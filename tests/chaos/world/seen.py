@@ -69,7 +69,8 @@ class Seen:
         gaps: How many positions of the log are empty.
         said: Run and dataset of every dataset run in the log.
         notices: The index of alerts; `told`: what the receiver of the channel got.
-        meant: Incident and kind of all that the log says the channel is told; `waiting`: incidents of which some waits, or is dead.
+        meant: Incident and kind of all that the log says the channel is told.
+        waiting: Incidents of which some of it waits, or is dead.
         active: The datasets of each incident that is not over, by its id.
         handles: Open files of this process; `threads`: its threads; `resident`: its memory in bytes.
     """
