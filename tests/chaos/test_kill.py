@@ -80,11 +80,13 @@ def test_nothing_acknowledged_is_lost_when_a_run_is_killed(battered: Battered) -
 
 def test_a_killed_run_is_crashed_as_soon_as_the_next_one_starts(battered: Battered) -> None:
     """A dead owner on this host is seen at once: no waiting, no dataset "already running"."""
-    battered.configure(simulated(NAMES, latency="50ms"))
+    stuck = {"resilience": {"timeout": {"read": "20m"}, "deadline": "20m"}}
+    battered.configure([*simulated(NAMES[:-1]), *({**one, **stuck} for one in simulated(NAMES[-1:], latency="10m"))])
     with subprocess.Popen(battered.driver("run"), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         process.stdout.readline()
         process.kill()
+    battered.configure(simulated(NAMES))
     (run_id,) = battered.runs()
 
     done = battered.cli("run", NAMES[0], NAMES[-1], "--json")
