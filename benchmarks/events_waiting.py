@@ -71,7 +71,7 @@ def _at_once(function: Callable[[int], object], seconds: float) -> Timed:
     end = time.perf_counter() + seconds
 
     def call() -> None:
-        times = []
+        times: list[float] = []
         now = time.perf_counter()
         while not times or now < end:  # a thread of a busy machine may begin after the end
             began = now

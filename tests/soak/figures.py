@@ -41,7 +41,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """An hour at its end. Sizes in bytes; times in seconds of CPU, medians; `oldest_s`: age of the oldest event at hand."""
+    """An hour at its end. Sizes in bytes; times: seconds of CPU, medians; `oldest_s`: age of the oldest event."""
 
     number: int
     memory: int
