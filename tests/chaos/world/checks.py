@@ -22,11 +22,12 @@ BEGINS = frozenset({"opened", "flapping"})
 ONCE = BEGINS | {"resolved"}
 
 
-def violations(model: Model, seen: Seen, *, alone: bool = True) -> list[str]:
+def violations(model: Model, seen: Seen, *, alone: bool = True, room: bool = True) -> list[str]:
     """All that is wrong; what readers were found to have is settled in the model.
 
     Args:
         alone: Nothing else works at this moment.
+        room: The disk is not full: on one that is an incident may find no place, and is told when there is room.
     """
     found = [*model.wrong, *_log(model, seen), *_incidents(seen)]
     model.wrong = []
@@ -38,7 +39,7 @@ def violations(model: Model, seen: Seen, *, alone: bool = True) -> list[str]:
             *_kept(standing, table),
         ]
         if alone:
-            wrong += [*_told_well(standing, table), *_failing(standing, table, name, seen)]
+            wrong += [*_told_well(standing, table), *(_failing(standing, table, name, seen) if room else ())]
         found += [f"{name}: {words}" for words in wrong]
     if alone and seen.handles > HANDLES:
         found.append(f"{seen.handles} files are open")

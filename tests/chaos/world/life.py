@@ -107,7 +107,7 @@ class Life:
             if not self.full:
                 self._wrong([f"the state is in trouble, though the disk has room: {error}"])
             return None
-        self._wrong(violations(self.model, seen))
+        self._wrong(violations(self.model, seen, room=not self.full))
         return seen
 
     def calm_down(self) -> Seen:
