@@ -200,6 +200,7 @@ class Life:
         self.disk.free()
         self.full = False
         self.clock.advance(SILENT_S)
+        self._tell()  # what found no place is told by the next command
 
     def channel(self, step: Step) -> None:
         self.providers.receives = step.about == "well"
