@@ -1,8 +1,8 @@
 """Processes of a world that may be stopped, held up and killed: `child.py CONFIG STATE ACKNOWLEDGED` forks one a line.
 
-A line is JSON: `{"do": "run", "names": [], "memory": 0}` or `{"do": "serve"}`; the answer is the child's pid. Forked
-from a process that has imported all, a child works some milliseconds after it was asked for. Each dataset run that was
-acknowledged is one line of the file ACKNOWLEDGED; what goes wrong in a child is on the standard error.
+A line is JSON: `{"do": "run", "names": [], "memory": 0}` or `{"do": "serve", "port": 8000}`; the answer is the child's
+pid. Forked from a process that has imported all, a child works some milliseconds after it was asked for. Each dataset
+run that was acknowledged is one line of the file ACKNOWLEDGED; what goes wrong in a child is on the standard error.
 """
 
 import faulthandler
@@ -17,6 +17,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
+from api.serving import ApiService  # noqa: F401 - likewise
 from cli.run_commands import interruptible
 from cli.stopping import stopped_by_signals
 from data_pipeline.collect.http import http  # noqa: F401 - so that the children need not import it
@@ -24,6 +25,7 @@ from data_pipeline.dataset import DatasetRun
 from integrated_system import IntegratedSystem
 from operations.actor import Actor
 from operations.alerting import after_run
+from operations.api import service as api
 from operations.run import CancelToken, run
 from operations.schedule import serving
 from tests.warm import import_arrow
@@ -52,9 +54,9 @@ def run_datasets(system: IntegratedSystem, names: list[str], memory: int, out: i
     return FAILED if found.status == "failed" else 0
 
 
-def serve(system: IntegratedSystem) -> int:
-    """As the command `schedule` does."""
-    everything = serving(system, workers=3)
+def serve(system: IntegratedSystem, port: int) -> int:
+    """As the command `serve` does, without the page, and without the watch on a machine that others use as well."""
+    everything = serving(system, workers=3, beside=lambda system: [api(system, port=port)], program="serve")
     with stopped_by_signals(everything) as came:
         everything.run()
     return 128 + came[0]
@@ -65,7 +67,7 @@ def work(config: str, state: str, acknowledged: str, asked: dict[str, Any]) -> i
     try:
         with IntegratedSystem(Path(config), state_dir=Path(state), environ={}) as system:
             if asked["do"] == "serve":
-                return serve(system)
+                return serve(system, asked["port"])
             return run_datasets(system, asked["names"], asked["memory"], out)
     except StateError:
         return FAILED  # a full disk: said in words by the command line

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import httpx
 import psutil
 
 from integrated_system import IntegratedSystem
@@ -52,6 +54,7 @@ class ProcessLife:
 
     Attributes:
         pids: Of those who stay (`serve`) and of runs, by name.
+        port: Where the API is of who serves.
         full: Whether the disk is full now.
         kills: How many processes were killed.
     """
@@ -64,6 +67,7 @@ class ProcessLife:
     errors: Path
     done: list[Step] = field(default_factory=list)
     serving: int | None = None
+    port: int = 0
     full: bool = False
     kills: int = 0
     _heard: int = 0
@@ -104,7 +108,7 @@ class ProcessLife:
         wrong = violations(self.model, seen, alone=False)
         if "Traceback" in (errors := self.errors.read_text()):
             wrong.append(f"a process said: {errors[-2000:]}")
-        wrong += self.who_stays()
+        wrong += [*self.who_stays(), *self.who_answers()]
         self._wrong(wrong)
         return seen
 
@@ -148,7 +152,8 @@ class ProcessLife:
 
     def serve(self, step: Step) -> None:
         if step.how == "serve" and self.serving is None:
-            self.serving = self._start({"do": "serve"})
+            self.port = _free_port()
+            self.serving = self._start({"do": "serve", "port": self.port})
 
     def runs(self, step: Step) -> None:
         memory = MEMORY if step.how == "little memory" else 0
@@ -235,6 +240,20 @@ class ProcessLife:
     def _slow(self, seconds: float) -> None:
         self._pause.wait(seconds / SHORTER)
 
+    def who_answers(self) -> Iterator[str]:
+        """The API of who serves tells how every dataset stands; or nobody is there, yet or any more."""
+        if self.serving is None:
+            return
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{self.port}/api/v1/status", timeout=PATIENCE_S)
+        except httpx.TransportError as error:
+            if isinstance(error, httpx.TimeoutException):
+                yield f"the API does not answer within {PATIENCE_S:.0f} s"
+            return
+        told = {one["dataset"] for one in answer.json().get("datasets", [])} if answer.status_code == 200 else set()
+        if told != {table.name for table in self.script.tables}:
+            yield f"the API answers {answer.status_code}: {answer.text[:500]}"
+
     def who_stays(self) -> Iterator[str]:
         """What who serves must not have too much of."""
         if self.serving is None or (it := _standing(self.serving)) is None:
@@ -303,6 +322,12 @@ def live_in_processes(script: Script, server: FaultyServer, disk: Disk) -> Proce
                 disk.free()
                 server.requests.clear()
     return life
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 @contextmanager
