@@ -3,7 +3,6 @@
 What must not be lost follows the log with a cursor of its own; the bus only says that there is news.
 """
 
-import asyncio
 import contextlib
 import inspect
 import threading
@@ -12,9 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from types import CoroutineType
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from utils.event_patterns import check, matches
+
+if TYPE_CHECKING:
+    import asyncio  # 3 MB: for those who have an `async def`
 
 Handler = Callable[[Any], Any]  # plain, or `async def`
 Policy = Literal["block", "drop_oldest"]
@@ -299,6 +301,8 @@ class Bus:
                 return _LATER
             line.draining = True
             if self._loop is None:
+                import asyncio
+
                 self._loop = asyncio.new_event_loop()
                 self._looper = threading.Thread(target=self._run, args=(self._loop,), name="bus-async", daemon=True)
                 self._looper.start()
@@ -308,11 +312,15 @@ class Bus:
         return _LATER
 
     def _begin(self, line: _Line) -> None:
+        import asyncio
+
         task = asyncio.get_running_loop().create_task(self._drain(line))
         self._tasks.add(task)  # the loop itself holds its tasks only weakly
         task.add_done_callback(self._tasks.discard)
 
     async def _drain(self, line: _Line) -> None:
+        import asyncio
+
         while True:
             with self._lock:
                 if not line.events:
@@ -337,7 +345,9 @@ class Bus:
                     self._failed_later += failed
                     self._changed.notify_all()
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _run(self, loop: "asyncio.AbstractEventLoop") -> None:
+        import asyncio
+
         asyncio.set_event_loop(loop)
         loop.run_forever()
         if left := tuple(self._tasks):

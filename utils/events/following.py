@@ -1,11 +1,10 @@
 """One consumer at work on the log, a step at a time: read, hand over, move the cursor; failures are tried again."""
 
-import asyncio
 import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from utils.clock import SYSTEM_CLOCK, Clock
 from utils.event_patterns import check, matches
@@ -13,6 +12,9 @@ from utils.events.cursors import Cursor, CursorLost, Cursors, Start
 from utils.events.event import Event
 from utils.events.store import EventStore
 from utils.one_line import one_line
+
+if TYPE_CHECKING:
+    import asyncio  # 3 MB: for those who have an `async def`
 
 __all__ = ["Consumer", "Following", "FollowingFigures"]
 
@@ -196,12 +198,14 @@ class Following:
             answer = self.consumer.handler(argument)
             if self._is_async:
                 if self._loop is None:
+                    import asyncio
+
                     self._loop = asyncio.Runner()
                 self._loop.run(answer)  # type: ignore[arg-type]  # an `async def` gives a coroutine
             elif inspect.iscoroutine(answer):
                 answer.close()
                 raise TypeError(f"consumer {self.consumer.name}: its handler returned a coroutine; give an `async def`")
-        except (Exception, SystemExit, asyncio.CancelledError) as error:  # noqa: BLE001 - told, and tried again
+        except (Exception, SystemExit, _cancelled()) as error:  # noqa: BLE001 - told, and tried again
             self.figures.failed += 1
             return error if isinstance(error, Exception | SystemExit) else RuntimeError("the handler was cancelled")
         self.figures.handled += len(events)
@@ -253,3 +257,9 @@ def _prefix(pattern: str) -> str | None:
         return pattern
     start = pattern.partition("*")[0]
     return f"{start}*" if start else None
+
+
+def _cancelled() -> type[BaseException]:
+    from asyncio import CancelledError
+
+    return CancelledError
