@@ -131,8 +131,10 @@ class Delivery:
         """Let another process send. What hangs is left behind: it is tried again, with the same key."""
         with self._changed:
             self._changed.wait_for(lambda: not self._calls, within_s)
-        self._settle_late()
-        self._give()
+        try:
+            self._settle_late()
+        finally:  # on a full disk as well: who kept the turn would keep it as long as this process lives
+            self._give()
 
     def _give(self) -> None:
         if self._turn is not None and not self._calls:

@@ -122,7 +122,8 @@ class Life:
             self.step(Step("pass", much=ROUND_S))
             self.step(Step("run", how="fresh"))
         for _ in range(ROUNDS):
-            seen = self.step(Step("pass", much=2 * LOOK_S))
+            self.step(Step("pass", much=2 * LOOK_S))
+            seen = self.step(Step("run", how="fresh"))  # or promises would break while it is waited
             if not (left := self.system.alert_outbox.undelivered()):
                 break  # a channel is not told everything at once
         assert seen is not None

@@ -1,6 +1,7 @@
 """The outbox: what is put there once is sent, in order, however often it fails; and who is told that it does."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from monitoring.alerting.outbox import DEAD_AFTER_S, DOWN_AFTER_S, LONGEST_PAUSE
 from monitoring.alerting.throttle import WINDOW_S
 from tests.monitoring.alerting.posts import DOWN, GONE, Hanging, Receiver, World, begun, over
 from utils.clock import ManualClock
+from utils.database import StateError
 from utils.events.event import stamp
 
 
@@ -337,3 +339,52 @@ def _work(delivery: Delivery, world: World) -> None:
         if wait >= 1.0 and not busy and delivery.ended == seen:
             return
         delivery.wait(0.01, seen)
+
+
+def test_who_cannot_note_what_came_of_a_message_gives_its_turn_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk: the next one finds the message as it was left, and sends it."""
+    monkeypatch.setattr(Turn, "held", False)
+    full = StateError("the disk is full")
+    world.put(begun("i1"))
+    delivery = Delivery(world.outbox, {"team": Receiver(DOWN)}, turn=Turn(), clock=world.clock, gather_s=0.0)
+    with monkeypatch.context() as disk:
+        disk.setattr(world.outbox, "settle", raises(full))
+        with suppress(StateError):
+            delivery.drain(10.0)
+        with pytest.raises(StateError, match="the disk is full"):
+            delivery.close()
+
+    team = Receiver()
+    later = Delivery(world.outbox, {"team": team}, turn=Turn(), clock=world.clock, gather_s=0.0)
+    later.drain(600.0)
+    later.close()
+
+    assert team.got == ["i1 down"]
+    assert not world.outbox.anything()
+
+
+class Turn:
+    """One at a time of those in this process, too."""
+
+    held = False
+
+    def __init__(self) -> None:
+        self.mine = False
+
+    def take(self) -> bool:
+        if not self.mine and not Turn.held:
+            self.mine = Turn.held = True
+        return self.mine
+
+    def give(self) -> None:
+        if self.mine:
+            self.mine = Turn.held = False
+
+
+def raises(error: Exception) -> Callable[..., None]:
+    def call(*_: object) -> None:
+        raise error
+
+    return call
