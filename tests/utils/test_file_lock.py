@@ -2,9 +2,11 @@
 
 import os
 import signal
-import threading
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,15 @@ def _hold(path: str, pipe: Connection) -> None:
     with FileLock(Path(path)):
         pipe.send("held")
         pipe.recv()
+
+
+def _held(path: Path) -> tuple[Any, Connection]:
+    """Another process that holds it until it is sent something."""
+    mine, theirs = PROCESSES.Pipe()
+    process = PROCESSES.Process(target=_hold, args=(str(path), theirs))
+    process.start()
+    assert mine.recv() == "held"
+    return process, mine
 
 
 def test_a_second_holder_is_refused_without_waiting(tmp_path: Path) -> None:
@@ -50,30 +61,29 @@ def test_nobody_waits_for_ever_for_a_holder_that_was_stopped(tmp_path: Path) -> 
         assert path.exists()
 
 
-def test_who_waits_is_let_in_once_the_holder_leaves(tmp_path: Path) -> None:
-    """Within the time."""
+def test_who_waits_is_let_in_once_the_holder_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves when it was waited for: so somebody did wait."""
     path = tmp_path / "lock"
-    mine, theirs = PROCESSES.Pipe()
-    process = PROCESSES.Process(target=_hold, args=(str(path), theirs))
-    process.start()
-    assert mine.recv() == "held"
-    leaves = threading.Timer(0.05, mine.send, ("leave",))
-    leaves.start()
+    process, pipe = _held(path)
+    looks = []
 
+    def wait(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 1:
+            pipe.send("leave")
+            process.join()
+
+    monkeypatch.setattr("utils.file_lock.time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
     with FileLock(path):
-        process.join()
+        assert len(looks) == 1
 
-    leaves.join()
     assert process.exitcode == 0
 
 
 def test_a_killed_holder_frees_the_lock(tmp_path: Path) -> None:
     """After kill -9 the next one gets it at once."""
     path = tmp_path / "lock"
-    mine, theirs = PROCESSES.Pipe()
-    process = PROCESSES.Process(target=_hold, args=(str(path), theirs))
-    process.start()
-    assert mine.recv() == "held"
+    process, _ = _held(path)
     with pytest.raises(BlockingIOError), FileLock(path, within=0):
         pass
 
